@@ -1,0 +1,112 @@
+// An ELF file in memory: what the reader returns, the assembler and compiler build, the linker joins, the writer takes.
+// Plain data. Symbols and relocations are columns (structures of arrays): a link touches millions of them.
+
+export const ET_REL = 1;
+export const ET_EXEC = 2;
+export const ET_DYN = 3;
+
+export const SHT_NULL = 0;
+export const SHT_PROGBITS = 1;
+export const SHT_SYMTAB = 2;
+export const SHT_STRTAB = 3;
+export const SHT_RELA = 4;
+export const SHT_NOTE = 7;
+export const SHT_NOBITS = 8;
+export const SHT_REL = 9;
+
+export const SHF_WRITE = 1;
+export const SHF_ALLOC = 2;
+export const SHF_EXECINSTR = 4;
+export const SHF_MERGE = 0x10;
+export const SHF_STRINGS = 0x20;
+export const SHF_INFO_LINK = 0x40;
+
+export const SHN_UNDEF = 0;
+export const SHN_ABS = 0xfff1;
+export const SHN_COMMON = 0xfff2;
+
+export const STB_LOCAL = 0;
+export const STB_GLOBAL = 1;
+export const STB_WEAK = 2;
+
+export const STT_NOTYPE = 0;
+export const STT_OBJECT = 1;
+export const STT_FUNC = 2;
+export const STT_SECTION = 3;
+export const STT_FILE = 4;
+
+/** RELA entries that apply to one section, one column per field. */
+export interface Relocations {
+	readonly count: number;
+	/** In a relocatable file, offset within the section; in an executable, an address. */
+	readonly offset: Float64Array;
+	readonly type: Uint32Array;
+	/** Index into the object's symbols; 0 is the null symbol. */
+	readonly symbol: Uint32Array;
+	readonly addend: Float64Array;
+}
+
+/** The symbol table by columns. Entry 0 is the null symbol; locals come first, as ELF demands. */
+export interface Symbols {
+	readonly count: number;
+	/** Offset of the name in `strings`. */
+	readonly name: Uint32Array;
+	readonly value: Float64Array;
+	readonly size: Float64Array;
+	/** binding << 4 | type */
+	readonly info: Uint8Array;
+	/** visibility */
+	readonly other: Uint8Array;
+	/** Index into `ElfObject.sections`, or SHN_UNDEF, SHN_ABS, SHN_COMMON. */
+	readonly section: Uint32Array;
+	/** NUL-terminated names, UTF-8. */
+	readonly strings: Uint8Array;
+}
+
+export interface Section {
+	readonly name: string;
+	/** SHT_* */
+	readonly type: number;
+	/** SHF_* bits */
+	readonly flags: number;
+	readonly address: number;
+	readonly align: number;
+	readonly entsize: number;
+	/** Bytes in memory; equals `data.length` except for SHT_NOBITS, whose `data` is empty. */
+	readonly size: number;
+	readonly data: Uint8Array;
+	/** From the SHT_RELA (or SHT_REL) section that applies to this one. */
+	readonly relocations: Relocations | undefined;
+	readonly link: number;
+	readonly info: number;
+	/** Where the bytes lie in the file it was read from; 0 for one built in memory. */
+	readonly fileOffset: number;
+}
+
+/** A program header of type PT_LOAD. */
+export interface Segment {
+	readonly address: number;
+	readonly memorySize: number;
+	readonly data: Uint8Array;
+	readonly readable: boolean;
+	readonly writable: boolean;
+	readonly executable: boolean;
+	readonly align: number;
+	readonly fileOffset: number;
+}
+
+export interface ElfObject {
+	/** The file's name, for messages. */
+	readonly name: string;
+	/** ET_* */
+	readonly type: number;
+	/** e_machine */
+	readonly machine: number;
+	readonly flags: number;
+	readonly entry: number;
+	/** Index 0 is the null section. Indices are those of the file it was read from. The writer makes the symbol, string
+	 * and relocation sections itself and ignores any in this list. */
+	readonly sections: readonly Section[];
+	readonly symbols: Symbols;
+	readonly segments: readonly Segment[];
+}

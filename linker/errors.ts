@@ -1,0 +1,55 @@
+// The user's errors. The simulated program's faults are trap values (runtime/machine), ours are `assert`s;
+// only these two classes mean "your input is wrong", and the CLI turns them into exit code 3.
+
+/** A mistake in a source program (`.js` or `.s`), printed with the line and a caret. */
+export class SourceError extends Error {
+	override readonly name = "SourceError";
+	readonly file: string;
+	/** 1-based. */
+	readonly line: number;
+	/** 1-based, counted in UTF-16 units as editors do. */
+	readonly column: number;
+
+	/** @param lineText the whole source line, without its newline */
+	constructor(message: string, at: { file: string; line: number; column: number; lineText: string; length?: number }) {
+		const caret = at.lineText.slice(0, at.column - 1).replace(/[^\t]/g, " ") + "^".repeat(Math.max(1, at.length ?? 1));
+		super(`${at.file}:${at.line}:${at.column}: ${message}\n  ${at.lineText}\n  ${caret}`);
+		this.file = at.file;
+		this.line = at.line;
+		this.column = at.column;
+	}
+}
+
+/** A mistake in an object, archive or image, or in how they fit together. The message starts with the place. */
+export class LinkError extends Error {
+	override readonly name = "LinkError";
+}
+
+/** Says what the closest of `names` to `wrong` is, as ` (did you mean 'x'?)`, or nothing when none is near. */
+export function suggestion(wrong: string, names: Iterable<string>): string {
+	let best = "";
+	let bestDistance = Math.max(1, Math.floor(wrong.length / 3)) + 1;
+	for (const name of names) {
+		if (Math.abs(name.length - wrong.length) >= bestDistance) continue;
+		const distance = editDistance(wrong, name);
+		if (distance > 0 && distance < bestDistance) {
+			best = name;
+			bestDistance = distance;
+		}
+	}
+	return best === "" ? "" : ` (did you mean '${best}'?)`;
+}
+
+/** Levenshtein distance. */
+function editDistance(a: string, b: string): number {
+	let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
+	for (let i = 1; i <= a.length; i++) {
+		const row = [i];
+		for (let j = 1; j <= b.length; j++) {
+			const replace = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+			row.push(Math.min(replace, previous[j]! + 1, row[j - 1]! + 1));
+		}
+		previous = row;
+	}
+	return previous[b.length]!;
+}

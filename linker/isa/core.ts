@@ -1,0 +1,60 @@
+// What an instruction may touch of the CPU that executes it. The machine (runtime/machine) implements this
+// interface over its typed arrays; the instruction table (sets/) is written against it.
+
+/** Why a CPU left the straight path. Below `FIRST_EVENT` the instruction did not happen and `pc` is its own address;
+ * from there on it completed and asks the machine for something. */
+export const Stop = {
+	none: 0,
+	/** No instruction has this encoding. value: the first byte. */
+	illegal: 1,
+	breakpoint: 2,
+	/** Fetched from a page that is absent or not executable. value: the address. */
+	fetchFault: 3,
+	/** value: the address. */
+	loadFault: 4,
+	/** value: the address. */
+	storeFault: 5,
+	/** A trapping form left 32 bits. */
+	overflow: 6,
+	/** `bound` found its index out of range. value: the index. */
+	bounds: 7,
+	/** Remainder by zero in a trapping form. */
+	divide: 8,
+	/** value: the number of the host call. */
+	ecall: 64,
+	serialize: 65,
+	fence: 66,
+	/** value: the address whose line is cleaned. */
+	clean: 67,
+	/** value: the address whose line is invalidated. */
+	invalidate: 68,
+	halt: 69,
+	/** Wait for an interrupt. */
+	idle: 70,
+	/** Interrupts were just unmasked: pending ones are due. */
+	unmask: 71,
+} as const;
+export type Stop = (typeof Stop)[keyof typeof Stop];
+export const FIRST_EVENT = 64;
+
+export interface Core {
+	/** r0..r15; r15 is the stack pointer. */
+	readonly r: Int32Array;
+	/** Address of the next instruction, as a signed 32-bit number. */
+	pc: number;
+	/** The last comparison: bit 0 equal, bit 1 less (signed), bit 2 less (unsigned). */
+	flags: number;
+	/** Nonzero while interrupts are masked. */
+	masked: number;
+	readonly id: number;
+	/** A `Stop`. Set it instead of throwing. */
+	stop: number;
+	stopValue: number;
+	/** Loads and stores set `stop` on a fault; a load then returns 0 and a store changes nothing. */
+	load32(address: number): number;
+	load8(address: number): number;
+	store32(address: number, value: number): void;
+	store8(address: number, value: number): void;
+}
+
+export type Execute = (core: Core, a: number, b: number, c: number, imm: number) => void;
