@@ -22,8 +22,22 @@ export type Format = keyof typeof formats;
 
 /** What an instruction costs is a class here and a number in a cost profile (runtime/machine). */
 export const costClasses = [
-	"alu", "mul", "div", "load", "store", "nop", "branch", "jump", "call", "return",
-	"indirect", "atomic", "barrier", "cache", "host", "system",
+	"alu",
+	"mul",
+	"div",
+	"load",
+	"store",
+	"nop",
+	"branch",
+	"jump",
+	"call",
+	"return",
+	"indirect",
+	"atomic",
+	"barrier",
+	"cache",
+	"host",
+	"system",
 ] as const;
 export type CostClass = (typeof costClasses)[number];
 

@@ -11,9 +11,16 @@ export const SP = 15;
 /** `e_machine` of toy objects: unassigned in the ELF registry. */
 export const EM_TOY = 0x7062;
 
-const row = (
-	opcode: number, mnemonic: string, format: Format, syntax: string, cost: CostClass, flow: Flow, brief: string, execute: Execute,
-): Row => ({ mnemonic, opcode, format, syntax, cost, flow, brief, execute });
+const row = (opcode: number, mnemonic: string, format: Format, syntax: string, cost: CostClass, flow: Flow, brief: string, execute: Execute): Row => ({
+	mnemonic,
+	opcode,
+	format,
+	syntax,
+	cost,
+	flow,
+	brief,
+	execute,
+});
 
 function push(x: Core, value: number): void {
 	const sp = (x.r[SP]! - 4) | 0;
@@ -43,9 +50,11 @@ function unsigned(x: Core, rd: number, exact: number): void {
 	else x.stop = Stop.overflow;
 }
 
-const event = (stop: Stop): Execute => (x) => {
-	x.stop = stop;
-};
+const event =
+	(stop: Stop): Execute =>
+	(x) => {
+		x.stop = stop;
+	};
 
 const noOperation: Execute = () => {};
 

@@ -1,0 +1,12 @@
+// The toy instruction set as the rest of patchbay and its users see it (`patchbay/isa`).
+
+export * from "./conditions.ts";
+export * from "./core.ts";
+export { decode } from "./decode.ts";
+export { disassemble, registerName, type Symbolize } from "./disassemble.ts";
+export { bounds, encode, type Operands } from "./encode.ts";
+export * from "./host-calls.ts";
+export * from "./instruction-set.ts";
+export { rowOf, rowOfOpcode, type Spelling, spell, spellings, takesCondition } from "./lookup.ts";
+export * from "./relocations.ts";
+export { EM_TOY, rows, SP } from "./sets/toy.ts";

@@ -1,0 +1,51 @@
+// Ways into the instruction table: by mnemonic, by opcode, and by what an assembler writes (a mnemonic with its
+// condition). Checks once, at load, that no two rows share an opcode or a spelling.
+
+import { conditions } from "./conditions.ts";
+import type { Row } from "./instruction-set.ts";
+import { rows } from "./sets/toy.ts";
+
+/** What an assembler mnemonic stands for: `jeq` is row `j` with condition 1. */
+export interface Spelling {
+	readonly row: Row;
+	readonly condition: number;
+}
+
+/** Whether the row's encoding has a condition to choose; CALL and JMP carry one that is always `always`. */
+export function takesCondition(row: Row): boolean {
+	return row.format === "regCond" || row.flow === "branch";
+}
+
+/** The row's mnemonic as assembled: `j` with condition 1 is `jeq`. */
+export function spell(row: Row, condition: number): string {
+	return takesCondition(row) ? row.mnemonic + conditions[condition]! : row.mnemonic;
+}
+
+const byMnemonic = unique(rows.map((row) => [row.mnemonic, row] as const));
+const byOpcode = unique(rows.map((row) => [row.opcode, row] as const));
+
+/** Every mnemonic the assembler knows. */
+export const spellings: ReadonlyMap<string, Spelling> = unique(
+	rows.flatMap((row) =>
+		(takesCondition(row) ? [...conditions.keys()] : [0]).map(
+			(condition) => [spell(row, condition), { row, condition }] as const,
+		),
+	),
+);
+
+/** @param mnemonic the row's own, without a condition: `j`, `set` */
+export function rowOf(mnemonic: string): Row {
+	const row = byMnemonic.get(mnemonic);
+	if (row === undefined) throw new RangeError(`no instruction '${mnemonic}' in the table`);
+	return row;
+}
+
+export function rowOfOpcode(opcode: number): Row | undefined {
+	return byOpcode.get(opcode);
+}
+
+function unique<K, V>(entries: readonly (readonly [K, V])[]): Map<K, V> {
+	const map = new Map(entries);
+	if (map.size !== entries.length) throw new Error("two rows of the instruction table share an opcode or a mnemonic");
+	return map;
+}
