@@ -57,6 +57,12 @@ export interface Row {
 	readonly execute: Execute;
 }
 
+/** Rows that belong together: a table of the reference page. */
+export interface Group {
+	readonly title: string;
+	readonly rows: readonly Row[];
+}
+
 /** A decoded instruction. For `rel`, `imm` is the displacement and `c` the condition; for `regCond`, `c` too. */
 export interface Instruction {
 	readonly row: Row;

@@ -21,6 +21,13 @@ export function spell(row: Row, condition: number): string {
 	return takesCondition(row) ? row.mnemonic + conditions[condition]! : row.mnemonic;
 }
 
+/** How the row is written in assembler: `ld a, [b+imm]`, `j<cond> target`. */
+export function usage(row: Row): string {
+	const mnemonic = takesCondition(row) ? `${row.mnemonic}<cond>` : row.mnemonic;
+	const operands = row.format === "rel" ? "target" : row.syntax;
+	return `${mnemonic} ${operands}`.trimEnd();
+}
+
 const byMnemonic = unique(rows.map((row) => [row.mnemonic, row] as const));
 const byOpcode = unique(rows.map((row) => [row.opcode, row] as const));
 
