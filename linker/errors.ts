@@ -53,3 +53,8 @@ function editDistance(a: string, b: string): number {
 	}
 	return previous[b.length]!;
 }
+
+/** The end of every range error: `140000000 is not in [-134217728, 134217728)`. @param max inclusive */
+export function notIn(value: number, min: number, max: number): string {
+	return `${value} is not in [${min}, ${max + 1})`;
+}

@@ -1,0 +1,26 @@
+// What is fixed about static calls in object files: names, and the layout of the call-site table as Linux has it.
+// A row is two signed words, each relative to itself: the address of the instruction, then the key with flags added.
+
+export const KEY_PREFIX = "__SCK__";
+export const TRAMPOLINE_PREFIX = "__SCT__";
+
+export const SITES_SECTION = ".static_call_sites";
+/** Bytes of one row of the table. */
+export const SITE_ROW = 8;
+/** Flags in the low bits of the key's absolute address; keys are therefore aligned to four bytes. */
+export const TAIL = 1;
+export const INIT = 2;
+export const FLAGS = 3;
+
+/** Word 0 of a key is the function it calls now, word 1 the default that `reset` restores; 0 is null. */
+export const KEY_BYTES = 8;
+/** A trampoline and a site are one instruction of this length. */
+export const SITE_BYTES = 5;
+
+/** Functions that stand for the two special targets where a jump must have somewhere to go. */
+export const RETURN0 = "__static_call_return0";
+export const RETURN = "__static_call_return";
+
+export type SiteKind = "call" | "tail" | "conditional";
+/** Index = the code of a kind in a column. */
+export const siteKinds: readonly SiteKind[] = ["call", "tail", "conditional"];
