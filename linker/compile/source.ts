@@ -1,0 +1,193 @@
+// The runtime behind `patchbay/source`: it makes every program an ES module that Node runs unchanged, and so the
+// reference for what the simulated machine must print. Node cannot patch code, so here a static call is a pointer
+// in both forms; what the compiler refuses is a TypeError here as far as it can be seen at run time.
+
+/** What a key can call. */
+export type Callable = (...args: never[]) => unknown;
+type AnyCallable = (...args: number[]) => unknown;
+
+declare const accepts: unique symbol;
+/** Known to the type checker alone: what `update` or `setFfp` may put in. */
+interface Accepts<T> {
+	readonly [accepts]: (target: T) => void;
+}
+
+/** A static call of functions like `F`; it is called as `F` is. */
+export type Key<F extends Callable> = F & Accepts<F>;
+/** A static call that may be null: its arguments are evaluated, its result does not exist. */
+export type NullableKey<F extends Callable> = ((...args: Parameters<F>) => void) & Accepts<F | null>;
+/** A fast function pointer: called as `pointer.fn(...)`. */
+export interface Ffp<F extends Callable> extends Accepts<F> {
+	readonly fn: F;
+}
+export interface NullableFfp<F extends Callable> extends Accepts<F | null> {
+	readonly fn: (...args: Parameters<F>) => void;
+}
+
+interface StaticCall {
+	<F extends Callable>(target: F): Key<F>;
+	/** The signature is that of `like`, else of the first call or update. */
+	<F extends Callable = AnyCallable>(target: null, like?: F): NullableKey<F>;
+	/** A static call that starts by returning 0; also what puts one back into that state: `update(key, staticCall.ret0)`. */
+	readonly ret0: <F extends Callable = (...args: number[]) => number>(like?: F) => Key<F>;
+}
+interface DefineFfp {
+	<F extends Callable>(target: F): Ffp<F>;
+	<F extends Callable = AnyCallable>(target: null, like?: F): NullableFfp<F>;
+	readonly ret0: <F extends Callable = (...args: number[]) => number>(like?: F) => Ffp<F>;
+}
+type Ret0 = StaticCall["ret0"] | DefineFfp["ret0"];
+
+type Code = (...args: readonly unknown[]) => unknown;
+
+/** Linux's `struct ffp`, with what is needed to refuse a target. */
+interface Pointer {
+	fn: Code;
+	readonly default_fn: Code;
+	readonly nullable: boolean;
+	/** Undefined until the first call or update shows it. */
+	parameters: number | undefined;
+}
+
+const nothing: Code = () => undefined;
+const zero: Code = () => 0;
+
+/** What the program holds, a key or an FFP, and the pointer behind it. */
+const pointers = new WeakMap<object, Pointer>();
+
+export const staticCall: StaticCall = Object.assign(
+	(target: unknown, like?: unknown) => makeKey(makePointer("staticCall", target, like)),
+	{ ret0: (like?: unknown) => makeKey(makePointer("staticCall.ret0", staticCall.ret0, like)) },
+) as StaticCall;
+
+export const defineFfp: DefineFfp = Object.assign(
+	(target: unknown, like?: unknown) => makeFfp(makePointer("defineFfp", target, like)),
+	{ ret0: (like?: unknown) => makeFfp(makePointer("defineFfp.ret0", defineFfp.ret0, like)) },
+) as DefineFfp;
+
+/** From now on every call of `key` goes to `target`. */
+export function update<T extends Callable | null>(key: Accepts<T>, target: NoInfer<T> | Ret0): void {
+	retarget("update", key, target);
+}
+
+export function setFfp<T extends Callable | null>(pointer: Accepts<T>, target: NoInfer<T> | Ret0): void {
+	retarget("setFfp", pointer, target);
+}
+
+/** Back to what the key was made with. */
+export function reset(key: Accepts<never>): void {
+	restore("reset", key);
+}
+
+export function resetFfp(pointer: Accepts<never>): void {
+	restore("resetFfp", pointer);
+}
+
+/** What `key` calls now, to be compared with a function or null. */
+export function query<T extends Callable | null>(key: Accepts<T>): T | Ret0 {
+	return current("query", key, staticCall.ret0) as T | Ret0;
+}
+
+export function queryFfp<T extends Callable | null>(pointer: Accepts<T>): T | Ret0 {
+	return current("queryFfp", pointer, defineFfp.ret0) as T | Ret0;
+}
+
+/** One line: the values, with a space between. */
+export function print(...values: readonly (number | string)[]): void {
+	for (const value of values) checkPrintable(value);
+	emit(values.join(" "));
+}
+
+let emit = (line: string): void => console.log(line);
+
+/** The lines that `run` prints, instead of having them printed. */
+export function capturePrint(run: () => void): string[] {
+	const outer = emit;
+	const lines: string[] = [];
+	emit = (line) => void lines.push(line);
+	try {
+		run();
+	} finally {
+		emit = outer;
+	}
+	return lines;
+}
+
+function makePointer(who: string, target: unknown, like: unknown): Pointer {
+	const default_fn = codeOf(who, target, target === null);
+	const signature = like ?? (isPlain(target) ? undefined : target);
+	if (signature !== undefined) codeOf(who, signature, false);
+	const parameters = typeof signature === "function" ? signature.length : undefined;
+	return { fn: default_fn, default_fn, nullable: target === null, parameters };
+}
+
+function makeKey(pointer: Pointer): Code {
+	const key: Code = (...args) => {
+		agree("a call passes", pointer, args.length);
+		const result = pointer.fn(...args);
+		return pointer.nullable ? undefined : result;
+	};
+	pointers.set(key, pointer);
+	return key;
+}
+
+function makeFfp(pointer: Pointer): object {
+	pointers.set(pointer, pointer);
+	return pointer;
+}
+
+function retarget(who: string, holder: unknown, target: unknown): void {
+	const pointer = pointerOf(who, holder);
+	const fn = codeOf(who, target, pointer.nullable);
+	if (typeof target === "function" && !isPlain(target)) agree(`${who}: '${target.name}' takes`, pointer, target.length);
+	pointer.fn = fn;
+}
+
+function restore(who: string, holder: unknown): void {
+	const pointer = pointerOf(who, holder);
+	pointer.fn = pointer.default_fn;
+}
+
+function current(who: string, holder: unknown, ret0: unknown): unknown {
+	const { fn } = pointerOf(who, holder);
+	return fn === nothing ? null : fn === zero ? ret0 : fn;
+}
+
+function pointerOf(who: string, holder: unknown): Pointer {
+	const isObject = typeof holder === "function" || (typeof holder === "object" && holder !== null);
+	const pointer = isObject ? pointers.get(holder) : undefined;
+	if (pointer === undefined) {
+		throw new TypeError(`${who}: the first argument must be a key made with staticCall, or an FFP made with defineFfp`);
+	}
+	return pointer;
+}
+
+/** The code that stands for a target as the program names it. */
+function codeOf(who: string, target: unknown, nullable: boolean): Code {
+	if (target === null && nullable) return nothing;
+	if (target === null) throw new TypeError(`${who}: this key may not be null, only one made with staticCall(null)`);
+	if (isPlain(target)) return zero;
+	if (typeof target !== "function") throw new TypeError(`${who}: ${typeof target} given where a function is needed`);
+	if (pointers.has(target)) throw new TypeError(`${who}: a key given where a function is needed`);
+	return target as Code;
+}
+
+/** The targets that have no signature of their own. */
+function isPlain(target: unknown): boolean {
+	return target === null || target === staticCall.ret0 || target === defineFfp.ret0;
+}
+
+function agree(what: string, pointer: Pointer, count: number): void {
+	pointer.parameters ??= count;
+	if (count === pointer.parameters) return;
+	throw new TypeError(`${what} ${count} argument${count === 1 ? "" : "s"} where the key takes ${pointer.parameters}`);
+}
+
+function checkPrintable(value: unknown): void {
+	if (typeof value === "string") return;
+	if (typeof value === "boolean") throw new TypeError("print of a boolean: write b ? 1 : 0");
+	if (typeof value !== "number") throw new TypeError(`print of ${value}: only numbers and text can be printed`);
+	if (value !== (value | 0) && value !== value >>> 0) {
+		throw new TypeError(`print of ${value}: not an integer of 32 bits, write x | 0 or x >>> 0`);
+	}
+}
