@@ -1,0 +1,6 @@
+// The call-site table: collected from objects, and the bytes of its sites (`patchbay/sites`).
+
+export { callSites, type SiteTable } from "./call-sites.ts";
+export { type CollectOptions, collectSites } from "./collect.ts";
+export * from "./site-bytes.ts";
+export * from "./table.ts";
