@@ -1,0 +1,52 @@
+// The decode cache: per physical frame, two words for each byte address, filled when an instruction is first fetched
+// there. It is the modelled instruction cache of `run`: a store to code drops what it overlaps, so patches act at once.
+//
+//   word 0: row+1 | length<<8 | a<<12 | b<<16 | c<<20     word 1: imm      (word 0 = 0: nothing decoded here)
+
+import { decode } from "../../linker/isa/decode.ts";
+import type { Instruction, Row } from "../../linker/isa/instruction-set.ts";
+import { rows } from "../../linker/isa/sets/toy.ts";
+import { type Machine, PAGE } from "./machine.ts";
+
+export const WORDS_PER_BYTE = 2;
+/** No instruction is longer. */
+export const MAX_LENGTH = 6;
+
+const rowNumber = new Map<Row, number>(rows.map((row, i) => [row, i + 1]));
+
+/** The decoded form of a frame, made on first use. From then on stores to the frame take the slow path. */
+export function decodedFrame(machine: Machine, frame: number): Int32Array {
+	let code = machine.decoded.get(frame);
+	if (code === undefined) {
+		code = new Int32Array(PAGE * WORDS_PER_BYTE);
+		machine.decoded.set(frame, code);
+		for (const core of machine.cores) core.forgetTranslations();
+	}
+	return code;
+}
+
+/** Packs a decoded instruction as the dispatcher reads it. */
+export function pack(instruction: Instruction): { word: number; imm: number } {
+	const { row, a, b, c, imm, length } = instruction;
+	return { word: rowNumber.get(row)! | (length << 8) | (a << 12) | (b << 16) | (c << 20), imm };
+}
+
+/** Decodes at `offset` of a frame if the instruction lies in it whole. @returns whether the cache now holds it */
+export function fill(machine: Machine, frame: number, code: Int32Array, offset: number): boolean {
+	const bytes = machine.memory.subarray(frame * PAGE, (frame + 1) * PAGE);
+	const instruction = decode(bytes, offset);
+	if (instruction === undefined) return false;
+	const { word, imm } = pack(instruction);
+	code[offset * WORDS_PER_BYTE] = word;
+	code[offset * WORDS_PER_BYTE + 1] = imm;
+	return true;
+}
+
+/** Forgets every instruction that overlaps the written bytes. */
+export function dropDecoded(machine: Machine, physical: number, length: number): void {
+	const code = machine.decoded.get(physical >>> 12);
+	if (code === undefined) return;
+	const offset = physical & (PAGE - 1);
+	const from = Math.max(0, offset - (MAX_LENGTH - 1));
+	code.fill(0, from * WORDS_PER_BYTE, (offset + length) * WORDS_PER_BYTE);
+}

@@ -1,0 +1,31 @@
+// Branch prediction, as far as the costs of calls need it: a return stack and a table of the last target per indirect
+// jump. It never changes what a program computes, only what it costs.
+
+import type { Core } from "./core.ts";
+import { RETURN_STACK, TARGETS } from "./layout.ts";
+
+const TOP = RETURN_STACK;
+const TABLE = RETURN_STACK + 1;
+
+/** A call happened: its return address goes on the return stack, which forgets its oldest entry when full. */
+export function predictCall(core: Core, returnAddress: number): void {
+	const top = (core.predictor[TOP]! + 1) & (RETURN_STACK - 1);
+	core.predictor[TOP] = top;
+	core.predictor[top] = returnAddress;
+}
+
+/** @returns whether the return went where the return stack said */
+export function predictedReturn(core: Core): boolean {
+	const top = core.predictor[TOP]!;
+	core.predictor[TOP] = (top - 1) & (RETURN_STACK - 1);
+	return core.predictor[top] === core.pc;
+}
+
+/** @returns whether the indirect jump at `from` went where it went last time */
+export function predictedTarget(core: Core, from: number): boolean {
+	const entry = TABLE + 2 * ((from ^ (from >>> 8)) & (TARGETS - 1));
+	const hit = core.predictor[entry] === from && core.predictor[entry + 1] === core.pc;
+	core.predictor[entry] = from;
+	core.predictor[entry + 1] = core.pc;
+	return hit;
+}

@@ -1,0 +1,28 @@
+// What time costs. A profile is a literal (profiles/): cycles per cost class and per event, with where the numbers come
+// from. Clocks count in sixteenths of a cycle, so that fractions of superscalar machines add up exactly.
+
+import type { CostClass } from "../../linker/isa/instruction-set.ts";
+
+export const TICKS_PER_CYCLE = 16;
+
+export interface CostProfile {
+	readonly name: string;
+	/** Where the numbers come from. */
+	readonly source: string;
+	/** Cycles per instruction of a class, correctly predicted: multiples of 1/16, at least 1/16. */
+	readonly cycles: Readonly<Record<CostClass, number>>;
+	/** Cycles lost when a return or an indirect jump goes elsewhere than predicted. */
+	readonly mispredict: number;
+	/** Cycles of one breakpoint trap with emulation, from trap to resume. */
+	readonly trap: number;
+	/** Cycles the sender waits for one round of interrupts to every other CPU, and each receiver spends in it. */
+	readonly syncRound: number;
+	readonly interrupt: number;
+	/** Cycles of one store of code bytes through the alias. */
+	readonly poke: number;
+}
+
+/** A cycle count as people read it: whole, or with the fraction it has. */
+export function ticksToCycles(ticks: number): number {
+	return ticks / TICKS_PER_CYCLE;
+}

@@ -1,0 +1,212 @@
+// Static calls of a running system, by name: what they call now, and retargeting them.
+// An update is a transaction: everything is validated first, and a refused one changes nothing.
+
+import { LinkError, suggestion } from "../../linker/errors.ts";
+import type { Image, ImageKey, ImageSite } from "../../linker/link/image.ts";
+import { signatureText } from "../../linker/link/image.ts";
+import {
+	currentTarget,
+	reaches,
+	type Site,
+	type Stubs,
+	siteBytes,
+	siteDestination,
+	type Target,
+	targetAt,
+} from "../../linker/sites/site-bytes.ts";
+import { SITE_BYTES } from "../../linker/sites/table.ts";
+import { readVirtual } from "../machine/memory.ts";
+import { plan, same } from "./plan.ts";
+import type { Protocol } from "./protocol.ts";
+import type { Edit, Step } from "./step.ts";
+import type { System } from "./system.ts";
+
+/** A validated update, ready to run. */
+export interface Update {
+	readonly key: string;
+	readonly steps: readonly Step[];
+	readonly edits: readonly Edit[];
+}
+
+/** Why an update cannot be done. Nothing was changed. */
+export interface Refusal {
+	readonly refused: string;
+}
+
+/** What a name stands for that can be retargeted: a static-call key, or an FFP pointer (a key without sites). */
+interface Slot {
+	readonly name: string;
+	/** Address of the word that holds the current function; the default is in the word after it. */
+	readonly address: number;
+	readonly key: ImageKey | undefined;
+}
+
+/** Name of the function that each key or pointer calls now; null when none. */
+export function query(system: System, name: string): string | null {
+	const address = word(system, slotNamed(system.image, name).address);
+	const target = targetAt(address, system.image.stubs);
+	return target.kind === "null" ? null : system.image.symbolize(address);
+}
+
+/** Address of the function that the key at `address` calls now; 0 when none. */
+export function queryAt(system: System, address: number): number {
+	const now = word(system, address);
+	return targetAt(now, system.image.stubs).kind === "null" ? 0 : now;
+}
+
+/** Checks an update of `name` to a function (by name), to null or to the default, and lays out its steps.
+ * @throws LinkError when the image has no such key or function */
+export function planUpdate(
+	system: System,
+	name: string,
+	to: string | null | { readonly reset: true },
+	protocol: Protocol,
+): Update | Refusal {
+	const slot = slotNamed(system.image, name);
+	if (to === null) return planTo(system, slot, 0, protocol);
+	if (typeof to === "object") return planTo(system, slot, word(system, slot.address + 4), protocol);
+	return planTo(system, slot, functionNamed(system.image, to), protocol);
+}
+
+/** The same by address of the key and of the function (0: null, undefined: the default), as programs ask for it. */
+export function planUpdateAt(
+	system: System,
+	key: number,
+	to: number | undefined,
+	protocol: Protocol,
+): Update | Refusal {
+	const slot = slots(system.image).find((one) => one.address === key);
+	if (slot === undefined) return { refused: `no key at 0x${key.toString(16)}` };
+	return planTo(system, slot, to ?? word(system, slot.address + 4), protocol);
+}
+
+function planTo(system: System, slot: Slot, to: number, protocol: Protocol): Update | Refusal {
+	const { image } = system;
+	const refused = unfit(image, slot, to);
+	if (refused !== undefined) return { refused };
+	const now = word(system, slot.address);
+	const store: Step = { kind: "store", address: slot.address, bytes: wordBytes(storedTarget(image, slot, to)) };
+	if (now === storedTarget(image, slot, to)) return { key: slot.name, steps: [], edits: [] };
+	if (slot.key === undefined || image.mode === "pointer") return { key: slot.name, steps: [store], edits: [] };
+	const edits: Edit[] = [];
+	for (const site of sitesToPatch(image, slot.key)) {
+		const edit = editOf(system, slot, site, to);
+		if ("refused" in edit) return edit;
+		if (!same(edit.old, edit.bytes)) edits.push(edit);
+	}
+	return { key: slot.name, steps: [store, ...plan(protocol, edits)], edits };
+}
+
+/** A function that cannot stand in for the key's default: null where results are used, or another signature. */
+function unfit(image: Image, slot: Slot, to: number): string | undefined {
+	const target = targetAt(to, image.stubs);
+	if (slot.key === undefined || target.kind === "ret0") return undefined;
+	if (target.kind === "null") {
+		return slot.key.nullable ? undefined : `'${slot.name}' may not be null: its callers use the result`;
+	}
+	const wanted = slot.key.signature;
+	const given = image.signatureAt(to);
+	if (wanted === undefined || given === undefined || sameCallers(wanted, given)) return undefined;
+	return `'${slot.name}' is called as ${signatureText(wanted)}, but '${image.symbolize(to)}' is ${signatureText(given)}`;
+}
+
+/** Parameter count, their signs and the result agree; a caller that uses no result takes any. */
+function sameCallers(wanted: number, given: number): boolean {
+	const parameters = 0xffff;
+	if ((wanted & parameters) !== (given & parameters)) return false;
+	const result = (wanted >> 16) & 0xff;
+	return result === 0 || result === ((given >> 16) & 0xff);
+}
+
+/** The trampoline is patched as a tail site of its own; in inline mode every site of the key besides. */
+function sitesToPatch(image: Image, key: ImageKey): Site[] {
+	const trampoline: Site = { address: key.trampoline, kind: "tail", condition: 0 };
+	if (image.mode === "trampoline") return [trampoline];
+	return [trampoline, ...key.sites.map((index): ImageSite => image.sites[index]!)];
+}
+
+function editOf(system: System, slot: Slot, site: Site, to: number): Edit | Refusal {
+	const { stubs } = system.image;
+	const old = readVirtual(system.machine, 0, site.address, SITE_BYTES);
+	const now = targetAt(word(system, slot.address), stubs);
+	const found = old && currentTarget(old, site, stubs);
+	if (old === undefined || found === undefined || !expected(system, slot, site, found, now)) {
+		return {
+			refused: `site 0x${site.address.toString(16)} of '${slot.name}' does not hold a ${site.kind} to its current target: ${hex(old)}`,
+		};
+	}
+	const target = targetAt(to, stubs);
+	const destination = siteDestination(site, target, stubs);
+	if (destination === undefined || reaches(site.address, destination))
+		return { address: site.address, old, bytes: siteBytes(site, target, stubs) };
+	return {
+		address: site.address,
+		old,
+		bytes: siteBytes(site, { kind: "function", address: slot.key!.trampoline }, stubs),
+	};
+}
+
+/** Sites out of reach of the target go through the trampoline. */
+function expected(system: System, slot: Slot, site: Site, found: Target, now: Target): boolean {
+	const address = (target: Target): number => (target.kind === "function" ? target.address : -1);
+	if (found.kind === now.kind && address(found) === address(now)) return true;
+	return found.kind === "function" && found.address === slot.key!.trampoline && site.address !== slot.key!.trampoline;
+}
+
+/** A pointer is always called, so no target is a function that only returns. */
+function storedTarget(image: Image, slot: Slot, to: number): number {
+	const called = slot.key === undefined || image.mode === "pointer";
+	return called && to === 0 ? image.stubs.return : to;
+}
+
+const POINTER_PREFIX = "__FFP__";
+
+function slots(image: Image): Slot[] {
+	const keys = image.keys.map((key): Slot => ({ name: key.name, address: key.address, key }));
+	const pointers = image.symbols
+		.filter((symbol) => symbol.name.startsWith(POINTER_PREFIX))
+		.map(
+			(symbol): Slot => ({ name: symbol.name.slice(POINTER_PREFIX.length), address: symbol.address, key: undefined }),
+		);
+	return [...keys, ...pointers];
+}
+
+function slotNamed(image: Image, name: string): Slot {
+	const all = slots(image);
+	const slot = all.find((one) => one.name === name);
+	if (slot !== undefined) return slot;
+	throw new LinkError(
+		`${image.name}: no static call '${name}'${suggestion(
+			name,
+			all.map((one) => one.name),
+		)}`,
+	);
+}
+
+function functionNamed(image: Image, name: string): number {
+	const symbol = image.symbols.find((one) => one.name === name && one.kind === "function");
+	if (symbol !== undefined) return symbol.address;
+	const names = image.symbols.filter((one) => one.kind === "function").map((one) => one.name);
+	throw new LinkError(`${image.name}: no function '${name}'${suggestion(name, names)}`);
+}
+
+/** The names of all that can be retargeted. */
+export function keyNames(image: Image): string[] {
+	return slots(image).map((slot) => slot.name);
+}
+
+function word(system: System, address: number): number {
+	const bytes = readVirtual(system.machine, 0, address, 4);
+	if (bytes === undefined) throw new Error(`assert: key at 0x${address.toString(16)} is not mapped`);
+	return new DataView(bytes.buffer).getUint32(0, true);
+}
+
+function wordBytes(value: number): Uint8Array {
+	const bytes = new Uint8Array(4);
+	new DataView(bytes.buffer).setUint32(0, value, true);
+	return bytes;
+}
+
+function hex(bytes: Uint8Array | undefined): string {
+	return bytes === undefined ? "not mapped" : Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+}
