@@ -1,0 +1,108 @@
+// The one value that passes from linker/ to runtime/: an executable and what it says about its static calls. All of it
+// is read from the ELF file, so a file written, read and read again as an image gives the same image. Which mode the
+// calls were linked in is the value of the absolute symbol `__static_calls_mode`: 1 + its index in `staticCallModes`.
+
+import { type ElfObject, ET_EXEC, type Segment } from "../elf/object.ts";
+import { LinkError } from "../errors.ts";
+import { EM_TOY } from "../isa/index.ts";
+import type { Site, Stubs } from "../sites/index.ts";
+import { type LineTable, readLines } from "./lines.ts";
+import { readSignatures } from "./signatures.ts";
+import { readStaticCalls } from "./static-calls.ts";
+import { once, type SymbolIndex, symbolIndex } from "./symbol-index.ts";
+
+/** How calls of static-call keys are linked: `inline` rewrites each site to call its target directly; `trampoline` calls
+ * a jump that is rewritten; `pointer` calls a jump through the key's word in memory, and no code is ever rewritten. */
+export type StaticCallMode = "inline" | "trampoline" | "pointer";
+export const staticCallModes: readonly StaticCallMode[] = ["inline", "trampoline", "pointer"];
+export const MODE_SYMBOL = "__static_calls_mode";
+
+export interface ImageKey {
+	/** As in the source: `pick`, not `__SCK__pick`. */
+	readonly name: string;
+	/** Of the two words {function now, default function}. */
+	readonly address: number;
+	/** 0 when the key has none. */
+	readonly trampoline: number;
+	/** The function that `reset` restores; 0 is null. */
+	readonly default: number;
+	/** The function called at the start; 0 is null. */
+	readonly initial: number;
+	/** May be null, so its result is never used. */
+	readonly nullable: boolean;
+	/** Word of `.signatures`, see signatures.ts. */
+	readonly signature: number | undefined;
+	/** Indices into `Image.sites`, in ascending order of their addresses. */
+	readonly sites: readonly number[];
+}
+
+export interface ImageSite extends Site {
+	/** Index into `Image.keys`. */
+	readonly key: number;
+	/** In text that is freed after the start. */
+	readonly init: boolean;
+	/** Bytes of the instruction. */
+	readonly length: number;
+}
+
+export interface Image {
+	readonly elf: ElfObject;
+	readonly name: string;
+	readonly entry: number;
+	readonly mode: StaticCallMode;
+	/** Ascending and disjoint, pages of differing permissions apart. */
+	readonly segments: readonly Segment[];
+	readonly symbols: SymbolIndex;
+	/** Sorted by address. */
+	readonly keys: readonly ImageKey[];
+	/** As in `.static_call_sites`: sorted by key, then address. */
+	readonly sites: readonly ImageSite[];
+	/** Where jumps go that have no target; both 0 in an image without static calls. */
+	readonly stubs: Stubs;
+	readonly lines: LineTable;
+	/** The word of `.signatures` for the function or key at an address. */
+	signatureOf(address: number): number | undefined;
+}
+
+/** LinkError when the executable was not linked by us, or its tables do not fit together. */
+export function readImage(elf: ElfObject): Image {
+	if (elf.type !== ET_EXEC) throw new LinkError(`${elf.name}: is no executable image; link it first`);
+	if (elf.machine !== EM_TOY)
+		throw new LinkError(`${elf.name}: is for machine 0x${elf.machine.toString(16)}, not the toy`);
+	const signatures = once(() => readSignatures(elf));
+	const calls = readStaticCalls(elf, signatures);
+	return {
+		elf,
+		name: elf.name,
+		entry: elf.entry,
+		segments: elf.segments,
+		symbols: symbolIndex(elf),
+		...calls,
+		lines: readLines(elf),
+		signatureOf: (address) => signatures().get(address),
+	};
+}
+
+/** `length` bytes of what is loaded at `address`, zeros where the file has none; undefined outside of one segment. */
+export function bytesAt(
+	{ segments }: Pick<ElfObject, "segments">,
+	address: number,
+	length: number,
+): Uint8Array | undefined {
+	const segment = segments.find(
+		(each) => address >= each.address && address + length <= each.address + each.memorySize,
+	);
+	if (segment === undefined) return undefined;
+	const start = address - segment.address;
+	const bytes = segment.data.subarray(start, start + length);
+	if (bytes.length === length) return bytes;
+	const padded = new Uint8Array(length);
+	padded.set(bytes);
+	return padded;
+}
+
+/** The unsigned word loaded at `address`; undefined outside of the segments. */
+export function wordAt(elf: Pick<ElfObject, "segments">, address: number): number | undefined {
+	const bytes = bytesAt(elf, address, 4);
+	return bytes && (bytes[0]! | (bytes[1]! << 8) | (bytes[2]! << 16) | (bytes[3]! << 24)) >>> 0;
+}

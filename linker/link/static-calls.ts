@@ -1,0 +1,140 @@
+// Reads what an executable says about its static calls: keys and trampolines by symbol name, sites from the table.
+
+import { type ElfObject, STB_LOCAL, STT_FILE } from "../elf/object.ts";
+import { sectionByName, symbolName } from "../elf/symbols.ts";
+import { viewOf } from "../elf/words.ts";
+import { LinkError } from "../errors.ts";
+import { hasPrefix } from "../sites/call-sites.ts";
+import {
+	describeSite,
+	FLAGS,
+	INIT,
+	KEY_PREFIX,
+	RETURN,
+	RETURN0,
+	SITE_BYTES,
+	SITE_ROW,
+	SITES_SECTION,
+	type SiteForm,
+	type SiteKind,
+	type Stubs,
+	TAIL,
+	TRAMPOLINE_PREFIX,
+} from "../sites/index.ts";
+import {
+	bytesAt,
+	type Image,
+	type ImageKey,
+	type ImageSite,
+	MODE_SYMBOL,
+	type StaticCallMode,
+	staticCallModes,
+	wordAt,
+} from "./image.ts";
+import { NULLABLE } from "./signatures.ts";
+
+/** The symbols that matter, by what they are. */
+interface Found {
+	readonly keys: { readonly name: string; readonly scope: number; readonly address: number }[];
+	/** Scope and name -> address. */
+	readonly trampolines: Map<string, number>;
+	/** `__static_call…` -> value. */
+	readonly special: Map<string, number>;
+}
+
+export function readStaticCalls(
+	elf: ElfObject,
+	signatures: () => ReadonlyMap<number, number>,
+): Pick<Image, "mode" | "keys" | "sites" | "stubs"> {
+	const found = findSymbols(elf);
+	const stubs = { return: found.special.get(RETURN) ?? 0, return0: found.special.get(RETURN0) ?? 0 };
+	const keys = found.keys.map((key) => readKey(elf, found, key, stubs, signatures()));
+	const sites = readSites(elf, keys);
+	return { mode: readMode(elf, found), stubs, sites, keys: withSites(keys, sites) };
+}
+
+const prefixes = [KEY_PREFIX, TRAMPOLINE_PREFIX, "__static_call"].map((prefix) => new TextEncoder().encode(prefix));
+
+/** A local key goes with the trampoline of its own file: both are counted by the STT_FILE symbols before them. */
+function findSymbols({ symbols }: ElfObject): Found {
+	const found: Found = { keys: [], trampolines: new Map(), special: new Map() };
+	let files = 0;
+	for (let i = 1; i < symbols.count; i++) {
+		if ((symbols.info[i]! & 15) === STT_FILE) files++;
+		const prefix = prefixes.findIndex((each) => hasPrefix(symbols, i, each));
+		if (prefix < 0 || symbols.section[i] === 0) continue;
+		const scope = symbols.info[i]! >> 4 === STB_LOCAL ? files : 0;
+		const name = symbolName(symbols, i);
+		const address = symbols.value[i]!;
+		if (prefix === 0) found.keys.push({ name: name.slice(KEY_PREFIX.length), scope, address });
+		else if (prefix === 1) found.trampolines.set(`${scope} ${name.slice(TRAMPOLINE_PREFIX.length)}`, address);
+		else found.special.set(name, address);
+	}
+	found.keys.sort((a, b) => a.address - b.address);
+	return found;
+}
+
+function readMode(elf: ElfObject, { special }: Found): StaticCallMode {
+	const mode = staticCallModes[(special.get(MODE_SYMBOL) ?? 0) - 1];
+	if (mode === undefined)
+		throw new LinkError(`${elf.name}: does not say how its static calls were linked (no ${MODE_SYMBOL})`);
+	return mode;
+}
+
+function readKey(
+	elf: ElfObject,
+	{ trampolines }: Found,
+	{ name, scope, address }: Found["keys"][number],
+	stubs: Stubs,
+	signatures: ReadonlyMap<number, number>,
+): Omit<ImageKey, "sites"> {
+	const [initial, fallback] = [address, address + 4].map((word) => {
+		const value = wordAt(elf, word);
+		if (value === undefined)
+			throw new LinkError(`${elf.name}: key '${name}' at 0x${word.toString(16)} is not in any segment`);
+		return value === stubs.return ? 0 : value;
+	}) as [number, number];
+	const signature = signatures.get(address) ?? signatures.get(fallback);
+	const nullable = fallback === 0 || ((signature ?? 0) & NULLABLE) !== 0;
+	const trampoline = trampolines.get(`${scope} ${name}`) ?? 0;
+	return { name, address, trampoline, default: fallback, initial, nullable, signature };
+}
+
+function readSites(elf: ElfObject, keys: readonly Omit<ImageKey, "sites">[]): ImageSite[] {
+	const section = sectionByName(elf, SITES_SECTION);
+	if (section === undefined) return [];
+	const index = new Map(keys.map(({ address }, i) => [address, i]));
+	const view = viewOf(section.data);
+	const sites: ImageSite[] = [];
+	for (let at = 0; at + SITE_ROW <= view.byteLength; at += SITE_ROW) {
+		const address = section.address + at + view.getInt32(at, true);
+		const flagged = section.address + at + 4 + view.getInt32(at + 4, true);
+		const key = index.get(flagged - (flagged & FLAGS));
+		const where = `${elf.name}:(${SITES_SECTION}+0x${at.toString(16)})`;
+		if (key === undefined) throw new LinkError(`${where}: no key is at 0x${flagged.toString(16)}`);
+		sites.push(readSite(elf, where, address, key, flagged & FLAGS));
+	}
+	return sites;
+}
+
+function readSite(elf: ElfObject, where: string, address: number, key: number, flags: number): ImageSite {
+	const bytes = bytesAt(elf, address, SITE_BYTES);
+	const now = bytes && describeSite(bytes, address);
+	const kind = now && kindOf(now, (flags & TAIL) !== 0);
+	if (kind === undefined)
+		throw new LinkError(`${where}: 0x${address.toString(16)} is no ${flags & TAIL ? "tail " : ""}call site`);
+	const condition = now?.form === "jcc" ? now.condition : 0;
+	return { address, key, kind, condition, init: (flags & INIT) !== 0, length: SITE_BYTES };
+}
+
+function kindOf({ form }: SiteForm, tail: boolean): SiteKind | undefined {
+	if (form === "jcc") return tail ? "conditional" : undefined;
+	if (form === "jmp" || form === "ret") return tail ? "tail" : undefined;
+	return tail ? undefined : "call";
+}
+
+function withSites(keys: readonly Omit<ImageKey, "sites">[], sites: readonly ImageSite[]): ImageKey[] {
+	const indices: number[][] = keys.map(() => []);
+	for (const [i, { key }] of sites.entries()) indices[key]!.push(i);
+	return keys.map((key, i) => ({ ...key, sites: indices[i]! }));
+}

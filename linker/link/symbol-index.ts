@@ -1,0 +1,110 @@
+// The symbols of an image by name and by address. Sorted and decoded when first asked for: an image may have millions,
+// and a link asks for none.
+
+import { type ElfObject, SHF_ALLOC, STB_LOCAL, STT_FILE, STT_SECTION } from "../elf/object.ts";
+import { symbolName } from "../elf/symbols.ts";
+
+export interface ImageSymbol {
+	readonly name: string;
+	readonly address: number;
+	readonly size: number;
+	/** STT_* */
+	readonly type: number;
+	/** STB_* */
+	readonly binding: number;
+	/** Name of the section it is in. */
+	readonly section: string;
+	/** Index in the ELF symbol table. */
+	readonly index: number;
+}
+
+export interface SymbolIndex {
+	/** What has an address, sorted by it; no section or file symbols. */
+	all(): readonly ImageSymbol[];
+	/** A global symbol of that name, else the first local one. */
+	named(name: string): ImageSymbol | undefined;
+	/** The symbol that covers the address; one without a size reaches to the next or to the end of its section. */
+	at(address: number): ImageSymbol | undefined;
+	/** `fifo`, `fifo+0x5`, or undefined where no symbol is. */
+	symbolize(address: number): string | undefined;
+}
+
+export function symbolIndex(elf: ElfObject): SymbolIndex {
+	const all = once(() => sortedSymbols(elf));
+	const byName = once(() => symbolsByName(all()));
+	const sized = once(() => lastSized(all()));
+	const at = (address: number) => {
+		const symbols = all();
+		const i = lastAtOrBelow(symbols, address);
+		const nearest = symbols[i];
+		const around = symbols[sized()[i] ?? -1];
+		if (around !== undefined && address < around.address + around.size) return around;
+		return nearest?.size === 0 && isIn(elf, nearest, address) ? nearest : undefined;
+	};
+	const symbolize = (address: number) => {
+		const symbol = at(address);
+		if (symbol === undefined) return undefined;
+		return address === symbol.address ? symbol.name : `${symbol.name}+0x${(address - symbol.address).toString(16)}`;
+	};
+	return { all, named: (name) => byName().get(name), at, symbolize };
+}
+
+/** A value computed when first asked for. */
+export function once<T>(compute: () => T): () => T {
+	let value: { readonly it: T } | undefined;
+	return () => (value ??= { it: compute() }).it;
+}
+
+function sortedSymbols(elf: ElfObject): ImageSymbol[] {
+	const { symbols } = elf;
+	const list: ImageSymbol[] = [];
+	for (let index = 1; index < symbols.count; index++) {
+		const section = elf.sections[symbols.section[index]!];
+		const type = symbols.info[index]! & 15;
+		if (section === undefined || (section.flags & SHF_ALLOC) === 0 || type === STT_SECTION || type === STT_FILE)
+			continue;
+		const binding = symbols.info[index]! >> 4;
+		const address = symbols.value[index]!;
+		list.push({
+			name: symbolName(symbols, index),
+			address,
+			size: symbols.size[index]!,
+			type,
+			binding,
+			section: section.name,
+			index,
+		});
+	}
+	return list.sort((a, b) => a.address - b.address || a.size - b.size || a.index - b.index);
+}
+
+function symbolsByName(symbols: readonly ImageSymbol[]): Map<string, ImageSymbol> {
+	const byName = new Map<string, ImageSymbol>();
+	for (const symbol of symbols) {
+		if (symbol.binding !== STB_LOCAL || !byName.has(symbol.name)) byName.set(symbol.name, symbol);
+	}
+	return byName;
+}
+
+/** For each symbol, the index of the last one up to it that has a size; -1 for none. */
+function lastSized(symbols: readonly ImageSymbol[]): Int32Array {
+	let last = -1;
+	return Int32Array.from(symbols, ({ size }, i) => (last = size > 0 ? i : last));
+}
+
+/** The index of the last symbol that starts at or before the address; -1 for none. */
+function lastAtOrBelow(symbols: readonly ImageSymbol[], address: number): number {
+	let low = 0;
+	let high = symbols.length;
+	while (low < high) {
+		const middle = (low + high) >>> 1;
+		if (symbols[middle]!.address <= address) low = middle + 1;
+		else high = middle;
+	}
+	return low - 1;
+}
+
+function isIn(elf: ElfObject, symbol: ImageSymbol, address: number): boolean {
+	const section = elf.sections[elf.symbols.section[symbol.index]!]!;
+	return address < section.address + section.size;
+}
