@@ -45,14 +45,13 @@ export interface ImageSite extends Site {
 	readonly length: number;
 }
 
-export interface Image {
+export interface Image extends SymbolIndex {
 	readonly elf: ElfObject;
 	readonly name: string;
 	readonly entry: number;
 	readonly mode: StaticCallMode;
 	/** Ascending and disjoint, pages of differing permissions apart. */
 	readonly segments: readonly Segment[];
-	readonly symbols: SymbolIndex;
 	/** Sorted by address. */
 	readonly keys: readonly ImageKey[];
 	/** As in `.static_call_sites`: sorted by key, then address. */
@@ -71,12 +70,16 @@ export function readImage(elf: ElfObject): Image {
 		throw new LinkError(`${elf.name}: is for machine 0x${elf.machine.toString(16)}, not the toy`);
 	const signatures = once(() => readSignatures(elf));
 	const calls = readStaticCalls(elf, signatures);
+	const { symbols, ...lookUps } = symbolIndex(elf);
 	return {
 		elf,
 		name: elf.name,
 		entry: elf.entry,
 		segments: elf.segments,
-		symbols: symbolIndex(elf),
+		get symbols() {
+			return symbols();
+		},
+		...lookUps,
 		...calls,
 		lines: readLines(elf),
 		signatureOf: (address) => signatures().get(address),

@@ -14,7 +14,7 @@ export const NULLABLE = 1 << 24;
 const results = ["nothing", "int", "uint", "bool"];
 
 /** As people write it: `(int, uint) -> bool`. */
-export function describeSignature(word: number): string {
+export function signatureText(word: number): string {
 	const count = word & 255;
 	const parameters = Array.from({ length: count }, (_, i) => ((word >> (8 + i)) & 1 ? "uint" : "int"));
 	const result = results[(word >> 16) & 255] ?? "?";

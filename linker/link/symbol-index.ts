@@ -18,35 +18,37 @@ export interface ImageSymbol {
 	readonly index: number;
 }
 
+/** The part of an image that answers questions about its symbols. */
 export interface SymbolIndex {
 	/** What has an address, sorted by it; no section or file symbols. */
-	all(): readonly ImageSymbol[];
+	readonly symbols: readonly ImageSymbol[];
 	/** A global symbol of that name, else the first local one. */
-	named(name: string): ImageSymbol | undefined;
+	symbolNamed(name: string): ImageSymbol | undefined;
 	/** The symbol that covers the address; one without a size reaches to the next or to the end of its section. */
-	at(address: number): ImageSymbol | undefined;
+	symbolAt(address: number): ImageSymbol | undefined;
 	/** `fifo`, `fifo+0x5`, or undefined where no symbol is. */
 	symbolize(address: number): string | undefined;
 }
 
-export function symbolIndex(elf: ElfObject): SymbolIndex {
-	const all = once(() => sortedSymbols(elf));
-	const byName = once(() => symbolsByName(all()));
-	const sized = once(() => lastSized(all()));
-	const at = (address: number) => {
-		const symbols = all();
-		const i = lastAtOrBelow(symbols, address);
-		const nearest = symbols[i];
-		const around = symbols[sized()[i] ?? -1];
+/** Functions over the symbols, which are decoded and sorted by the first call. */
+export function symbolIndex(elf: ElfObject) {
+	const symbols = once(() => sortedSymbols(elf));
+	const byName = once(() => symbolsByName(symbols()));
+	const sized = once(() => lastSized(symbols()));
+	const symbolAt = (address: number) => {
+		const i = lastAtOrBelow(symbols(), address);
+		const nearest = symbols()[i];
+		const around = symbols()[sized()[i] ?? -1];
 		if (around !== undefined && address < around.address + around.size) return around;
 		return nearest?.size === 0 && isIn(elf, nearest, address) ? nearest : undefined;
 	};
 	const symbolize = (address: number) => {
-		const symbol = at(address);
+		const symbol = symbolAt(address);
 		if (symbol === undefined) return undefined;
 		return address === symbol.address ? symbol.name : `${symbol.name}+0x${(address - symbol.address).toString(16)}`;
 	};
-	return { all, named: (name) => byName().get(name), at, symbolize };
+	const symbolNamed = (name: string) => byName().get(name);
+	return { symbols, symbolNamed, symbolAt, symbolize };
 }
 
 /** A value computed when first asked for. */
