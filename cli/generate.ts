@@ -3,11 +3,13 @@
 
 import { writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { reference } from "../linker/isa/index.ts";
+import { reference, rows } from "../linker/isa/index.ts";
+import { dispatchText } from "../runtime/machine/dispatch-text.ts";
 
 /** Paths are relative to the root of the repository. */
 export const generated: readonly { readonly path: string; readonly contents: () => string }[] = [
 	{ path: "docs/isa.md", contents: reference },
+	{ path: "runtime/machine/dispatch.ts", contents: () => dispatchText(rows) },
 ];
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {

@@ -4,9 +4,10 @@
 import { SP } from "../linker/isa/index.ts";
 import type { Image } from "../linker/link/image.ts";
 import { Cpu, Status } from "./machine/layout.ts";
-import { createMachine, type Machine, PAGE, setCpu, takeFrames } from "./machine/machine.ts";
+import { createMachine } from "./machine/machine.ts";
 import { mapPages } from "./machine/memory.ts";
 import type { CostProfile } from "./machine/profile.ts";
+import { type Machine, PAGE, setCpu, takeFrames } from "./machine/state.ts";
 
 /** Stacks hang below this address, each above an unmapped page. */
 const STACKS_END = 0x7000_0000;

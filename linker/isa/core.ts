@@ -40,8 +40,6 @@ export const FIRST_EVENT = 64;
 export interface Core {
 	/** r0..r15; r15 is the stack pointer. */
 	readonly r: Int32Array;
-	/** Address of the next instruction, as a signed 32-bit number. */
-	pc: number;
 	/** The last comparison: bit 0 equal, bit 1 less (signed), bit 2 less (unsigned). */
 	flags: number;
 	/** Nonzero while interrupts are masked. */
@@ -57,4 +55,7 @@ export interface Core {
 	store8(address: number, value: number): void;
 }
 
-export type Execute = (core: Core, a: number, b: number, c: number, imm: number) => void;
+/** Executes an instruction with its operand fields. `next` is the address after it, as a signed 32-bit number.
+ * @returns where control goes, from an instruction that may transfer it; nothing from the others. Meaningless when it
+ * set `core.stop` to a trap. */
+export type Execute = (core: Core, a: number, b: number, c: number, imm: number, next: number) => number | undefined;

@@ -55,6 +55,8 @@ export interface Row {
 	/** One line for the reference page. */
 	readonly brief: string;
 	readonly execute: Execute;
+	/** Whether `execute` may set `core.stop`; the interpreter does not look where it cannot. */
+	readonly stops: boolean;
 }
 
 /** Rows that belong together: a table of the reference page. */

@@ -3,12 +3,20 @@
 // A class for one reason: the interpreter needs every core to have one shape. It owns no state of the machine.
 
 import { type Core as InstructionCore, Stop } from "../../linker/isa/core.ts";
+import { MAX_LENGTH, WORDS_PER_BYTE } from "./decode-cache.ts";
 import { Cpu } from "./layout.ts";
-import type { Machine } from "./machine.ts";
 import { translate, writePhysical } from "./memory.ts";
+import { type Machine, PAGE } from "./state.ts";
 
+/** Cached translations are pairs {page base, physical - virtual}, direct-mapped by page number. */
 const SLOTS = 64;
-const NO_PAGE = -1;
+/** Index of a pair from address bits 12..17, already doubled. */
+const SLOT_MASK = 2 * SLOTS - 2;
+const PAGE_BASE = ~0xfff;
+/** Keeps the low two bits as well: an unaligned address never equals a page base. */
+const ALIGNED_PAGE = ~0xffc;
+/** Bit 2 is in no page base and in no masked address. */
+const NO_PAGE = 4;
 
 export class Core implements InstructionCore {
 	readonly machine: Machine;
@@ -24,19 +32,16 @@ export class Core implements InstructionCore {
 	stop: number = Stop.none;
 	stopValue = 0;
 
-	/** The page instructions come from: its virtual address and decoded form; undefined before the first fetch. */
+	/** The page instructions come from: its virtual address and decoded form. */
 	codePage = 0;
-	codeFrame = 0;
-	code: Int32Array | undefined;
-	/** Immediate of an instruction that `fetchInstruction` just delivered. */
-	fetchedImm = 0;
+	code: Int32Array;
+	/** Holds, while it executes, an instruction that crosses from one page into the next. */
+	readonly crossing = new Int32Array(PAGE * WORDS_PER_BYTE);
 
 	private readonly words: Int32Array;
 	private readonly bytes: Uint8Array;
-	private readonly readPages = new Int32Array(SLOTS).fill(NO_PAGE);
-	private readonly readFrames = new Int32Array(SLOTS);
-	private readonly writePages = new Int32Array(SLOTS).fill(NO_PAGE);
-	private readonly writeFrames = new Int32Array(SLOTS);
+	private readonly reads = new Int32Array(2 * SLOTS).fill(NO_PAGE);
+	private readonly writes = new Int32Array(2 * SLOTS).fill(NO_PAGE);
 
 	constructor(machine: Machine, id: number) {
 		const { layout, buffer } = machine;
@@ -48,6 +53,7 @@ export class Core implements InstructionCore {
 		this.predictor = new Int32Array(buffer, layout.predictors + id * layout.predictorWords * 4, layout.predictorWords);
 		this.words = new Int32Array(buffer, layout.memory, machine.config.memory >> 2);
 		this.bytes = machine.memory;
+		this.code = this.crossing;
 	}
 
 	enter(): void {
@@ -70,39 +76,37 @@ export class Core implements InstructionCore {
 
 	/** Drops every cached translation: the page table changed, or this CPU flushed its TLB. */
 	forgetTranslations(): void {
-		this.readPages.fill(NO_PAGE);
-		this.writePages.fill(NO_PAGE);
-		this.code = undefined;
+		this.reads.fill(NO_PAGE);
+		this.writes.fill(NO_PAGE);
+		this.code = this.crossing;
+		this.forgetCrossing();
+	}
+
+	forgetCrossing(): void {
+		this.crossing.fill(0, (PAGE - MAX_LENGTH) * WORDS_PER_BYTE);
 	}
 
 	load32(address: number): number {
-		const page = address >>> 12;
-		const slot = page & (SLOTS - 1);
-		if (this.readPages[slot] === page && (address & 3) === 0) {
-			return this.words[(this.readFrames[slot]! + (address & 0xfff)) >> 2]!;
-		}
+		const slot = (address >>> 11) & SLOT_MASK;
+		if (this.reads[slot] === (address & ALIGNED_PAGE)) return this.words[(this.reads[slot + 1]! + address) >> 2]!;
 		return this.loadBytes(address, 4);
 	}
 
 	load8(address: number): number {
-		const page = address >>> 12;
-		const slot = page & (SLOTS - 1);
-		if (this.readPages[slot] === page) return this.bytes[this.readFrames[slot]! + (address & 0xfff)]!;
+		const slot = (address >>> 11) & SLOT_MASK;
+		if (this.reads[slot] === (address & PAGE_BASE)) return this.bytes[(this.reads[slot + 1]! + address) | 0]!;
 		return this.loadBytes(address, 1);
 	}
 
 	store32(address: number, value: number): void {
-		const page = address >>> 12;
-		const slot = page & (SLOTS - 1);
-		if (this.writePages[slot] === page && (address & 3) === 0) {
-			this.words[(this.writeFrames[slot]! + (address & 0xfff)) >> 2] = value;
-		} else this.storeBytes(address, value, 4);
+		const slot = (address >>> 11) & SLOT_MASK;
+		if (this.writes[slot] === (address & ALIGNED_PAGE)) this.words[(this.writes[slot + 1]! + address) >> 2] = value;
+		else this.storeBytes(address, value, 4);
 	}
 
 	store8(address: number, value: number): void {
-		const page = address >>> 12;
-		const slot = page & (SLOTS - 1);
-		if (this.writePages[slot] === page) this.bytes[this.writeFrames[slot]! + (address & 0xfff)] = value;
+		const slot = (address >>> 11) & SLOT_MASK;
+		if (this.writes[slot] === (address & PAGE_BASE)) this.bytes[(this.writes[slot + 1]! + address) | 0] = value;
 		else this.storeBytes(address, value, 1);
 	}
 
@@ -112,7 +116,7 @@ export class Core implements InstructionCore {
 			const at = address + i;
 			const physical = translate(this.machine, this.id, at, "r");
 			if (physical < 0) return this.fault(Stop.loadFault, at);
-			this.cache(this.readPages, this.readFrames, at, physical);
+			cache(this.reads, at, physical);
 			value |= this.bytes[physical]! << (8 * i);
 		}
 		return value;
@@ -131,15 +135,8 @@ export class Core implements InstructionCore {
 		}
 		for (const [i, physical] of places.entries()) {
 			writePhysical(this.machine, physical, Uint8Array.of(value >> (8 * i)));
-			if (!this.machine.decoded.has(physical >>> 12))
-				this.cache(this.writePages, this.writeFrames, address + i, physical);
+			if (!this.machine.decoded.has(physical >>> 12)) cache(this.writes, address + i, physical);
 		}
-	}
-
-	private cache(pages: Int32Array, frames: Int32Array, address: number, physical: number): void {
-		const page = address >>> 12;
-		pages[page & (SLOTS - 1)] = page;
-		frames[page & (SLOTS - 1)] = physical & ~0xfff;
 	}
 
 	private fault(stop: number, address: number): number {
@@ -147,4 +144,10 @@ export class Core implements InstructionCore {
 		this.stopValue = address | 0;
 		return 0;
 	}
+}
+
+function cache(translations: Int32Array, address: number, physical: number): void {
+	const slot = (address >>> 11) & SLOT_MASK;
+	translations[slot] = address & PAGE_BASE;
+	translations[slot + 1] = (physical - address) | 0;
 }

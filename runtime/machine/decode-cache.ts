@@ -1,12 +1,13 @@
 // The decode cache: per physical frame, two words for each byte address, filled when an instruction is first fetched
 // there. It is the modelled instruction cache of `run`: a store to code drops what it overlaps, so patches act at once.
 //
-//   word 0: row+1 | length<<8 | a<<12 | b<<16 | c<<20     word 1: imm      (word 0 = 0: nothing decoded here)
+//   word 0: row+1 | a<<8 | b<<12 | c<<16 | ticks<<20     word 1: imm      (word 0 = 0: nothing decoded here)
 
 import { decode } from "../../linker/isa/decode.ts";
 import type { Instruction, Row } from "../../linker/isa/instruction-set.ts";
 import { rows } from "../../linker/isa/sets/toy.ts";
-import { type Machine, PAGE } from "./machine.ts";
+import { type CostProfile, TICKS_PER_CYCLE } from "./profile.ts";
+import { type Machine, PAGE } from "./state.ts";
 
 export const WORDS_PER_BYTE = 2;
 /** No instruction is longer. */
@@ -25,25 +26,25 @@ export function decodedFrame(machine: Machine, frame: number): Int32Array {
 	return code;
 }
 
-/** Packs a decoded instruction as the dispatcher reads it. */
-export function pack(instruction: Instruction): { word: number; imm: number } {
-	const { row, a, b, c, imm, length } = instruction;
-	return { word: rowNumber.get(row)! | (length << 8) | (a << 12) | (b << 16) | (c << 20), imm };
+/** Puts a decoded instruction where the dispatcher reads it. */
+export function put(code: Int32Array, offset: number, instruction: Instruction, profile: CostProfile): void {
+	const { row, a, b, c, imm } = instruction;
+	const ticks = Math.max(1, Math.round(profile.cycles[row.cost] * TICKS_PER_CYCLE));
+	code[offset * WORDS_PER_BYTE] = rowNumber.get(row)! | (a << 8) | (b << 12) | (c << 16) | (ticks << 20);
+	code[offset * WORDS_PER_BYTE + 1] = imm;
 }
 
 /** Decodes at `offset` of a frame if the instruction lies in it whole. @returns whether the cache now holds it */
 export function fill(machine: Machine, frame: number, code: Int32Array, offset: number): boolean {
 	const bytes = machine.memory.subarray(frame * PAGE, (frame + 1) * PAGE);
 	const instruction = decode(bytes, offset);
-	if (instruction === undefined) return false;
-	const { word, imm } = pack(instruction);
-	code[offset * WORDS_PER_BYTE] = word;
-	code[offset * WORDS_PER_BYTE + 1] = imm;
-	return true;
+	if (instruction !== undefined) put(code, offset, instruction, machine.config.profile);
+	return instruction !== undefined;
 }
 
 /** Forgets every instruction that overlaps the written bytes. */
 export function dropDecoded(machine: Machine, physical: number, length: number): void {
+	for (const core of machine.cores) core.forgetCrossing();
 	const code = machine.decoded.get(physical >>> 12);
 	if (code === undefined) return;
 	const offset = physical & (PAGE - 1);

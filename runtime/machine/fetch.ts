@@ -4,50 +4,49 @@
 import { Stop } from "../../linker/isa/core.ts";
 import { decode } from "../../linker/isa/decode.ts";
 import type { Core } from "./core.ts";
-import { decodedFrame, fill, MAX_LENGTH, pack, WORDS_PER_BYTE } from "./decode-cache.ts";
-import { PAGE } from "./machine.ts";
+import { decodedFrame, fill, MAX_LENGTH, put, WORDS_PER_BYTE } from "./decode-cache.ts";
 import { translate } from "./memory.ts";
+import { PAGE } from "./state.ts";
 
-/** Makes the page of `pc` the core's current code page. @returns its decoded form, or undefined on a fetch fault */
-export function enterPage(core: Core, pc: number): Int32Array | undefined {
+/** Makes the page of `pc` the core's code page and sees that the instruction at `pc` is decoded in it.
+ * @returns the decoded page */
+export function fetch(core: Core, pc: number): Int32Array {
 	const physical = translate(core.machine, core.id, pc, "x");
-	if (physical < 0) {
-		core.stop = Stop.fetchFault;
-		core.stopValue = pc;
-		return undefined;
-	}
-	const code = decodedFrame(core.machine, physical >>> 12);
 	core.codePage = pc & ~(PAGE - 1);
-	core.codeFrame = physical >>> 12;
-	core.code = code;
-	return code;
+	if (physical < 0) return fault(core, Stop.fetchFault, pc);
+	const frame = physical >>> 12;
+	const offset = pc & (PAGE - 1);
+	core.code = decodedFrame(core.machine, frame);
+	if (core.code[offset * WORDS_PER_BYTE] !== 0 || fill(core.machine, frame, core.code, offset)) return core.code;
+	return fetchCrossing(core, pc);
 }
 
-/** Decodes the instruction at `offset` of the current page into the cache, or past it when it crosses into the next page.
- * @returns its packed word (and `core.fetchedImm`), or 0 with the trap set */
-export function fetchInstruction(core: Core, code: Int32Array, offset: number): number {
-	if (fill(core.machine, core.codeFrame, code, offset)) {
-		core.fetchedImm = code[offset * WORDS_PER_BYTE + 1]!;
-		return code[offset * WORDS_PER_BYTE]!;
-	}
-	const bytes = fetchBytes(core);
+/** An instruction that crosses into another page is not kept: it is decoded anew, into a page of the core's own, every
+ * time the dispatcher arrives at it. */
+function fetchCrossing(core: Core, pc: number): Int32Array {
+	const bytes = fetchBytes(core, pc);
 	const instruction = decode(bytes, 0);
 	if (instruction === undefined) {
-		const cut = bytes.length < MAX_LENGTH && offset + bytes.length >= PAGE;
-		core.stop = cut ? Stop.fetchFault : Stop.illegal;
-		core.stopValue = cut ? core.pc + bytes.length : bytes[0]!;
-		return 0;
+		const cut = bytes.length < MAX_LENGTH && (pc & (PAGE - 1)) + bytes.length >= PAGE;
+		return cut ? fault(core, Stop.fetchFault, pc + bytes.length) : fault(core, Stop.illegal, bytes[0]!);
 	}
-	const { word, imm } = pack(instruction);
-	core.fetchedImm = imm;
-	return word;
+	core.forgetCrossing();
+	core.code = core.crossing;
+	put(core.crossing, pc & (PAGE - 1), instruction, core.machine.config.profile);
+	return core.crossing;
+}
+
+function fault(core: Core, stop: number, value: number): Int32Array {
+	core.stop = stop;
+	core.stopValue = value | 0;
+	return core.code;
 }
 
 /** Up to the longest instruction's bytes at pc, fewer where an executable page ends. */
-function fetchBytes(core: Core): Uint8Array {
+function fetchBytes(core: Core, pc: number): Uint8Array {
 	const bytes: number[] = [];
 	for (let i = 0; i < MAX_LENGTH; i++) {
-		const physical = translate(core.machine, core.id, core.pc + i, "x");
+		const physical = translate(core.machine, core.id, pc + i, "x");
 		if (physical < 0) break;
 		bytes.push(core.machine.memory[physical]!);
 	}

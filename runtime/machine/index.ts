@@ -2,18 +2,7 @@
 
 export { Core } from "./core.ts";
 export { Cpu, type Layout, Status } from "./layout.ts";
-export {
-	addCounter,
-	copyMachine,
-	createMachine,
-	getCounter,
-	getCpu,
-	type Machine,
-	type MachineConfig,
-	PAGE,
-	setCpu,
-	takeFrames,
-} from "./machine.ts";
+export { copyMachine, createMachine } from "./machine.ts";
 export {
 	type Access,
 	mapPages,
@@ -27,3 +16,4 @@ export {
 export { type CostProfile, TICKS_PER_CYCLE, ticksToCycles } from "./profile.ts";
 export { profiles } from "./profiles/index.ts";
 export { advance, type Choice, choices, Interrupt, interruptible, take } from "./run.ts";
+export { addCounter, getCounter, getCpu, type Machine, type MachineConfig, PAGE, setCpu, takeFrames } from "./state.ts";

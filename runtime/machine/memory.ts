@@ -3,7 +3,7 @@
 
 import { dropDecoded } from "./decode-cache.ts";
 import { Cpu, Entry, Global } from "./layout.ts";
-import { cpuWord, type Machine, PAGE } from "./machine.ts";
+import { cpuWord, type Machine, PAGE } from "./state.ts";
 
 export type Access = "r" | "w" | "x";
 export interface Permissions {

@@ -15,17 +15,17 @@ export function predictCall(core: Core, returnAddress: number): void {
 }
 
 /** @returns whether the return went where the return stack said */
-export function predictedReturn(core: Core): boolean {
+export function predictedReturn(core: Core, to: number): boolean {
 	const top = core.predictor[TOP]!;
 	core.predictor[TOP] = (top - 1) & (RETURN_STACK - 1);
-	return core.predictor[top] === core.pc;
+	return core.predictor[top] === to;
 }
 
 /** @returns whether the indirect jump at `from` went where it went last time */
-export function predictedTarget(core: Core, from: number): boolean {
+export function predictedTarget(core: Core, from: number, to: number): boolean {
 	const entry = TABLE + 2 * ((from ^ (from >>> 8)) & (TARGETS - 1));
-	const hit = core.predictor[entry] === from && core.predictor[entry + 1] === core.pc;
+	const hit = core.predictor[entry] === from && core.predictor[entry + 1] === to;
 	core.predictor[entry] = from;
-	core.predictor[entry + 1] = core.pc;
+	core.predictor[entry + 1] = to;
 	return hit;
 }

@@ -2,11 +2,10 @@
 // instructions many at a time. All three execute through the same dispatcher.
 
 import { Stop } from "../../linker/isa/core.ts";
-import { rows } from "../../linker/isa/sets/toy.ts";
 import { dispatch } from "./dispatch.ts";
 import { Cpu, Status } from "./layout.ts";
-import { getCpu, type Machine, setCpu } from "./machine.ts";
-import { type CostProfile, TICKS_PER_CYCLE } from "./profile.ts";
+import { TICKS_PER_CYCLE } from "./profile.ts";
+import { getCpu, type Machine, setCpu } from "./state.ts";
 
 /** The bits of a CPU's pending interrupts. */
 export const Interrupt = { serialize: 1 } as const;
@@ -56,7 +55,7 @@ export function advance(machine: Machine, cpu: number, ticks: number): number {
 	const core = machine.cores[cpu]!;
 	const { profile } = machine.config;
 	core.enter();
-	dispatch(core, tickTable(profile), profile.mispredict * TICKS_PER_CYCLE, ticks);
+	dispatch(core, profile.mispredict * TICKS_PER_CYCLE, ticks);
 	core.leave();
 	const { stop } = core;
 	if (stop === Stop.none) return stop;
@@ -83,16 +82,4 @@ function statusAfter(stop: number): Status {
 		default:
 			return Status.trapped;
 	}
-}
-
-const tables = new WeakMap<CostProfile, Int32Array>();
-
-/** Ticks per row number + 1. */
-function tickTable(profile: CostProfile): Int32Array {
-	let table = tables.get(profile);
-	if (table === undefined) {
-		table = Int32Array.of(0, ...rows.map((row) => Math.max(1, Math.round(profile.cycles[row.cost] * TICKS_PER_CYCLE))));
-		tables.set(profile, table);
-	}
-	return table;
 }

@@ -1,10 +1,10 @@
 // Carries out one step of a patcher on the machine.
 
 import { Cpu, Status } from "../machine/layout.ts";
-import { getCounter, getCpu, setCpu } from "../machine/machine.ts";
 import { translateAny, writePhysical } from "../machine/memory.ts";
 import { TICKS_PER_CYCLE } from "../machine/profile.ts";
 import { Interrupt } from "../machine/run.ts";
+import { getCounter, getCpu, setCpu } from "../machine/state.ts";
 import type { Patcher, System } from "./system.ts";
 
 /** Whether the patcher's next step can be done now: only an `await` may have to wait. */

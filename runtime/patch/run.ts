@@ -3,10 +3,10 @@
 
 import { HostCall, Stop } from "../../linker/isa/index.ts";
 import { Cpu, Status } from "../machine/layout.ts";
-import { getCounter, getCpu, setCpu } from "../machine/machine.ts";
 import { readVirtual } from "../machine/memory.ts";
 import { TICKS_PER_CYCLE } from "../machine/profile.ts";
 import { advance, interruptible, take } from "../machine/run.ts";
+import { getCounter, getCpu, setCpu } from "../machine/state.ts";
 import { perform, ready } from "./perform.ts";
 import { planUpdateAt, queryAt, type Refusal, type Update } from "./static-calls.ts";
 import type { Patcher, System } from "./system.ts";
@@ -102,28 +102,33 @@ function trapOf(system: System, cpu: number): RunEnd {
 }
 
 function serveHostCall(system: System, cpu: number): void {
-	const { machine } = system;
+	const { machine, protocol } = system;
 	const { r } = machine.cores[cpu]!;
 	const key = r[0]! >>> 0;
 	setCpu(machine, cpu, Cpu.status, Status.running);
 	switch (getCpu(machine, cpu, Cpu.stopValue)) {
 		case HostCall.printInt:
-			return print(system, cpu, String(r[0]));
+			print(system, cpu, String(r[0]));
+			break;
 		case HostCall.printUint:
-			return print(system, cpu, String(key));
+			print(system, cpu, String(key));
+			break;
 		case HostCall.printText:
-			return print(system, cpu, text(system, key, r[1]!));
+			print(system, cpu, text(system, key, r[1]!));
+			break;
 		case HostCall.printEnd:
 			system.output.push((system.line.get(cpu) ?? []).join(" "));
 			system.line.delete(cpu);
-			return;
+			break;
 		case HostCall.update:
-			return request(system, cpu, planUpdateAt(system, key, r[1]! >>> 0, system.protocol));
+			request(system, cpu, planUpdateAt(system, key, r[1]! >>> 0, protocol));
+			break;
 		case HostCall.reset:
-			return request(system, cpu, planUpdateAt(system, key, undefined, system.protocol));
+			request(system, cpu, planUpdateAt(system, key, undefined, protocol));
+			break;
 		case HostCall.query:
 			r[0] = queryAt(system, key);
-			return;
+			break;
 		default:
 			setCpu(machine, cpu, Cpu.status, Status.trapped);
 	}

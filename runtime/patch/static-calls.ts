@@ -1,14 +1,14 @@
 // Static calls of a running system, by name: what they call now, and retargeting them.
 // An update is a transaction: everything is validated first, and a refused one changes nothing.
 
+import { STT_FUNC } from "../../linker/elf/object.ts";
 import { LinkError, suggestion } from "../../linker/errors.ts";
 import type { Image, ImageKey, ImageSite } from "../../linker/link/image.ts";
-import { signatureText } from "../../linker/link/image.ts";
+import { signatureText } from "../../linker/link/signatures.ts";
 import {
 	currentTarget,
 	reaches,
 	type Site,
-	type Stubs,
 	siteBytes,
 	siteDestination,
 	type Target,
@@ -45,7 +45,7 @@ interface Slot {
 export function query(system: System, name: string): string | null {
 	const address = word(system, slotNamed(system.image, name).address);
 	const target = targetAt(address, system.image.stubs);
-	return target.kind === "null" ? null : system.image.symbolize(address);
+	return target.kind === "null" ? null : (system.image.symbolize(address) ?? `0x${address.toString(16)}`);
 }
 
 /** Address of the function that the key at `address` calls now; 0 when none. */
@@ -105,7 +105,7 @@ function unfit(image: Image, slot: Slot, to: number): string | undefined {
 		return slot.key.nullable ? undefined : `'${slot.name}' may not be null: its callers use the result`;
 	}
 	const wanted = slot.key.signature;
-	const given = image.signatureAt(to);
+	const given = image.signatureOf(to);
 	if (wanted === undefined || given === undefined || sameCallers(wanted, given)) return undefined;
 	return `'${slot.name}' is called as ${signatureText(wanted)}, but '${image.symbolize(to)}' is ${signatureText(given)}`;
 }
@@ -130,7 +130,7 @@ function editOf(system: System, slot: Slot, site: Site, to: number): Edit | Refu
 	const old = readVirtual(system.machine, 0, site.address, SITE_BYTES);
 	const now = targetAt(word(system, slot.address), stubs);
 	const found = old && currentTarget(old, site, stubs);
-	if (old === undefined || found === undefined || !expected(system, slot, site, found, now)) {
+	if (old === undefined || found === undefined || !expected(slot, site, found, now)) {
 		return {
 			refused: `site 0x${site.address.toString(16)} of '${slot.name}' does not hold a ${site.kind} to its current target: ${hex(old)}`,
 		};
@@ -147,7 +147,7 @@ function editOf(system: System, slot: Slot, site: Site, to: number): Edit | Refu
 }
 
 /** Sites out of reach of the target go through the trampoline. */
-function expected(system: System, slot: Slot, site: Site, found: Target, now: Target): boolean {
+function expected(slot: Slot, site: Site, found: Target, now: Target): boolean {
 	const address = (target: Target): number => (target.kind === "function" ? target.address : -1);
 	if (found.kind === now.kind && address(found) === address(now)) return true;
 	return found.kind === "function" && found.address === slot.key!.trampoline && site.address !== slot.key!.trampoline;
@@ -184,9 +184,11 @@ function slotNamed(image: Image, name: string): Slot {
 }
 
 function functionNamed(image: Image, name: string): number {
-	const symbol = image.symbols.find((one) => one.name === name && one.kind === "function");
-	if (symbol !== undefined) return symbol.address;
-	const names = image.symbols.filter((one) => one.kind === "function").map((one) => one.name);
+	const symbol = image.symbolNamed(name);
+	if (symbol?.type === STT_FUNC) return symbol.address;
+	const names = image.symbols
+		.filter((one) => one.type === STT_FUNC && !one.name.startsWith("__"))
+		.map((one) => one.name);
 	throw new LinkError(`${image.name}: no function '${name}'${suggestion(name, names)}`);
 }
 

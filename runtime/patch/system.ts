@@ -1,7 +1,7 @@
 // A machine with a program and those who patch it: what `run` drives and `check` will explore.
 
 import type { Image } from "../../linker/link/image.ts";
-import type { Machine } from "../machine/machine.ts";
+import type { Machine } from "../machine/state.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Edit, Step } from "./step.ts";
 

@@ -4,8 +4,8 @@
 import { Stop } from "../../linker/isa/core.ts";
 import { decode } from "../../linker/isa/decode.ts";
 import { Cpu, Status } from "../machine/layout.ts";
-import { addCounter, getCpu, setCpu } from "../machine/machine.ts";
 import { TICKS_PER_CYCLE } from "../machine/profile.ts";
+import { addCounter, getCpu, setCpu } from "../machine/state.ts";
 import type { Edit } from "./step.ts";
 import type { System } from "./system.ts";
 
@@ -19,9 +19,10 @@ export function serveBreakpoint(system: System, cpu: number): boolean {
 	if (instruction === undefined || instruction.row.flow === "trap") return false;
 	const core = machine.cores[cpu]!;
 	core.enter();
-	core.pc = (address + instruction.length) | 0;
-	instruction.row.execute(core, instruction.a, instruction.b, instruction.c, instruction.imm);
-	if (core.stop !== Stop.none) core.pc = address | 0;
+	const { row, a, b, c, imm, length } = instruction;
+	const next = (address + length) | 0;
+	const to = row.execute(core, a, b, c, imm, next) ?? next;
+	if (core.stop === Stop.none) core.pc = to;
 	core.leave();
 	setCpu(machine, cpu, Cpu.stop, core.stop);
 	setCpu(machine, cpu, Cpu.stopValue, core.stopValue);

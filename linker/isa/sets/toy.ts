@@ -13,16 +13,14 @@ export const EM_TOY = 0x7062;
 
 const group = (title: string, rows: readonly Row[]): Group => ({ title, rows });
 
-const row = (opcode: number, mnemonic: string, format: Format, syntax: string, cost: CostClass, flow: Flow, brief: string, execute: Execute): Row => ({
-	mnemonic,
-	opcode,
-	format,
-	syntax,
-	cost,
-	flow,
-	brief,
-	execute,
-});
+type Columns = [opcode: number, mnemonic: string, format: Format, syntax: string, cost: CostClass, flow: Flow, brief: string, execute: Execute];
+
+function row(...[opcode, mnemonic, format, syntax, cost, flow, brief, execute]: Columns): Row {
+	return { mnemonic, opcode, format, syntax, cost, flow, brief, execute, stops: true };
+}
+
+/** An instruction that never stops: no memory, no event, no trap. */
+const quiet = (...columns: Columns): Row => ({ ...row(...columns), stops: false });
 
 function push(x: Core, value: number): void {
 	const sp = (x.r[SP]! - 4) | 0;
@@ -37,9 +35,9 @@ function pop(x: Core): number {
 	return value;
 }
 
-function call(x: Core, target: number): void {
-	push(x, x.pc);
-	if (x.stop === Stop.none) x.pc = target | 0;
+function call(x: Core, target: number, next: number): number {
+	push(x, next);
+	return target | 0;
 }
 
 /** Writes an exact result if it is a 32-bit signed (or unsigned) integer and traps otherwise. */
@@ -62,49 +60,35 @@ const noOperation: Execute = () => {};
 
 export const groups: readonly Group[] = [
 	group("One byte: what a patcher may put over the head of a longer instruction", [
-		row(0x90, "nop", "none", "", "nop", "next", "nothing", noOperation),
+		quiet(0x90, "nop", "none", "", "nop", "next", "nothing", noOperation),
 		row(0xcc, "brk", "none", "", "system", "trap", "breakpoint trap", event(Stop.breakpoint)),
-		row(0xc3, "ret", "none", "", "return", "return", "pop the return address and go there", (x) => {
-			const to = pop(x);
-			if (x.stop === Stop.none) x.pc = to;
-		}),
+		row(0xc3, "ret", "none", "", "return", "return", "pop the return address and go there", (x) => pop(x)),
 	]),
 	group("Five bytes: what a call site can hold", [
-		row(0xe8, "call", "rel", "imm", "call", "call", "push the return address, jump by disp28", (x, _a, _b, _c, imm) => {
-			call(x, x.pc + imm);
-		}),
-		row(0xe9, "jmp", "rel", "imm", "jump", "jump", "jump by disp28", (x, _a, _b, _c, imm) => {
-			x.pc = (x.pc + imm) | 0;
-		}),
-		row(0x70, "j", "rel", "imm", "branch", "branch", "jump by disp28 if the condition holds", (x, _a, _b, c, imm) => {
-			if (holds(c, x.flags)) x.pc = (x.pc + imm) | 0;
-		}),
-		row(0x0f, "nop5", "pad4", "", "nop", "next", "nothing, as long as a call", noOperation),
-		row(0x2e, "ret0", "pad4", "", "alu", "next", "r0 = 0, as long as a call: a call of a function that returns 0", (x) => {
+		row(0xe8, "call", "rel", "imm", "call", "call", "push the return address, jump by disp28", (x, _a, _b, _c, imm, next) => call(x, next + imm, next)),
+		quiet(0xe9, "jmp", "rel", "imm", "jump", "jump", "jump by disp28", (_x, _a, _b, _c, imm, next) => (next + imm) | 0),
+		quiet(0x70, "j", "rel", "imm", "branch", "branch", "jump by disp28 if the condition holds", (x, _a, _b, c, imm, next) =>
+			holds(c, x.flags) ? (next + imm) | 0 : next,
+		),
+		quiet(0x0f, "nop5", "pad4", "", "nop", "next", "nothing, as long as a call", noOperation),
+		quiet(0x2e, "ret0", "pad4", "", "alu", "next", "r0 = 0, as long as a call: a call of a function that returns 0", (x) => {
 			x.r[0] = 0;
 		}),
 	]),
 	group("Indirect calls and jumps", [
-		row(0xd0, "callr", "reg", "a", "indirect", "indirect-call", "call the address in a register", (x, a) => {
-			call(x, x.r[a]!);
-		}),
-		row(0xd1, "jmpr", "reg", "a", "indirect", "indirect-jump", "jump to the address in a register", (x, a) => {
-			x.pc = x.r[a]!;
-		}),
-		row(0xd8, "callm", "abs", "[imm]", "indirect", "indirect-call", "call the address stored at imm", (x, _a, _b, _c, imm) => {
+		row(0xd0, "callr", "reg", "a", "indirect", "indirect-call", "call the address in a register", (x, a, _b, _c, _imm, next) => call(x, x.r[a]!, next)),
+		quiet(0xd1, "jmpr", "reg", "a", "indirect", "indirect-jump", "jump to the address in a register", (x, a) => x.r[a]!),
+		row(0xd8, "callm", "abs", "[imm]", "indirect", "indirect-call", "call the address stored at imm", (x, _a, _b, _c, imm, next) => {
 			const to = x.load32(imm);
-			if (x.stop === Stop.none) call(x, to);
+			return x.stop === Stop.none ? call(x, to, next) : next;
 		}),
-		row(0xd9, "jmpm", "abs", "[imm]", "indirect", "indirect-jump", "jump to the address stored at imm", (x, _a, _b, _c, imm) => {
-			const to = x.load32(imm);
-			if (x.stop === Stop.none) x.pc = to;
-		}),
+		row(0xd9, "jmpm", "abs", "[imm]", "indirect", "indirect-jump", "jump to the address stored at imm", (x, _a, _b, _c, imm) => x.load32(imm)),
 	]),
 	group("Moves and memory", [
-		row(0x89, "mov", "reg2", "a, b", "alu", "next", "a = b", (x, a, b) => {
+		quiet(0x89, "mov", "reg2", "a, b", "alu", "next", "a = b", (x, a, b) => {
 			x.r[a] = x.r[b]!;
 		}),
-		row(0xb8, "movi", "regImm", "a, imm", "alu", "next", "a = imm", (x, a, _b, _c, imm) => {
+		quiet(0xb8, "movi", "regImm", "a, imm", "alu", "next", "a = imm", (x, a, _b, _c, imm) => {
 			x.r[a] = imm;
 		}),
 		row(0x8b, "ld", "reg2Imm", "a, [b+imm]", "load", "next", "load 32 bits", (x, a, b, _c, imm) => {
@@ -149,13 +133,13 @@ export const groups: readonly Group[] = [
 		}),
 	]),
 	group("Comparison", [
-		row(0x39, "cmp", "reg2", "a, b", "alu", "next", "set the flags from a and b", (x, a, b) => {
+		quiet(0x39, "cmp", "reg2", "a, b", "alu", "next", "set the flags from a and b", (x, a, b) => {
 			x.flags = compare(x.r[a]!, x.r[b]!);
 		}),
-		row(0x3d, "cmpi", "regImm", "a, imm", "alu", "next", "set the flags from a and imm", (x, a, _b, _c, imm) => {
+		quiet(0x3d, "cmpi", "regImm", "a, imm", "alu", "next", "set the flags from a and imm", (x, a, _b, _c, imm) => {
 			x.flags = compare(x.r[a]!, imm);
 		}),
-		row(0x9e, "set", "regCond", "a", "alu", "next", "a = 1 if the condition holds, else 0", (x, a, _b, c) => {
+		quiet(0x9e, "set", "regCond", "a", "alu", "next", "a = 1 if the condition holds, else 0", (x, a, _b, c) => {
 			x.r[a] = holds(c, x.flags) ? 1 : 0;
 		}),
 		row(0x62, "bound", "regImm", "a, imm", "alu", "next", "trap unless a (unsigned) is below imm", (x, a, _b, _c, imm) => {
@@ -166,67 +150,67 @@ export const groups: readonly Group[] = [
 		}),
 	]),
 	group("Arithmetic that wraps", [
-		row(0x01, "add", "reg3", "a, b, c", "alu", "next", "a = b + c", (x, a, b, c) => {
+		quiet(0x01, "add", "reg3", "a, b, c", "alu", "next", "a = b + c", (x, a, b, c) => {
 			x.r[a] = x.r[b]! + x.r[c]!;
 		}),
-		row(0x02, "addi", "reg2Imm", "a, b, imm", "alu", "next", "a = b + imm", (x, a, b, _c, imm) => {
+		quiet(0x02, "addi", "reg2Imm", "a, b, imm", "alu", "next", "a = b + imm", (x, a, b, _c, imm) => {
 			x.r[a] = x.r[b]! + imm;
 		}),
-		row(0x29, "sub", "reg3", "a, b, c", "alu", "next", "a = b - c", (x, a, b, c) => {
+		quiet(0x29, "sub", "reg3", "a, b, c", "alu", "next", "a = b - c", (x, a, b, c) => {
 			x.r[a] = x.r[b]! - x.r[c]!;
 		}),
-		row(0xaf, "mul", "reg3", "a, b, c", "mul", "next", "a = b * c", (x, a, b, c) => {
+		quiet(0xaf, "mul", "reg3", "a, b, c", "mul", "next", "a = b * c", (x, a, b, c) => {
 			x.r[a] = Math.imul(x.r[b]!, x.r[c]!);
 		}),
-		row(0xab, "muli", "reg2Imm", "a, b, imm", "mul", "next", "a = b * imm", (x, a, b, _c, imm) => {
+		quiet(0xab, "muli", "reg2Imm", "a, b, imm", "mul", "next", "a = b * imm", (x, a, b, _c, imm) => {
 			x.r[a] = Math.imul(x.r[b]!, imm);
 		}),
-		row(0xf8, "div", "reg3", "a, b, c", "div", "next", "a = b / c signed, towards zero; 0 when c is 0", (x, a, b, c) => {
+		quiet(0xf8, "div", "reg3", "a, b, c", "div", "next", "a = b / c signed, towards zero; 0 when c is 0", (x, a, b, c) => {
 			x.r[a] = (x.r[b]! / x.r[c]!) | 0;
 		}),
-		row(0xf9, "divu", "reg3", "a, b, c", "div", "next", "a = b / c unsigned; 0 when c is 0", (x, a, b, c) => {
+		quiet(0xf9, "divu", "reg3", "a, b, c", "div", "next", "a = b / c unsigned; 0 when c is 0", (x, a, b, c) => {
 			x.r[a] = ((x.r[b]! >>> 0) / (x.r[c]! >>> 0)) >>> 0;
 		}),
-		row(0xfc, "rem", "reg3", "a, b, c", "div", "next", "a = b % c signed, sign of b; 0 when c is 0", (x, a, b, c) => {
+		quiet(0xfc, "rem", "reg3", "a, b, c", "div", "next", "a = b % c signed, sign of b; 0 when c is 0", (x, a, b, c) => {
 			x.r[a] = (x.r[b]! % x.r[c]!) | 0;
 		}),
-		row(0xfd, "remu", "reg3", "a, b, c", "div", "next", "a = b % c unsigned; 0 when c is 0", (x, a, b, c) => {
+		quiet(0xfd, "remu", "reg3", "a, b, c", "div", "next", "a = b % c unsigned; 0 when c is 0", (x, a, b, c) => {
 			x.r[a] = ((x.r[b]! >>> 0) % (x.r[c]! >>> 0)) >>> 0;
 		}),
-		row(0x21, "and", "reg3", "a, b, c", "alu", "next", "a = b & c", (x, a, b, c) => {
+		quiet(0x21, "and", "reg3", "a, b, c", "alu", "next", "a = b & c", (x, a, b, c) => {
 			x.r[a] = x.r[b]! & x.r[c]!;
 		}),
-		row(0x22, "andi", "reg2Imm", "a, b, imm", "alu", "next", "a = b & imm", (x, a, b, _c, imm) => {
+		quiet(0x22, "andi", "reg2Imm", "a, b, imm", "alu", "next", "a = b & imm", (x, a, b, _c, imm) => {
 			x.r[a] = x.r[b]! & imm;
 		}),
-		row(0x09, "or", "reg3", "a, b, c", "alu", "next", "a = b | c", (x, a, b, c) => {
+		quiet(0x09, "or", "reg3", "a, b, c", "alu", "next", "a = b | c", (x, a, b, c) => {
 			x.r[a] = x.r[b]! | x.r[c]!;
 		}),
-		row(0x0a, "ori", "reg2Imm", "a, b, imm", "alu", "next", "a = b | imm", (x, a, b, _c, imm) => {
+		quiet(0x0a, "ori", "reg2Imm", "a, b, imm", "alu", "next", "a = b | imm", (x, a, b, _c, imm) => {
 			x.r[a] = x.r[b]! | imm;
 		}),
-		row(0x31, "xor", "reg3", "a, b, c", "alu", "next", "a = b ^ c", (x, a, b, c) => {
+		quiet(0x31, "xor", "reg3", "a, b, c", "alu", "next", "a = b ^ c", (x, a, b, c) => {
 			x.r[a] = x.r[b]! ^ x.r[c]!;
 		}),
-		row(0x32, "xori", "reg2Imm", "a, b, imm", "alu", "next", "a = b ^ imm", (x, a, b, _c, imm) => {
+		quiet(0x32, "xori", "reg2Imm", "a, b, imm", "alu", "next", "a = b ^ imm", (x, a, b, _c, imm) => {
 			x.r[a] = x.r[b]! ^ imm;
 		}),
-		row(0xd3, "shl", "reg3", "a, b, c", "alu", "next", "a = b << (c & 31)", (x, a, b, c) => {
+		quiet(0xd3, "shl", "reg3", "a, b, c", "alu", "next", "a = b << (c & 31)", (x, a, b, c) => {
 			x.r[a] = x.r[b]! << x.r[c]!;
 		}),
-		row(0xc1, "shli", "reg2Imm", "a, b, imm", "alu", "next", "a = b << (imm & 31)", (x, a, b, _c, imm) => {
+		quiet(0xc1, "shli", "reg2Imm", "a, b, imm", "alu", "next", "a = b << (imm & 31)", (x, a, b, _c, imm) => {
 			x.r[a] = x.r[b]! << imm;
 		}),
-		row(0xd4, "shr", "reg3", "a, b, c", "alu", "next", "a = b >>> (c & 31)", (x, a, b, c) => {
+		quiet(0xd4, "shr", "reg3", "a, b, c", "alu", "next", "a = b >>> (c & 31)", (x, a, b, c) => {
 			x.r[a] = x.r[b]! >>> x.r[c]!;
 		}),
-		row(0xc4, "shri", "reg2Imm", "a, b, imm", "alu", "next", "a = b >>> (imm & 31)", (x, a, b, _c, imm) => {
+		quiet(0xc4, "shri", "reg2Imm", "a, b, imm", "alu", "next", "a = b >>> (imm & 31)", (x, a, b, _c, imm) => {
 			x.r[a] = x.r[b]! >>> imm;
 		}),
-		row(0xd5, "sar", "reg3", "a, b, c", "alu", "next", "a = b >> (c & 31)", (x, a, b, c) => {
+		quiet(0xd5, "sar", "reg3", "a, b, c", "alu", "next", "a = b >> (c & 31)", (x, a, b, c) => {
 			x.r[a] = x.r[b]! >> x.r[c]!;
 		}),
-		row(0xc5, "sari", "reg2Imm", "a, b, imm", "alu", "next", "a = b >> (imm & 31)", (x, a, b, _c, imm) => {
+		quiet(0xc5, "sari", "reg2Imm", "a, b, imm", "alu", "next", "a = b >> (imm & 31)", (x, a, b, _c, imm) => {
 			x.r[a] = x.r[b]! >> imm;
 		}),
 	]),
@@ -279,10 +263,10 @@ export const groups: readonly Group[] = [
 			x.stop = Stop.ecall;
 			x.stopValue = imm;
 		}),
-		row(0xa2, "cpuid", "reg", "a", "system", "next", "a = number of this CPU", (x, a) => {
+		quiet(0xa2, "cpuid", "reg", "a", "system", "next", "a = number of this CPU", (x, a) => {
 			x.r[a] = x.id;
 		}),
-		row(0xfa, "cli", "none", "", "system", "next", "mask interrupts", (x) => {
+		quiet(0xfa, "cli", "none", "", "system", "next", "mask interrupts", (x) => {
 			x.masked = 1;
 		}),
 		row(0xfb, "sti", "none", "", "system", "next", "unmask interrupts", (x) => {
