@@ -1,0 +1,189 @@
+// The code of an object or an image as text, in the shape of `objdump -dr`: symbols, addresses, bytes, instructions,
+// relocations under the instruction they belong to, and the source lines when they are at hand.
+
+import {
+	type ElfObject,
+	ET_REL,
+	type Relocations,
+	type Section,
+	SHF_ALLOC,
+	SHF_EXECINSTR,
+	STT_FILE,
+	STT_FUNC,
+	STT_SECTION,
+	symbolName,
+	symbolType,
+} from "../elf/index.ts";
+import { decode, disassemble, type Instruction, relocationTypes, type Symbolize } from "../isa/index.ts";
+import { nameForMessage } from "./place.ts";
+
+/** A symbol, by its offset in its section. */
+interface Name {
+	readonly offset: number;
+	readonly name: string;
+	readonly isFunction: boolean;
+}
+
+/** What the lines of one section need to know. */
+interface Context {
+	readonly object: ElfObject;
+	readonly section: Section;
+	readonly names: readonly Name[];
+	readonly symbolize: Symbolize;
+	/** Indices of the section's relocations, by offset. */
+	readonly order: readonly number[];
+	/** The place in `order` of the next relocation to print. */
+	nextRelocation: number;
+	readonly lines: string[];
+}
+
+export function listing(object: ElfObject): string {
+	const names = namesBySection(object);
+	const lines = [`${object.name}:     file format elf64-toy`];
+	for (const [index, section] of object.sections.entries()) {
+		if ((section.flags & SHF_EXECINSTR) === 0 || section.data.length === 0) continue;
+		lines.push("", `Disassembly of section ${section.name}:`);
+		listSection({
+			object,
+			section,
+			names: names.get(index) ?? [],
+			symbolize: symbolizer(object, names, index),
+			order: byOffset(section.relocations),
+			nextRelocation: 0,
+			lines,
+		});
+	}
+	return `${lines.join("\n")}\n`;
+}
+
+/** Sorted by offset; of those at one offset, functions last. */
+function namesBySection(object: ElfObject): Map<number, Name[]> {
+	const { symbols, type } = object;
+	const names = new Map<number, Name[]>();
+	for (let i = 1; i < symbols.count; i++) {
+		const section = object.sections[symbols.section[i]!];
+		const kind = symbolType(symbols, i);
+		const name = symbolName(symbols, i);
+		if (section === undefined || name === "" || kind === STT_SECTION || kind === STT_FILE) continue;
+		const offset = symbols.value[i]! - (type === ET_REL ? 0 : section.address);
+		const list = names.get(symbols.section[i]!) ?? [];
+		names.set(symbols.section[i]!, list);
+		list.push({ offset, name, isFunction: kind === STT_FUNC });
+	}
+	for (const list of names.values()) {
+		list.sort((a, b) => a.offset - b.offset || Number(a.isFunction) - Number(b.isFunction));
+	}
+	return names;
+}
+
+/** In a relocatable file an address means something only within its own section, `home`. */
+function symbolizer(object: ElfObject, names: ReadonlyMap<number, readonly Name[]>, home: number): Symbolize {
+	const isRelocatable = object.type === ET_REL;
+	return (address) => {
+		const within = ({ address: start, size, flags }: Section) =>
+			(flags & SHF_ALLOC) !== 0 && address >= start && address < start + size;
+		const index = isRelocatable ? home : object.sections.findIndex(within);
+		const offset = address - (object.sections[index]?.address ?? 0);
+		const list = names.get(index) ?? [];
+		const found = list[countUpTo(list, offset) - 1];
+		if (found === undefined || offset > object.sections[index]!.size) return undefined;
+		return found.name + signedHex(offset - found.offset);
+	};
+}
+
+/** How many names lie at `offset` or before. */
+function countUpTo(names: readonly Name[], offset: number): number {
+	let low = 0;
+	let high = names.length;
+	while (low < high) {
+		const middle = (low + high) >>> 1;
+		if (names[middle]!.offset <= offset) low = middle + 1;
+		else high = middle;
+	}
+	return low;
+}
+
+function byOffset(relocations: Relocations | undefined): number[] {
+	if (relocations === undefined) return [];
+	return [...Array(relocations.count).keys()].sort((a, b) => relocations.offset[a]! - relocations.offset[b]!);
+}
+
+function listSection(context: Context): void {
+	const { names, section, lines } = context;
+	const starts = [...new Set([0, ...names.map(({ offset }) => offset)])].filter((start) => start < section.data.length);
+	for (const [i, start] of starts.entries()) {
+		lines.push("");
+		for (let n = countUpTo(names, start - 1); names[n]?.offset === start; n++) {
+			lines.push(`${hex(section.address + start).padStart(16, "0")} <${names[n]!.name}>:`);
+		}
+		listRange(context, start, starts[i + 1] ?? section.data.length);
+	}
+}
+
+/** Nothing is decoded across `end`, where the next symbol starts. */
+function listRange(context: Context, start: number, end: number): void {
+	const bytes = context.section.data.subarray(0, end);
+	for (let at = start; at < end; ) {
+		const zeros = zeroRun(bytes, at);
+		if (zeros > MAX_ZEROS && !hasRelocation(context, at + zeros)) {
+			context.lines.push("\t...");
+			at += zeros;
+		} else {
+			const instruction = decode(bytes, at);
+			const length = instruction?.length ?? 1;
+			listInstruction(context, instruction, at, length);
+			at += length;
+		}
+	}
+}
+
+/** Longer runs of zeros, which are no instruction, are not worth a line per byte. */
+const MAX_ZEROS = 8;
+
+function zeroRun(bytes: Uint8Array, at: number): number {
+	let end = at;
+	while (bytes[end] === 0) end++;
+	return end - at;
+}
+
+/** Whether the next relocation to print lies before `end`. */
+function hasRelocation({ order, nextRelocation, section, object }: Context, end: number): boolean {
+	const index = order[nextRelocation];
+	return index !== undefined && relocationOffset(object, section, index) < end;
+}
+
+function relocationOffset(object: ElfObject, section: Section, index: number): number {
+	return section.relocations!.offset[index]! - (object.type === ET_REL ? 0 : section.address);
+}
+
+const ADDRESS_WIDTH = 8;
+const BYTES_WIDTH = 6 * 3;
+
+function listInstruction(context: Context, instruction: Instruction | undefined, at: number, length: number): void {
+	const { object, section, symbolize } = context;
+	const address = section.address + at;
+	const bytes = [...section.data.subarray(at, at + length)].map((byte) => hex(byte).padStart(2, "0")).join(" ");
+	const isOpen = object.type === ET_REL && (hasRelocation(context, at + length) || instruction?.row.format === "abs");
+	const text = instruction === undefined ? "(bad)" : disassemble(instruction, address, isOpen ? undefined : symbolize);
+	context.lines.push(`${hex(address).padStart(ADDRESS_WIDTH)}:  ${bytes.padEnd(BYTES_WIDTH)} ${text}`);
+	while (hasRelocation(context, at + length)) listRelocation(context, context.order[context.nextRelocation++]!);
+}
+
+function listRelocation({ object, section, lines }: Context, index: number): void {
+	const { type, symbol, addend } = section.relocations!;
+	const place = `${hex(section.address + relocationOffset(object, section, index))}:`;
+	const name = relocationTypes[type[index]!]?.name ?? `type ${type[index]}`;
+	const target = symbol[index] === 0 ? "*ABS*" : nameForMessage(object, symbol[index]!);
+	const indent = " ".repeat(ADDRESS_WIDTH + 3 + BYTES_WIDTH);
+	lines.push(`${indent}${place} ${name}  ${target}${signedHex(addend[index]!)}`);
+}
+
+function hex(value: number): string {
+	return value.toString(16);
+}
+
+/** What is added to a name: nothing for 0. */
+function signedHex(value: number): string {
+	if (value === 0) return "";
+	return value < 0 ? `-0x${hex(-value)}` : `+0x${hex(value)}`;
+}
