@@ -74,8 +74,9 @@ function scan(
 	return next;
 }
 
-export function isInit(section: Section): boolean {
-	return section.name === ".init.text" || section.name.startsWith(".init.");
+/** Whether the text is freed after the start. */
+export function isInit({ name }: Pick<Section, "name">): boolean {
+	return name.startsWith(".init.");
 }
 
 /** 1 for each symbol that is a trampoline. */
@@ -89,8 +90,11 @@ const prefixBytes = new TextEncoder().encode(TRAMPOLINE_PREFIX);
 
 /** Whether the symbol's name starts with these bytes, without decoding it. */
 export function hasPrefix({ name, strings }: Symbols, symbol: number, prefix: Uint8Array): boolean {
-	const start = name[symbol]!;
-	for (let i = 0; i < prefix.length; i++) if (strings[start + i] !== prefix[i]) return false;
+	return startsWith(strings, name[symbol]!, prefix);
+}
+
+export function startsWith(bytes: Uint8Array, start: number, prefix: Uint8Array): boolean {
+	for (let i = 0; i < prefix.length; i++) if (bytes[start + i] !== prefix[i]) return false;
 	return true;
 }
 

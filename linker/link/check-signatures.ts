@@ -1,0 +1,44 @@
+// Function and key signatures: every object that mentions one must have compiled its calls for the same.
+
+import { symbolName } from "../elf/symbols.ts";
+import { viewOf } from "../elf/words.ts";
+import { LinkError } from "../errors.ts";
+import { KEY_PREFIX } from "../sites/index.ts";
+import type { Input } from "./inputs.ts";
+import type { Globals } from "./resolve.ts";
+import { SIGNATURE_ENTRY, SIGNATURES_SECTION, signatureText } from "./signatures.ts";
+
+interface Claim {
+	readonly word: number;
+	readonly input: number;
+}
+
+/** Requires: names resolved. After: all entries for a global symbol agree. */
+export function checkSignatures(inputs: readonly Input[], globals: Globals): void {
+	const claims = new Map<number, Claim>();
+	for (const [input, { object, firstGlobal, ids }] of inputs.entries()) {
+		for (const { name, data, relocations } of object.sections) {
+			if (name !== SIGNATURES_SECTION || relocations === undefined) continue;
+			for (let i = 0; i < relocations.count; i++) {
+				const symbol = relocations.symbol[i]!;
+				const at = relocations.offset[i]!;
+				if (symbol < firstGlobal || at % SIGNATURE_ENTRY !== 0 || at + SIGNATURE_ENTRY > data.length) continue;
+				const claim = { word: viewOf(data).getUint32(at + 4, true), input };
+				const id = ids[symbol - firstGlobal]!;
+				const first = claims.get(id);
+				if (first === undefined) claims.set(id, claim);
+				else if (first.word !== claim.word)
+					disagree(inputs, globals.input[id]!, first, claim, symbolName(object.symbols, symbol));
+			}
+		}
+	}
+}
+
+function disagree(inputs: readonly Input[], definer: number, a: Claim, b: Claim, symbol: string): never {
+	const [used, defined] = a.input === definer ? [b, a] : [a, b];
+	const name = symbol.startsWith(KEY_PREFIX) ? symbol.slice(KEY_PREFIX.length) : symbol;
+	const object = (claim: Claim) => inputs[claim.input]!.object.name;
+	throw new LinkError(
+		`${object(used)}: '${name}' is used as ${signatureText(used.word)}, but ${object(defined)} has it as ${signatureText(defined.word)}`,
+	);
+}

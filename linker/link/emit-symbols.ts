@@ -1,0 +1,180 @@
+// The image's symbol table: section symbols, the local symbols of each object behind its file's name, thunks, globals.
+
+import {
+	SHN_ABS,
+	SHN_UNDEF,
+	STB_LOCAL,
+	STB_WEAK,
+	STT_FILE,
+	STT_FUNC,
+	STT_NOTYPE,
+	STT_SECTION,
+	type Symbols,
+} from "../elf/object.ts";
+import { symbolName } from "../elf/symbols.ts";
+import { allocateSymbols } from "../elf/tables.ts";
+import type { Input } from "./inputs.ts";
+import type { Output } from "./layout.ts";
+import { addBytes } from "./names.ts";
+import { type Globals, isDefined, State } from "./resolve.ts";
+import { THUNK_BYTES, type ThunkBlock, thunkAddress } from "./thunks.ts";
+
+/** Starts the names of thunks, and the file that their symbols are said to come from. */
+export const THUNK_PREFIX = "__thunk_";
+const THUNKS_FILE = "<thunks>";
+
+/** Everything that says which symbols there are. */
+interface Sources {
+	readonly inputs: readonly Input[];
+	readonly globals: Globals;
+	readonly outputs: readonly Output[];
+	readonly blocks: readonly ThunkBlock[];
+}
+
+/** Appends symbols to columns that are large enough. */
+interface Cursor {
+	readonly symbols: Symbols;
+	next: number;
+}
+
+/** Requires: final layout. After: `index` of outputs, `locals` of inputs, `output` of globals and thunks say which symbol
+ * of the returned table they are. Undefined globals that nothing uses are left out. */
+export function emitSymbols(sources: Sources): Symbols {
+	const { inputs, globals, outputs, blocks } = sources;
+	const locals = inputs.reduce((sum, { firstGlobal }) => sum + firstGlobal + 1, 0);
+	const thunks = blocks.reduce((sum, block) => sum + block.thunks.length + 1, 0);
+	const capacity = 1 + outputs.length + locals + thunks + globals.names.count;
+	const cursor = { symbols: allocateSymbols(capacity, new Uint8Array(0)), next: 1 };
+	putSections(cursor, outputs);
+	for (const input of inputs) putLocals(cursor, sources, input);
+	for (const block of blocks) putThunks(cursor, sources, block);
+	putGlobals(cursor, sources);
+	return shortened(cursor, globals.names.bytes.subarray(0, globals.names.size));
+}
+
+function putSections(cursor: Cursor, outputs: readonly Output[]): void {
+	for (const [i, output] of outputs.filter(({ size }) => size > 0).entries()) {
+		output.index = i + 1;
+		put(cursor, 0, info(STB_LOCAL, STT_SECTION), output.index, output.address, 0);
+	}
+}
+
+function info(binding: number, type: number): number {
+	return (binding << 4) | type;
+}
+
+/** Returns the index of the new symbol. */
+function put(
+	cursor: Cursor,
+	name: number,
+	bindingAndType: number,
+	section: number,
+	value: number,
+	size: number,
+): number {
+	const i = cursor.next++;
+	const { symbols } = cursor;
+	symbols.name[i] = name;
+	symbols.info[i] = bindingAndType;
+	symbols.section[i] = section;
+	symbols.value[i] = value;
+	symbols.size[i] = size;
+	return i;
+}
+
+function putFile(cursor: Cursor, { names }: Globals, path: string): void {
+	put(cursor, addBytes(names, encoder.encode(path)), info(STB_LOCAL, STT_FILE), SHN_ABS, 0, 0);
+}
+
+const encoder = new TextEncoder();
+
+/** Section symbols become those of the output sections. */
+function putLocals(cursor: Cursor, { globals, outputs }: Sources, input: Input): void {
+	const { object, firstGlobal, locals } = input;
+	const { symbols } = object;
+	let named = false;
+	for (let i = 1; i < firstGlobal; i++) {
+		const type = symbols.info[i]! & 15;
+		if (type === STT_SECTION) {
+			locals[i] = outputs[input.outputs[symbols.section[i]!]!]?.index ?? 0;
+			continue;
+		}
+		if (!named && type !== STT_FILE) putFile(cursor, globals, object.name);
+		named = true;
+		const name = copyName(globals, symbols, i);
+		locals[i] = put(
+			cursor,
+			name,
+			symbols.info[i]!,
+			sectionOf(input, outputs, i),
+			addressOf(input, i),
+			symbols.size[i]!,
+		);
+	}
+}
+
+function copyName({ names }: Globals, { strings, name }: Symbols, symbol: number): number {
+	const start = name[symbol]!;
+	const end = strings.indexOf(0, start);
+	return addBytes(names, strings.subarray(start, end < 0 ? strings.length : end));
+}
+
+/** The index of the image's section that a symbol is in; one in a section that was left out as empty is absolute. */
+function sectionOf({ object, outputs: places }: Input, outputs: readonly Output[], symbol: number): number {
+	const section = object.symbols.section[symbol]!;
+	if (section === SHN_UNDEF || section >= places.length) return section;
+	return outputs[places[section]!]?.index || SHN_ABS;
+}
+
+function addressOf({ object, bases }: Input, symbol: number): number {
+	const section = object.symbols.section[symbol]!;
+	return (section === SHN_UNDEF ? 0 : (bases[section] ?? 0)) + object.symbols.value[symbol]!;
+}
+
+function putThunks(cursor: Cursor, { inputs, globals }: Sources, block: ThunkBlock): void {
+	if (block.thunks.length > 0) putFile(cursor, globals, THUNKS_FILE);
+	for (const thunk of block.thunks) {
+		const { symbols } = inputs[thunk.input]!.object;
+		const name = addBytes(globals.names, encoder.encode(THUNK_PREFIX + symbolName(symbols, thunk.symbol)));
+		const value = thunkAddress(block, thunk);
+		thunk.output = put(cursor, name, info(STB_LOCAL, STT_FUNC), block.section.index, value, THUNK_BYTES);
+	}
+}
+
+function putGlobals(cursor: Cursor, { inputs, globals, outputs }: Sources): void {
+	const { names, state, address } = globals;
+	globals.output = new Uint32Array(names.count);
+	for (let id = 0; id < names.count; id++) {
+		if (!isDefined(globals, id)) {
+			if (state[id] === State.weaklyWanted)
+				globals.output[id] = put(cursor, names.start[id]!, info(STB_WEAK, STT_NOTYPE), SHN_UNDEF, 0, 0);
+			continue;
+		}
+		const input = inputs[globals.input[id]!]!;
+		const symbol = globals.symbol[id]!;
+		const { symbols } = input.object;
+		const i = put(
+			cursor,
+			names.start[id]!,
+			symbols.info[symbol]!,
+			sectionOf(input, outputs, symbol),
+			address[id]!,
+			symbols.size[symbol]!,
+		);
+		cursor.symbols.other[i] = symbols.other[symbol]!;
+		globals.output[id] = i;
+	}
+}
+
+function shortened({ symbols, next }: Cursor, strings: Uint8Array): Symbols {
+	return {
+		count: next,
+		name: symbols.name.subarray(0, next),
+		value: symbols.value.subarray(0, next),
+		size: symbols.size.subarray(0, next),
+		info: symbols.info.subarray(0, next),
+		other: symbols.other.subarray(0, next),
+		section: symbols.section.subarray(0, next),
+		strings,
+	};
+}

@@ -1,0 +1,60 @@
+// The objects of a link, and what the passes learn about each: plain columns beside the object, which stays as it is.
+
+import { type ElfObject, ET_REL, SHF_TLS, SHN_COMMON, SHN_UNDEF } from "../elf/object.ts";
+import { symbolName } from "../elf/symbols.ts";
+import { LinkError } from "../errors.ts";
+import { EM_TOY } from "../isa/index.ts";
+import { firstGlobal } from "../sites/edit.ts";
+
+export interface Input {
+	readonly object: ElfObject;
+	/** Symbols below are local. */
+	readonly firstGlobal: number;
+	/** Per global symbol, counted from `firstGlobal`: its id in `Globals`. Filled by resolve. */
+	readonly ids: Uint32Array;
+	/** Per section: its address, or offset in its output section where that is not loaded. Filled by layout. */
+	readonly bases: Float64Array;
+	/** Per section: index of its output section, or -1 when it goes nowhere. Filled by layout. */
+	readonly outputs: Int32Array;
+	/** Per section: index of the thunk block that its calls use, or -1. Filled by thunks. */
+	readonly blocks: Int32Array;
+	/** Per local symbol: index in the image's symbol table. Filled by emit-symbols. */
+	readonly locals: Uint32Array;
+}
+
+/** LinkError for what cannot be linked at all. */
+export function checkLinkable({ name, machine, type, symbols, sections }: ElfObject): void {
+	if (machine !== EM_TOY) throw new LinkError(`${name}: is for machine 0x${machine.toString(16)}, not the toy`);
+	if (type !== ET_REL) throw new LinkError(`${name}: is not relocatable, so it cannot be linked again`);
+	const threadLocal = sections.find(({ flags }) => (flags & SHF_TLS) !== 0);
+	if (threadLocal !== undefined)
+		throw new LinkError(`${name}:(${threadLocal.name}): thread-local data is not supported`);
+	const common = symbols.section.indexOf(SHN_COMMON);
+	if (common < 0) return;
+	throw new LinkError(`${name}: '${symbolName(symbols, common)}' is a common symbol; define it in .bss instead`);
+}
+
+export function newInput(object: ElfObject): Input {
+	const border = firstGlobal(object.symbols);
+	return {
+		object,
+		firstGlobal: border,
+		ids: new Uint32Array(object.symbols.count - border),
+		bases: new Float64Array(object.sections.length),
+		outputs: new Int32Array(object.sections.length).fill(-1),
+		blocks: new Int32Array(object.sections.length).fill(-1),
+		locals: new Uint32Array(border),
+	};
+}
+
+/** Puts the address of every symbol of the input into `into`; undefined ones are at 0. */
+export function symbolAddresses(input: Input, globalAddress: Float64Array, into: Float64Array): void {
+	const { object, firstGlobal, ids, bases } = input;
+	const { section, value, count } = object.symbols;
+	for (let i = 0; i < firstGlobal; i++) {
+		const index = section[i]!;
+		if (index === SHN_UNDEF) into[i] = 0;
+		else into[i] = index < bases.length ? bases[index]! + value[i]! : value[i]!;
+	}
+	for (let i = firstGlobal; i < count; i++) into[i] = globalAddress[ids[i - firstGlobal]!]!;
+}

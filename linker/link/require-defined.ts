@@ -1,0 +1,75 @@
+// Undefined symbols. Only those that a relocation uses matter: an import that nothing uses is nobody's mistake.
+
+import { LinkError, suggestion } from "../errors.ts";
+import { KEY_PREFIX, TRAMPOLINE_PREFIX } from "../sites/index.ts";
+import { place } from "../sites/place.ts";
+import type { Input } from "./inputs.ts";
+import { idOf, nameOf } from "./names.ts";
+import { reportAll } from "./report.ts";
+import { type Globals, isDefined, State } from "./resolve.ts";
+import { START, SUPPLIED } from "./synthesise.ts";
+
+/** Requires: everything resolved, supplied objects too. After: every symbol a relocation uses is defined or weak, and
+ * so is the entry. */
+export function requireDefined(inputs: readonly Input[], globals: Globals, entry: string): void {
+	const wanted = new Set<number>();
+	for (let id = 0; id < globals.names.count; id++) if (globals.state[id] === State.wanted) wanted.add(id);
+	if (wanted.size > 0) reportUses(globals, firstUses(inputs, wanted));
+	const id = idOf(globals.names, entry);
+	if (id >= 0 && isDefined(globals, id)) return;
+	throw new LinkError(
+		`${inputs[0]!.object.name}: no object defines the entry '${entry}'${suggestion(entry, definedNames(globals))}`,
+	);
+}
+
+/** Where each of the symbols is used first; those that are not used are left out. */
+function firstUses(inputs: readonly Input[], wanted: ReadonlySet<number>): Map<number, string> {
+	const uses = new Map<number, string>();
+	for (const { object, firstGlobal, ids } of inputs) {
+		for (const [index, { relocations }] of object.sections.entries()) {
+			for (let i = 0; i < (relocations?.count ?? 0); i++) {
+				const symbol = relocations!.symbol[i]!;
+				if (symbol < firstGlobal) continue;
+				const id = ids[symbol - firstGlobal]!;
+				if (wanted.has(id) && !uses.has(id)) uses.set(id, place(object, index, relocations!.offset[i]!));
+			}
+		}
+	}
+	return uses;
+}
+
+/** A key and its trampoline are one missing thing, reported where it is called. */
+function reportUses(globals: Globals, uses: ReadonlyMap<number, string>): void {
+	const missing = new Map<string, { name: string; where: string }>();
+	for (const [id, where] of uses) {
+		const name = nameOf(globals.names, id);
+		const thing = describe(name);
+		if (!missing.has(thing)) missing.set(thing, { name, where });
+	}
+	const names = definedNames(globals);
+	const calls = names.flatMap((name) => staticCallOf(name) ?? []);
+	reportAll([...missing], ([thing, { name, where }]) => {
+		const call = staticCallOf(name);
+		const hint = call === undefined ? suggestion(name, names) : suggestion(call, calls);
+		const help =
+			name === "main" && where.startsWith(SUPPLIED) ? `: ${START} calls it; export one or name another entry` : "";
+		return `${where}: ${thing} is not defined${hint}${help}`;
+	});
+}
+
+function describe(name: string): string {
+	const call = staticCallOf(name);
+	return call === undefined ? `'${name}'` : `static call '${call}'`;
+}
+
+/** The bare name when this is the symbol of a key or trampoline. */
+function staticCallOf(name: string): string | undefined {
+	const prefix = [KEY_PREFIX, TRAMPOLINE_PREFIX].find((each) => name.startsWith(each));
+	return prefix && name.slice(prefix.length);
+}
+
+function definedNames(globals: Globals): string[] {
+	const names: string[] = [];
+	for (let id = 0; id < globals.names.count; id++) if (isDefined(globals, id)) names.push(nameOf(globals.names, id));
+	return names;
+}
