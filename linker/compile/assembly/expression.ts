@@ -1,5 +1,5 @@
 // Expressions of the assembler: parsed to a tree, evaluated to a number plus at most one symbol and minus at most one,
-// which is what a relocation can say. Precedence is C's; arithmetic is that of 64-bit integers.
+// which is what a relocation can say. Precedence is C's; arithmetic is exact, within ±2^53.
 
 import { charCode, type Place, sourceError, type Token } from "./lex.ts";
 
@@ -140,11 +140,16 @@ function unary(operator: string, value: Value, place: Place): Value {
 }
 
 function binary(operator: string, left: Value, right: Value, place: Place): Value {
-	if (operator === "+") return sum(left, right);
-	if (operator === "-") return sum(left, unary("-", right, place));
+	if (operator === "+") return sum(left, right, place);
+	if (operator === "-") return sum(left, unary("-", right, place), place);
 	const a = BigInt(number(left, operator, place));
 	const b = BigInt(number(right, operator, place));
-	return constant(Number(BigInt.asIntN(64, operations[operator]!(a, b, place))));
+	return constant(exact(Number(operations[operator]!(a, b, place)), place));
+}
+
+function exact(value: number, place: Place): number {
+	if (Number.isSafeInteger(value)) return value;
+	throw sourceError("the result is not within ±2^53", place);
 }
 
 const operations: Record<string, (a: bigint, b: bigint, place: Place) => bigint> = {
@@ -169,7 +174,7 @@ function number(value: Value, operator: string, place: Place): number {
 }
 
 /** Points of one section cancel: their distance is a number. */
-function sum(left: Value, right: Value): Value {
+function sum(left: Value, right: Value, place: Place): Value {
 	let addend = left.addend + right.addend;
 	const minus = [...left.minus, ...right.minus];
 	const plus = [...left.plus, ...right.plus].filter((point) => {
@@ -177,7 +182,7 @@ function sum(left: Value, right: Value): Value {
 		if (index >= 0) addend += point.offset - minus.splice(index, 1)[0]!.offset;
 		return index < 0;
 	});
-	return { addend, plus, minus };
+	return { addend: exact(addend, place), plus, minus };
 }
 
 function isSameBase(a: Point, b: Point): boolean {

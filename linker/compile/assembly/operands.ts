@@ -79,9 +79,11 @@ function addRegister(memory: Memory, cursor: Cursor, sign: string): void {
 	const { text, place } = next(cursor);
 	if (sign === "-") throw sourceError("a register cannot be subtracted", place);
 	if (memory.base !== undefined || memory.index !== undefined) throw sourceError("an address has one register", place);
-	if (!accept(cursor, "*")) memory.base = registers.get(text)!;
-	else if (next(cursor).text === "4") memory.index = registers.get(text)!;
-	else throw sourceError("an index is scaled by 4", place);
+	if (accept(cursor, "*")) {
+		const scale = next(cursor);
+		if (scale.text !== "4") throw sourceError("an index is scaled by 4", scale.place);
+		memory.index = registers.get(text)!;
+	} else memory.base = registers.get(text)!;
 }
 
 type Shape = "register" | "value" | "[imm]" | "[b+imm]" | "[imm+b*4]";
