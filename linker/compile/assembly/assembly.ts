@@ -117,13 +117,24 @@ export function scopeAt(assembly: Assembly, where: Where, open: readonly string[
 		here: () => pointAt(where, undefined),
 		local: (label, forward, place) => {
 			const wheres = assembly.numeric.get(label) ?? [];
-			const found = forward
-				? wheres.find(({ order }) => order > where.order)
-				: wheres.findLast(({ order }) => order <= where.order);
+			const after = countUpTo(wheres, where.order);
+			const found = wheres[forward ? after : after - 1];
 			if (found === undefined) throw sourceError(`no label '${label}:' ${forward ? "after" : "before"} this`, place);
 			return pointAt(found, undefined);
 		},
 	};
+}
+
+/** How many of them come at the statement `order` or before it. */
+function countUpTo(wheres: readonly Where[], order: number): number {
+	let low = 0;
+	let high = wheres.length;
+	while (low < high) {
+		const middle = (low + high) >>> 1;
+		if (wheres[middle]!.order <= order) low = middle + 1;
+		else high = middle;
+	}
+	return low;
 }
 
 function symbolValue(assembly: Assembly, name: string, place: Place, open: readonly string[]): Value {

@@ -34,18 +34,18 @@ export const registers: ReadonlyMap<string, number> = new Map([
 	[`r${SP}`, SP],
 ]);
 
-const pattern = new RegExp(
-	[
-		String.raw`(?<skip>\s+|#.*|//.*)`,
-		String.raw`(?<number>(?:0[xX][\da-fA-F]+|0[bB][01]+|0[oO][0-7]+|0|[1-9]\d*)(?!\w))`,
-		String.raw`(?<local>\d+[bf](?!\w))`,
-		String.raw`(?<name>[\p{ID_Start}_.$][\p{ID_Continue}.$]*)`,
-		String.raw`(?<string>"(?:[^"\\]|\\.)*")`,
-		String.raw`(?<char>'(?:[^'\\]|\\x[\da-fA-F]{1,2}|\\.)')`,
-		String.raw`(?<punctuation><<|>>|[-+*/%&|^~()[\],:;@=])`,
-	].join("|"),
-	"uy",
-);
+/** Kinds of token by how they look; the first that fits counts. */
+const looks: readonly (readonly [Token["kind"] | "skip", string])[] = [
+	["skip", String.raw`\s+|#.*|//.*`],
+	["number", String.raw`(?:0[xX][\da-fA-F]+|0[bB][01]+|0[oO][0-7]+|0|[1-9]\d*)(?!\w)`],
+	["local", String.raw`\d+[bf](?!\w)`],
+	["name", String.raw`[\p{ID_Start}_.$][\p{ID_Continue}.$]*`],
+	["string", String.raw`"(?:[^"\\]|\\.)*"`],
+	["char", String.raw`'(?:[^'\\]|\\x[\da-fA-F]{1,2}|\\.)'`],
+	["punctuation", String.raw`<<|>>|[-+*/%&|^~()[\],:;@=]`],
+];
+const kinds = looks.map(([kind]) => kind);
+const pattern = new RegExp(looks.map(([, look]) => `(${look})`).join("|"), "uy");
 
 const mistakes: readonly (readonly [RegExp, string])[] = [
 	[/^"/, "this string has no closing quote"],
@@ -63,8 +63,7 @@ export function tokenize(text: string, placeOf: (column: number, length: number)
 		const match = pattern.exec(text);
 		if (match === null) throw sourceError(mistake(text.slice(at)), placeOf(at + 1, 1));
 		const [token] = match;
-		const [group] = Object.entries(match.groups!).find(([, value]) => value !== undefined)!;
-		const kind = registers.has(token) ? "register" : (group as Token["kind"] | "skip");
+		const kind = registers.has(token) ? "register" : kinds[match.indexOf(token, 1) - 1]!;
 		if (kind !== "skip") tokens.push({ kind, text: token, place: placeOf(at + 1, token.length) });
 		at = pattern.lastIndex;
 	}
