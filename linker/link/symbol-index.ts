@@ -95,7 +95,7 @@ function lastSized(symbols: readonly ImageSymbol[]): Int32Array {
 }
 
 /** The index of the last symbol that starts at or before the address; -1 for none. */
-function lastAtOrBelow(symbols: readonly ImageSymbol[], address: number): number {
+export function lastAtOrBelow(symbols: readonly ImageSymbol[], address: number): number {
 	let low = 0;
 	let high = symbols.length;
 	while (low < high) {

@@ -9,6 +9,7 @@ import {
 	SHN_UNDEF,
 	SHT_PROGBITS,
 	STB_LOCAL,
+	STT_OBJECT,
 	STT_SECTION,
 } from "../elf/object.ts";
 import { symbolName } from "../elf/symbols.ts";
@@ -36,39 +37,61 @@ export function collectSites(object: ElfObject, options: CollectOptions = {}): E
 	const whole = makePatchable(object, options.patchable ?? []);
 	const sites = callSites(whole);
 	if (sites.count === 0) return whole;
-	const keys = keysOf(whole, sites);
-	const bases = sectionSymbols(whole, sites);
+	const declared = declareKeys(whole, sites);
+	const keys = keysByTrampoline(declared);
+	const bases = sectionSymbols(declared, sites);
 	const key = sites.symbol.map((symbol) => bases.moved(keys.get(symbol)!));
 	const base = sites.section.map((section) => bases.symbol.get(section)!);
 	return { ...bases.object, sections: [...bases.object.sections, sitesSection(sites, base, key)] };
 }
 
-/** The key's symbol for each trampoline that has sites. */
-function keysOf(object: ElfObject, sites: SiteTable): Map<number, number> {
+/** The object with a symbol for the key of every trampoline it calls. A module that only calls the trampoline of another
+ * does not mention the key itself. */
+function declareKeys(object: ElfObject, sites: SiteTable): ElfObject {
+	const keys = keysByTrampoline(object);
+	const missing = [...new Set(sites.symbol)].filter((trampoline) => !keys.has(trampoline));
+	const additions = missing.map((trampoline) => keyFor(object, sites, trampoline));
+	return addSymbols(object, additions).object;
+}
+
+function keyFor(object: ElfObject, sites: SiteTable, trampoline: number): NewSymbol {
 	const { symbols } = object;
+	const first = sites.symbol.indexOf(trampoline);
+	const where = place(object, sites.section[first]!, sites.offset[first]! + 1);
+	const name = symbolName(symbols, trampoline);
+	const key = KEY_PREFIX + name.slice(TRAMPOLINE_PREFIX.length);
+	if (name === TRAMPOLINE_PREFIX)
+		throw new LinkError(`${where}: trampoline name '${name}' is malformed: no key name follows`);
+	if (symbols.section[trampoline] !== SHN_UNDEF) {
+		throw new LinkError(`${where}: calls '${name}', which this object defines without its key '${key}'`);
+	}
+	return {
+		name: key,
+		binding: symbols.info[trampoline]! >> 4,
+		type: STT_OBJECT,
+		section: SHN_UNDEF,
+		value: 0,
+		size: 0,
+	};
+}
+
+/** The key's symbol for each trampoline of the same name. */
+function keysByTrampoline({ symbols }: ElfObject): Map<number, number> {
 	const byName = new Map<string, number>();
-	for (let i = 1; i < symbols.count; i++) if (hasPrefix(symbols, i, keyPrefix)) byName.set(symbolName(symbols, i), i);
+	const bare = (symbol: number, prefix: string) => symbolName(symbols, symbol).slice(prefix.length);
+	for (let i = 1; i < symbols.count; i++) if (hasPrefix(symbols, i, keyPrefix)) byName.set(bare(i, KEY_PREFIX), i);
 	const keys = new Map<number, number>();
-	for (let i = 0; i < sites.count; i++) {
-		const trampoline = sites.symbol[i]!;
-		if (keys.has(trampoline)) continue;
-		keys.set(trampoline, keyOf(object, byName, trampoline, place(object, sites.section[i]!, sites.offset[i]!)));
+	for (let i = 1; i < symbols.count; i++) {
+		if (!hasPrefix(symbols, i, trampolinePrefix)) continue;
+		const name = bare(i, TRAMPOLINE_PREFIX);
+		const key = name === "" ? undefined : byName.get(name);
+		if (key !== undefined) keys.set(i, key);
 	}
 	return keys;
 }
 
 const keyPrefix = new TextEncoder().encode(KEY_PREFIX);
-
-function keyOf(object: ElfObject, byName: ReadonlyMap<string, number>, trampoline: number, where: string): number {
-	const name = symbolName(object.symbols, trampoline);
-	const bare = name.slice(TRAMPOLINE_PREFIX.length);
-	if (bare === "") throw new LinkError(`${where}: trampoline name '${name}' is malformed: nothing follows the prefix`);
-	const key = byName.get(KEY_PREFIX + bare);
-	if (key !== undefined) return key;
-	throw new LinkError(
-		`${where}: call of '${name}', but ${object.name} has no symbol '${KEY_PREFIX}${bare}' for its key; declare it with .global`,
-	);
-}
+const trampolinePrefix = new TextEncoder().encode(TRAMPOLINE_PREFIX);
 
 /** A section symbol for each section that has sites, made where there was none. */
 function sectionSymbols(object: ElfObject, sites: SiteTable) {

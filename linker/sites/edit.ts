@@ -38,6 +38,7 @@ export function addSymbols(
 	object: ElfObject,
 	additions: readonly NewSymbol[],
 ): { object: ElfObject; added: number[]; moved: (symbol: number) => number } {
+	if (additions.length === 0) return { object, added: [], moved: (symbol) => symbol };
 	const old = object.symbols;
 	const border = firstGlobal(old);
 	const locals = additions.filter(({ binding }) => binding === STB_LOCAL).length;

@@ -1,0 +1,8 @@
+// The linker (`patchbay/link`): objects to an image, and images read back.
+
+export * from "./image.ts";
+export type { LineTable, SourcePosition } from "./lines.ts";
+export { type LinkOptions, link, TEXT_BASE } from "./link.ts";
+export { map } from "./map.ts";
+export { NULLABLE, signatureText } from "./signatures.ts";
+export type { ImageSymbol, SymbolIndex } from "./symbol-index.ts";
