@@ -1,10 +1,11 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { assemble } from "../linker/compile/assemble.ts";
+import { directives } from "../linker/compile/assembly/directives.ts";
 import { type ElfObject, type Section, SHN_ABS, symbolByName, symbolName, writeElf } from "../linker/elf/index.ts";
 import { SourceError } from "../linker/errors.ts";
 import { decode, disassemble, relocationTypes, spellings } from "../linker/isa/index.ts";
@@ -398,4 +399,11 @@ test("readelf has nothing to complain about", () => {
 	rmSync(folder, { recursive: true });
 	expect([stderr, status]).toEqual(["", 0]);
 	expect(stdout).toContain("__SCT__k");
+});
+
+test("docs/assembler.md names every directive, and its example assembles", () => {
+	const page = readFileSync("docs/assembler.md", "utf8");
+	for (const name of directives.keys()) expect(page).toContain(name);
+	const [, example] = /```asm\n([\s\S]*?)```/.exec(page)!;
+	expect(relocationsOf(build(example!))).toContain("7 R_TOY_CALL28 __SCT__pick -4");
 });
