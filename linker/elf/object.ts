@@ -13,6 +13,9 @@ export const SHT_RELA = 4;
 export const SHT_NOTE = 7;
 export const SHT_NOBITS = 8;
 export const SHT_REL = 9;
+export const SHT_DYNSYM = 11;
+export const SHT_GROUP = 17;
+export const SHT_SYMTAB_SHNDX = 18;
 
 export const SHF_WRITE = 1;
 export const SHF_ALLOC = 2;
@@ -20,10 +23,16 @@ export const SHF_EXECINSTR = 4;
 export const SHF_MERGE = 0x10;
 export const SHF_STRINGS = 0x20;
 export const SHF_INFO_LINK = 0x40;
+export const SHF_LINK_ORDER = 0x80;
+export const SHF_GROUP = 0x200;
+export const SHF_TLS = 0x400;
 
 export const SHN_UNDEF = 0;
-export const SHN_ABS = 0xfff1;
-export const SHN_COMMON = 0xfff2;
+/** The reserved indices 0xff00..0xffff of a file are 0xffffff00..0xffffffff in memory: an object may have more than
+ * 65,280 sections, and then 0xfff1 is one of them. */
+export const SHN_LORESERVE = 0xffffff00;
+export const SHN_ABS = 0xfffffff1;
+export const SHN_COMMON = 0xfffffff2;
 
 export const STB_LOCAL = 0;
 export const STB_GLOBAL = 1;
@@ -35,7 +44,8 @@ export const STT_FUNC = 2;
 export const STT_SECTION = 3;
 export const STT_FILE = 4;
 
-/** RELA entries that apply to one section, one column per field. */
+/** RELA entries that apply to one section, one column per field. Sixty-four-bit fields are signed numbers within 2^53,
+ * so an address in the upper half of the address space (a kernel's) is negative. */
 export interface Relocations {
 	readonly count: number;
 	/** In a relocatable file, offset within the section; in an executable, an address. */
@@ -44,6 +54,9 @@ export interface Relocations {
 	/** Index into the object's symbols; 0 is the null symbol. */
 	readonly symbol: Uint32Array;
 	readonly addend: Float64Array;
+	/** True for SHT_REL: the addends lie in the section's bytes, where only the machine's rules find them, and
+	 * `addend` holds zeros. */
+	readonly implicitAddends?: boolean;
 }
 
 /** The symbol table by columns. Entry 0 is the null symbol; locals come first, as ELF demands. */
@@ -104,8 +117,8 @@ export interface ElfObject {
 	readonly machine: number;
 	readonly flags: number;
 	readonly entry: number;
-	/** Index 0 is the null section. Indices are those of the file it was read from. The writer makes the symbol, string
-	 * and relocation sections itself and ignores any in this list. */
+	/** Index 0 is the null section. Indices are those of the file it was read from. The writer makes the contents of the
+	 * symbol, string and relocation sections itself, in place where the list has them and at the end where not. */
 	readonly sections: readonly Section[];
 	readonly symbols: Symbols;
 	readonly segments: readonly Segment[];

@@ -1,0 +1,102 @@
+// Questions about the sections and symbols of an object. All answers are indices into its columns.
+
+import { type ElfObject, type Section, SHN_LORESERVE, SHN_UNDEF, STT_FUNC, type Symbols } from "./object.ts";
+import { stringAt } from "./strings.ts";
+
+/** The name of symbol `index`, decoded on demand; "" for the null symbol and most section symbols. */
+export function symbolName(symbols: Symbols, index: number): string {
+	return stringAt(symbols.strings, symbols.name[index]!);
+}
+
+/** STB_* */
+export function symbolBinding(symbols: Symbols, index: number): number {
+	return symbols.info[index]! >> 4;
+}
+
+/** STT_* */
+export function symbolType(symbols: Symbols, index: number): number {
+	return symbols.info[index]! & 15;
+}
+
+/** The first section of that name. */
+export function sectionByName(object: ElfObject, name: string): Section | undefined {
+	return object.sections.find((section) => section.name === name);
+}
+
+/** The first symbol of that name; a linear search, for single questions. */
+export function symbolByName(object: ElfObject, name: string): number | undefined {
+	for (let i = 1; i < object.symbols.count; i++) if (symbolName(object.symbols, i) === name) return i;
+	return undefined;
+}
+
+/** The defined function symbols, sorted by section and value. */
+export interface FunctionIndex {
+	readonly symbols: Symbols;
+	/** Symbol indices. */
+	readonly order: Uint32Array;
+	/** The greatest end of the functions of the same section up to and including this one. */
+	readonly reach: Float64Array;
+}
+
+/** Sorts the functions of an object once, for any number of `functionAt`. */
+export function indexFunctions(object: ElfObject): FunctionIndex {
+	const { symbols } = object;
+	const order = definedFunctions(symbols).sort(
+		(a, b) =>
+			symbols.section[a]! - symbols.section[b]! ||
+			symbols.value[a]! - symbols.value[b]! ||
+			symbols.size[b]! - symbols.size[a]! ||
+			a - b,
+	);
+	const reach = new Float64Array(order.length);
+	for (let i = 0; i < order.length; i++) {
+		const end = functionEnd(symbols, order, i);
+		const nested = i > 0 && symbols.section[order[i]!] === symbols.section[order[i - 1]!];
+		reach[i] = nested ? Math.max(reach[i - 1]!, end) : end;
+	}
+	return { symbols, order, reach };
+}
+
+/** The innermost function of `section` (an index) that covers `value`: an offset in a relocatable file, an address in
+ * an executable. One without a size covers what lies before the next. Undefined where no function is. */
+export function functionAt(index: FunctionIndex, section: number, value: number): number | undefined {
+	const { symbols, order, reach } = index;
+	for (let i = lastStart(index, section, value); i >= 0; i--) {
+		if (symbols.section[order[i]!] !== section || reach[i]! <= value) return undefined;
+		if (functionEnd(symbols, order, i) > value) return order[i];
+	}
+	return undefined;
+}
+
+function definedFunctions(symbols: Symbols): Uint32Array {
+	const found = new Uint32Array(symbols.count);
+	let count = 0;
+	for (let i = 1; i < symbols.count; i++) {
+		const section = symbols.section[i]!;
+		if ((symbols.info[i]! & 15) === STT_FUNC && section !== SHN_UNDEF && section < SHN_LORESERVE) found[count++] = i;
+	}
+	return found.slice(0, count);
+}
+
+function functionEnd(symbols: Symbols, order: Uint32Array, i: number): number {
+	const symbol = order[i]!;
+	const start = symbols.value[symbol]!;
+	if (symbols.size[symbol]! > 0) return start + symbols.size[symbol]!;
+	for (let j = i + 1; j < order.length && symbols.section[order[j]!] === symbols.section[symbol]; j++)
+		if (symbols.value[order[j]!]! > start) return symbols.value[order[j]!]!;
+	return Number.POSITIVE_INFINITY;
+}
+
+/** The position of the last function that starts at or before `value` in `section`, or before that section. */
+function lastStart({ symbols, order }: FunctionIndex, section: number, value: number): number {
+	let low = 0;
+	let high = order.length;
+	while (low < high) {
+		const middle = (low + high) >>> 1;
+		const symbol = order[middle]!;
+		const other = symbols.section[symbol]!;
+		if (other < section || (other === section && symbols.value[symbol]! <= value)) low = middle + 1;
+		else high = middle;
+	}
+	return low - 1;
+}

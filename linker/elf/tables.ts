@@ -1,0 +1,169 @@
+// Symbol and relocation tables between their bytes in a file and columns. Loops over millions of entries: no objects.
+
+import { LinkError } from "../errors.ts";
+import { type Relocations, SHN_LORESERVE, STB_LOCAL, type Symbols } from "./object.ts";
+import { fitsNumber, getWord64, hex, putWord64, viewOf } from "./words.ts";
+
+export const SYMBOL_SIZE = 24;
+export const RELA_SIZE = 24;
+export const REL_SIZE = 16;
+/** In a file, the section index that says "see SHT_SYMTAB_SHNDX", and the first of the reserved ones. */
+export const FILE_XINDEX = 0xffff;
+export const FILE_LORESERVE = 0xff00;
+const RESERVED_SHIFT = SHN_LORESERVE - FILE_LORESERVE;
+
+export function allocateSymbols(count: number, strings: Uint8Array): Symbols {
+	return {
+		count,
+		name: new Uint32Array(count),
+		value: new Float64Array(count),
+		size: new Float64Array(count),
+		info: new Uint8Array(count),
+		other: new Uint8Array(count),
+		section: new Uint32Array(count),
+		strings,
+	};
+}
+
+export function allocateRelocations(count: number): Relocations {
+	return {
+		count,
+		offset: new Float64Array(count),
+		type: new Uint32Array(count),
+		symbol: new Uint32Array(count),
+		addend: new Float64Array(count),
+	};
+}
+
+export interface SymbolTableSource {
+	/** Starts the messages. */
+	readonly place: string;
+	readonly bytes: Uint8Array;
+	readonly strings: Uint8Array;
+	/** The SHT_SYMTAB_SHNDX table, if there is one. */
+	readonly extended: Uint8Array | undefined;
+	readonly sectionCount: number;
+}
+
+/** Checks every field that is an index or might not fit a number. */
+export function readSymbols(source: SymbolTableSource): Symbols {
+	const view = viewOf(source.bytes);
+	const symbols = allocateSymbols(source.bytes.length / SYMBOL_SIZE, source.strings);
+	const nameLimit = Math.max(1, source.strings.length);
+	for (let i = 0, at = 0; i < symbols.count; i++, at += SYMBOL_SIZE) {
+		const name = view.getUint32(at, true);
+		const section = view.getUint16(at + 6, true);
+		if (name >= nameLimit) fail(source, i, `name at ${hex(name)} of ${hex(nameLimit)} bytes of names`);
+		if (!fitsNumber(view.getInt32(at + 12, true))) fail(source, i, "value is not within ±2^53");
+		if (view.getUint32(at + 20, true) >= 2 ** 21) fail(source, i, "size is not below 2^53");
+		symbols.name[i] = name;
+		symbols.info[i] = view.getUint8(at + 4);
+		symbols.other[i] = view.getUint8(at + 5);
+		symbols.section[i] = section < FILE_LORESERVE ? section : reservedSection(source, i, section);
+		if (section < FILE_LORESERVE && section >= source.sectionCount) failSection(source, i, section);
+		symbols.value[i] = getWord64(view, at + 8);
+		symbols.size[i] = getWord64(view, at + 16);
+	}
+	return symbols;
+}
+
+function reservedSection(source: SymbolTableSource, i: number, section: number): number {
+	if (section !== FILE_XINDEX) return section + RESERVED_SHIFT;
+	if (source.extended === undefined) fail(source, i, "section index is extended, but no SHT_SYMTAB_SHNDX is there");
+	const index = viewOf(source.extended).getUint32(i * 4, true);
+	if (index >= source.sectionCount) failSection(source, i, index);
+	return index;
+}
+
+function failSection(source: SymbolTableSource, i: number, section: number): never {
+	fail(source, i, `is in section ${section}, but there are ${source.sectionCount} sections`);
+}
+
+function fail(source: SymbolTableSource, i: number, message: string): never {
+	throw new LinkError(`${source.place}+${hex(i * SYMBOL_SIZE)}: symbol ${i}: ${message}`);
+}
+
+export interface RelocationTableSource {
+	readonly place: string;
+	readonly bytes: Uint8Array;
+	readonly implicitAddends: boolean;
+	readonly symbolCount: number;
+	/** Inclusive range of the offsets. */
+	readonly min: number;
+	readonly max: number;
+}
+
+/** Checks every symbol index and offset. */
+export function readRelocations(source: RelocationTableSource): Relocations {
+	const { bytes, implicitAddends, symbolCount, min, max } = source;
+	const entry = implicitAddends ? REL_SIZE : RELA_SIZE;
+	const view = viewOf(bytes);
+	const columns = allocateRelocations(bytes.length / entry);
+	for (let i = 0, at = 0; i < columns.count; i++, at += entry) {
+		const offset = getWord64(view, at);
+		const symbol = view.getUint32(at + 12, true);
+		const highAddend = implicitAddends ? 0 : view.getInt32(at + 20, true);
+		if (offset < min || offset > max || symbol >= symbolCount || !fitsNumber(highAddend)) failRelocation(source, i, at);
+		columns.offset[i] = offset;
+		columns.type[i] = view.getUint32(at + 8, true);
+		columns.symbol[i] = symbol;
+		if (!implicitAddends) columns.addend[i] = highAddend * 2 ** 32 + view.getUint32(at + 16, true);
+	}
+	return implicitAddends ? { ...columns, implicitAddends } : columns;
+}
+
+function failRelocation(source: RelocationTableSource, i: number, at: number): never {
+	const view = viewOf(source.bytes);
+	const offset = getWord64(view, at);
+	const symbol = view.getUint32(at + 12, true);
+	const what =
+		offset < source.min || offset > source.max
+			? `offset ${hex(offset)} is not in [${hex(source.min)}, ${hex(source.max)}]`
+			: symbol >= source.symbolCount
+				? `symbol ${symbol} is not below ${source.symbolCount}`
+				: "addend is not within ±2^53";
+	throw new LinkError(`${source.place}+${hex(at)}: relocation ${i}: ${what}`);
+}
+
+export function putSymbols(symbols: Symbols, view: DataView): void {
+	for (let i = 0, at = 0; i < symbols.count; i++, at += SYMBOL_SIZE) {
+		view.setUint32(at, symbols.name[i]!, true);
+		view.setUint8(at + 4, symbols.info[i]!);
+		view.setUint8(at + 5, symbols.other[i]!);
+		view.setUint16(at + 6, fileSection(symbols.section[i]!), true);
+		putWord64(view, at + 8, symbols.value[i]!);
+		putWord64(view, at + 16, symbols.size[i]!);
+	}
+}
+
+function fileSection(section: number): number {
+	if (section < FILE_LORESERVE) return section;
+	return section >= SHN_LORESERVE ? section - RESERVED_SHIFT : FILE_XINDEX;
+}
+
+/** Fills a SHT_SYMTAB_SHNDX table. */
+export function putExtendedSections(symbols: Symbols, view: DataView): void {
+	for (let i = 0; i < symbols.count; i++) {
+		const section = symbols.section[i]!;
+		if (fileSection(section) === FILE_XINDEX) view.setUint32(i * 4, section, true);
+	}
+}
+
+export function putRelocations(columns: Relocations, view: DataView): void {
+	const implicit = columns.implicitAddends === true;
+	const entry = implicit ? REL_SIZE : RELA_SIZE;
+	for (let i = 0, at = 0; i < columns.count; i++, at += entry) {
+		putWord64(view, at, columns.offset[i]!);
+		view.setUint32(at + 8, columns.type[i]!, true);
+		view.setUint32(at + 12, columns.symbol[i]!, true);
+		if (!implicit) putWord64(view, at + 16, columns.addend[i]!);
+	}
+}
+
+/** How many symbols at the start are local: sh_info of the table. Undefined when a local one follows a global one. */
+export function localCount(symbols: Symbols): number | undefined {
+	let count = 0;
+	while (count < symbols.count && symbols.info[count]! >> 4 === STB_LOCAL) count++;
+	for (let i = count; i < symbols.count; i++) if (symbols.info[i]! >> 4 === STB_LOCAL) return undefined;
+	return count;
+}

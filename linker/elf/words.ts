@@ -1,0 +1,42 @@
+// Numbers as ELF stores them: little-endian, sixty-four bits as two's complement. A value outside ±2^53 is not a
+// JavaScript number any more; readers check `fitsNumber` on the high half before they believe one.
+
+export function putWord64(view: DataView, at: number, value: number): void {
+	view.setUint32(at, value >>> 0, true);
+	view.setInt32(at + 4, Math.floor(value / 2 ** 32), true);
+}
+
+/** Exact only where `fitsNumber` holds for the high half. */
+export function getWord64(view: DataView, at: number): number {
+	return view.getInt32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
+}
+
+/** Whether a sixty-four-bit value with this (signed) high half is exact as a number. */
+export function fitsNumber(high: number): boolean {
+	return high >= -(2 ** 21) && high < 2 ** 21;
+}
+
+/** `getWord64` where it is exact, undefined elsewhere. */
+export function exactWord64(view: DataView, at: number): number | undefined {
+	return fitsNumber(view.getInt32(at + 4, true)) ? getWord64(view, at) : undefined;
+}
+
+export function alignUp(value: number, align: number): number {
+	return align > 1 ? Math.ceil(value / align) * align : value;
+}
+
+/** The smallest offset from `at` on that is congruent to `address` modulo `align`, as loaders map whole pages. */
+export function congruentUp(at: number, address: number, align: number): number {
+	if (align <= 1) return at;
+	const difference = (address - at) % align;
+	return at + (difference < 0 ? difference + align : difference);
+}
+
+export function hex(value: number): string {
+	return value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
+}
+
+/** The bytes as a DataView, wherever in their buffer they lie. */
+export function viewOf(bytes: Uint8Array): DataView {
+	return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
