@@ -1,0 +1,41 @@
+// ELF64 little-endian objects and executables: in memory (`ElfObject`), as bytes (`readElf`, `writeElf`), and under
+// construction (`ObjectBuilder`). Knows no instruction and no relocation type. What is wrong with a file is a
+// LinkError whose message starts with the place.
+
+export {
+	alignSection,
+	amendSymbol,
+	append,
+	appendWord,
+	defineSymbol,
+	fileSymbol,
+	finish,
+	isDefined,
+	newObject,
+	nullSection,
+	type ObjectBuilder,
+	overwrite,
+	reference,
+	relocate,
+	reserve,
+	type SectionBuilder,
+	type SectionOptions,
+	type SymbolDefinition,
+	section,
+	sectionSymbol,
+	symbolOrder,
+} from "./builder.ts";
+export * from "./object.ts";
+export { addString, newStringTable, type StringTable, stringAt, stringTableBytes } from "./strings.ts";
+export {
+	type FunctionIndex,
+	functionAt,
+	indexFunctions,
+	sectionByName,
+	symbolBinding,
+	symbolByName,
+	symbolName,
+	symbolType,
+} from "./symbols.ts";
+export { allocateRelocations, allocateSymbols } from "./tables.ts";
+export { writeElf } from "./writer.ts";
