@@ -1,19 +1,27 @@
 // From an image to a machine that is about to run it: segments copied to fresh frames and mapped with their
 // permissions, a stack per CPU, CPU 0 at the entry.
 
-import { SP } from "../linker/isa/index.ts";
+import { STT_FUNC } from "../linker/elf/object.ts";
+import { LinkError, suggestion } from "../linker/errors.ts";
+import { encode, SP } from "../linker/isa/index.ts";
 import type { Image } from "../linker/link/image.ts";
 import { Cpu, Status } from "./machine/layout.ts";
 import { createMachine } from "./machine/machine.ts";
 import { mapPages } from "./machine/memory.ts";
+import type { Model } from "./machine/model.ts";
+import { ideal } from "./machine/models/index.ts";
 import type { CostProfile } from "./machine/profile.ts";
-import { type Machine, PAGE, setCpu, takeFrames } from "./machine/state.ts";
+import { type FetchPolicy, type Machine, PAGE, setCpu, takeFrames } from "./machine/state.ts";
 
 /** Stacks hang below this address, each above an unmapped page. */
 const STACKS_END = 0x7000_0000;
 
 export interface LoadOptions {
 	readonly profile: CostProfile;
+	/** `ideal` unless said otherwise. */
+	readonly model?: Model;
+	readonly fetch?: FetchPolicy;
+	readonly seed?: number;
 	readonly cpus?: number;
 	/** Bytes per CPU, rounded up to pages. */
 	readonly stack?: number;
@@ -24,32 +32,61 @@ export function load(image: Image, options: LoadOptions): Machine {
 	const cpus = options.cpus ?? 1;
 	const stackPages = Math.ceil((options.stack ?? 256 * 1024) / PAGE);
 	const imagePages = image.segments.reduce((sum, segment) => sum + pagesOf(segment), 0);
-	const pages = imagePages + cpus * stackPages;
-	const machine = createMachine({ cpus, memory: pages * PAGE, entries: pages, profile: options.profile });
+	const haltPages = 1;
+	const pages = imagePages + cpus * stackPages + haltPages;
+	const machine = createMachine({
+		cpus,
+		memory: pages * PAGE,
+		entries: pages,
+		patchers: 4,
+		histories: options.fetch === undefined || options.fetch === "fresh" ? 0 : 1 << 14,
+		profile: options.profile,
+		model: options.model ?? ideal,
+		fetch: options.fetch ?? "fresh",
+		seed: options.seed ?? 1,
+	});
 	for (const segment of image.segments) {
 		const first = segment.address - (segment.address % PAGE);
 		const physical = takeFrames(machine, pagesOf(segment) * PAGE);
 		machine.memory.set(segment.data, physical + (segment.address - first));
-		mapPages(machine, 0, first, physical, pagesOf(segment), {
-			r: segment.readable,
-			w: segment.writable,
-			x: segment.executable,
-		});
+		const permissions = { r: segment.readable, w: segment.writable, x: segment.executable };
+		mapPages(machine, 0, first, physical, pagesOf(segment) * PAGE, permissions);
 	}
+	addHaltPage(machine);
 	for (let cpu = 0; cpu < cpus; cpu++) addStack(machine, cpu, stackPages);
 	start(machine, 0, image.entry);
 	return machine;
 }
 
-/** Lets a CPU run from `address` on. */
+/** Lets a CPU call the function at `address`; it halts when that returns. */
 export function start(machine: Machine, cpu: number, address: number): void {
+	const core = machine.cores[cpu]!;
+	const sp = core.r[SP]! - 4;
+	core.store32(sp, STACKS_END);
+	core.r[SP] = sp;
 	setCpu(machine, cpu, Cpu.pc, address);
 	setCpu(machine, cpu, Cpu.status, Status.running);
 }
 
+/** The address of a function to start a CPU at. @throws LinkError when the image has none of that name */
+export function entryNamed(image: Image, name: string): number {
+	const symbol = image.symbolNamed(name);
+	if (symbol?.type === STT_FUNC) return symbol.address;
+	const functions = image.symbols.filter((one) => one.type === STT_FUNC).map((one) => one.name);
+	throw new LinkError(`${image.name}: no function '${name}' to start at${suggestion(name, functions)}`);
+}
+
+/** Above the stacks: one HLT, where the first function of every CPU returns to. */
+function addHaltPage(machine: Machine): void {
+	const physical = takeFrames(machine, PAGE);
+	machine.memory.set(encode("hlt"), physical);
+	mapPages(machine, 0, STACKS_END, physical, PAGE, { r: true, w: false, x: true });
+}
+
 function addStack(machine: Machine, cpu: number, pages: number): void {
-	const top = STACKS_END - cpu * (pages + 1) * PAGE;
-	mapPages(machine, 0, top - pages * PAGE, takeFrames(machine, pages * PAGE), pages, { r: true, w: true, x: false });
+	const top = STACKS_END - PAGE - cpu * (pages + 1) * PAGE;
+	const physical = takeFrames(machine, pages * PAGE);
+	mapPages(machine, 0, top - pages * PAGE, physical, pages * PAGE, { r: true, w: true, x: false });
 	machine.cores[cpu]!.r[SP] = top;
 }
 

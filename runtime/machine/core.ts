@@ -3,9 +3,9 @@
 // A class for one reason: the interpreter needs every core to have one shape. It owns no state of the machine.
 
 import { type Core as InstructionCore, Stop } from "../../linker/isa/core.ts";
-import { MAX_LENGTH, WORDS_PER_BYTE } from "./decode-cache.ts";
+import { WORDS_PER_BYTE } from "./decode-cache.ts";
 import { Cpu } from "./layout.ts";
-import { translate, writePhysical } from "./memory.ts";
+import { isSettled, translate, writePhysical } from "./memory.ts";
 import { type Machine, PAGE } from "./state.ts";
 
 /** Cached translations are pairs {page base, physical - virtual}, direct-mapped by page number. */
@@ -17,6 +17,7 @@ const PAGE_BASE = ~0xfff;
 const ALIGNED_PAGE = ~0xffc;
 /** Bit 2 is in no page base and in no masked address. */
 const NO_PAGE = 4;
+const NOTHING_DECODED = new Int32Array(PAGE * WORDS_PER_BYTE);
 
 export class Core implements InstructionCore {
 	readonly machine: Machine;
@@ -34,9 +35,9 @@ export class Core implements InstructionCore {
 
 	/** The page instructions come from: its virtual address and decoded form. */
 	codePage = 0;
-	code: Int32Array;
-	/** Holds, while it executes, an instruction that crosses from one page into the next. */
-	readonly crossing = new Int32Array(PAGE * WORDS_PER_BYTE);
+	code: Int32Array = NOTHING_DECODED;
+	/** Ticks that the last instruction outside of the decode cache took. */
+	spent = 0;
 
 	private readonly words: Int32Array;
 	private readonly bytes: Uint8Array;
@@ -53,7 +54,6 @@ export class Core implements InstructionCore {
 		this.predictor = new Int32Array(buffer, layout.predictors + id * layout.predictorWords * 4, layout.predictorWords);
 		this.words = new Int32Array(buffer, layout.memory, machine.config.memory >> 2);
 		this.bytes = machine.memory;
-		this.code = this.crossing;
 	}
 
 	enter(): void {
@@ -78,12 +78,7 @@ export class Core implements InstructionCore {
 	forgetTranslations(): void {
 		this.reads.fill(NO_PAGE);
 		this.writes.fill(NO_PAGE);
-		this.code = this.crossing;
-		this.forgetCrossing();
-	}
-
-	forgetCrossing(): void {
-		this.crossing.fill(0, (PAGE - MAX_LENGTH) * WORDS_PER_BYTE);
+		this.code = NOTHING_DECODED;
 	}
 
 	load32(address: number): number {
@@ -116,7 +111,7 @@ export class Core implements InstructionCore {
 			const at = address + i;
 			const physical = translate(this.machine, this.id, at, "r");
 			if (physical < 0) return this.fault(Stop.loadFault, at);
-			cache(this.reads, at, physical);
+			if (isSettled(this.machine, this.id, at)) cache(this.reads, at, physical);
 			value |= this.bytes[physical]! << (8 * i);
 		}
 		return value;
@@ -134,8 +129,10 @@ export class Core implements InstructionCore {
 			places.push(physical);
 		}
 		for (const [i, physical] of places.entries()) {
+			const at = address + i;
 			writePhysical(this.machine, physical, Uint8Array.of(value >> (8 * i)));
-			if (!this.machine.decoded.has(physical >>> 12)) cache(this.writes, address + i, physical);
+			const code = this.machine.codeFrames.has(physical >>> 12);
+			if (!code && isSettled(this.machine, this.id, at)) cache(this.writes, at, physical);
 		}
 	}
 

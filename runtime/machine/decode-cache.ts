@@ -6,7 +6,7 @@
 import { decode } from "../../linker/isa/decode.ts";
 import type { Instruction, Row } from "../../linker/isa/instruction-set.ts";
 import { rows } from "../../linker/isa/sets/toy.ts";
-import { type CostProfile, TICKS_PER_CYCLE } from "./profile.ts";
+import { type CostProfile, ticksOf } from "./profile.ts";
 import { type Machine, PAGE } from "./state.ts";
 
 export const WORDS_PER_BYTE = 2;
@@ -15,13 +15,12 @@ export const MAX_LENGTH = 6;
 
 const rowNumber = new Map<Row, number>(rows.map((row, i) => [row, i + 1]));
 
-/** The decoded form of a frame, made on first use. From then on stores to the frame take the slow path. */
+/** The decoded form of a frame, made on first use. */
 export function decodedFrame(machine: Machine, frame: number): Int32Array {
 	let code = machine.decoded.get(frame);
 	if (code === undefined) {
 		code = new Int32Array(PAGE * WORDS_PER_BYTE);
 		machine.decoded.set(frame, code);
-		for (const core of machine.cores) core.forgetTranslations();
 	}
 	return code;
 }
@@ -29,8 +28,8 @@ export function decodedFrame(machine: Machine, frame: number): Int32Array {
 /** Puts a decoded instruction where the dispatcher reads it. */
 export function put(code: Int32Array, offset: number, instruction: Instruction, profile: CostProfile): void {
 	const { row, a, b, c, imm } = instruction;
-	const ticks = Math.max(1, Math.round(profile.cycles[row.cost] * TICKS_PER_CYCLE));
-	code[offset * WORDS_PER_BYTE] = rowNumber.get(row)! | (a << 8) | (b << 12) | (c << 16) | (ticks << 20);
+	code[offset * WORDS_PER_BYTE] =
+		rowNumber.get(row)! | (a << 8) | (b << 12) | (c << 16) | (ticksOf(profile, row.cost) << 20);
 	code[offset * WORDS_PER_BYTE + 1] = imm;
 }
 
@@ -44,7 +43,6 @@ export function fill(machine: Machine, frame: number, code: Int32Array, offset: 
 
 /** Forgets every instruction that overlaps the written bytes. */
 export function dropDecoded(machine: Machine, physical: number, length: number): void {
-	for (const core of machine.cores) core.forgetCrossing();
 	const code = machine.decoded.get(physical >>> 12);
 	if (code === undefined) return;
 	const offset = physical & (PAGE - 1);

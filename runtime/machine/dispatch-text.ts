@@ -17,7 +17,8 @@ const prediction: Partial<Record<Flow, string>> = {
  * wait for this decode; only those that transfer control return where to; only those that may stop are asked. */
 function caseOf(row: Row, index: number): string {
 	const transfers = row.flow in prediction;
-	const operands = "(word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm";
+	const imm = row.syntax.includes("imm") ? "code[(offset << 1) + 1]!" : "0";
+	const operands = `(word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, ${imm}`;
 	const execute = `x${index}(core, ${operands}, next)`;
 	const stops = row.stops ? " if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; }" : "";
 	const next = `next = (pc + ${formats[row.format].length}) | 0;`;
@@ -34,6 +35,7 @@ import { rows } from "../../linker/isa/sets/toy.ts";
 import type { Core } from "./core.ts";
 import { fetch } from "./fetch.ts";
 import { predictCall, predictedReturn, predictedTarget } from "./predictor.ts";
+import { stepOnce } from "./step.ts";
 `;
 
 export function dispatchText(rows: readonly Row[]): string {
@@ -55,21 +57,20 @@ export function dispatch(core: Core, mispredict: number, limit: number): number 
 	let to = pc;
 	loop: while (spent < limit) {
 		const offset = (pc - base) | 0;
-		if ((offset & ~0xfff) !== 0) {
-			code = fetch(core, pc);
-			if (core.stop !== 0) break;
-			base = core.codePage;
-			continue;
-		}
-		const word = code[offset << 1]!;
-		const imm = code[(offset << 1) + 1]!;
+		const word = (offset & ~0xfff) === 0 ? code[offset << 1]! : 0;
 		spent += word >>> 20;
 		executed++;
 		switch (word & 0xff) {
-			case 0: // not decoded yet
-				code = fetch(core, pc);
+			case 0: // not in the page at hand, or not decoded
 				executed--;
-				if (core.stop !== 0) break loop;
+				if (!fetch(core, pc)) {
+					next = stepOnce(core, pc);
+					spent += core.spent;
+					if (core.stop === 0 || core.stop >= FIRST_EVENT) executed++;
+					if (core.stop !== 0) break loop;
+					pc = next;
+				}
+				code = core.code;
 				base = core.codePage;
 				continue;
 ${cases.join("\n")}

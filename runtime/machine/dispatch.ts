@@ -5,6 +5,7 @@ import { rows } from "../../linker/isa/sets/toy.ts";
 import type { Core } from "./core.ts";
 import { fetch } from "./fetch.ts";
 import { predictCall, predictedReturn, predictedTarget } from "./predictor.ts";
+import { stepOnce } from "./step.ts";
 
 const x0 = rows[0]!.execute;
 const x1 = rows[1]!.execute;
@@ -75,6 +76,7 @@ const x65 = rows[65]!.execute;
 const x66 = rows[66]!.execute;
 const x67 = rows[67]!.execute;
 const x68 = rows[68]!.execute;
+const x69 = rows[69]!.execute;
 
 /** Runs instructions of one CPU until `limit` ticks are spent or one of them stops (`core.stop`).
  * @param mispredict ticks lost by a wrong prediction
@@ -89,92 +91,92 @@ export function dispatch(core: Core, mispredict: number, limit: number): number 
 	let to = pc;
 	loop: while (spent < limit) {
 		const offset = (pc - base) | 0;
-		if ((offset & ~0xfff) !== 0) {
-			code = fetch(core, pc);
-			if (core.stop !== 0) break;
-			base = core.codePage;
-			continue;
-		}
-		const word = code[offset << 1]!;
-		const imm = code[(offset << 1) + 1]!;
+		const word = (offset & ~0xfff) === 0 ? code[offset << 1]! : 0;
 		spent += word >>> 20;
 		executed++;
 		switch (word & 0xff) {
-			case 0: // not decoded yet
-				code = fetch(core, pc);
+			case 0: // not in the page at hand, or not decoded
 				executed--;
-				if (core.stop !== 0) break loop;
+				if (!fetch(core, pc)) {
+					next = stepOnce(core, pc);
+					spent += core.spent;
+					if (core.stop === 0 || core.stop >= FIRST_EVENT) executed++;
+					if (core.stop !== 0) break loop;
+					pc = next;
+				}
+				code = core.code;
 				base = core.codePage;
 				continue;
-			case 1: next = (pc + 1) | 0; x0(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // nop
-			case 2: next = (pc + 1) | 0; x1(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // brk
-			case 3: next = (pc + 1) | 0; to = x2(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next)!; if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } if (!predictedReturn(core, to)) spent += mispredict; next = to; break; // ret
-			case 4: next = (pc + 5) | 0; to = x3(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next)!; if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } predictCall(core, next); next = to; break; // call
-			case 5: next = (pc + 5) | 0; to = x4(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next)!; next = to; break; // jmp
-			case 6: next = (pc + 5) | 0; to = x5(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next)!; next = to; break; // j
-			case 7: next = (pc + 5) | 0; x6(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // nop5
-			case 8: next = (pc + 5) | 0; x7(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // ret0
-			case 9: next = (pc + 2) | 0; to = x8(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next)!; if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } predictCall(core, next); if (!predictedTarget(core, pc, to)) spent += mispredict; next = to; break; // callr
-			case 10: next = (pc + 2) | 0; to = x9(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next)!; if (!predictedTarget(core, pc, to)) spent += mispredict; next = to; break; // jmpr
-			case 11: next = (pc + 5) | 0; to = x10(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next)!; if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } predictCall(core, next); if (!predictedTarget(core, pc, to)) spent += mispredict; next = to; break; // callm
-			case 12: next = (pc + 5) | 0; to = x11(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next)!; if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } if (!predictedTarget(core, pc, to)) spent += mispredict; next = to; break; // jmpm
-			case 13: next = (pc + 2) | 0; x12(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // mov
-			case 14: next = (pc + 6) | 0; x13(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // movi
-			case 15: next = (pc + 6) | 0; x14(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // ld
-			case 16: next = (pc + 6) | 0; x15(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // ldb
-			case 17: next = (pc + 6) | 0; x16(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // ldx
-			case 18: next = (pc + 6) | 0; x17(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // st
-			case 19: next = (pc + 6) | 0; x18(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // stb
-			case 20: next = (pc + 6) | 0; x19(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // stx
-			case 21: next = (pc + 2) | 0; x20(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // push
-			case 22: next = (pc + 2) | 0; x21(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // pop
-			case 23: next = (pc + 6) | 0; x22(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // xchg
-			case 24: next = (pc + 6) | 0; x23(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // xadd
-			case 25: next = (pc + 2) | 0; x24(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // cmp
-			case 26: next = (pc + 6) | 0; x25(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // cmpi
-			case 27: next = (pc + 2) | 0; x26(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // set
-			case 28: next = (pc + 6) | 0; x27(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // bound
-			case 29: next = (pc + 3) | 0; x28(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // add
-			case 30: next = (pc + 6) | 0; x29(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // addi
-			case 31: next = (pc + 3) | 0; x30(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // sub
-			case 32: next = (pc + 3) | 0; x31(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // mul
-			case 33: next = (pc + 6) | 0; x32(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // muli
-			case 34: next = (pc + 3) | 0; x33(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // div
-			case 35: next = (pc + 3) | 0; x34(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // divu
-			case 36: next = (pc + 3) | 0; x35(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // rem
-			case 37: next = (pc + 3) | 0; x36(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // remu
-			case 38: next = (pc + 3) | 0; x37(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // and
-			case 39: next = (pc + 6) | 0; x38(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // andi
-			case 40: next = (pc + 3) | 0; x39(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // or
-			case 41: next = (pc + 6) | 0; x40(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // ori
-			case 42: next = (pc + 3) | 0; x41(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // xor
-			case 43: next = (pc + 6) | 0; x42(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // xori
-			case 44: next = (pc + 3) | 0; x43(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // shl
-			case 45: next = (pc + 6) | 0; x44(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // shli
-			case 46: next = (pc + 3) | 0; x45(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // shr
-			case 47: next = (pc + 6) | 0; x46(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // shri
-			case 48: next = (pc + 3) | 0; x47(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // sar
-			case 49: next = (pc + 6) | 0; x48(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // sari
-			case 50: next = (pc + 3) | 0; x49(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // addt
-			case 51: next = (pc + 6) | 0; x50(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // addti
-			case 52: next = (pc + 3) | 0; x51(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // addtu
-			case 53: next = (pc + 6) | 0; x52(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // addtui
-			case 54: next = (pc + 3) | 0; x53(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // subt
-			case 55: next = (pc + 3) | 0; x54(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // subtu
-			case 56: next = (pc + 3) | 0; x55(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // mult
-			case 57: next = (pc + 3) | 0; x56(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // multu
-			case 58: next = (pc + 3) | 0; x57(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // remt
-			case 59: next = (pc + 3) | 0; x58(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // remtu
-			case 60: next = (pc + 1) | 0; x59(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // serialize
-			case 61: next = (pc + 1) | 0; x60(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // fence
-			case 62: next = (pc + 2) | 0; x61(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // clean
-			case 63: next = (pc + 2) | 0; x62(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // inval
-			case 64: next = (pc + 2) | 0; x63(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // ecall
-			case 65: next = (pc + 2) | 0; x64(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // cpuid
-			case 66: next = (pc + 1) | 0; x65(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); break; // cli
-			case 67: next = (pc + 1) | 0; x66(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // sti
-			case 68: next = (pc + 1) | 0; x67(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // idle
-			case 69: next = (pc + 1) | 0; x68(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, imm, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // hlt
+			case 1: next = (pc + 1) | 0; x0(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // nop
+			case 2: next = (pc + 1) | 0; x1(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // brk
+			case 3: next = (pc + 1) | 0; to = x2(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next)!; next = to; break; // spin
+			case 4: next = (pc + 1) | 0; to = x3(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next)!; if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } if (!predictedReturn(core, to)) spent += mispredict; next = to; break; // ret
+			case 5: next = (pc + 5) | 0; to = x4(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next)!; if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } predictCall(core, next); next = to; break; // call
+			case 6: next = (pc + 5) | 0; to = x5(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next)!; next = to; break; // jmp
+			case 7: next = (pc + 5) | 0; to = x6(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next)!; next = to; break; // j
+			case 8: next = (pc + 5) | 0; x7(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // nop5
+			case 9: next = (pc + 5) | 0; x8(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // ret0
+			case 10: next = (pc + 2) | 0; to = x9(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next)!; if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } predictCall(core, next); if (!predictedTarget(core, pc, to)) spent += mispredict; next = to; break; // callr
+			case 11: next = (pc + 2) | 0; to = x10(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next)!; if (!predictedTarget(core, pc, to)) spent += mispredict; next = to; break; // jmpr
+			case 12: next = (pc + 5) | 0; to = x11(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next)!; if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } predictCall(core, next); if (!predictedTarget(core, pc, to)) spent += mispredict; next = to; break; // callm
+			case 13: next = (pc + 5) | 0; to = x12(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next)!; if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } if (!predictedTarget(core, pc, to)) spent += mispredict; next = to; break; // jmpm
+			case 14: next = (pc + 2) | 0; x13(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // mov
+			case 15: next = (pc + 6) | 0; x14(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); break; // movi
+			case 16: next = (pc + 6) | 0; x15(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // ld
+			case 17: next = (pc + 6) | 0; x16(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // ldb
+			case 18: next = (pc + 6) | 0; x17(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // ldx
+			case 19: next = (pc + 6) | 0; x18(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // st
+			case 20: next = (pc + 6) | 0; x19(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // stb
+			case 21: next = (pc + 6) | 0; x20(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // stx
+			case 22: next = (pc + 2) | 0; x21(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // push
+			case 23: next = (pc + 2) | 0; x22(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // pop
+			case 24: next = (pc + 6) | 0; x23(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // xchg
+			case 25: next = (pc + 6) | 0; x24(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // xadd
+			case 26: next = (pc + 2) | 0; x25(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // cmp
+			case 27: next = (pc + 6) | 0; x26(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); break; // cmpi
+			case 28: next = (pc + 2) | 0; x27(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // set
+			case 29: next = (pc + 6) | 0; x28(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // bound
+			case 30: next = (pc + 3) | 0; x29(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // add
+			case 31: next = (pc + 6) | 0; x30(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); break; // addi
+			case 32: next = (pc + 3) | 0; x31(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // sub
+			case 33: next = (pc + 3) | 0; x32(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // mul
+			case 34: next = (pc + 6) | 0; x33(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); break; // muli
+			case 35: next = (pc + 3) | 0; x34(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // div
+			case 36: next = (pc + 3) | 0; x35(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // divu
+			case 37: next = (pc + 3) | 0; x36(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // rem
+			case 38: next = (pc + 3) | 0; x37(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // remu
+			case 39: next = (pc + 3) | 0; x38(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // and
+			case 40: next = (pc + 6) | 0; x39(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); break; // andi
+			case 41: next = (pc + 3) | 0; x40(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // or
+			case 42: next = (pc + 6) | 0; x41(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); break; // ori
+			case 43: next = (pc + 3) | 0; x42(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // xor
+			case 44: next = (pc + 6) | 0; x43(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); break; // xori
+			case 45: next = (pc + 3) | 0; x44(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // shl
+			case 46: next = (pc + 6) | 0; x45(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); break; // shli
+			case 47: next = (pc + 3) | 0; x46(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // shr
+			case 48: next = (pc + 6) | 0; x47(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); break; // shri
+			case 49: next = (pc + 3) | 0; x48(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // sar
+			case 50: next = (pc + 6) | 0; x49(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); break; // sari
+			case 51: next = (pc + 3) | 0; x50(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // addt
+			case 52: next = (pc + 6) | 0; x51(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // addti
+			case 53: next = (pc + 3) | 0; x52(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // addtu
+			case 54: next = (pc + 6) | 0; x53(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // addtui
+			case 55: next = (pc + 3) | 0; x54(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // subt
+			case 56: next = (pc + 3) | 0; x55(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // subtu
+			case 57: next = (pc + 3) | 0; x56(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // mult
+			case 58: next = (pc + 3) | 0; x57(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // multu
+			case 59: next = (pc + 3) | 0; x58(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // remt
+			case 60: next = (pc + 3) | 0; x59(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // remtu
+			case 61: next = (pc + 1) | 0; x60(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // serialize
+			case 62: next = (pc + 1) | 0; x61(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // fence
+			case 63: next = (pc + 2) | 0; x62(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // clean
+			case 64: next = (pc + 2) | 0; x63(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // inval
+			case 65: next = (pc + 2) | 0; x64(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // ecall
+			case 66: next = (pc + 2) | 0; x65(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // cpuid
+			case 67: next = (pc + 1) | 0; x66(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // cli
+			case 68: next = (pc + 1) | 0; x67(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // sti
+			case 69: next = (pc + 1) | 0; x68(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // idle
+			case 70: next = (pc + 1) | 0; x69(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // hlt
 		}
 		pc = next;
 	}

@@ -1,19 +1,37 @@
-// The simulated machine (`patchbay/machine`): plain-data state, its CPUs, memory and costs.
+// The simulated machine (`patchbay/machine`): plain-data state, its CPUs, memory, models and costs.
 
 export { Core } from "./core.ts";
 export { Cpu, type Layout, Status } from "./layout.ts";
-export { copyMachine, createMachine } from "./machine.ts";
+export { copyMachine, createMachine, restore } from "./machine.ts";
 export {
 	type Access,
+	LARGE_PAGE,
+	type Mapping,
 	mapPages,
+	mappings,
 	type Permissions,
+	protectPages,
 	readVirtual,
 	translate,
-	translateIn,
 	unmapPages,
+	writableAndExecutable,
 	writePhysical,
 } from "./memory.ts";
+export type { Model } from "./model.ts";
+export { ideal, models } from "./models/index.ts";
 export { type CostProfile, TICKS_PER_CYCLE, ticksToCycles } from "./profile.ts";
 export { profiles } from "./profiles/index.ts";
-export { advance, type Choice, choices, Interrupt, interruptible, take } from "./run.ts";
-export { addCounter, getCounter, getCpu, type Machine, type MachineConfig, PAGE, setCpu, takeFrames } from "./state.ts";
+export { advance, type Choice, choices, flush, Interrupt, interruptible, take } from "./run.ts";
+export {
+	addCounter,
+	type FetchPolicy,
+	fetchPolicies,
+	getCounter,
+	getCpu,
+	type Machine,
+	type MachineConfig,
+	PAGE,
+	setCpu,
+	takeFrames,
+} from "./state.ts";
+export { clean, flushTlb, invalidate, serialize } from "./visibility.ts";

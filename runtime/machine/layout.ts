@@ -1,7 +1,7 @@
 // Where everything lies in the machine's one buffer. A machine is copied, compared and hashed as these bytes, so all
 // that can influence what happens next is in here; what can be rebuilt from it (decode cache, fast translations) is not.
 //
-//   globals | per-CPU blocks | predictors | page-table entries | physical memory
+//   globals | per-CPU blocks | patchers | predictors | page-table entries | histories | physical memory
 
 /** Word indices of a CPU's block. Registers come first, so that `r` is a plain subarray. */
 export const Cpu = {
@@ -23,6 +23,10 @@ export const Cpu = {
 	clock: 24,
 	/** Instructions executed: a double over two words. */
 	instructions: 26,
+	/** Nonzero while its fetch queue may hold something older than its floors allow. */
+	holding: 28,
+	/** The status that a parked CPU goes back to. */
+	before: 29,
 	words: 32,
 } as const;
 
@@ -32,8 +36,36 @@ export type Status = (typeof Status)[keyof typeof Status];
 /** Word indices of a page-table entry. */
 export const Entry = { space: 0, page: 1, frame: 2, flags: 3, words: 4 } as const;
 
-/** Word indices of the globals. */
-export const Global = { entries: 0, generation: 1, frames: 2, words: 8 } as const;
+/** Values that one unit of memory, or one page-table entry, had and some CPU may still see. A value is two words; the
+ * floors (per CPU, a byte each: the oldest value its caches may deliver) and holds (its fetch queue) follow. */
+export const History = { space: 0, unit: 1, count: 2, base: 3, values: 4, depth: 4, floors: 12 } as const;
+
+/** Word indices of a patcher, somebody who carries out a plan (runtime/patch). */
+export const Patcher = {
+	/** Nonzero while it has a plan; which one is known by the patcher's number. */
+	active: 0,
+	/** Index of its next step. */
+	at: 1,
+	/** 1 + the CPU that waits for it; 0 for a request from outside. */
+	cpu: 2,
+	/** Its clock and when it started, in ticks: doubles over two words. */
+	clock: 4,
+	started: 6,
+	words: 8,
+} as const;
+
+/** Word indices of the globals. `lock`, `armed` and `window` are 1 + a patcher's number: who may patch text, whose sites
+ * the breakpoint trap looks up, whose pages may fault for a while. */
+export const Global = {
+	entries: 0,
+	frames: 1,
+	histories: 2,
+	random: 3,
+	lock: 4,
+	armed: 5,
+	window: 6,
+	words: 8,
+} as const;
 
 /** Branch predictor of one CPU: return stack, its top, and the indirect-target table (tag, target). */
 export const RETURN_STACK = 16;
@@ -44,19 +76,41 @@ export interface Layout {
 	readonly cpus: number;
 	/** Byte offsets into the buffer. */
 	readonly cpuBlocks: number;
+	readonly patchers: number;
 	readonly predictors: number;
 	readonly predictorWords: number;
 	readonly entries: number;
+	readonly histories: number;
+	readonly historyWords: number;
 	readonly memory: number;
 	readonly bytes: number;
 }
 
-/** @param sizes numbers of CPUs and of page-table entries, bytes of physical memory; `predictors` false leaves them out */
-export function layoutOf(sizes: { cpus: number; entries: number; memory: number; predictors: boolean }): Layout {
+/** @param sizes numbers of CPUs, patchers, page-table entries and histories, bytes of physical memory */
+export function layoutOf(sizes: {
+	cpus: number;
+	patchers: number;
+	entries: number;
+	histories: number;
+	memory: number;
+}): Layout {
 	const cpuBlocks = Global.words * 4;
-	const predictors = cpuBlocks + sizes.cpus * Cpu.words * 4;
-	const predictorWords = sizes.predictors ? PREDICTOR_WORDS : 0;
-	const entries = predictors + sizes.cpus * predictorWords * 4;
-	const memory = Math.ceil((entries + sizes.entries * Entry.words * 4) / 8) * 8;
-	return { cpus: sizes.cpus, cpuBlocks, predictors, predictorWords, entries, memory, bytes: memory + sizes.memory };
+	const patchers = cpuBlocks + sizes.cpus * Cpu.words * 4;
+	const predictors = patchers + sizes.patchers * Patcher.words * 4;
+	const entries = predictors + sizes.cpus * PREDICTOR_WORDS * 4;
+	const histories = entries + sizes.entries * Entry.words * 4;
+	const historyWords = History.floors + Math.ceil((2 * sizes.cpus) / 4);
+	const memory = Math.ceil((histories + sizes.histories * historyWords * 4) / 8) * 8;
+	return {
+		cpus: sizes.cpus,
+		cpuBlocks,
+		patchers,
+		predictors,
+		predictorWords: PREDICTOR_WORDS,
+		entries,
+		histories,
+		historyWords,
+		memory,
+		bytes: memory + sizes.memory,
+	};
 }

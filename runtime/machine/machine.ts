@@ -1,14 +1,16 @@
-// Makes machines.
+// Makes machines, and copies them.
 
 import { Core } from "./core.ts";
-import { Cpu, layoutOf, Status } from "./layout.ts";
+import { Cpu, Global, layoutOf, Status } from "./layout.ts";
+import { reindexEntries } from "./memory.ts";
 import { type Machine, type MachineConfig, PAGE, setCpu } from "./state.ts";
+import { reindexHistories } from "./visibility.ts";
 
 /** A machine with zeroed memory, nothing mapped and every CPU halted. */
 export function createMachine(config: MachineConfig): Machine {
 	if (config.cpus < 1 || config.cpus > 256) throw new RangeError(`${config.cpus} CPUs: 1 to 256 are supported`);
 	if (config.memory % PAGE !== 0) throw new RangeError(`${config.memory} bytes of memory: not a multiple of ${PAGE}`);
-	const layout = layoutOf({ ...config, predictors: true });
+	const layout = layoutOf(config);
 	const buffer = new ArrayBuffer(layout.bytes);
 	const cores: Core[] = [];
 	const machine: Machine = {
@@ -16,12 +18,16 @@ export function createMachine(config: MachineConfig): Machine {
 		layout,
 		buffer,
 		words: new Int32Array(buffer, 0, layout.bytes >> 2),
+		bytes: new Uint8Array(buffer),
 		memory: new Uint8Array(buffer, layout.memory, config.memory),
 		cores,
 		decoded: new Map(),
-		index: new Map(),
-		indexed: -1,
+		entries: new Map(),
+		codeFrames: new Map(),
+		histories: new Map(),
+		oracle: { answers: [], options: [] },
 	};
+	machine.words[Global.random] = config.seed | 0 || 1;
 	for (let id = 0; id < config.cpus; id++) {
 		cores.push(new Core(machine, id));
 		setCpu(machine, id, Cpu.status, Status.halted);
@@ -32,6 +38,14 @@ export function createMachine(config: MachineConfig): Machine {
 /** A machine in the same state, sharing nothing with the first. */
 export function copyMachine(machine: Machine): Machine {
 	const copy = createMachine(machine.config);
-	copy.words.set(machine.words);
+	restore(copy, machine.words);
 	return copy;
+}
+
+/** Puts a machine into the state that `words` is a copy of. */
+export function restore(machine: Machine, words: Int32Array): void {
+	machine.words.set(words);
+	machine.decoded.clear();
+	reindexEntries(machine);
+	reindexHistories(machine);
 }

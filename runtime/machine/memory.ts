@@ -1,9 +1,14 @@
-// Page tables and physical memory. An entry maps one 4 KiB page of one address space to a physical frame with r/w/x.
-// W^X is kept here: no entry may be writable and executable. `translate` is the slow, certain way; cores cache it.
+// Page tables and physical memory. An entry maps one page, of 4 KiB or 2 MiB, of one address space to physical frames
+// with r/w/x; none may be writable and executable. Entries that change stay visible to CPUs that have not flushed their
+// TLB, by the same histories as stale code bytes. `translate` is the slow, certain way; cores cache what it says.
 
 import { dropDecoded } from "./decode-cache.ts";
 import { Cpu, Entry, Global } from "./layout.ts";
-import { cpuWord, type Machine, PAGE } from "./state.ts";
+import { choose, getCpu, type Machine, PAGE } from "./state.ts";
+import { CODE, historyOf, record, type Value, visible } from "./visibility.ts";
+
+export const LARGE_PAGE = 2 ** 21;
+const LARGE_PAGES = LARGE_PAGE / PAGE;
 
 export type Access = "r" | "w" | "x";
 export interface Permissions {
@@ -13,115 +18,310 @@ export interface Permissions {
 }
 
 const bits: Record<Access, number> = { r: 1, w: 2, x: 4 };
-const flagsOf = (p: Permissions): number => (p.r ? bits.r : 0) | (p.w ? bits.w : 0) | (p.x ? bits.x : 0);
+const LARGE = 8;
+/** The entry is or was executable: what is stored to its frame may lie in instruction caches. */
+const TEXT = 16;
+/** What stays when rights change. */
+const STICKY = LARGE | TEXT;
 
-/** Maps `count` pages at a page-aligned virtual address to consecutive frames, replacing what was mapped there.
- * @throws RangeError when the permissions are both w and x, an address is unaligned, or the table is full */
+export interface Mapping extends Permissions {
+	readonly space: number;
+	/** Virtual, page-aligned. */
+	readonly address: number;
+	/** Of the first frame. */
+	readonly physical: number;
+	readonly large: boolean;
+}
+
+/** Maps `bytes` at a page-aligned virtual address to consecutive frames, replacing what was mapped there. With `large`,
+ * in pages of 2 MiB. @throws RangeError when the permissions are both w and x, something is unaligned, the table is full */
 export function mapPages(
 	machine: Machine,
 	space: number,
 	address: number,
 	physical: number,
-	count: number,
+	bytes: number,
+	permissions: Permissions,
+	large = false,
+): void {
+	const size = large ? LARGE_PAGE : PAGE;
+	if (permissions.w && permissions.x) throw new RangeError(`${hex(address)} would be writable and executable`);
+	if (address % size !== 0 || physical % size !== 0)
+		throw new RangeError(`${hex(address)} -> ${hex(physical)}: not aligned to a page of ${size} bytes`);
+	for (let offset = 0; offset < bytes; offset += size) {
+		setEntry(
+			machine,
+			space,
+			(address + offset) / PAGE,
+			(physical + offset) / PAGE,
+			flagsOf(permissions) | (large ? LARGE : 0),
+		);
+	}
+	forgetTranslations(machine);
+}
+
+/** Changes the permissions of pages that are mapped; others are skipped. */
+export function protectPages(
+	machine: Machine,
+	space: number,
+	address: number,
+	bytes: number,
 	permissions: Permissions,
 ): void {
-	if (permissions.w && permissions.x)
-		throw new RangeError(`mapping at 0x${address.toString(16)} would be writable and executable`);
-	if (address % PAGE !== 0 || physical % PAGE !== 0)
-		throw new RangeError(`unaligned mapping of 0x${address.toString(16)}`);
-	for (let i = 0; i < count; i++) {
-		const page = (address >>> 12) + i;
-		const index = entryFor(machine, space, page) ?? newEntry(machine);
-		machine.words.set([space, page, (physical >>> 12) + i, flagsOf(permissions)], entryWord(machine, index));
-		machine.words[Global.generation]!++;
-	}
-	forgetTranslations(machine);
+	if (permissions.w && permissions.x) throw new RangeError(`${hex(address)} would be writable and executable`);
+	changeFlags(machine, space, address, bytes, (flags) => flagsOf(permissions) | (flags & STICKY));
 }
 
-/** Removes `count` pages; pages that are not mapped are skipped. */
-export function unmapPages(machine: Machine, space: number, address: number, count: number): void {
-	for (let i = 0; i < count; i++) {
-		const index = entryFor(machine, space, (address >>> 12) + i);
-		if (index === undefined) continue;
-		const last = machine.words[Global.entries]! - 1;
-		const from = entryWord(machine, last);
-		machine.words.copyWithin(entryWord(machine, index), from, from + Entry.words);
-		machine.words.fill(0, from, from + Entry.words);
-		machine.words[Global.entries] = last;
-		machine.words[Global.generation]!++;
-	}
-	forgetTranslations(machine);
+/** Removes pages; those that are not mapped are skipped. */
+export function unmapPages(machine: Machine, space: number, address: number, bytes: number): void {
+	changeFlags(machine, space, address, bytes, (flags) => flags & STICKY);
 }
 
-/** The physical address behind a virtual one for an access by a CPU, or -1 when the page table refuses it. */
+/** The physical address behind a virtual one for an access by a CPU, or -1 when what it sees of the page table refuses. */
 export function translate(machine: Machine, cpu: number, address: number, access: Access): number {
-	const space = machine.words[cpuWord(machine, cpu, Cpu.space)]!;
-	return translateIn(machine, space, address, access);
-}
-
-export function translateIn(machine: Machine, space: number, address: number, access: Access): number {
+	const space = getCpu(machine, cpu, Cpu.space);
 	const index = entryFor(machine, space, address >>> 12);
 	if (index === undefined) return -1;
-	const word = entryWord(machine, index);
-	if ((machine.words[word + Entry.flags]! & bits[access]) === 0) return -1;
-	return machine.words[word + Entry.frame]! * PAGE + (address & (PAGE - 1));
+	const at = entryWord(machine, index);
+	const history =
+		machine.words[Global.histories] === 0 ? undefined : historyOf(machine, space, machine.words[at + Entry.page]!);
+	if (history === undefined)
+		return physicalOf(machine.words[at + Entry.frame]!, machine.words[at + Entry.flags]!, address, access);
+	const values = visible(machine, history, cpu);
+	const [frame, flags] = values[choose(machine, values.length)]!;
+	return physicalOf(frame, flags, address, access);
 }
 
-/** The physical address behind a virtual one that any address space maps with any permission: how a patcher's private
- * alias reaches it. @throws Error when nothing maps it: plans are validated before they run */
-export function translateAny(machine: Machine, address: number): number {
-	for (let i = 0; i < machine.words[Global.entries]!; i++) {
-		const word = entryWord(machine, i);
-		if (machine.words[word + Entry.page] !== address >>> 12) continue;
-		return machine.words[word + Entry.frame]! * PAGE + (address & (PAGE - 1));
-	}
-	throw new Error(`assert: nothing is mapped at 0x${address.toString(16)}`);
+/** Whether every CPU sees the same translation of the page, so that it may be cached. */
+export function isSettled(machine: Machine, cpu: number, address: number): boolean {
+	if (machine.words[Global.histories] === 0) return true;
+	const space = getCpu(machine, cpu, Cpu.space);
+	const index = entryFor(machine, space, address >>> 12);
+	return (
+		index === undefined ||
+		historyOf(machine, space, machine.words[entryWord(machine, index) + Entry.page]!) === undefined
+	);
 }
 
-/** Writes physical memory and keeps derived state true: every path of every store ends here or in a core's cached
- * translation of a frame that holds no decoded instructions. */
+/** The physical address behind a virtual one that an address space maps with any permission; -1 when it does not: how
+ * the outside looks at a machine. */
+export function physicalIn(machine: Machine, space: number, address: number): number {
+	const index = entryFor(machine, space, address >>> 12);
+	if (index === undefined) return -1;
+	const at = entryWord(machine, index);
+	const flags = machine.words[at + Entry.flags]!;
+	return isPresent(flags) ? offsetIn(machine.words[at + Entry.frame]!, flags, address) : -1;
+}
+
+/** Whether the page table, as it is now, permits an access. */
+export function permits(machine: Machine, space: number, address: number, access: Access): boolean {
+	const index = entryFor(machine, space, address >>> 12);
+	return index !== undefined && (machine.words[entryWord(machine, index) + Entry.flags]! & bits[access]) !== 0;
+}
+
+/** The physical address that a page-table entry names, whatever it permits: how a patcher's private alias reaches text.
+ * @throws Error when there is none: plans are validated before they run */
+export function aliasOf(machine: Machine, space: number, address: number): number {
+	const index = entryFor(machine, space, address >>> 12);
+	if (index === undefined) throw new Error(`assert: nothing is mapped at ${hex(address)}`);
+	const at = entryWord(machine, index);
+	return offsetIn(machine.words[at + Entry.frame]!, machine.words[at + Entry.flags]!, address);
+}
+
+/** Writes physical memory: every path of every store ends here, or in a core's cached translation of a frame that is not
+ * code. Old bytes of code stay visible as the model says. */
 export function writePhysical(machine: Machine, physical: number, bytes: Uint8Array): void {
-	machine.memory.set(bytes, physical);
+	const { unit } = machine.config.model;
+	if (unit === 0 || machine.config.fetch === "fresh" || !machine.codeFrames.has(physical >>> 12)) {
+		machine.memory.set(bytes, physical);
+	} else {
+		const first = physical - (physical % unit);
+		const last = physical + bytes.length - 1;
+		const before: Value[] = [];
+		for (let at = first; at <= last; at += unit) before.push(unitValue(machine, at));
+		machine.memory.set(bytes, physical);
+		for (const [i, old] of before.entries()) {
+			const now = unitValue(machine, first + i * unit);
+			if (old[0] !== now[0] || old[1] !== now[1]) record(machine, CODE, first + i * unit, old, now);
+		}
+	}
 	dropDecoded(machine, physical, bytes.length);
 }
 
-/** Reads bytes as an address space sees them. @returns undefined when a page is not mapped readable or executable */
+/** Reads bytes as an address space has them now. @returns undefined when a page is not mapped */
 export function readVirtual(machine: Machine, space: number, address: number, length: number): Uint8Array | undefined {
 	const bytes = new Uint8Array(length);
 	for (let i = 0; i < length; i++) {
-		let physical = translateIn(machine, space, address + i, "r");
-		if (physical < 0) physical = translateIn(machine, space, address + i, "x");
+		const physical = physicalIn(machine, space, address + i);
 		if (physical < 0) return undefined;
 		bytes[i] = machine.memory[physical]!;
 	}
 	return bytes;
 }
 
+/** Every page that is mapped, by space and address. */
+export function mappings(machine: Machine): Mapping[] {
+	const all: Mapping[] = [];
+	for (const index of machine.entries.values()) {
+		const at = entryWord(machine, index);
+		const [space, page, frame, flags] = machine.words.subarray(at, at + Entry.words) as unknown as [
+			number,
+			number,
+			number,
+			number,
+		];
+		if (isPresent(flags))
+			all.push({
+				space,
+				address: page * PAGE,
+				physical: frame * PAGE,
+				large: (flags & LARGE) !== 0,
+				...permissionsOf(flags),
+			});
+	}
+	return all.sort((a, b) => a.space - b.space || a.address - b.address);
+}
+
+/** A frame that some CPU may write and some CPU may execute, through any entry that any of them may still see; undefined
+ * while W^X holds. @returns its physical address */
+export function writableAndExecutable(machine: Machine): number | undefined {
+	const seen = new Map<number, number>();
+	for (const index of machine.entries.values()) {
+		const at = entryWord(machine, index);
+		const history = historyOf(machine, machine.words[at + Entry.space]!, machine.words[at + Entry.page]!);
+		const views: Value[] =
+			history === undefined
+				? [[machine.words[at + Entry.frame]!, machine.words[at + Entry.flags]!]]
+				: machine.cores.flatMap((core) => visible(machine, history, core.id));
+		for (const [frame, flags] of views) {
+			for (let i = 0; i < ((flags & LARGE) !== 0 ? LARGE_PAGES : 1); i++) {
+				const rights = (seen.get(frame + i) ?? 0) | flags;
+				if ((rights & bits.w) !== 0 && (rights & bits.x) !== 0) return (frame + i) * PAGE;
+				seen.set(frame + i, rights);
+			}
+		}
+	}
+	return undefined;
+}
+
+/** Rebuilds what is derived from the page tables, after their bytes were replaced. */
+export function reindexEntries(machine: Machine): void {
+	machine.entries.clear();
+	machine.codeFrames.clear();
+	for (let index = 0; index < machine.words[Global.entries]!; index++) {
+		const at = entryWord(machine, index);
+		const flags = machine.words[at + Entry.flags]!;
+		machine.entries.set(
+			keyOf(machine.words[at + Entry.space]!, machine.words[at + Entry.page]!, (flags & LARGE) !== 0),
+			index,
+		);
+		countCode(machine, machine.words[at + Entry.frame]!, flags, 1);
+	}
+	forgetTranslations(machine);
+}
+
+function isPresent(flags: number): boolean {
+	return (flags & ~STICKY) !== 0;
+}
+
+function flagsOf(p: Permissions): number {
+	return (p.r ? bits.r : 0) | (p.w ? bits.w : 0) | (p.x ? bits.x : 0);
+}
+
+function permissionsOf(flags: number): Permissions {
+	return { r: (flags & bits.r) !== 0, w: (flags & bits.w) !== 0, x: (flags & bits.x) !== 0 };
+}
+
+function physicalOf(frame: number, flags: number, address: number, access: Access): number {
+	return (flags & bits[access]) === 0 ? -1 : offsetIn(frame, flags, address);
+}
+
+function offsetIn(frame: number, flags: number, address: number): number {
+	return frame * PAGE + (address & (((flags & LARGE) !== 0 ? LARGE_PAGE : PAGE) - 1));
+}
+
+function unitValue(machine: Machine, physical: number): Value {
+	const bytes = machine.memory.subarray(physical, physical + machine.config.model.unit);
+	return [wordFrom(bytes, 0), wordFrom(bytes, 4)];
+}
+
+function wordFrom(bytes: Uint8Array, at: number): number {
+	return (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24);
+}
+
 function entryWord(machine: Machine, index: number): number {
 	return (machine.layout.entries >> 2) + index * Entry.words;
 }
 
+function keyOf(space: number, page: number, large: boolean): number {
+	return (space * 2 ** 20 + page) * 2 + (large ? 1 : 0);
+}
+
 function entryFor(machine: Machine, space: number, page: number): number | undefined {
-	if (machine.indexed !== machine.words[Global.generation]) reindex(machine);
-	return machine.index.get(space * 2 ** 20 + page);
+	return (
+		machine.entries.get(keyOf(space, page, false)) ??
+		machine.entries.get(keyOf(space, page - (page % LARGE_PAGES), true))
+	);
 }
 
-function reindex(machine: Machine): void {
-	machine.index.clear();
-	for (let i = 0; i < machine.words[Global.entries]!; i++) {
-		const word = entryWord(machine, i);
-		machine.index.set(machine.words[word + Entry.space]! * 2 ** 20 + machine.words[word + Entry.page]!, i);
+/** A new entry is seen at once: TLBs do not cache what is absent. A change is seen by a CPU when it flushes. */
+function setEntry(machine: Machine, space: number, page: number, frame: number, rights: number): void {
+	const flags = (rights & bits.x) !== 0 ? rights | TEXT : rights;
+	const key = keyOf(space, page, (flags & LARGE) !== 0);
+	const existing = machine.entries.get(key);
+	const at = entryWord(machine, existing ?? newEntry(machine, key));
+	const old: Value = [machine.words[at + Entry.frame]!, machine.words[at + Entry.flags]!];
+	machine.words.set([space, page, frame, flags], at);
+	countCode(machine, frame, flags, 1);
+	if (existing === undefined) return;
+	countCode(machine, old[0], old[1], -1);
+	if (isPresent(old[1]) && machine.config.fetch !== "fresh" && (old[0] !== frame || old[1] !== flags))
+		record(machine, space, page, old, [frame, flags]);
+}
+
+function changeFlags(
+	machine: Machine,
+	space: number,
+	address: number,
+	bytes: number,
+	change: (flags: number) => number,
+): void {
+	for (let offset = 0; offset < bytes; ) {
+		const index = entryFor(machine, space, ((address + offset) / PAGE) >>> 0);
+		if (index === undefined) {
+			offset += PAGE;
+			continue;
+		}
+		const at = entryWord(machine, index);
+		const flags = machine.words[at + Entry.flags]!;
+		setEntry(machine, space, machine.words[at + Entry.page]!, machine.words[at + Entry.frame]!, change(flags));
+		offset += (flags & LARGE) !== 0 ? LARGE_PAGE : PAGE;
 	}
-	machine.indexed = machine.words[Global.generation]!;
+	forgetTranslations(machine);
 }
 
-function newEntry(machine: Machine): number {
+function newEntry(machine: Machine, key: number): number {
 	const index = machine.words[Global.entries]!;
 	if (index >= machine.config.entries) throw new RangeError(`page table full: ${machine.config.entries} entries`);
 	machine.words[Global.entries] = index + 1;
+	machine.entries.set(key, index);
 	return index;
+}
+
+/** Keeps count of the text entries of each frame. */
+function countCode(machine: Machine, frame: number, flags: number, by: number): void {
+	if ((flags & TEXT) === 0) return;
+	for (let i = 0; i < ((flags & LARGE) !== 0 ? LARGE_PAGES : 1); i++) {
+		const count = (machine.codeFrames.get(frame + i) ?? 0) + by;
+		if (count === 0) machine.codeFrames.delete(frame + i);
+		else machine.codeFrames.set(frame + i, count);
+	}
 }
 
 function forgetTranslations(machine: Machine): void {
 	for (const core of machine.cores) core.forgetTranslations();
+}
+
+function hex(address: number): string {
+	return `0x${address.toString(16)}`;
 }

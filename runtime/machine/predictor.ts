@@ -1,6 +1,7 @@
 // Branch prediction, as far as the costs of calls need it: a return stack and a table of the last target per indirect
 // jump. It never changes what a program computes, only what it costs.
 
+import type { Flow } from "../../linker/isa/instruction-set.ts";
 import type { Core } from "./core.ts";
 import { RETURN_STACK, TARGETS } from "./layout.ts";
 
@@ -28,4 +29,11 @@ export function predictedTarget(core: Core, from: number, to: number): boolean {
 	core.predictor[entry] = from;
 	core.predictor[entry + 1] = to;
 	return hit;
+}
+
+/** Tells the predictors what an instruction did. @returns whether they had it wrong */
+export function mispredicted(core: Core, flow: Flow, from: number, next: number, to: number): boolean {
+	if (flow === "call" || flow === "indirect-call") predictCall(core, next);
+	if (flow === "return") return !predictedReturn(core, to);
+	return (flow === "indirect-call" || flow === "indirect-jump") && !predictedTarget(core, from, to);
 }

@@ -26,3 +26,8 @@ export interface CostProfile {
 export function ticksToCycles(ticks: number): number {
 	return ticks / TICKS_PER_CYCLE;
 }
+
+/** What an instruction of a class takes, at least one tick. */
+export function ticksOf(profile: CostProfile, cost: CostClass): number {
+	return Math.max(1, Math.round(profile.cycles[cost] * TICKS_PER_CYCLE));
+}

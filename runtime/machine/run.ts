@@ -4,11 +4,13 @@
 import { Stop } from "../../linker/isa/core.ts";
 import { dispatch } from "./dispatch.ts";
 import { Cpu, Status } from "./layout.ts";
+import { physicalIn } from "./memory.ts";
 import { TICKS_PER_CYCLE } from "./profile.ts";
-import { getCpu, type Machine, setCpu } from "./state.ts";
+import { addCounter, getCpu, type Machine, setCpu } from "./state.ts";
+import { clean, flushTlb, invalidate, serialize } from "./visibility.ts";
 
-/** The bits of a CPU's pending interrupts. */
-export const Interrupt = { serialize: 1 } as const;
+/** The bits of a CPU's pending interrupts: execute an instruction barrier, flush the TLB, stop until released. */
+export const Interrupt = { serialize: 1, flush: 2, park: 4 } as const;
 
 export type Choice =
 	| { readonly kind: "step"; readonly cpu: number }
@@ -37,16 +39,31 @@ export function take(machine: Machine, choice: Choice): void {
 	}
 }
 
+const interruptibleIn: ReadonlySet<number> = new Set([Status.running, Status.idle, Status.patching]);
+
+/** Whether a CPU takes an interrupt before its next instruction. One that serves a trap does not. */
 export function interruptible(machine: Machine, cpu: number): boolean {
-	if (getCpu(machine, cpu, Cpu.pending) === 0) return false;
-	return getCpu(machine, cpu, Cpu.masked) === 0;
+	if (getCpu(machine, cpu, Cpu.pending) === 0 || getCpu(machine, cpu, Cpu.masked) !== 0) return false;
+	return interruptibleIn.has(getCpu(machine, cpu, Cpu.status));
 }
 
 /** Serves every pending interrupt of a CPU between two instructions and wakes it if it idles. */
 function takeInterrupt(machine: Machine, cpu: number): void {
+	const pending = getCpu(machine, cpu, Cpu.pending);
 	setCpu(machine, cpu, Cpu.pending, 0);
-	machine.cores[cpu]!.counters[0]! += machine.config.profile.interrupt * TICKS_PER_CYCLE;
+	addCounter(machine, cpu, Cpu.clock, machine.config.profile.interrupt * TICKS_PER_CYCLE);
 	if (getCpu(machine, cpu, Cpu.status) === Status.idle) setCpu(machine, cpu, Cpu.status, Status.running);
+	if ((pending & Interrupt.serialize) !== 0) serialize(machine, cpu);
+	if ((pending & Interrupt.flush) !== 0) flush(machine, cpu);
+	if ((pending & Interrupt.park) === 0) return;
+	setCpu(machine, cpu, Cpu.before, getCpu(machine, cpu, Cpu.status));
+	setCpu(machine, cpu, Cpu.status, Status.parked);
+}
+
+/** Flushes a CPU's TLB. */
+export function flush(machine: Machine, cpu: number): void {
+	flushTlb(machine, cpu);
+	machine.cores[cpu]!.forgetTranslations();
 }
 
 /** Executes a running CPU's instructions until `ticks` are spent or one stops it. A trap becomes the CPU's status.
@@ -62,7 +79,33 @@ export function advance(machine: Machine, cpu: number, ticks: number): number {
 	setCpu(machine, cpu, Cpu.stop, stop);
 	setCpu(machine, cpu, Cpu.stopValue, core.stopValue);
 	setCpu(machine, cpu, Cpu.status, statusAfter(stop));
+	after(machine, cpu, stop, core.stopValue);
 	return stop;
+}
+
+/** What an event does beyond the CPU's status. */
+function after(machine: Machine, cpu: number, stop: number, value: number): void {
+	switch (stop) {
+		case Stop.serialize:
+			serialize(machine, cpu);
+			break;
+		case Stop.clean:
+			onUnit(machine, cpu, value, clean);
+			break;
+		case Stop.invalidate:
+			onUnit(machine, cpu, value, invalidate);
+			break;
+		case Stop.halt:
+			setCpu(machine, cpu, Cpu.pending, 0);
+			break;
+	}
+}
+
+/** Cache operations act on the unit that holds an address. */
+function onUnit(machine: Machine, cpu: number, address: number, act: (machine: Machine, unit: number) => void): void {
+	const physical = physicalIn(machine, getCpu(machine, cpu, Cpu.space), address);
+	const { unit } = machine.config.model;
+	if (physical >= 0 && unit > 0) act(machine, physical - (physical % unit));
 }
 
 function statusAfter(stop: number): Status {

@@ -3,6 +3,7 @@
 
 import type { Core } from "./core.ts";
 import { Cpu, Global, type Layout } from "./layout.ts";
+import type { Model } from "./model.ts";
 import type { CostProfile } from "./profile.ts";
 
 export const PAGE = 4096;
@@ -14,6 +15,26 @@ export interface MachineConfig {
 	/** Page-table entries, over all address spaces. */
 	readonly entries: number;
 	readonly profile: CostProfile;
+	readonly model: Model;
+	/** Patchers that may be at work at once. */
+	readonly patchers: number;
+	/** Units and page-table entries that may be in flux at once. */
+	readonly histories: number;
+	/** Which of the values a CPU may see it does see. */
+	readonly fetch: FetchPolicy;
+	/** Of the random choices that `fetch` makes. */
+	readonly seed: number;
+}
+
+/** `fresh`: always the newest. `stale`: the adversary, mostly the oldest, unit by unit. `random`: any. `chosen`: what
+ * `Machine.oracle` says. */
+export type FetchPolicy = "fresh" | "stale" | "random" | "chosen";
+export const fetchPolicies: readonly FetchPolicy[] = ["fresh", "stale", "random", "chosen"];
+
+/** Answers the choices of one step: the next answer, and how many answers each question had so far. */
+export interface Oracle {
+	readonly answers: number[];
+	readonly options: number[];
 }
 
 export interface Machine {
@@ -22,14 +43,20 @@ export interface Machine {
 	readonly buffer: ArrayBuffer;
 	/** The whole buffer as signed words. */
 	readonly words: Int32Array;
+	/** The whole buffer as bytes. */
+	readonly bytes: Uint8Array;
 	/** Physical memory. */
 	readonly memory: Uint8Array;
 	readonly cores: readonly Core[];
 	/** Derived: physical frame number -> its decoded instructions (decode-cache.ts). */
 	readonly decoded: Map<number, Int32Array>;
-	/** Derived: (space, page) -> index of the page-table entry; valid for `indexed` = the generation it was made at. */
-	readonly index: Map<number, number>;
-	indexed: number;
+	/** Derived: key of (space, page) -> index of the page-table entry. */
+	readonly entries: Map<number, number>;
+	/** Derived: frames that some entry maps executable, with how many do. */
+	readonly codeFrames: Map<number, number>;
+	/** Derived: (space, unit) -> index of its history. */
+	readonly histories: Map<number, number>;
+	readonly oracle: Oracle;
 }
 
 export function cpuWord(machine: Machine, cpu: number, field: number): number {
@@ -62,4 +89,32 @@ export function takeFrames(machine: Machine, bytes: number): number {
 	}
 	machine.words[Global.frames] = first + count;
 	return first * PAGE;
+}
+
+/** Which of `options` possibilities happens, the last being the newest. */
+export function choose(machine: Machine, options: number): number {
+	if (options === 1) return 0;
+	switch (machine.config.fetch) {
+		case "fresh":
+			return options - 1;
+		case "stale":
+			return random(machine, 4) < 3 ? 0 : options - 1;
+		case "random":
+			return random(machine, options);
+		case "chosen": {
+			const { answers, options: asked } = machine.oracle;
+			asked.push(options);
+			return answers[asked.length - 1] ?? 0;
+		}
+	}
+}
+
+/** The next number below `bound` (whole, positive), from the machine's own xorshift. */
+export function random(machine: Machine, bound: number): number {
+	let x = machine.words[Global.random]!;
+	x ^= x << 13;
+	x ^= x >>> 17;
+	x ^= x << 5;
+	machine.words[Global.random] = x;
+	return (x >>> 0) % bound;
 }

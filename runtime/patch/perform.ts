@@ -1,66 +1,145 @@
 // Carries out one step of a patcher on the machine.
 
-import { Cpu, Status } from "../machine/layout.ts";
-import { translateAny, writePhysical } from "../machine/memory.ts";
+import { Cpu, Global, Patcher, Status } from "../machine/layout.ts";
+import { aliasOf, protectPages, writePhysical } from "../machine/memory.ts";
 import { TICKS_PER_CYCLE } from "../machine/profile.ts";
-import { Interrupt } from "../machine/run.ts";
-import { getCounter, getCpu, setCpu } from "../machine/state.ts";
-import type { Patcher, System } from "./system.ts";
+import { flush, Interrupt } from "../machine/run.ts";
+import { getCounter, getCpu, type Machine, setCpu } from "../machine/state.ts";
+import { clean, invalidate, serialize } from "../machine/visibility.ts";
+import type { Request, Step } from "./step.ts";
+import { getPatcher, patcherClocks, type System, setPatcher } from "./system.ts";
 
-/** Whether the patcher's next step can be done now: only an `await` may have to wait. */
-export function ready(system: System, patcher: Patcher): boolean {
-	const step = patcher.steps[patcher.at];
-	if (step === undefined) return false;
-	return step.kind !== "await" || !anyCpu(system, (cpu) => getCpu(system.machine, cpu, Cpu.pending) !== 0);
+/** The step a patcher would do next; undefined when it has none. */
+export function nextStep(system: System, patcher: number): Step | undefined {
+	if (getPatcher(system.machine, patcher, Patcher.active) === 0) return undefined;
+	return system.plans[patcher]!.steps[getPatcher(system.machine, patcher, Patcher.at)];
 }
 
-/** Does the next step of a patcher that is `ready` and charges its clock. */
-export function perform(system: System, patcher: Patcher): void {
-	const step = patcher.steps[patcher.at]!;
-	const { profile } = system.machine.config;
+/** Whether the patcher's next step can be done now: `lock` and `await` may have to wait. */
+export function ready(system: System, patcher: number): boolean {
+	const step = nextStep(system, patcher);
+	if (step === undefined) return false;
+	if (step.kind === "lock") return system.machine.words[Global.lock] === 0;
+	if (step.kind !== "await") return true;
+	return system.machine.cores.every((core) => getCpu(system.machine, core.id, Cpu.pending) === 0);
+}
+
+/** Does the next step of a patcher that is `ready`, and charges its clock. */
+export function perform(system: System, patcher: number): void {
+	const { machine, counts } = system;
+	const step = nextStep(system, patcher)!;
+	const cpu = getPatcher(machine, patcher, Patcher.cpu) - 1;
+	const clocks = patcherClocks(machine, patcher);
+	const before = clocks[Patcher.clock / 2]!;
+	clocks[Patcher.clock / 2] = before + act(machine, step, patcher, cpu, before);
+	if (step.kind === "store") counts.stores++;
+	if (step.kind === "interrupt") counts.syncs++;
+	setPatcher(machine, patcher, Patcher.at, getPatcher(machine, patcher, Patcher.at) + 1);
+	const duration = clocks[Patcher.clock / 2]! - before;
+	system.events?.push({
+		clock: before,
+		cpu: cpu < 0 ? undefined : cpu,
+		what: "step",
+		detail: describeStep(step),
+		duration,
+	});
+}
+
+/** @returns the ticks it takes */
+function act(machine: Machine, step: Step, patcher: number, cpu: number, clock: number): number {
+	const { profile, model } = machine.config;
+	switch (step.kind) {
+		case "lock":
+			machine.words[Global.lock] = patcher + 1;
+			return 0;
+		case "unlock":
+			machine.words[Global.lock] = 0;
+			return 0;
+		case "store":
+			writePhysical(machine, aliasOf(machine, 0, step.address), step.bytes);
+			return profile.poke * TICKS_PER_CYCLE;
+		case "clean":
+		case "invalidate": {
+			const physical = aliasOf(machine, 0, step.address);
+			(step.kind === "clean" ? clean : invalidate)(machine, physical - (physical % model.unit));
+			return profile.cycles.cache * TICKS_PER_CYCLE;
+		}
+		case "interrupt":
+			interrupt(machine, step.request, cpu, clock);
+			return profile.syncRound * TICKS_PER_CYCLE;
+		case "await":
+			return Math.max(0, ...answered(machine, cpu).map((other) => getCounter(machine, other, Cpu.clock) - clock));
+		case "release":
+			releaseParked(machine, step.serialize, cpu, clock);
+			return 0;
+		case "arm":
+			machine.words[Global.armed] = patcher + 1;
+			return 0;
+		case "disarm":
+			machine.words[Global.armed] = 0;
+			return 0;
+		case "protect":
+			protectPages(machine, 0, step.address, step.bytes, step.permissions);
+			machine.words[Global.window] = step.permissions.x ? 0 : patcher + 1;
+			return profile.poke * TICKS_PER_CYCLE;
+	}
+}
+
+/** CPUs that halted for good never execute again, and need not be asked. */
+function answered(machine: Machine, patching: number): number[] {
+	const asked = (cpu: number): boolean => cpu !== patching && getCpu(machine, cpu, Cpu.status) !== Status.halted;
+	return machine.cores.map((core) => core.id).filter(asked);
+}
+
+function interrupt(machine: Machine, request: Request, patching: number, clock: number): void {
+	for (const cpu of answered(machine, patching)) {
+		setCpu(machine, cpu, Cpu.pending, getCpu(machine, cpu, Cpu.pending) | Interrupt[request]);
+		if (getCpu(machine, cpu, Cpu.status) !== Status.running) waitUntil(machine, cpu, clock);
+	}
+	if (patching < 0) return;
+	if (request === "serialize") serialize(machine, patching);
+	if (request === "flush") flush(machine, patching);
+}
+
+/** The patching CPU's own stores are as old to it as to the others, so it serializes too. */
+function releaseParked(machine: Machine, withBarrier: boolean, patching: number, clock: number): void {
+	for (let cpu = 0; cpu < machine.config.cpus; cpu++) {
+		if (getCpu(machine, cpu, Cpu.status) === Status.parked) {
+			setCpu(machine, cpu, Cpu.status, getCpu(machine, cpu, Cpu.before));
+			setCpu(machine, cpu, Cpu.before, 0);
+			waitUntil(machine, cpu, clock);
+		} else if (cpu !== patching) continue;
+		if (withBarrier) serialize(machine, cpu);
+	}
+}
+
+/** A CPU that did nothing meanwhile is no earlier than what wakes it. */
+function waitUntil(machine: Machine, cpu: number, clock: number): void {
+	const { counters } = machine.cores[cpu]!;
+	counters[0] = Math.max(counters[0]!, clock);
+}
+
+/** A step in a few words. */
+export function describeStep(step: Step): string {
 	switch (step.kind) {
 		case "store":
-			writePhysical(system.machine, translateAny(system.machine, step.address), step.bytes);
-			system.counts.stores++;
-			patcher.clock += profile.poke * TICKS_PER_CYCLE;
-			break;
+			return `store ${hex(step.address)} ${Array.from(step.bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ")}`;
+		case "clean":
+		case "invalidate":
+			return `${step.kind} ${hex(step.address)}`;
 		case "interrupt":
-			interruptOthers(system, patcher);
-			system.counts.syncs++;
-			patcher.clock += profile.syncRound * TICKS_PER_CYCLE;
-			break;
-		case "await":
-			patcher.clock = Math.max(patcher.clock, ...answered(system, patcher));
-			break;
-		case "arm":
-			system.armed = step.edits;
-			break;
-		case "disarm":
-			system.armed = [];
-			break;
-	}
-	patcher.at++;
-}
-
-function anyCpu(system: System, holds: (cpu: number) => boolean): boolean {
-	for (let cpu = 0; cpu < system.machine.config.cpus; cpu++) if (holds(cpu)) return true;
-	return false;
-}
-
-/** CPUs that execute nothing will serialize before they do again, and need not be asked. */
-function interruptOthers(system: System, patcher: Patcher): void {
-	const { machine } = system;
-	for (let cpu = 0; cpu < machine.config.cpus; cpu++) {
-		if (cpu === patcher.cpu || getCpu(machine, cpu, Cpu.status) !== Status.running) continue;
-		setCpu(machine, cpu, Cpu.pending, getCpu(machine, cpu, Cpu.pending) | Interrupt.serialize);
+			return `interrupt: ${step.request}`;
+		case "protect": {
+			const { r, w, x } = step.permissions;
+			return `protect ${hex(step.address)} ${r ? "r" : "-"}${w ? "w" : "-"}${x ? "x" : "-"}`;
+		}
+		case "release":
+			return step.serialize ? "release, serialize" : "release";
+		default:
+			return step.kind;
 	}
 }
 
-/** The clocks of the CPUs that the patcher waited for. */
-function answered(system: System, patcher: Patcher): number[] {
-	const { machine } = system;
-	return machine.cores
-		.map((core) => core.id)
-		.filter((cpu) => cpu !== patcher.cpu && getCpu(machine, cpu, Cpu.status) === Status.running)
-		.map((cpu) => getCounter(machine, cpu, Cpu.clock));
+function hex(value: number): string {
+	return `0x${value.toString(16)}`;
 }

@@ -1,38 +1,61 @@
 // From a protocol and a batch of edits to the steps that carry it out.
 // Promises: sites in address order; no step for bytes that are already right; a sync after a write that stored nothing
-// is left out, so a batch costs the syncs of one site and a one-byte batch fewer.
+// is left out, so a batch costs the syncs of one site and a batch of one-byte instructions fewer.
 
 import { encode } from "../../linker/isa/encode.ts";
+import type { Model } from "../machine/model.ts";
+import { PAGE } from "../machine/state.ts";
 import type { Part, Phase, Protocol } from "./protocol.ts";
-import type { Edit, Step } from "./step.ts";
+import type { Edit, Plan, Step } from "./step.ts";
 
 /** Stores are atomic within aligned units of this size. */
 const ATOMIC = 8;
 const BREAKPOINT = encode("brk");
+const SPIN = encode("spin");
 
-/** @param edits distinct, not overlapping, any order */
-export function plan(protocol: Protocol, edits: readonly Edit[]): Step[] {
+/** @param edits distinct, not overlapping, any order
+ * @returns a plan without steps when every site holds its new bytes already */
+export function plan(protocol: Protocol, edits: readonly Edit[], model: Model): Plan {
 	const batch = edits.filter((edit) => !same(edit.old, edit.bytes)).sort((a, b) => a.address - b.address);
-	if (batch.length === 0) return [];
-	const steps: Step[] = [];
-	let stored = false;
+	if (batch.length === 0) return { steps: [], edits: [] };
+	const steps: Step[] = [{ kind: "lock" }];
+	let written: "no" | "nothing" | "something" = "no";
 	for (const phase of protocol.phases) {
-		if (phase.kind === "sync" && !stored) continue;
-		const expanded = expand(phase, batch);
-		stored = phase.kind === "write" && expanded.length > 0;
+		if (phase.kind === "sync" && phase.request === "serialize" && written === "nothing") continue;
+		const expanded = expand(phase, batch, model);
+		written = phase.kind !== "write" ? "no" : expanded.length > 0 ? "something" : "nothing";
 		steps.push(...expanded);
 	}
-	return steps;
+	steps.push({ kind: "unlock" });
+	return { steps, edits: batch };
 }
 
-function expand(phase: Phase, batch: readonly Edit[]): Step[] {
+/** The first edit that a protocol's requirement rules out. */
+export function unfitFor(protocol: Protocol, edits: readonly Edit[]): Edit | undefined {
+	if (protocol.requires !== "aligned") return undefined;
+	return edits.find(({ address, bytes }) => (address % ATOMIC) + bytes.length > ATOMIC);
+}
+
+function expand(phase: Phase, batch: readonly Edit[], model: Model): Step[] {
 	switch (phase.kind) {
 		case "write":
-			return batch.flatMap((edit) => stores(edit, phase.part));
+			return withMaintenance(
+				batch.flatMap((edit) => stores(edit, phase.part)),
+				model,
+			);
 		case "sync":
-			return [{ kind: "interrupt" }, { kind: "await" }];
+			return [{ kind: "interrupt", request: phase.request }, { kind: "await" }];
+		case "release":
+			return [{ kind: "release", serialize: phase.serialize }];
 		case "trap":
-			return [phase.arm ? { kind: "arm", edits: batch } : { kind: "disarm" }];
+			return [{ kind: phase.arm ? "arm" : "disarm" }];
+		case "protect":
+			return pagesOf(batch).map((address) => ({
+				kind: "protect",
+				address,
+				bytes: PAGE,
+				permissions: phase.permissions,
+			}));
 	}
 }
 
@@ -41,6 +64,8 @@ function stores(edit: Edit, part: Part): Step[] {
 	switch (part) {
 		case "breakpoint":
 			return [{ kind: "store", address, bytes: BREAKPOINT }];
+		case "spin":
+			return [{ kind: "store", address, bytes: SPIN }];
 		case "tail":
 			return same(edit.old.subarray(1), bytes.subarray(1)) ? [] : atomicStores(address + 1, bytes.subarray(1));
 		case "head":
@@ -59,6 +84,33 @@ function atomicStores(address: number, bytes: Uint8Array): Step[] {
 		from = to;
 	}
 	return steps;
+}
+
+/** After the stores of a phase: every unit cleaned, then every unit invalidated, where the model is not coherent. */
+function withMaintenance(stored: Step[], model: Model): Step[] {
+	const units = new Set<number>();
+	for (const step of stored) {
+		if (step.kind !== "store" || model.unit === 0) continue;
+		const end = step.address + step.bytes.length;
+		for (let at = step.address - (step.address % model.unit); at < end; at += model.unit) units.add(at);
+	}
+	const each = (kind: "clean" | "invalidate"): Step[] => [...units].map((address) => ({ kind, address }));
+	return [
+		...stored,
+		...(model.cleans ? each("clean") : []),
+		...(model.caches && model.invalidates === "broadcast" ? each("invalidate") : []),
+	];
+}
+
+/** Addresses of the pages that the sites touch. */
+function pagesOf(batch: readonly Edit[]): number[] {
+	const pages = new Set<number>();
+	for (const { address, bytes } of batch) {
+		pages.add(address - (address % PAGE));
+		const last = address + bytes.length - 1;
+		pages.add(last - (last % PAGE));
+	}
+	return [...pages];
 }
 
 export function same(a: Uint8Array, b: Uint8Array): boolean {

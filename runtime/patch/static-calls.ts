@@ -1,7 +1,7 @@
 // Static calls of a running system, by name: what they call now, and retargeting them.
 // An update is a transaction: everything is validated first, and a refused one changes nothing.
 
-import { STT_FUNC } from "../../linker/elf/object.ts";
+import { SHF_ALLOC, STT_FUNC } from "../../linker/elf/object.ts";
 import { LinkError, suggestion } from "../../linker/errors.ts";
 import type { Image, ImageKey, ImageSite } from "../../linker/link/image.ts";
 import { signatureText } from "../../linker/link/signatures.ts";
@@ -15,17 +15,22 @@ import {
 	targetAt,
 } from "../../linker/sites/site-bytes.ts";
 import { SITE_BYTES } from "../../linker/sites/table.ts";
-import { readVirtual } from "../machine/memory.ts";
-import { plan, same } from "./plan.ts";
+import { readVirtual, unmapPages } from "../machine/memory.ts";
+import { plan, unfitFor } from "./plan.ts";
 import type { Protocol } from "./protocol.ts";
-import type { Edit, Step } from "./step.ts";
+import type { Edit, Plan, Step } from "./step.ts";
 import type { System } from "./system.ts";
 
-/** A validated update, ready to run. */
-export interface Update {
-	readonly key: string;
-	readonly steps: readonly Step[];
-	readonly edits: readonly Edit[];
+/** One key and what it shall call: a function's address, 0 for null, undefined for the key's default. */
+export interface Change {
+	/** Address of the key. */
+	readonly key: number;
+	readonly to: number | undefined;
+}
+
+/** A validated update of one or many keys, ready to run. */
+export interface Update extends Plan {
+	readonly keys: readonly string[];
 }
 
 /** Why an update cannot be done. Nothing was changed. */
@@ -54,47 +59,58 @@ export function queryAt(system: System, address: number): number {
 	return targetAt(now, system.image.stubs).kind === "null" ? 0 : now;
 }
 
-/** Checks an update of `name` to a function (by name), to null or to the default, and lays out its steps.
+/** The change of a key, by name, to a function by name, to null, or to its default.
  * @throws LinkError when the image has no such key or function */
-export function planUpdate(
-	system: System,
-	name: string,
-	to: string | null | { readonly reset: true },
-	protocol: Protocol,
-): Update | Refusal {
-	const slot = slotNamed(system.image, name);
-	if (to === null) return planTo(system, slot, 0, protocol);
-	if (typeof to === "object") return planTo(system, slot, word(system, slot.address + 4), protocol);
-	return planTo(system, slot, functionNamed(system.image, to), protocol);
+export function change(image: Image, name: string, to: string | null | { readonly reset: true }): Change {
+	const key = slotNamed(image, name).address;
+	if (to === null) return { key, to: 0 };
+	return { key, to: typeof to === "object" ? undefined : functionNamed(image, to) };
 }
 
-/** The same by address of the key and of the function (0: null, undefined: the default), as programs ask for it. */
-export function planUpdateAt(
-	system: System,
-	key: number,
-	to: number | undefined,
-	protocol: Protocol,
-): Update | Refusal {
-	const slot = slots(system.image).find((one) => one.address === key);
-	if (slot === undefined) return { refused: `no key at 0x${key.toString(16)}` };
-	return planTo(system, slot, to ?? word(system, slot.address + 4), protocol);
+/** Checks an update and lays out its steps: all keys change in one batch, at the syncs of one. */
+export function planUpdate(system: System, changes: readonly Change[], protocol: Protocol): Update | Refusal {
+	const stores: Step[] = [];
+	const edits: Edit[] = [];
+	const keys: string[] = [];
+	for (const { key, to } of changes) {
+		const slot = slots(system.image).find((one) => one.address === key);
+		if (slot === undefined) return { refused: `no key at 0x${key.toString(16)}` };
+		if (keys.includes(slot.name)) return { refused: `'${slot.name}' is changed twice in one update` };
+		const part = planKey(system, slot, to ?? word(system, slot.address + 4));
+		if ("refused" in part) return part;
+		keys.push(slot.name);
+		stores.push(...part.stores);
+		edits.push(...part.edits);
+	}
+	const misfit = unfitFor(protocol, edits);
+	if (misfit !== undefined)
+		return {
+			refused: `protocol '${protocol.name}' patches sites inside an aligned 8 bytes; the one at 0x${misfit.address.toString(16)} is not`,
+		};
+	const code = plan(protocol, edits, system.machine.config.model);
+	return { keys, steps: [...stores, ...code.steps], edits: code.edits };
 }
 
-function planTo(system: System, slot: Slot, to: number, protocol: Protocol): Update | Refusal {
+/** The store to a key's word and the edits of its sites; neither when it calls `to` already. */
+function planKey(
+	system: System,
+	slot: Slot,
+	to: number,
+): { readonly stores: Step[]; readonly edits: Edit[] } | Refusal {
 	const { image } = system;
 	const refused = unfit(image, slot, to);
 	if (refused !== undefined) return { refused };
-	const now = word(system, slot.address);
-	const store: Step = { kind: "store", address: slot.address, bytes: wordBytes(storedTarget(image, slot, to)) };
-	if (now === storedTarget(image, slot, to)) return { key: slot.name, steps: [], edits: [] };
-	if (slot.key === undefined || image.mode === "pointer") return { key: slot.name, steps: [store], edits: [] };
+	const value = storedTarget(image, slot, to);
+	if (word(system, slot.address) === value) return { stores: [], edits: [] };
+	const stores: Step[] = [{ kind: "store", address: slot.address, bytes: wordBytes(value) }];
+	if (slot.key === undefined || image.mode === "pointer") return { stores, edits: [] };
 	const edits: Edit[] = [];
-	for (const site of sitesToPatch(image, slot.key)) {
+	for (const site of sitesToPatch(system, slot.key)) {
 		const edit = editOf(system, slot, site, to);
 		if ("refused" in edit) return edit;
-		if (!same(edit.old, edit.bytes)) edits.push(edit);
+		edits.push(edit);
 	}
-	return { key: slot.name, steps: [store, ...plan(protocol, edits)], edits };
+	return { stores, edits };
 }
 
 /** A function that cannot stand in for the key's default: null where results are used, or another signature. */
@@ -118,11 +134,40 @@ function sameCallers(wanted: number, given: number): boolean {
 	return result === 0 || result === ((given >> 16) & 0xff);
 }
 
-/** The trampoline is patched as a tail site of its own; in inline mode every site of the key besides. */
-function sitesToPatch(image: Image, key: ImageKey): Site[] {
-	const trampoline: Site = { address: key.trampoline, kind: "tail", condition: 0 };
-	if (image.mode === "trampoline") return [trampoline];
-	return [trampoline, ...key.sites.map((index): ImageSite => image.sites[index]!)];
+/** The trampoline is patched as a tail site of its own; in inline mode every site of the key besides, but for those in
+ * init text that was freed. */
+function sitesToPatch(system: System, key: ImageKey): Site[] {
+	const { image } = system;
+	const trampoline: Site[] = key.trampoline === 0 ? [] : [{ address: key.trampoline, kind: "tail", condition: 0 }];
+	if (image.mode === "trampoline") return trampoline;
+	const freed = initIsFreed(system);
+	const sites = key.sites.map((index): ImageSite => image.sites[index]!);
+	return [...trampoline, ...sites.filter((site) => !(site.init && freed))];
+}
+
+/** Whether init text has been freed: its page table entries grant nothing. */
+export function initIsFreed(system: System): boolean {
+	const first = system.image.sites.find((site) => site.init);
+	return first !== undefined && readVirtual(system.machine, 0, first.address, 1) === undefined;
+}
+
+/** Frees init text: its pages are unmapped, its sites no longer patched and its text no longer reserved. */
+export function freeInit(system: System): void {
+	const { elf } = system.image;
+	for (const section of elf.sections) {
+		if (section.name.startsWith(".init") && (section.flags & SHF_ALLOC) !== 0 && section.size > 0)
+			unmapPages(system.machine, 0, section.address, section.size);
+	}
+}
+
+/** Whether any byte of [start, end) belongs to a site that may be patched.
+ * @returns the key's name, or undefined */
+export function textReserved(system: System, start: number, end: number): string | undefined {
+	for (const key of system.image.keys) {
+		const hit = sitesToPatch(system, key).some(({ address }) => address < end && address + SITE_BYTES > start);
+		if (hit && system.image.mode !== "pointer") return key.name;
+	}
+	return undefined;
 }
 
 function editOf(system: System, slot: Slot, site: Site, to: number): Edit | Refusal {

@@ -1,21 +1,12 @@
-// A machine with a program and those who patch it: what `run` drives and `check` will explore.
+// A machine with a program and those who patch it: what `run` drives and `check` explores. All that changes and matters
+// is in the machine's buffer; the plans that patchers carry out are fixed data beside it.
 
 import type { Image } from "../../linker/link/image.ts";
+import { Patcher } from "../machine/layout.ts";
 import type { Machine } from "../machine/state.ts";
 import type { Protocol } from "./protocol.ts";
-import type { Edit, Step } from "./step.ts";
-
-/** Somebody who carries out a plan step by step: a CPU whose program asked for it, or the outside world. */
-export interface Patcher {
-	/** The CPU that waits for it; undefined for a request from outside. */
-	readonly cpu: number | undefined;
-	readonly steps: readonly Step[];
-	/** Index of the next step. */
-	at: number;
-	/** Ticks. */
-	clock: number;
-	readonly started: number;
-}
+import type { Change } from "./static-calls.ts";
+import type { Plan } from "./step.ts";
 
 /** What patching did so far. */
 export interface PatchCounts {
@@ -29,32 +20,73 @@ export interface PatchCounts {
 	ticks: number;
 }
 
+/** An update that waits for its turn: planned when it is, against the sites as they are then. */
+export interface Queued {
+	readonly changes: readonly Change[];
+	/** The CPU that waits for it; undefined for a request from outside. */
+	readonly cpu: number | undefined;
+	/** Ticks. */
+	readonly clock: number;
+}
+
 export interface System {
 	readonly machine: Machine;
 	readonly image: Image;
 	/** How run-time updates are done. */
 	readonly protocol: Protocol;
-	readonly patchers: Patcher[];
-	/** The batch the breakpoint trap looks in, sorted by address. */
-	armed: readonly Edit[];
+	/** What each patcher of the machine carries out. */
+	readonly plans: Plan[];
+	readonly queue: Queued[];
 	readonly counts: PatchCounts;
 	/** Finished lines, and the values of the unfinished line of each CPU. */
 	readonly output: string[];
 	readonly line: Map<number, string[]>;
-	/** Why the program's own last request was refused; its CPU is then trapped. */
+	/** Why the last update was refused. */
 	refusal: string | undefined;
+	/** What happened, in order, when a trace is wanted. */
+	readonly events: Happening[] | undefined;
 }
 
-export function createSystem(machine: Machine, image: Image, protocol: Protocol): System {
+/** Something worth a line in a trace. `cpu` undefined: a patcher from outside. */
+export interface Happening {
+	/** Ticks. */
+	readonly clock: number;
+	readonly cpu: number | undefined;
+	readonly what: "step" | "interrupt" | "trap" | "begin" | "end" | "print" | "halt" | "fault";
+	readonly detail: string;
+	/** Ticks. */
+	readonly duration: number;
+}
+
+export function createSystem(
+	machine: Machine,
+	image: Image,
+	protocol: Protocol,
+	options: { trace?: boolean } = {},
+): System {
 	return {
 		machine,
 		image,
 		protocol,
-		patchers: [],
-		armed: [],
+		plans: [],
+		queue: [],
 		counts: { updates: 0, sites: 0, stores: 0, syncs: 0, traps: 0, ticks: 0 },
 		output: [],
 		line: new Map(),
 		refusal: undefined,
+		events: options.trace === true ? [] : undefined,
 	};
+}
+
+export function getPatcher(machine: Machine, patcher: number, field: number): number {
+	return machine.words[(machine.layout.patchers >> 2) + patcher * Patcher.words + field]!;
+}
+
+export function setPatcher(machine: Machine, patcher: number, field: number, value: number): void {
+	machine.words[(machine.layout.patchers >> 2) + patcher * Patcher.words + field] = value;
+}
+
+/** A patcher's clocks as doubles: index (Patcher.clock or Patcher.started) / 2. */
+export function patcherClocks(machine: Machine, patcher: number): Float64Array {
+	return new Float64Array(machine.buffer, machine.layout.patchers + patcher * Patcher.words * 4, Patcher.words / 2);
 }

@@ -62,6 +62,7 @@ export const groups: readonly Group[] = [
 	group("One byte: what a patcher may put over the head of a longer instruction", [
 		quiet(0x90, "nop", "none", "", "nop", "next", "nothing", noOperation),
 		row(0xcc, "brk", "none", "", "system", "trap", "breakpoint trap", event(Stop.breakpoint)),
+		quiet(0xeb, "spin", "none", "", "jump", "jump", "jump to itself: wait until somebody overwrites it", (_x, _a, _b, _c, _imm, next) => next - 1),
 		row(0xc3, "ret", "none", "", "return", "return", "pop the return address and go there", (x) => pop(x)),
 	]),
 	group("Five bytes: what a call site can hold", [

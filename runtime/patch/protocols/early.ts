@@ -4,6 +4,7 @@ import { type Protocol, write } from "../protocol.ts";
 export const early: Protocol = {
 	name: "early",
 	brief: "plain stores to bytes that nobody runs yet",
+	requires: "quiet",
 	phases: [
 		write("whole"), // nobody could have fetched the old bytes
 	],

@@ -1,0 +1,21 @@
+// What hardware promises about instruction fetch. A model is a literal (models/): the unit that is fetched at once, and
+// which event makes old bytes impossible. visibility.ts carries it out, one mechanism for all.
+
+export interface Model {
+	readonly name: string;
+	readonly brief: string;
+	/** Where the claim comes from. */
+	readonly source: string;
+	/** Bytes, aligned, that a fetch takes at once: two units of one instruction are independent. 0: whole instructions,
+	 * and nothing is ever stale. */
+	readonly unit: 0 | 1 | 4 | 8;
+	/** A CPU may keep and refetch old bytes until it is told otherwise (DIC = 0, or a coherent machine's promise withheld). */
+	readonly caches: boolean;
+	/** A store must be cleaned before fetches are sure to find it (IDC = 0). */
+	readonly cleans: boolean;
+	/** How old bytes leave the instruction caches: by every CPU's own SERIALIZE, or by a broadcast invalidation; then
+	 * SERIALIZE only empties the queue. */
+	readonly invalidates: "own" | "broadcast";
+	/** A CPU may hold an instruction that it fetched before its last one executed; only its own SERIALIZE drops it. */
+	readonly queue: boolean;
+}

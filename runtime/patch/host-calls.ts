@@ -1,0 +1,70 @@
+// What programs ask of their host by ECALL: printing, and retargeting their own static calls.
+
+import { HostCall } from "../../linker/isa/host-calls.ts";
+import { Cpu, Status } from "../machine/layout.ts";
+import { readVirtual } from "../machine/memory.ts";
+import { getCounter, getCpu, setCpu } from "../machine/state.ts";
+import { queryAt } from "./static-calls.ts";
+import type { System } from "./system.ts";
+
+/** Serves the host call a CPU stopped at. The CPU goes on, or waits for its update, or is trapped by an unknown number. */
+export function serveHostCall(system: System, cpu: number): void {
+	const { machine } = system;
+	const { r } = machine.cores[cpu]!;
+	const first = r[0]! >>> 0;
+	setCpu(machine, cpu, Cpu.status, Status.running);
+	switch (getCpu(machine, cpu, Cpu.stopValue)) {
+		case HostCall.printInt:
+			print(system, cpu, String(r[0]));
+			break;
+		case HostCall.printUint:
+			print(system, cpu, String(first));
+			break;
+		case HostCall.printText:
+			print(system, cpu, textAt(system, first, r[1]!));
+			break;
+		case HostCall.printEnd:
+			endLine(system, cpu);
+			break;
+		case HostCall.update:
+			request(system, cpu, first, r[1]! >>> 0);
+			break;
+		case HostCall.reset:
+			request(system, cpu, first, undefined);
+			break;
+		case HostCall.query:
+			r[0] = queryAt(system, first);
+			break;
+		default:
+			setCpu(machine, cpu, Cpu.status, Status.trapped);
+	}
+}
+
+/** Queues a program's own update; its CPU goes on when it is complete. */
+function request(system: System, cpu: number, key: number, to: number | undefined): void {
+	system.queue.push({ changes: [{ key, to }], cpu, clock: getCounter(system.machine, cpu, Cpu.clock) });
+	setCpu(system.machine, cpu, Cpu.status, Status.patching);
+}
+
+function print(system: System, cpu: number, value: string): void {
+	const line = system.line.get(cpu) ?? [];
+	line.push(value);
+	system.line.set(cpu, line);
+}
+
+function endLine(system: System, cpu: number): void {
+	const line = (system.line.get(cpu) ?? []).join(" ");
+	system.line.delete(cpu);
+	system.output.push(line);
+	system.events?.push({
+		clock: getCounter(system.machine, cpu, Cpu.clock),
+		cpu,
+		what: "print",
+		detail: line,
+		duration: 0,
+	});
+}
+
+function textAt(system: System, address: number, length: number): string {
+	return new TextDecoder().decode(readVirtual(system.machine, 0, address, length) ?? new Uint8Array());
+}
