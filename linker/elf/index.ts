@@ -26,6 +26,7 @@ export {
 	symbolOrder,
 } from "./builder.ts";
 export * from "./object.ts";
+export { readElf } from "./reader.ts";
 export { addString, newStringTable, type StringTable, stringAt, stringTableBytes } from "./strings.ts";
 export {
 	type FunctionIndex,

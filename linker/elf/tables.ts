@@ -4,6 +4,9 @@ import { LinkError } from "../errors.ts";
 import { type Relocations, SHN_LORESERVE, STB_LOCAL, type Symbols } from "./object.ts";
 import { fitsNumber, getWord64, hex, putWord64, viewOf } from "./words.ts";
 
+export const FILE_HEADER_SIZE = 64;
+export const PROGRAM_HEADER_SIZE = 56;
+export const SECTION_HEADER_SIZE = 64;
 export const SYMBOL_SIZE = 24;
 export const RELA_SIZE = 24;
 export const REL_SIZE = 16;

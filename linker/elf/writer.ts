@@ -7,12 +7,8 @@ import { type ElfObject, ET_EXEC, ET_REL, SHF_ALLOC } from "./object.ts";
 import { hasFileBytes, type PlannedSection, planSections, type SectionPlan } from "./sections.ts";
 import { type PlannedSegment, planSegments } from "./segments.ts";
 import { addString } from "./strings.ts";
-import { FILE_LORESERVE, FILE_XINDEX } from "./tables.ts";
+import { FILE_HEADER_SIZE, FILE_LORESERVE, FILE_XINDEX, PROGRAM_HEADER_SIZE, SECTION_HEADER_SIZE } from "./tables.ts";
 import { alignUp, congruentUp, hex, putWord64, viewOf } from "./words.ts";
-
-export const FILE_HEADER_SIZE = 64;
-export const PROGRAM_HEADER_SIZE = 56;
-export const SECTION_HEADER_SIZE = 64;
 
 interface Layout {
 	readonly segments: readonly PlannedSegment[];

@@ -1,0 +1,58 @@
+// A file half read: its headers are known, its sections can be named and their bytes looked at.
+
+import { LinkError } from "../errors.ts";
+import type { FileHeader, RawSection } from "./headers.ts";
+import { SHT_STRTAB } from "./object.ts";
+import { decodeString } from "./strings.ts";
+import { hex } from "./words.ts";
+
+export interface ElfFile {
+	readonly name: string;
+	readonly bytes: Uint8Array;
+	readonly header: FileHeader;
+	readonly raw: readonly RawSection[];
+	readonly sectionNames: readonly string[];
+}
+
+/** `a.o:(.text [3])` */
+export function sectionPlace(file: ElfFile, index: number): string {
+	return `${file.name}:(${file.sectionNames[index] ?? ""} [${index}])`;
+}
+
+/** A view of the file; empty where the section has no bytes in it. */
+export function sectionBytes(file: Pick<ElfFile, "bytes" | "raw">, index: number): Uint8Array {
+	const { offset, size } = file.raw[index]!;
+	return file.bytes.subarray(offset, offset + size);
+}
+
+/** A string table must begin and end with NUL, so that every offset in it starts a string. */
+export function checkStrings(place: string, section: RawSection, strings: Uint8Array): void {
+	if (section.type !== SHT_STRTAB) throw new LinkError(`${place}: is of type ${section.type}, not a string table (3)`);
+	if (strings.length > 0 && (strings[0] !== 0 || strings.at(-1) !== 0))
+		throw new LinkError(`${place}: string table of ${hex(strings.length)} bytes does not start and end with NUL`);
+}
+
+/** Equal offsets share a name. Decoding all of them may take no more than four times the file: overlapping names of a
+ * hostile file could take its square. */
+export function readSectionNames(
+	bytes: Uint8Array,
+	name: string,
+	header: FileHeader,
+	raw: readonly RawSection[],
+): string[] {
+	if (header.namesIndex === 0) return raw.map(() => "");
+	const place = `${name}: section names (section ${header.namesIndex})`;
+	const strings = sectionBytes({ bytes, raw }, header.namesIndex);
+	checkStrings(place, raw[header.namesIndex]!, strings);
+	const known = new Map<number, string>();
+	let budget = 4 * bytes.length;
+	return raw.map(({ nameOffset }, index) => {
+		if (nameOffset >= Math.max(1, strings.length))
+			throw new LinkError(`${place}: section ${index}'s at ${hex(nameOffset)} is not below ${hex(strings.length)}`);
+		const text = known.get(nameOffset) ?? decodeString(strings, nameOffset);
+		if (!known.has(nameOffset)) budget -= text.length;
+		if (budget < 0) throw new LinkError(`${place}: overlap to more than four times the size of the file`);
+		known.set(nameOffset, text);
+		return text;
+	});
+}

@@ -1,0 +1,124 @@
+// The bytes of an ELF64 little-endian file as an object. Nothing in the file is believed: every index, offset and size
+// is checked before it is used, and what is wrong is a LinkError that names the place and what was allowed. Bytes are
+// views of the file, names are decoded when asked for, so memory stays a small multiple of the file.
+
+import { LinkError } from "../errors.ts";
+import { nullSection } from "./builder.ts";
+import { checkFileRanges, checkGroups, checkLinks } from "./checks.ts";
+import { readFileHeader, readSectionHeaders, readSegments } from "./headers.ts";
+import {
+	type ElfObject,
+	ET_REL,
+	type Relocations,
+	type Section,
+	SHT_NOBITS,
+	SHT_NULL,
+	SHT_REL,
+	SHT_SYMTAB,
+	SHT_SYMTAB_SHNDX,
+	type Symbols,
+} from "./object.ts";
+import { checkStrings, type ElfFile, readSectionNames, sectionBytes, sectionPlace } from "./raw-file.ts";
+import { relocationTarget } from "./sections.ts";
+import { allocateSymbols, localCount, readRelocations, readSymbols } from "./tables.ts";
+
+/** Reads ET_REL, ET_EXEC and ET_DYN of any machine. `name` starts the messages and is kept in the object. The object
+ * has the symbols of .symtab and the relocations against them; the dynamic linker's stay bytes. The file's bytes must
+ * not change while the object is in use. */
+export function readElf(bytes: Uint8Array, name: string): ElfObject {
+	const header = readFileHeader(bytes, name);
+	const raw = readSectionHeaders(bytes, name, header);
+	const file: ElfFile = { name, bytes, header, raw, sectionNames: readSectionNames(bytes, name, header, raw) };
+	const segments = readSegments(bytes, name, header);
+	checkFileRanges(file);
+	checkLinks(file);
+	const symtab = onlySection(file, SHT_SYMTAB);
+	const symbols = symtab === 0 ? allocateSymbols(1, new Uint8Array(1)) : readSymbolTable(file, symtab);
+	checkGroups(file, symbols.count);
+	const sections = readSections(file, symtab, symbols.count);
+	const { type, machine, flags, entry } = header;
+	return { name, type, machine, flags, entry, sections, symbols, segments };
+}
+
+/** The index of the one section of a type, or 0. */
+function onlySection(file: ElfFile, type: number): number {
+	const first = file.raw.findIndex((section) => section.type === type);
+	const second = file.raw.findIndex((section, i) => section.type === type && i > first);
+	if (second >= 0) throw new LinkError(`${sectionPlace(file, second)}: is of the same type as section ${first}`);
+	return Math.max(0, first);
+}
+
+function readSymbolTable(file: ElfFile, symtab: number): Symbols {
+	const place = sectionPlace(file, symtab);
+	const { link, info } = file.raw[symtab]!;
+	const strings = sectionBytes(file, link);
+	checkStrings(sectionPlace(file, link), file.raw[link]!, strings);
+	const bytes = sectionBytes(file, symtab);
+	if (bytes.length === 0) return allocateSymbols(1, strings);
+	const extended = extendedSections(file, symtab);
+	const symbols = readSymbols({ place, bytes, strings, extended, sectionCount: file.raw.length });
+	if (symbols.name[0] !== 0 || symbols.info[0] !== 0 || symbols.section[0] !== 0 || symbols.value[0] !== 0)
+		throw new LinkError(`${place}+0x0: symbol 0 is not null`);
+	const locals = localCount(symbols);
+	if (locals !== info)
+		throw new LinkError(
+			`${place}: sh_info ${info} is not the count of local symbols, ${locals ?? "which do not come first"}`,
+		);
+	return symbols;
+}
+
+function extendedSections(file: ElfFile, symtab: number): Uint8Array | undefined {
+	const index = onlySection(file, SHT_SYMTAB_SHNDX);
+	if (index === 0) return undefined;
+	const bytes = sectionBytes(file, index);
+	const needed = (file.raw[symtab]!.size / 24) * 4;
+	if (bytes.length < needed)
+		throw new LinkError(`${sectionPlace(file, index)}: has ${bytes.length} bytes, the symbols need ${needed}`);
+	return bytes;
+}
+
+function readSections(file: ElfFile, symtab: number, symbolCount: number): Section[] {
+	const holders = new Map<number, number>();
+	for (const [holder, section] of file.raw.entries()) {
+		const target = symtab === 0 ? 0 : relocationTarget(section, symtab);
+		if (target === 0) continue;
+		if (holders.has(target))
+			throw new LinkError(
+				`${sectionPlace(file, holder)}: relocates section ${target}, as section ${holders.get(target)} does`,
+			);
+		holders.set(target, holder);
+	}
+	return file.raw.map((_, index) => readSection(file, index, holders.get(index), symbolCount));
+}
+
+function readSection(file: ElfFile, index: number, holder: number | undefined, symbolCount: number): Section {
+	const raw = file.raw[index]!;
+	if (raw.type === SHT_NULL) return nullSection();
+	const { type, flags, address, align, entsize, size, link, info, offset } = raw;
+	return {
+		name: file.sectionNames[index]!,
+		type,
+		flags,
+		address,
+		align,
+		entsize,
+		size,
+		data: type === SHT_NOBITS ? new Uint8Array(0) : sectionBytes(file, index),
+		relocations: holder === undefined ? undefined : relocationsOf(file, index, holder, symbolCount),
+		link,
+		info,
+		fileOffset: offset,
+	};
+}
+
+function relocationsOf(file: ElfFile, target: number, holder: number, symbolCount: number): Relocations {
+	const place = sectionPlace(file, holder);
+	const { type, size, address } = file.raw[target]!;
+	const isRelocatable = file.header.type === ET_REL;
+	const bytes = sectionBytes(file, holder);
+	if (isRelocatable && type === SHT_NOBITS && bytes.length > 0)
+		throw new LinkError(`${place}: relocates ${sectionPlace(file, target)}, which has no bytes`);
+	const min = isRelocatable ? 0 : address;
+	const implicitAddends = file.raw[holder]!.type === SHT_REL;
+	return readRelocations({ place, bytes, implicitAddends, symbolCount, min, max: min + size });
+}
