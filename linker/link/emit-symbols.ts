@@ -13,10 +13,10 @@ import {
 } from "../elf/object.ts";
 import { symbolName } from "../elf/symbols.ts";
 import { allocateSymbols } from "../elf/tables.ts";
-import type { Input } from "./inputs.ts";
+import { addressOf, type Input } from "./inputs.ts";
 import type { Output } from "./layout.ts";
-import { addBytes } from "./names.ts";
-import { type Globals, isDefined, State } from "./resolve.ts";
+import { addName } from "./names.ts";
+import { forEachDefinition, type Globals, State } from "./resolve.ts";
 import { THUNK_BYTES, type ThunkBlock, thunkAddress } from "./thunks.ts";
 
 /** Starts the names of thunks, and the file that their symbols are said to come from. */
@@ -83,7 +83,7 @@ function put(
 }
 
 function putFile(cursor: Cursor, { names }: Globals, path: string): void {
-	put(cursor, addBytes(names, encoder.encode(path)), info(STB_LOCAL, STT_FILE), SHN_ABS, 0, 0);
+	put(cursor, addName(names, encoder.encode(path), 0), info(STB_LOCAL, STT_FILE), SHN_ABS, 0, 0);
 }
 
 const encoder = new TextEncoder();
@@ -101,7 +101,7 @@ function putLocals(cursor: Cursor, { globals, outputs }: Sources, input: Input):
 		}
 		if (!named && type !== STT_FILE) putFile(cursor, globals, object.name);
 		named = true;
-		const name = copyName(globals, symbols, i);
+		const name = addName(globals.names, symbols.strings, symbols.name[i]!);
 		locals[i] = put(
 			cursor,
 			name,
@@ -113,12 +113,6 @@ function putLocals(cursor: Cursor, { globals, outputs }: Sources, input: Input):
 	}
 }
 
-function copyName({ names }: Globals, { strings, name }: Symbols, symbol: number): number {
-	const start = name[symbol]!;
-	const end = strings.indexOf(0, start);
-	return addBytes(names, strings.subarray(start, end < 0 ? strings.length : end));
-}
-
 /** The index of the image's section that a symbol is in; one in a section that was left out as empty is absolute. */
 function sectionOf({ object, outputs: places }: Input, outputs: readonly Output[], symbol: number): number {
 	const section = object.symbols.section[symbol]!;
@@ -126,16 +120,11 @@ function sectionOf({ object, outputs: places }: Input, outputs: readonly Output[
 	return outputs[places[section]!]?.index || SHN_ABS;
 }
 
-function addressOf({ object, bases }: Input, symbol: number): number {
-	const section = object.symbols.section[symbol]!;
-	return (section === SHN_UNDEF ? 0 : (bases[section] ?? 0)) + object.symbols.value[symbol]!;
-}
-
 function putThunks(cursor: Cursor, { inputs, globals }: Sources, block: ThunkBlock): void {
 	if (block.thunks.length > 0) putFile(cursor, globals, THUNKS_FILE);
 	for (const thunk of block.thunks) {
 		const { symbols } = inputs[thunk.input]!.object;
-		const name = addBytes(globals.names, encoder.encode(THUNK_PREFIX + symbolName(symbols, thunk.symbol)));
+		const name = addName(globals.names, encoder.encode(THUNK_PREFIX + symbolName(symbols, thunk.symbol)), 0);
 		const value = thunkAddress(block, thunk);
 		thunk.output = put(cursor, name, info(STB_LOCAL, STT_FUNC), block.section.index, value, THUNK_BYTES);
 	}
@@ -144,25 +133,18 @@ function putThunks(cursor: Cursor, { inputs, globals }: Sources, block: ThunkBlo
 function putGlobals(cursor: Cursor, { inputs, globals, outputs }: Sources): void {
 	const { names, state, address } = globals;
 	globals.output = new Uint32Array(names.count);
+	for (const [index, input] of inputs.entries()) {
+		const { info, other, size } = input.object.symbols;
+		forEachDefinition(globals, input, index, (id, symbol) => {
+			const section = sectionOf(input, outputs, symbol);
+			const i = put(cursor, names.start[id]!, info[symbol]!, section, address[id]!, size[symbol]!);
+			cursor.symbols.other[i] = other[symbol]!;
+			globals.output[id] = i;
+		});
+	}
 	for (let id = 0; id < names.count; id++) {
-		if (!isDefined(globals, id)) {
-			if (state[id] === State.weaklyWanted)
-				globals.output[id] = put(cursor, names.start[id]!, info(STB_WEAK, STT_NOTYPE), SHN_UNDEF, 0, 0);
-			continue;
-		}
-		const input = inputs[globals.input[id]!]!;
-		const symbol = globals.symbol[id]!;
-		const { symbols } = input.object;
-		const i = put(
-			cursor,
-			names.start[id]!,
-			symbols.info[symbol]!,
-			sectionOf(input, outputs, symbol),
-			address[id]!,
-			symbols.size[symbol]!,
-		);
-		cursor.symbols.other[i] = symbols.other[symbol]!;
-		globals.output[id] = i;
+		if (state[id] !== State.weaklyWanted) continue;
+		globals.output[id] = put(cursor, names.start[id]!, info(STB_WEAK, STT_NOTYPE), SHN_UNDEF, 0, 0);
 	}
 }
 

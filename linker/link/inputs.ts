@@ -47,14 +47,16 @@ export function newInput(object: ElfObject): Input {
 	};
 }
 
+/** Where a symbol that the input defines lies, once sections have addresses. */
+export function addressOf({ object, bases }: Input, symbol: number): number {
+	const section = object.symbols.section[symbol]!;
+	return (section < bases.length ? bases[section]! : 0) + object.symbols.value[symbol]!;
+}
+
 /** Puts the address of every symbol of the input into `into`; undefined ones are at 0. */
 export function symbolAddresses(input: Input, globalAddress: Float64Array, into: Float64Array): void {
-	const { object, firstGlobal, ids, bases } = input;
-	const { section, value, count } = object.symbols;
-	for (let i = 0; i < firstGlobal; i++) {
-		const index = section[i]!;
-		if (index === SHN_UNDEF) into[i] = 0;
-		else into[i] = index < bases.length ? bases[index]! + value[i]! : value[i]!;
-	}
+	const { object, firstGlobal, ids } = input;
+	const { section, count } = object.symbols;
+	for (let i = 0; i < firstGlobal; i++) into[i] = section[i] === SHN_UNDEF ? 0 : addressOf(input, i);
 	for (let i = firstGlobal; i < count; i++) into[i] = globalAddress[ids[i - firstGlobal]!]!;
 }

@@ -7,7 +7,6 @@ import {
 	SHF_ALLOC,
 	SHF_EXECINSTR,
 	SHF_WRITE,
-	SHN_UNDEF,
 	SHT_GROUP,
 	SHT_NOBITS,
 	SHT_NULL,
@@ -23,8 +22,8 @@ import { alignUp } from "../elf/words.ts";
 import { LinkError, suggestion } from "../errors.ts";
 import { isInit } from "../sites/call-sites.ts";
 import { place } from "../sites/place.ts";
-import type { Input } from "./inputs.ts";
-import type { Globals } from "./resolve.ts";
+import { addressOf, type Input } from "./inputs.ts";
+import { forEachDefinition, type Globals } from "./resolve.ts";
 
 export interface Output {
 	readonly name: string;
@@ -186,15 +185,11 @@ export function locate(inputs: readonly Input[], globals: Globals, outputs: read
 	for (const { address, parts } of outputs) {
 		for (const { input, section, offset } of parts) if (input >= 0) inputs[input]!.bases[section] = address + offset;
 	}
-	const count = globals.names.count;
-	if (globals.address.length !== count) globals.address = new Float64Array(count);
-	for (let id = 0; id < count; id++) {
-		const { object, bases } = inputs[globals.input[id]!]!;
-		const symbol = globals.symbol[id]!;
-		const section = object.symbols.section[symbol]!;
-		const value = object.symbols.value[symbol]!;
-		if (section === SHN_UNDEF) continue;
-		globals.address[id] = section < bases.length ? bases[section]! + value : value;
+	if (globals.address.length === 0) globals.address = new Float64Array(globals.names.count);
+	for (const [index, input] of inputs.entries()) {
+		forEachDefinition(globals, input, index, (id, symbol) => {
+			globals.address[id] = addressOf(input, symbol);
+		});
 	}
 }
 

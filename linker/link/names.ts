@@ -8,20 +8,20 @@ export interface NameTable {
 	size: number;
 	/** Per id: where its name starts in `bytes`. */
 	start: Uint32Array;
-	/** Per id. */
-	hash: Uint32Array;
-	/** Id + 1, or 0 for a free slot; the length is a power of two, more than twice `count`. */
-	slots: Uint32Array;
+	/** Pairs {id + 1 or 0 when free, hash}: looking for a name touches little memory beside. Their number is a power of
+	 * two and at least twice `count`. */
+	slots: Int32Array;
 }
 
-export function newNameTable(): NameTable {
+/** @param expected how many names there may be; more are fine */
+export function newNameTable(expected: number): NameTable {
+	const capacity = 2 ** Math.ceil(Math.log2(expected + 64));
 	return {
 		count: 0,
-		bytes: new Uint8Array(1 << 12),
+		bytes: new Uint8Array(capacity * 16),
 		size: 1,
-		start: new Uint32Array(1 << 8),
-		hash: new Uint32Array(1 << 8),
-		slots: new Uint32Array(1 << 10),
+		start: new Uint32Array(capacity),
+		slots: new Int32Array(capacity * 4),
 	};
 }
 
@@ -47,19 +47,20 @@ export function nameOf(table: NameTable, id: number): string {
 	return decoder.decode(table.bytes.subarray(start, table.bytes.indexOf(0, start)));
 }
 
+/** A signed 32-bit number. */
 function hashOf(strings: Uint8Array, offset: number): number {
-	let hash = 0x811c9dc5;
+	let hash = 0x811c9dc5 | 0;
 	for (let i = offset; strings[i]! > 0; i++) hash = Math.imul(hash ^ strings[i]!, 0x01000193);
-	return (hash ^ (hash >>> 15)) >>> 0;
+	return hash ^ (hash >>> 15);
 }
 
-/** The slot that holds the name's id, or the free one where it belongs. */
-function slotOf(table: NameTable, hash: number, strings: Uint8Array, offset: number): number {
-	const mask = table.slots.length - 1;
-	let slot = hash & mask;
-	for (let id = table.slots[slot]! - 1; id >= 0; id = table.slots[slot]! - 1) {
-		if (table.hash[id] === hash && isSame(table.bytes, table.start[id]!, strings, offset)) return slot;
-		slot = (slot + 1) & mask;
+/** The index in `slots` of the pair that holds the name, or of the free one where it belongs. */
+function slotOf({ slots, bytes, start }: NameTable, hash: number, strings: Uint8Array, offset: number): number {
+	const mask = slots.length - 2;
+	let slot = (hash << 1) & mask;
+	for (let known = slots[slot]!; known > 0; known = slots[slot]!) {
+		if (slots[slot + 1] === hash && isSame(bytes, start[known - 1]!, strings, offset)) break;
+		slot = (slot + 2) & mask;
 	}
 	return slot;
 }
@@ -72,34 +73,28 @@ function isSame(bytes: Uint8Array, start: number, strings: Uint8Array, offset: n
 }
 
 function add(table: NameTable, slot: number, hash: number, strings: Uint8Array, offset: number): number {
-	let end = offset;
-	while (strings[end]! > 0) end++;
 	const id = table.count++;
-	if (id === table.start.length) growIds(table);
-	table.start[id] = addBytes(table, strings.subarray(offset, end));
-	table.hash[id] = hash;
+	if (id === table.start.length) table.start = doubled(table.start);
+	table.start[id] = addName(table, strings, offset);
 	table.slots[slot] = id + 1;
-	if (table.count * 2 > table.slots.length) rehash(table);
+	table.slots[slot + 1] = hash;
+	if (table.count * 4 > table.slots.length) rehash(table);
 	return id;
 }
 
-/** Appends a name without making it known, for local symbols; returns where it starts. */
-export function addBytes(table: NameTable, name: Uint8Array): number {
+/** Appends a NUL-terminated name without making it known, as local symbols want it; returns where it starts. */
+export function addName(table: NameTable, strings: Uint8Array, offset: number): number {
 	const start = table.size;
-	const size = start + name.length + 1;
-	if (size > table.bytes.length) {
-		const larger = new Uint8Array(Math.max(size, table.bytes.length * 2));
+	let end = offset;
+	while (strings[end]! > 0) end++;
+	table.size = start + (end - offset) + 1;
+	if (table.size > table.bytes.length) {
+		const larger = new Uint8Array(Math.max(table.size, table.bytes.length * 2));
 		larger.set(table.bytes);
 		table.bytes = larger;
 	}
-	table.bytes.set(name, start);
-	table.size = size;
+	for (let i = offset, to = start; i < end; i++, to++) table.bytes[to] = strings[i]!;
 	return start;
-}
-
-function growIds(table: NameTable): void {
-	table.start = doubled(table.start);
-	table.hash = doubled(table.hash);
 }
 
 export function doubled(column: Uint32Array): Uint32Array {
@@ -109,12 +104,15 @@ export function doubled(column: Uint32Array): Uint32Array {
 }
 
 function rehash(table: NameTable): void {
-	const slots = new Uint32Array(table.slots.length * 2);
-	const mask = slots.length - 1;
-	for (let id = 0; id < table.count; id++) {
-		let slot = table.hash[id]! & mask;
-		while (slots[slot] !== 0) slot = (slot + 1) & mask;
-		slots[slot] = id + 1;
+	const old = table.slots;
+	const slots = new Int32Array(old.length * 2);
+	const mask = slots.length - 2;
+	for (let i = 0; i < old.length; i += 2) {
+		if (old[i] === 0) continue;
+		let slot = (old[i + 1]! << 1) & mask;
+		while (slots[slot] !== 0) slot = (slot + 2) & mask;
+		slots[slot] = old[i]!;
+		slots[slot + 1] = old[i + 1]!;
 	}
 	table.slots = slots;
 }

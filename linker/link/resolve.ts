@@ -25,7 +25,7 @@ export interface Globals {
 
 /** Requires: nothing. After: `ids` of all inputs are set, and every defined name has its definition. */
 export function resolve(inputs: readonly Input[]): Globals {
-	const globals = newGlobals();
+	const globals = newGlobals(inputs);
 	const duplicates = inputs.flatMap((_, index) => resolveInput(globals, inputs, index));
 	refuseDuplicates(globals, inputs, duplicates);
 	return globals;
@@ -67,6 +67,21 @@ export function refuseDuplicates(globals: Globals, inputs: readonly Input[], dup
 	});
 }
 
+/** Visits what an input defines and no other input's definition beat, in the order of its symbols. */
+export function forEachDefinition(
+	globals: Globals,
+	{ object, firstGlobal, ids }: Input,
+	index: number,
+	visit: (id: number, symbol: number) => void,
+): void {
+	const { section, count } = object.symbols;
+	for (let i = firstGlobal; i < count; i++) {
+		if (section[i] === SHN_UNDEF) continue;
+		const id = ids[i - firstGlobal]!;
+		if (globals.input[id] === index && globals.symbol[id] === i) visit(id, i);
+	}
+}
+
 export function isDefined(globals: Globals, id: number): boolean {
 	return globals.state[id]! >= State.weak;
 }
@@ -78,8 +93,8 @@ function definitionPlace({ object }: Input, symbol: number): string {
 	return `${object.name}:(absolute 0x${value.toString(16)})`;
 }
 
-function newGlobals(): Globals {
-	const names = newNameTable();
+function newGlobals(inputs: readonly Input[]): Globals {
+	const names = newNameTable(inputs.reduce((sum, input) => sum + countDefinitions(input), 0));
 	const capacity = names.start.length;
 	return {
 		names,
@@ -89,6 +104,13 @@ function newGlobals(): Globals {
 		address: new Float64Array(0),
 		output: new Uint32Array(0),
 	};
+}
+
+function countDefinitions({ object, firstGlobal }: Input): number {
+	const { section, count } = object.symbols;
+	let defined = 0;
+	for (let i = firstGlobal; i < count; i++) if (section[i] !== SHN_UNDEF) defined++;
+	return defined;
 }
 
 function grow(globals: Globals): void {

@@ -23,7 +23,7 @@ import { KEY_BYTES, KEY_PREFIX, SITE_BYTES, TRAMPOLINE_PREFIX } from "./table.ts
 
 /** LinkError when one of the names belongs to a static call already. */
 export function makePatchable(object: ElfObject, names: readonly string[]): ElfObject {
-	const functions = symbolsNamed(object.symbols, names);
+	const functions = names.length === 0 ? [] : symbolsNamed(object.symbols, names);
 	if (functions.length === 0) return object;
 	refuseStaticCalls(object, names);
 	const trampolines = object.sections.length;
