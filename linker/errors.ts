@@ -40,15 +40,19 @@ export function suggestion(wrong: string, names: Iterable<string>): string {
 	return best === "" ? "" : ` (did you mean '${best}'?)`;
 }
 
-/** Levenshtein distance. */
+/** How many letters to add, drop, replace or swap with their neighbour. */
 function editDistance(a: string, b: string): number {
+	let beforePrevious: number[] = [];
 	let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
 	for (let i = 1; i <= a.length; i++) {
 		const row = [i];
 		for (let j = 1; j <= b.length; j++) {
 			const replace = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-			row.push(Math.min(replace, previous[j]! + 1, row[j - 1]! + 1));
+			const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+			const swap = swapped ? beforePrevious[j - 2]! + 1 : replace;
+			row.push(Math.min(replace, swap, previous[j]! + 1, row[j - 1]! + 1));
 		}
+		beforePrevious = previous;
 		previous = row;
 	}
 	return previous[b.length]!;

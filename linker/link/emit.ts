@@ -1,6 +1,7 @@
 // The finished image as an ELF executable.
 
 import { type ElfObject, ET_EXEC, nullSection, type Section, type Segment, type Symbols } from "../elf/index.ts";
+import { planSegments } from "../elf/segments.ts";
 import { EM_TOY } from "../isa/index.ts";
 import { contributionsSection } from "./contributions.ts";
 import type { Input } from "./inputs.ts";
@@ -15,10 +16,10 @@ export interface Parts {
 	readonly symbols: Symbols;
 }
 
-/** Requires: everything relocated, bound and sorted. */
+/** Requires: everything relocated, bound and sorted. LinkError when segments overlap or share a page. */
 export function emit({ name, entry, inputs, outputs, segments, symbols }: Parts): ElfObject {
 	const sections = outputs.filter(({ index }) => index > 0).map(asSection);
-	return {
+	const elf = {
 		name,
 		type: ET_EXEC,
 		machine: EM_TOY,
@@ -28,6 +29,8 @@ export function emit({ name, entry, inputs, outputs, segments, symbols }: Parts)
 		symbols,
 		segments,
 	};
+	planSegments(elf);
+	return elf;
 }
 
 function asSection({ name, type, flags, address, align, entsize, size, data, relocations }: Output): Section {

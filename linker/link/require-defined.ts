@@ -1,5 +1,7 @@
 // Undefined symbols. Only those that a relocation uses matter: an import that nothing uses is nobody's mistake.
 
+import { SHN_UNDEF } from "../elf/object.ts";
+import { symbolName } from "../elf/symbols.ts";
 import { LinkError, suggestion } from "../errors.ts";
 import { KEY_PREFIX, TRAMPOLINE_PREFIX } from "../sites/index.ts";
 import { place } from "../sites/place.ts";
@@ -14,7 +16,7 @@ import { START, SUPPLIED } from "./synthesise.ts";
 export function requireDefined(inputs: readonly Input[], globals: Globals, entry: string): void {
 	const wanted = new Set<number>();
 	for (let id = 0; id < globals.names.count; id++) if (globals.state[id] === State.wanted) wanted.add(id);
-	if (wanted.size > 0) reportUses(globals, firstUses(inputs, wanted));
+	if (wanted.size > 0) reportUses(inputs, globals, firstUses(inputs, wanted));
 	const id = idOf(globals.names, entry);
 	if (id >= 0 && isDefined(globals, id)) return;
 	throw new LinkError(
@@ -39,7 +41,7 @@ function firstUses(inputs: readonly Input[], wanted: ReadonlySet<number>): Map<n
 }
 
 /** A key and its trampoline are one missing thing, reported where it is called. */
-function reportUses(globals: Globals, uses: ReadonlyMap<number, string>): void {
+function reportUses(inputs: readonly Input[], globals: Globals, uses: ReadonlyMap<number, string>): void {
 	const missing = new Map<string, { name: string; where: string }>();
 	for (const [id, where] of uses) {
 		const name = nameOf(globals.names, id);
@@ -47,14 +49,29 @@ function reportUses(globals: Globals, uses: ReadonlyMap<number, string>): void {
 		if (!missing.has(thing)) missing.set(thing, { name, where });
 	}
 	const names = definedNames(globals);
-	const calls = names.flatMap((name) => staticCallOf(name) ?? []);
 	reportAll([...missing], ([thing, { name, where }]) => {
-		const call = staticCallOf(name);
-		const hint = call === undefined ? suggestion(name, names) : suggestion(call, calls);
-		const help =
-			name === "main" && where.startsWith(SUPPLIED) ? `: ${START} calls it; export one or name another entry` : "";
-		return `${where}: ${thing} is not defined${hint}${help}`;
+		const isMain = name === "main" && where.startsWith(SUPPLIED);
+		const help = isMain ? `: ${START} calls it; export one or name another entry` : "";
+		return `${where}: ${thing} is not defined${hint(inputs, names, name)}${help}`;
 	});
+}
+
+function hint(inputs: readonly Input[], names: readonly string[], name: string): string {
+	const owner = inputs.find((input) => hasLocal(input, name));
+	if (owner !== undefined) return ` (${owner.object.name} has one, but does not export it)`;
+	const call = staticCallOf(name);
+	return call === undefined
+		? suggestion(name, names)
+		: suggestion(
+				call,
+				names.flatMap((each) => staticCallOf(each) ?? []),
+			);
+}
+
+function hasLocal({ object: { symbols }, firstGlobal }: Input, name: string): boolean {
+	for (let i = 1; i < firstGlobal; i++)
+		if (symbols.section[i] !== SHN_UNDEF && symbolName(symbols, i) === name) return true;
+	return false;
 }
 
 function describe(name: string): string {
