@@ -25,6 +25,10 @@ export interface LoadOptions {
 	readonly cpus?: number;
 	/** Bytes per CPU, rounded up to pages. */
 	readonly stack?: number;
+	/** Histories to keep room for. */
+	readonly histories?: number;
+	/** False: no CPU is started. */
+	readonly started?: boolean;
 }
 
 /** @throws RangeError when segments overlap a stack */
@@ -39,7 +43,7 @@ export function load(image: Image, options: LoadOptions): Machine {
 		memory: pages * PAGE,
 		entries: pages,
 		patchers: 4,
-		histories: options.fetch === undefined || options.fetch === "fresh" ? 0 : 1 << 14,
+		histories: options.histories ?? (options.fetch === undefined || options.fetch === "fresh" ? 0 : 1 << 14),
 		profile: options.profile,
 		model: options.model ?? ideal,
 		fetch: options.fetch ?? "fresh",
@@ -54,7 +58,7 @@ export function load(image: Image, options: LoadOptions): Machine {
 	}
 	addHaltPage(machine);
 	for (let cpu = 0; cpu < cpus; cpu++) addStack(machine, cpu, stackPages);
-	start(machine, 0, image.entry);
+	if (options.started !== false) start(machine, 0, image.entry);
 	return machine;
 }
 

@@ -3,6 +3,7 @@
 // A class for one reason: the interpreter needs every core to have one shape. It owns no state of the machine.
 
 import { type Core as InstructionCore, Stop } from "../../linker/isa/core.ts";
+import type { Instruction } from "../../linker/isa/instruction-set.ts";
 import { WORDS_PER_BYTE } from "./decode-cache.ts";
 import { Cpu } from "./layout.ts";
 import { isSettled, translate, writePhysical } from "./memory.ts";
@@ -36,6 +37,10 @@ export class Core implements InstructionCore {
 	/** The page instructions come from: its virtual address and decoded form. */
 	codePage = 0;
 	code: Int32Array = NOTHING_DECODED;
+	/** The last instruction that was not executed from the decode cache. */
+	fetched: Instruction | undefined;
+	/** Its bytes, or those that were none. */
+	fetchedBytes: Uint8Array = new Uint8Array();
 	/** Ticks that the last instruction outside of the decode cache took. */
 	spent = 0;
 

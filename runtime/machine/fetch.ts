@@ -32,6 +32,8 @@ export function fetchOnce(core: Core, pc: number): Instruction | undefined {
 	const bytes = fetchBytes(core, pc);
 	fetched(core.machine, core.id);
 	const instruction = decode(bytes, 0);
+	core.fetched = instruction;
+	core.fetchedBytes = bytes;
 	if (instruction !== undefined) return instruction;
 	const faulted = bytes.length < MAX_LENGTH;
 	core.stop = faulted ? Stop.fetchFault : Stop.illegal;

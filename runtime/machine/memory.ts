@@ -92,8 +92,10 @@ export function translate(machine: Machine, cpu: number, address: number, access
 	return physicalOf(frame, flags, address, access);
 }
 
-/** Whether every CPU sees the same translation of the page, so that it may be cached. */
+/** Whether every CPU sees the same translation of the page, so that it may be cached. Nothing is cached of a machine whose
+ * steps are chosen one by one: its state is put back again and again. */
 export function isSettled(machine: Machine, cpu: number, address: number): boolean {
+	if (machine.config.fetch === "chosen") return false;
 	if (machine.words[Global.histories] === 0) return true;
 	const space = getCpu(machine, cpu, Cpu.space);
 	const index = entryFor(machine, space, address >>> 12);
@@ -146,6 +148,8 @@ export function writePhysical(machine: Machine, physical: number, bytes: Uint8Ar
 		}
 	}
 	dropDecoded(machine, physical, bytes.length);
+	if (machine.written !== undefined)
+		for (let at = physical & ~3; at < physical + bytes.length; at += 4) machine.written.push(at);
 }
 
 /** Reads bytes as an address space has them now. @returns undefined when a page is not mapped */

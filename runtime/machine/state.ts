@@ -57,6 +57,8 @@ export interface Machine {
 	/** Derived: (space, unit) -> index of its history. */
 	readonly histories: Map<number, number>;
 	readonly oracle: Oracle;
+	/** When set: the physical addresses of words that were stored to, for whoever keeps track. */
+	written: number[] | undefined;
 }
 
 export function cpuWord(machine: Machine, cpu: number, field: number): number {

@@ -29,9 +29,18 @@ export function record(machine: Machine, space: number, unit: number, old: Value
 	forgetIfPlain(machine, index);
 }
 
+/** Up to so many histories are searched one by one; beyond, the derived index is asked. */
+export const FEW_HISTORIES = 12;
+
 /** Index of the unit's history; undefined when every CPU sees the present. */
 export function historyOf(machine: Machine, space: number, unit: number): number | undefined {
-	return machine.histories.get(keyOf(space, unit));
+	const count = machine.words[Global.histories]!;
+	if (count > FEW_HISTORIES) return machine.histories.get(keyOf(space, unit));
+	let at = machine.layout.histories >> 2;
+	for (let index = 0; index < count; index++, at += machine.layout.historyWords) {
+		if (machine.words[at + History.unit] === unit && machine.words[at + History.space] === space) return index;
+	}
+	return undefined;
 }
 
 /** The values that a CPU may observe, oldest first; at least the present one. */

@@ -1,0 +1,110 @@
+// From a scenario to a verdict: `safe` with the number of states, `unsafe` with a shortest counterexample, `undecided` with
+// the bound that was hit, `refused` where the patcher itself says no.
+
+import { type Built, build } from "./build.ts";
+import { type Bounds, type Exploration, explore } from "./explore.ts";
+import { Grown, newFootprint } from "./footprint.ts";
+import { type Occurrence, type Property, properties, propertyNames } from "./properties.ts";
+import { type Expectation, modelOf, type Scenario } from "./scenario.ts";
+import { type MachineSpace, machineSpace, type Reductions } from "./space.ts";
+import { type TraceStep, traceOf } from "./trace.ts";
+
+export const VERDICT_SCHEMA = "patchbay/verdict@1";
+
+export interface CheckOptions {
+	readonly bounds?: Partial<Bounds>;
+	readonly reductions?: Partial<Reductions>;
+	readonly progress?: (found: number, expanded: number) => void;
+}
+
+export interface Verdict {
+	readonly schema: typeof VERDICT_SCHEMA;
+	readonly name: string;
+	readonly model: string;
+	readonly verdict: "safe" | "unsafe" | "undecided" | "refused";
+	/** Why, in words: the property, the bound, the refusal. */
+	readonly why: string | undefined;
+	/** The property that broke, or `sometimes`. */
+	readonly property: Property | "sometimes" | undefined;
+	readonly states: number;
+	readonly steps: number;
+	readonly depth: number;
+	readonly occurred: readonly Occurrence[];
+	/** When unsafe. */
+	readonly trace: readonly TraceStep[] | undefined;
+}
+
+const DEFAULT_BOUNDS: Bounds = { states: 20_000_000, memory: 8 * 2 ** 30 };
+
+/** @throws SourceError and LinkError for mistakes in the scenario */
+export function check(scenario: Scenario, options: CheckOptions = {}): Verdict {
+	const built = build(scenario);
+	const base = { schema: VERDICT_SCHEMA, name: scenario.name, model: modelOf(scenario).name } as const;
+	if ("refused" in built) {
+		const nothing = { property: undefined, states: 0, steps: 0, depth: 0, occurred: [], trace: undefined };
+		return { ...base, verdict: "refused", why: built.refused, ...nothing };
+	}
+	const { space, found } = search(built, scenario, options);
+	const { states, steps, depth } = found;
+	const numbers = { states, steps, depth, occurred: [...space.occurred] };
+	if (found.verdict === "undecided")
+		return { ...base, verdict: "undecided", why: found.bound, property: undefined, ...numbers, trace: undefined };
+	if (found.fault !== undefined) {
+		const property = propertyNames[found.fault]!;
+		return {
+			...base,
+			verdict: "unsafe",
+			why: `broken: ${properties[property]}`,
+			property,
+			...numbers,
+			trace: traceOf(space, found.path, property),
+		};
+	}
+	const missing = (
+		scenario.sometimes ?? (built.system.plans.some(({ edits }) => edits.length > 0) ? ["new"] : [])
+	).filter((what) => !space.occurred.has(what));
+	if (missing.length === 0)
+		return { ...base, verdict: "safe", why: undefined, property: undefined, ...numbers, trace: undefined };
+	return {
+		...base,
+		verdict: "unsafe",
+		why: `never happens: ${missing.join(", ")}`,
+		property: "sometimes",
+		...numbers,
+		trace: [],
+	};
+}
+
+/** Searches with a footprint that grows until it holds everything that changes. */
+function search(
+	built: Built,
+	scenario: Scenario,
+	options: CheckOptions,
+): { readonly space: MachineSpace; readonly found: Exploration } {
+	const footprint = newFootprint();
+	const reductions: Reductions = { symmetry: true, merge: true, ...options.reductions };
+	const bounds: Bounds = { ...DEFAULT_BOUNDS, ...options.bounds };
+	const judged = new Set(scenario.properties ?? propertyNames);
+	for (;;) {
+		try {
+			const space = machineSpace(built, footprint, reductions, judged);
+			return { space, found: explore(space, bounds, options.progress) };
+		} catch (error) {
+			if (!(error instanceof Grown)) throw error;
+		}
+	}
+}
+
+/** What an expectation and a verdict disagree on; undefined when nothing. */
+export function disagreement(expected: Expectation, verdict: Verdict): string | undefined {
+	if (expected.verdict !== verdict.verdict)
+		return `expected ${expected.verdict}, got ${verdict.verdict}${verdict.why === undefined ? "" : ` (${verdict.why})`}`;
+	if (expected.property !== undefined && expected.property !== verdict.property)
+		return `expected '${expected.property}' to break, got '${verdict.property}'`;
+	if (expected.states !== undefined && expected.states !== verdict.states)
+		return `expected ${expected.states} states, got ${verdict.states}`;
+	const steps = verdict.trace?.length;
+	if (expected.steps !== undefined && expected.steps !== steps)
+		return `expected a counterexample of ${expected.steps} steps, got ${steps}`;
+	return undefined;
+}

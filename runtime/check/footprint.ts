@@ -1,0 +1,304 @@
+// A system's state as a short row of words, and back. Only what can change is in the row: the *footprint*, which is found
+// by looking. Whoever meets a change outside of it adds the place (`Grown`) and begins anew with the wider row, so nothing
+// that changes is ever left out.
+//
+//   shared: globals | patchers | histories, sorted | memory | page-table entries
+//   per CPU: pc | small fields | registers | floors | stack            (so that equal CPUs can be sorted)
+
+import { SP } from "../../linker/isa/sets/toy.ts";
+import { Cpu, Entry, Global, History, Patcher, Status } from "../machine/layout.ts";
+import { reindexEntries } from "../machine/memory.ts";
+import { cpuWord, type Machine } from "../machine/state.ts";
+import { FEW_HISTORIES, reindexHistories } from "../machine/visibility.ts";
+import type { System } from "../patch/system.ts";
+
+/** The footprint was too small and is larger now. */
+export class Grown extends Error {}
+
+/** A CPU's stack: where it lies, virtually and physically. */
+export interface Stack {
+	/** Virtual address of its end. */
+	readonly top: number;
+	/** Physical address of the same. */
+	readonly physical: number;
+	readonly bytes: number;
+}
+
+export interface Footprint {
+	/** Of every CPU: words of its block that change, beyond pc and the small fields; ascending. */
+	readonly registers: number[];
+	/** Bytes below the stack's end, of words that change; ascending. */
+	readonly stack: number[];
+	/** Physical addresses of other words that change. */
+	readonly memory: number[];
+	/** Whether page-table entries change. */
+	entries: boolean;
+	/** Most histories at once. */
+	histories: number;
+}
+
+export function newFootprint(): Footprint {
+	return { registers: [], stack: [], memory: [], entries: false, histories: 0 };
+}
+
+/** Words of one history in the row: unit, space|count|base, values. */
+const HISTORY_WORDS = 2 + 2 * History.depth;
+/** Floor and hold of one history: two bits each. */
+const FLOORS_PER_WORD = 8;
+
+export interface Shape {
+	readonly system: System;
+	readonly footprint: Footprint;
+	readonly stacks: readonly Stack[];
+	/** Words before the CPUs' blocks, and of each block. */
+	readonly shared: number;
+	readonly block: number;
+	readonly width: number;
+	/** Values of the registers that are not in the footprint. */
+	readonly fixed: Int32Array;
+}
+
+/** @param fixed the words of the machine in its initial state */
+export function shapeOf(system: System, footprint: Footprint, stacks: readonly Stack[], fixed: Int32Array): Shape {
+	const { machine } = system;
+	const entries = footprint.entries ? machine.words[Global.entries]! : 0;
+	const shared =
+		4 + 2 * system.plans.length + footprint.histories * HISTORY_WORDS + footprint.memory.length + 2 * entries;
+	const block =
+		2 + footprint.registers.length + Math.ceil(footprint.histories / FLOORS_PER_WORD) + footprint.stack.length;
+	return { system, footprint, stacks, shared, block, width: shared + machine.config.cpus * block, fixed };
+}
+
+/** Adds what a move of a CPU (or of nobody) changed outside of the footprint. @throws Grown when there is any */
+export function watch(shape: Shape, cpu: number | undefined, mapped: boolean): void {
+	const { footprint, system } = shape;
+	const { machine } = system;
+	let grown = false;
+	const add = (list: number[], value: number): void => {
+		if (list.includes(value)) return;
+		list.push(value);
+		list.sort((a, b) => a - b);
+		grown = true;
+	};
+	if (cpu !== undefined) {
+		const at = cpuWord(machine, cpu, 0);
+		for (let word = 0; word < Cpu.clock; word++) {
+			if (word >= Cpu.pc && word !== Cpu.stopValue && word !== Cpu.space) continue;
+			if (machine.words[at + word] !== shape.fixed[at + word]) add(footprint.registers, word);
+		}
+	}
+	for (const physical of machine.written!) {
+		const stack = shape.stacks.find((one) => physical >= one.physical - one.bytes && physical < one.physical);
+		if (stack === undefined) add(footprint.memory, physical);
+		else add(footprint.stack, stack.physical - physical);
+	}
+	machine.written!.length = 0;
+	if (mapped && !footprint.entries) {
+		footprint.entries = true;
+		grown = true;
+	}
+	if (machine.words[Global.histories]! > footprint.histories) {
+		footprint.histories = machine.words[Global.histories]!;
+		grown = true;
+	}
+	if (grown) throw new Grown();
+}
+
+/** Gathers the state into a row. */
+export function pack(shape: Shape, row: Int32Array): void {
+	const { system, footprint } = shape;
+	const { machine } = system;
+	const { words } = machine;
+	let to = 0;
+	row[to++] = words[Global.lock]!;
+	row[to++] = words[Global.armed]!;
+	row[to++] = words[Global.window]!;
+	for (let patcher = 0; patcher < system.plans.length; patcher++) {
+		const at = patcherWord(machine, patcher);
+		row[to++] = words[at + Patcher.at]!;
+		row[to++] = words[at + Patcher.active]!;
+	}
+	const order = sortedHistories(machine);
+	row[to++] = order.length;
+	for (const index of order) to = packHistory(machine, index, row, to);
+	const end = to + (footprint.histories - order.length) * HISTORY_WORDS;
+	row.fill(0, to, end);
+	to = end;
+	const memory = machine.layout.memory >> 2;
+	for (const physical of footprint.memory) row[to++] = words[memory + (physical >> 2)]!;
+	if (footprint.entries) {
+		for (let entry = 0; entry < words[Global.entries]!; entry++) {
+			const at = (machine.layout.entries >> 2) + entry * Entry.words;
+			row[to++] = words[at + Entry.frame]!;
+			row[to++] = words[at + Entry.flags]!;
+		}
+	}
+	for (let cpu = 0; cpu < machine.config.cpus; cpu++) packCpu(shape, cpu, order, row, shape.shared + cpu * shape.block);
+}
+
+/** Puts the state back that a row holds. */
+export function unpack(shape: Shape, row: Int32Array): void {
+	const { system, footprint } = shape;
+	const { machine } = system;
+	const { words } = machine;
+	let from = 0;
+	words[Global.lock] = row[from++]!;
+	words[Global.armed] = row[from++]!;
+	words[Global.window] = row[from++]!;
+	for (let patcher = 0; patcher < system.plans.length; patcher++) {
+		const at = patcherWord(machine, patcher);
+		words[at + Patcher.at] = row[from++]!;
+		words[at + Patcher.active] = row[from++]!;
+	}
+	const count = row[from++]!;
+	words[Global.histories] = count;
+	for (let index = 0; index < count; index++) unpackHistory(machine, index, row, from + index * HISTORY_WORDS);
+	from += footprint.histories * HISTORY_WORDS;
+	const memory = machine.layout.memory >> 2;
+	for (const physical of footprint.memory) words[memory + (physical >> 2)] = row[from++]!;
+	if (footprint.entries) {
+		for (let entry = 0; entry < words[Global.entries]!; entry++) {
+			const at = (machine.layout.entries >> 2) + entry * Entry.words;
+			words[at + Entry.frame] = row[from++]!;
+			words[at + Entry.flags] = row[from++]!;
+		}
+		reindexEntries(machine);
+	}
+	for (let cpu = 0; cpu < machine.config.cpus; cpu++)
+		unpackCpu(shape, cpu, count, row, shape.shared + cpu * shape.block);
+	if (count > FEW_HISTORIES) reindexHistories(machine);
+}
+
+function patcherWord(machine: Machine, patcher: number): number {
+	return (machine.layout.patchers >> 2) + patcher * Patcher.words;
+}
+
+function historyWord(machine: Machine, index: number): number {
+	return (machine.layout.histories >> 2) + index * machine.layout.historyWords;
+}
+
+/** Indices in order of (space, unit): which slot a history has is an accident of the past. */
+function sortedHistories(machine: Machine): number[] {
+	const order: number[] = [];
+	for (let index = 0; index < machine.words[Global.histories]!; index++) {
+		let to = order.length;
+		while (to > 0 && isBefore(machine, index, order[to - 1]!)) {
+			order[to] = order[to - 1]!;
+			to--;
+		}
+		order[to] = index;
+	}
+	return order;
+}
+
+function isBefore(machine: Machine, a: number, b: number): boolean {
+	const left = historyWord(machine, a);
+	const right = historyWord(machine, b);
+	const { words } = machine;
+	const spaces = words[left + History.space]! - words[right + History.space]!;
+	return spaces !== 0 ? spaces < 0 : words[left + History.unit]! < words[right + History.unit]!;
+}
+
+function packHistory(machine: Machine, index: number, row: Int32Array, to: number): number {
+	const { words } = machine;
+	const at = historyWord(machine, index);
+	row[to] = words[at + History.unit]!;
+	row[to + 1] = (words[at + History.space]! << 8) | (words[at + History.count]! << 4) | words[at + History.base]!;
+	for (let i = 0; i < 2 * History.depth; i++) row[to + 2 + i] = words[at + History.values + i]!;
+	return to + HISTORY_WORDS;
+}
+
+function unpackHistory(machine: Machine, index: number, row: Int32Array, from: number): void {
+	const { words } = machine;
+	const at = historyWord(machine, index);
+	const meta = row[from + 1]!;
+	words[at + History.unit] = row[from]!;
+	words[at + History.space] = meta >> 8;
+	words[at + History.count] = (meta >> 4) & 15;
+	words[at + History.base] = meta & 15;
+	for (let i = 0; i < 2 * History.depth; i++) words[at + History.values + i] = row[from + 2 + i]!;
+}
+
+function packCpu(shape: Shape, cpu: number, order: readonly number[], row: Int32Array, to: number): void {
+	const { footprint, stacks, system } = shape;
+	const { words, bytes, config, layout } = system.machine;
+	const at = cpuWord(system.machine, cpu, 0);
+	row[to++] = words[at + Cpu.pc]!;
+	row[to++] = smallFields(words, at);
+	for (const word of footprint.registers) row[to++] = relative(shape, cpu, words[at + word]!);
+	for (let first = 0; first < footprint.histories; first += FLOORS_PER_WORD) {
+		let floors = 0;
+		for (let i = first; i < order.length && i < first + FLOORS_PER_WORD; i++) {
+			const start = 4 * (historyWord(system.machine, order[i]!) + History.floors) + cpu;
+			floors |= (bytes[start]! | (bytes[start + config.cpus]! << 2)) << (4 * (i - first));
+		}
+		row[to++] = floors;
+	}
+	const stack = stacks[cpu]!;
+	const depth = stack.top - words[at + SP]!;
+	for (const below of footprint.stack) {
+		// What lies below the stack pointer is never read again.
+		row[to++] = below > depth ? 0 : relative(shape, cpu, words[(layout.memory + stack.physical - below) >> 2]!);
+	}
+}
+
+function unpackCpu(shape: Shape, cpu: number, histories: number, row: Int32Array, from: number): void {
+	const { footprint, stacks, system } = shape;
+	const { words, bytes, config, layout } = system.machine;
+	const at = cpuWord(system.machine, cpu, 0);
+	words[at + Cpu.pc] = row[from++]!;
+	setSmallFields(words, at, row[from++]!);
+	for (const word of footprint.registers) words[at + word] = absolute(shape, cpu, row[from++]!);
+	for (let first = 0; first < footprint.histories; first += FLOORS_PER_WORD) {
+		const floors = row[from++]!;
+		for (let i = first; i < histories && i < first + FLOORS_PER_WORD; i++) {
+			const start = 4 * (historyWord(system.machine, i) + History.floors) + cpu;
+			bytes[start] = (floors >> (4 * (i - first))) & 3;
+			bytes[start + config.cpus] = (floors >> (4 * (i - first) + 2)) & 3;
+		}
+	}
+	const stack = stacks[cpu]!;
+	for (const below of footprint.stack)
+		words[(layout.memory + stack.physical - below) >> 2] = absolute(shape, cpu, row[from++]!);
+}
+
+/** status 4 bits, flags 3, masked 1, pending 4, holding 1, status before parking 4, trap 8. */
+function smallFields(words: Int32Array, at: number): number {
+	const status = words[at + Cpu.status]!;
+	const trap = status === Status.trapped ? words[at + Cpu.stop]! : 0;
+	return (
+		status |
+		(words[at + Cpu.flags]! << 4) |
+		(words[at + Cpu.masked]! << 7) |
+		(words[at + Cpu.pending]! << 8) |
+		(words[at + Cpu.holding]! << 12) |
+		(words[at + Cpu.before]! << 13) |
+		(trap << 17)
+	);
+}
+
+function setSmallFields(words: Int32Array, at: number, fields: number): void {
+	words[at + Cpu.status] = fields & 15;
+	words[at + Cpu.flags] = (fields >> 4) & 7;
+	words[at + Cpu.masked] = (fields >> 7) & 1;
+	words[at + Cpu.pending] = (fields >> 8) & 15;
+	words[at + Cpu.holding] = (fields >> 12) & 1;
+	words[at + Cpu.before] = (fields >> 13) & 15;
+	words[at + Cpu.stop] = fields >> 17;
+}
+
+/** Addresses in a CPU's own stack become those of CPU 0's, so that CPUs that do the same are the same. */
+function relative(shape: Shape, cpu: number, value: number): number {
+	const own = shape.stacks[cpu]!;
+	const first = shape.stacks[0]!;
+	if (value >= own.top - own.bytes && value <= own.top) return value - own.top + first.top;
+	if (cpu !== 0 && value >= first.top - first.bytes && value <= first.top)
+		throw new Error("assert: a CPU holds an address in another's stack");
+	return value;
+}
+
+function absolute(shape: Shape, cpu: number, value: number): number {
+	const own = shape.stacks[cpu]!;
+	const first = shape.stacks[0]!;
+	return value >= first.top - first.bytes && value <= first.top ? value - first.top + own.top : value;
+}

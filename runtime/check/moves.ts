@@ -1,0 +1,54 @@
+// What may happen next in a system, one indivisible move at a time. The moves are those of `run`: an instruction, an
+// interrupt, a trap served, a step of a patcher; `run` picks one, the checker tries all.
+
+import { Cpu, Status } from "../machine/layout.ts";
+import { advance, interruptible, take } from "../machine/run.ts";
+import { getCpu } from "../machine/state.ts";
+import { perform, ready } from "../patch/perform.ts";
+import type { System } from "../patch/system.ts";
+import { serveTrap } from "../patch/trap.ts";
+
+export interface Move {
+	readonly kind: "step" | "interrupt" | "trap" | "patch";
+	/** Number of the CPU, or of the patcher. */
+	readonly who: number;
+}
+
+/** Every move, for a system of so many CPUs and patchers: `possible` says which of them can be made now. */
+export function allMoves(cpus: number, patchers: number): Move[] {
+	const moves: Move[] = [];
+	for (let who = 0; who < cpus; who++)
+		for (const kind of ["interrupt", "trap", "step"] as const) moves.push({ kind, who });
+	for (let who = 0; who < patchers; who++) moves.push({ kind: "patch", who });
+	return moves;
+}
+
+export function possible(system: System, move: Move): boolean {
+	switch (move.kind) {
+		case "step":
+			return getCpu(system.machine, move.who, Cpu.status) === Status.running;
+		case "interrupt":
+			return interruptible(system.machine, move.who);
+		case "trap":
+			return getCpu(system.machine, move.who, Cpu.status) === Status.trapped;
+		case "patch":
+			return ready(system, move.who);
+	}
+}
+
+/** Makes a possible move. @returns false when it was a trap that nobody serves */
+export function make(system: System, move: Move): boolean {
+	switch (move.kind) {
+		case "step":
+			advance(system.machine, move.who, 1);
+			return true;
+		case "interrupt":
+			take(system.machine, { kind: "interrupt", cpu: move.who });
+			return true;
+		case "trap":
+			return serveTrap(system, move.who);
+		case "patch":
+			perform(system, move.who);
+			return true;
+	}
+}

@@ -1,0 +1,126 @@
+// What must always hold, judged at each move, and what must sometimes happen.
+
+import { decode } from "../../linker/isa/decode.ts";
+import { encode } from "../../linker/isa/encode.ts";
+import type { Instruction } from "../../linker/isa/instruction-set.ts";
+import { SP } from "../../linker/isa/sets/toy.ts";
+import { Cpu, Global, Patcher, Status } from "../machine/layout.ts";
+import { readVirtual, writableAndExecutable } from "../machine/memory.ts";
+import { getCpu } from "../machine/state.ts";
+import { getPatcher, type System } from "../patch/system.ts";
+
+export const properties = {
+	torn: "no CPU executes an instruction at a site that nobody put there",
+	target: "every call reaches the old or the new target, with the right return address and stack",
+	breakpoint: "every breakpoint that a patcher placed is served",
+	stale: "after the update returned nobody starts the old target",
+	"w^x": "no page is writable and executable in any view a CPU may hold",
+	fault: "no CPU traps",
+	finish: "the update finishes",
+} as const;
+export type Property = keyof typeof properties;
+export const propertyNames = Object.keys(properties) as Property[];
+
+/** What a run must show at least once, against vacuous success. */
+export const occurrences = {
+	new: "the new target is reached",
+	old: "the old target is reached",
+	trap: "the breakpoint is met",
+} as const;
+export type Occurrence = keyof typeof occurrences;
+
+/** A site that a plan changes, and what may be executed there. */
+export interface WatchedSite {
+	readonly patcher: number;
+	readonly address: number;
+	readonly old: Instruction;
+	readonly new: Instruction;
+	/** Every instruction the protocol puts there for a while. */
+	readonly passing: readonly Instruction[];
+}
+
+/** The sites of all plans by address; a site of several plans has several. */
+export function watchedSites(system: System): Map<number, WatchedSite[]> {
+	const sites = new Map<number, WatchedSite[]>();
+	for (const [patcher, { edits }] of system.plans.entries()) {
+		for (const { address, old, bytes } of edits) {
+			const passing = [decode(encode("brk"), 0)!, decode(encode("spin"), 0)!];
+			const site = { patcher, address, old: decode(old, 0)!, new: decode(bytes, 0)!, passing };
+			sites.set(address, [...(sites.get(address) ?? []), site]);
+		}
+	}
+	return sites;
+}
+
+/** Judges what a CPU executed at a site, by a fetch or by the trap.
+ * @param executed the instruction that was fetched; undefined when there was none, or when the trap emulated
+ * @param trapped whether the trap did it
+ * @param sp the stack pointer before
+ * @returns the property that broke, and what was seen */
+export function judgeSite(
+	system: System,
+	site: WatchedSite,
+	cpu: number,
+	executed: Instruction | undefined,
+	trapped: boolean,
+	sp: number,
+	seen: (what: Occurrence) => void,
+): Property | undefined {
+	const { machine } = system;
+	const isOne = (instruction: Instruction): boolean => executed !== undefined && equal(executed, instruction);
+	if (!trapped && !isOne(site.old) && !isOne(site.new)) {
+		if (!site.passing.some(isOne)) return "torn";
+		if (executed!.row.flow === "trap") seen("trap");
+		return undefined;
+	}
+	const done = isDone(system, site.patcher);
+	const isNew = trapped || isOne(site.new);
+	seen(isNew ? "new" : "old");
+	if (done && !isNew) return "stale";
+	if (getCpu(machine, cpu, Cpu.status) === Status.trapped) return undefined;
+	return landsRight(system, site, isNew ? site.new : site.old, cpu, sp) ? undefined : "target";
+}
+
+function isDone(system: System, patcher: number): boolean {
+	return getPatcher(system.machine, patcher, Patcher.at) >= system.plans[patcher]!.steps.length;
+}
+
+/** Where the instruction leads, and what it does to the stack, told independently of its `execute`. */
+function landsRight(system: System, site: WatchedSite, instruction: Instruction, cpu: number, sp: number): boolean {
+	const { machine } = system;
+	const pc = getCpu(machine, cpu, Cpu.pc);
+	const now = machine.cores[cpu]!.r[SP]!;
+	const next = site.address + instruction.length;
+	const target = next + instruction.imm;
+	switch (instruction.row.flow) {
+		case "call":
+			return pc === target && now === sp - 4 && wordAt(system, now) === next;
+		case "jump":
+			return pc === target && now === sp;
+		case "branch":
+			return (pc === target || pc === next) && now === sp;
+		case "return":
+			return now === sp + 4 && pc === wordAt(system, sp);
+		default:
+			return pc === next && now === sp;
+	}
+}
+
+function wordAt(system: System, address: number): number {
+	const bytes = readVirtual(system.machine, 0, address >>> 0, 4);
+	return bytes === undefined ? -1 : new DataView(bytes.buffer).getInt32(0, true);
+}
+
+export function equal(a: Instruction, b: Instruction): boolean {
+	return a.row === b.row && a.a === b.a && a.b === b.b && a.c === b.c && a.imm === b.imm;
+}
+
+/** Judged after a patcher's step that changed page tables. */
+export function judgeMappings(system: System): Property | undefined {
+	return writableAndExecutable(system.machine) === undefined ? undefined : "w^x";
+}
+
+/** Whether every patcher has carried out its plan. */
+export function allDone(system: System): boolean {
+	return system.plans.every((_, patcher) => isDone(system, patcher)) && system.machine.words[Global.lock] === 0;
+}

@@ -1,0 +1,196 @@
+// What is checked: a program, the CPUs that run it, those who patch it, and what must hold. A plain value that can be
+// written by hand as JSON or TypeScript; a `.s` file carries it in the comments of its header.
+
+import { LinkError, suggestion } from "../../linker/errors.ts";
+import type { Model } from "../machine/model.ts";
+import { models } from "../machine/models/index.ts";
+import type { Part, Phase, Protocol } from "../patch/protocol.ts";
+import { arm, disarm, protect, sync, write } from "../patch/protocol.ts";
+import { protocols } from "../patch/protocols/index.ts";
+import type { Request } from "../patch/step.ts";
+import { type Occurrence, occurrences, type Property, properties } from "./properties.ts";
+
+export const SCENARIO_SCHEMA = "patchbay/scenario@1";
+
+export interface Scenario {
+	/** For messages. */
+	readonly name: string;
+	readonly about?: string;
+	/** Toy assembly. */
+	readonly program: string;
+	readonly model: string | Model;
+	readonly cpus: readonly CpuPart[];
+	readonly patchers?: readonly PatcherPart[];
+	readonly agents?: readonly AgentPart[];
+	/** All, unless said otherwise. */
+	readonly properties?: readonly Property[];
+	/** `new`, unless said otherwise. */
+	readonly sometimes?: readonly Occurrence[];
+	readonly expect?: Expectation;
+}
+
+/** CPUs that begin at a label; `off`: they stay off until somebody starts them. */
+export interface CpuPart {
+	readonly entry: string;
+	readonly count?: number;
+	readonly off?: boolean;
+}
+
+export interface PatcherPart {
+	/** Label of a site, or name of a static call -> function, `null` or `ret0`. */
+	readonly poke: Readonly<Record<string, string>>;
+	/** A name, or phases as text: `write breakpoint`, `sync serialize`, ... */
+	readonly protocol: string | readonly string[];
+}
+
+/** Somebody who carries out steps, as text: `store slot 90 cc`, `interrupt serialize`, `await`, ... */
+export interface AgentPart {
+	readonly steps: readonly string[];
+}
+
+export interface Expectation {
+	readonly verdict: "safe" | "unsafe" | "undecided" | "refused";
+	readonly states?: number;
+	readonly property?: string;
+	/** Length of the counterexample. */
+	readonly steps?: number;
+}
+
+/** Reads the header of a `.s` scenario: `# key: value` lines before the first line of code; other comments are prose.
+ * @throws LinkError naming the line */
+export function readScenario(source: string, name: string): Scenario {
+	const draft: { -readonly [K in keyof Scenario]: Scenario[K] } = { name, program: source, model: "x86", cpus: [] };
+	const about: string[] = [];
+	for (const [i, line] of source.split("\n").entries()) {
+		if (line.trim() === "") continue;
+		if (!line.startsWith("#")) break;
+		const [, key, value] = /^#\s*([a-z]+):\s*(.*)$/.exec(line) ?? [];
+		const reader = key === undefined ? undefined : header[key];
+		if (reader === undefined) about.push(line.replace(/^#\s?/, ""));
+		else reader(draft, value!.trim(), `${name}:${i + 1}`);
+	}
+	if (draft.cpus.length === 0) throw new LinkError(`${name}: the header names no CPU; write '# cpu: 2 caller'`);
+	return { ...draft, about: about.join("\n").trim() };
+}
+
+type Draft = { -readonly [K in keyof Scenario]: Scenario[K] };
+
+const header: Readonly<Record<string, (draft: Draft, value: string, place: string) => void>> = {
+	model(draft, value) {
+		draft.model = value;
+	},
+	cpu(draft, value, place) {
+		const [, count, entry, off] = /^(?:(\d+)\s+)?(\S+)(\s+off)?$/.exec(value) ?? [];
+		if (entry === undefined) throw new LinkError(`${place}: '${value}' is not '[COUNT] LABEL [off]'`);
+		draft.cpus = [...draft.cpus, { entry, count: Number(count ?? 1), off: off !== undefined }];
+	},
+	poke(draft, value, place) {
+		const [, list, protocol] = /^(.*?)\s+by\s+(.*)$/.exec(value) ?? [];
+		if (list === undefined) throw new LinkError(`${place}: '${value}' is not 'LABEL = TARGET[, ...] by PROTOCOL'`);
+		const poke = Object.fromEntries(
+			list.split(",").map((pair) => pair.split("=").map((side) => side.trim()) as [string, string]),
+		);
+		const phases = protocol!.includes(";") ? protocol!.split(";").map((phase) => phase.trim()) : protocol!;
+		draft.patchers = [...(draft.patchers ?? []), { poke, protocol: phases }];
+	},
+	agent(draft, value) {
+		draft.agents = [...(draft.agents ?? []), { steps: value.split(";").map((step) => step.trim()) }];
+	},
+	always(draft, value, place) {
+		draft.properties = names(value, Object.keys(properties), "property", place) as Property[];
+	},
+	sometimes(draft, value, place) {
+		draft.sometimes = names(value, Object.keys(occurrences), "occurrence", place) as Occurrence[];
+	},
+	expect(draft, value, place) {
+		draft.expect = expectation(value, place);
+	},
+};
+
+function names(value: string, known: readonly string[], what: string, place: string): string[] {
+	const list = value === "nothing" ? [] : value.split(/[\s,]+/);
+	const wrong = list.find((one) => !known.includes(one));
+	if (wrong !== undefined)
+		throw new LinkError(`${place}: no ${what} '${wrong}'${suggestion(wrong, known)}; there are ${known.join(", ")}`);
+	return list;
+}
+
+/** `safe, 120 states` | `unsafe: torn, 7 steps` | `undecided` | `refused` */
+function expectation(value: string, place: string): Expectation {
+	const match = /^(safe|unsafe|undecided|refused)(?::\s*([\w^]+))?(?:,\s*(\d+) (states|steps))?$/.exec(value);
+	if (match === null)
+		throw new LinkError(
+			`${place}: '${value}' is not 'safe, N states', 'unsafe: PROPERTY, N steps', 'undecided' or 'refused'`,
+		);
+	const [, verdict, property, count, unit] = match;
+	return {
+		verdict: verdict as Expectation["verdict"],
+		...(property === undefined ? {} : { property }),
+		...(count === undefined ? {} : { [unit!]: Number(count) }),
+	};
+}
+
+/** @throws LinkError naming the models there are */
+export function modelOf(scenario: Scenario): Model {
+	const { model } = scenario;
+	if (typeof model !== "string") return model;
+	const known = models.map((one) => one.name);
+	const found = models.find((one) => one.name === model);
+	if (found === undefined)
+		throw new LinkError(
+			`${scenario.name}: no model '${model}'${suggestion(model, known)}; there are ${known.join(", ")}`,
+		);
+	return found;
+}
+
+/** A protocol by name, or from phases as text. @throws LinkError */
+export function protocolOf(text: string | readonly string[], place: string): Protocol {
+	if (typeof text === "string") {
+		const known = protocols.map((one) => one.name);
+		const found = protocols.find((one) => one.name === text);
+		if (found === undefined)
+			throw new LinkError(`${place}: no protocol '${text}'${suggestion(text, known)}; there are ${known.join(", ")}`);
+		return found;
+	}
+	return { name: "custom", brief: text.join("; "), phases: text.map((phase) => phaseOf(phase, place)) };
+}
+
+const simple: Readonly<Record<string, Phase>> = {
+	arm: arm(),
+	disarm: disarm(),
+	release: { kind: "release", serialize: true },
+	"release unserialized": { kind: "release", serialize: false },
+};
+const parts: readonly string[] = ["breakpoint", "spin", "tail", "head", "whole"] satisfies Part[];
+const requests: readonly string[] = ["serialize", "flush", "park"] satisfies Request[];
+const rights: readonly string[] = ["none", "r", "rw", "rx"];
+
+/** One phase from text. */
+export function phaseOf(text: string, place: string): Phase {
+	const [verb, object] = text.split(/\s+/) as [string, string?];
+	if (simple[text] !== undefined) return simple[text];
+	if (verb === "write" && parts.includes(object ?? "")) return write(object as Part);
+	if (verb === "sync" && requests.includes(object ?? "")) return sync(object as Request);
+	if (verb === "protect" && rights.includes(object ?? "")) return protect((object === "none" ? "" : object) as "r");
+	throw new LinkError(
+		`${place}: no phase '${text}'; there are ${Object.keys(simple).join(", ")}, write ${parts.join("|")}, sync ${requests.join("|")}, protect ${rights.join("|")}`,
+	);
+}
+
+/** A phase as `phaseOf` reads it. */
+export function phaseText(phase: Phase): string {
+	switch (phase.kind) {
+		case "write":
+			return `write ${phase.part}`;
+		case "sync":
+			return `sync ${phase.request}`;
+		case "release":
+			return phase.serialize ? "release" : "release unserialized";
+		case "trap":
+			return phase.arm ? "arm" : "disarm";
+		case "protect": {
+			const { r, w, x } = phase.permissions;
+			return `protect ${r ? `r${w ? "w" : ""}${x ? "x" : ""}` : "none"}`;
+		}
+	}
+}

@@ -1,0 +1,279 @@
+// The states of a system as the explorer wants them: rows of words, and what follows from each. Everything that happens is
+// done by the machine and the patcher themselves, on one working machine that is put into state after state.
+
+import { decode } from "../../linker/isa/decode.ts";
+import type { Instruction, Row } from "../../linker/isa/instruction-set.ts";
+import { SP } from "../../linker/isa/sets/toy.ts";
+import { Cpu, Patcher, Status } from "../machine/layout.ts";
+import { readVirtual } from "../machine/memory.ts";
+import { advance } from "../machine/run.ts";
+import { getCpu, PAGE } from "../machine/state.ts";
+import type { System } from "../patch/system.ts";
+import type { Built } from "./build.ts";
+import type { Space } from "./explore.ts";
+import { type Footprint, pack, type Shape, shapeOf, unpack, watch } from "./footprint.ts";
+import { allMoves, type Move, make, possible } from "./moves.ts";
+import {
+	allDone,
+	judgeMappings,
+	judgeSite,
+	type Occurrence,
+	type Property,
+	propertyNames,
+	type WatchedSite,
+	watchedSites,
+} from "./properties.ts";
+
+export interface Reductions {
+	/** CPUs that run the same program and that no patcher is bound to may change places: rows are sorted by CPU. */
+	readonly symmetry: boolean;
+	/** A step that no other party can see or hinder is taken together with the move before it. */
+	readonly merge: boolean;
+}
+
+/** A step that was just taken; the system is in the state after it, its CPUs as they stood before it. */
+export interface Taken {
+	readonly move: Move;
+	/** Where the CPU that moved was. */
+	readonly pc: number;
+	/** What it fetched: the bytes, and the instruction they are, if they are one. */
+	readonly bytes: Uint8Array;
+	readonly instruction: Instruction | undefined;
+	/** Local steps merged into it. */
+	readonly merged: number;
+	readonly broken: Property | undefined;
+	/** Which CPU of the state before is CPU i of the state after. */
+	readonly places: readonly number[];
+}
+
+export interface MachineSpace extends Space {
+	readonly system: System;
+	readonly occurred: ReadonlySet<Occurrence>;
+	/** Takes the step with this ordinal out of a state and shows it to `visit`. @returns the state after it */
+	replay(state: Int32Array, ordinal: number, visit: (taken: Taken) => void): Int32Array;
+}
+
+/** Steps merged into one at most: a program that never does anything visible is still explored. */
+const MERGED = 64;
+
+/** @param judge the properties that count; the others may break */
+export function machineSpace(
+	built: Built,
+	footprint: Footprint,
+	reductions: Reductions,
+	judge: ReadonlySet<Property>,
+): MachineSpace {
+	const { system, stacks, equals, start } = built;
+	const { machine } = system;
+	machine.words.set(start);
+	machine.written = [];
+	const shape = shapeOf(system, footprint, stacks, start);
+	const moves = allMoves(machine.config.cpus, system.plans.length);
+	const sites = watchedSites(system);
+	const local = reductions.merge ? localInstructions(system) : () => false;
+	const groups = reductions.symmetry ? equals.filter((group) => group.length > 1) : [];
+	const occurred = new Set<Occurrence>();
+	const seen = (what: Occurrence): void => {
+		occurred.add(what);
+	};
+	const { oracle } = machine;
+	let from = 0;
+	let merged = 0;
+	let instruction: Instruction | undefined;
+	let bytes: Uint8Array = new Uint8Array();
+	const places = machine.cores.map((core) => core.id);
+
+	/** Makes a move with the oracle's answers, and the invisible steps after it. */
+	function go(move: Move): Property | undefined {
+		from = move.kind === "patch" ? 0 : getCpu(machine, move.who, Cpu.pc) >>> 0;
+		merged = 0;
+		const found = judged(system, sites, move, seen);
+		if (move.kind === "step") ({ fetched: instruction, fetchedBytes: bytes } = machine.cores[move.who]!);
+		const broken = found !== undefined && judge.has(found) ? found : undefined;
+		if (broken === undefined && move.kind !== "patch") merged = mergeLocal(system, move.who, local);
+		watch(shape, move.kind === "patch" ? undefined : move.who, isMapping(system, move));
+		return broken;
+	}
+
+	function expand(
+		state: Int32Array,
+		next: Int32Array,
+		emit: (fault: number | undefined, move: Move, broken: Property | undefined) => void,
+	): void {
+		unpack(shape, state);
+		const now = moves.map((move) => possible(system, move));
+		let dirty = false;
+		for (const [i, move] of moves.entries()) {
+			if (!now[i]) continue;
+			oracle.answers.length = 0;
+			do {
+				if (dirty) unpack(shape, state);
+				dirty = true;
+				oracle.options.length = 0;
+				const broken = go(move);
+				pack(shape, next);
+				places.forEach((_, i) => (places[i] = i));
+				for (const group of groups) sortBlocks(shape, group, next, places);
+				emit(broken === undefined ? undefined : propertyNames.indexOf(broken), move, broken);
+			} while (nextAnswers(oracle.answers, oracle.options));
+		}
+	}
+
+	return {
+		system,
+		occurred,
+		width: shape.width,
+		initial(state) {
+			machine.words.set(start);
+			for (let cpu = 0; cpu < machine.config.cpus; cpu++) {
+				mergeLocal(system, cpu, local);
+				watch(shape, cpu, false);
+			}
+			pack(shape, state);
+			for (const group of groups) sortBlocks(shape, group, state, places);
+		},
+		expand,
+		judge(_state, steps) {
+			return steps === 0 && judge.has("finish") && !allDone(system) ? propertyNames.indexOf("finish") : undefined;
+		},
+		replay(state, ordinal, visit) {
+			const next = new Int32Array(shape.width);
+			let count = 0;
+			let after: Int32Array | undefined;
+			expand(state, next, (_fault, move, broken) => {
+				if (count++ !== ordinal) return;
+				after = next.slice();
+				visit({ move, pc: from, bytes, instruction, merged, broken, places });
+			});
+			return after!;
+		},
+	};
+}
+
+/** Makes a move and judges it. */
+function judged(
+	system: System,
+	sites: ReadonlyMap<number, readonly WatchedSite[]>,
+	move: Move,
+	seen: (what: Occurrence) => void,
+): Property | undefined {
+	const { machine } = system;
+	if (move.kind === "patch") {
+		make(system, move);
+		return isMapping(system, move) ? judgeMappings(system) : undefined;
+	}
+	const cpu = move.who;
+	const core = machine.cores[cpu]!;
+	const watched = sites.get(getCpu(machine, cpu, Cpu.pc) >>> 0);
+	const sp = core.r[SP]!;
+	core.fetched = undefined;
+	const served = make(system, move);
+	if (!served) return watched !== undefined ? "breakpoint" : "fault";
+	if (watched === undefined || move.kind === "interrupt") return undefined;
+	if (move.kind === "step" && core.fetched === undefined && getCpu(machine, cpu, Cpu.stop) !== ILLEGAL)
+		return undefined;
+	let broken: Property | undefined;
+	for (const site of watched) {
+		broken = judgeSite(system, site, cpu, core.fetched, move.kind === "trap", sp, seen);
+		if (broken === undefined) return undefined;
+	}
+	return broken;
+}
+
+const ILLEGAL = 1;
+
+function isMapping(system: System, move: Move): boolean {
+	if (move.kind !== "patch") return false;
+	const at = system.machine.words[(system.machine.layout.patchers >> 2) + move.who * Patcher.words + Patcher.at]!;
+	return system.plans[move.who]!.steps[at - 1]?.kind === "protect";
+}
+
+/** The next combination of answers after one that met these options, like an odometer. @returns false after the last */
+function nextAnswers(answers: number[], options: readonly number[]): boolean {
+	answers.length = Math.min(answers.length, options.length);
+	while (answers.length < options.length) answers.push(0);
+	for (let i = answers.length - 1; i >= 0; i--) {
+		answers[i]!++;
+		if (answers[i]! < options[i]!) {
+			answers.length = i + 1;
+			return true;
+		}
+	}
+	return false;
+}
+
+/** Why this keeps verdicts and shortest counterexamples: a local step changes and reads only its own CPU's registers and
+ * stack, its bytes are written by nobody, and no property looks at it; so it commutes with every move of the others, and
+ * whatever they can do before it they can do after. Interrupts may be taken before or after with the same effect. */
+function mergeLocal(system: System, cpu: number, local: (pc: number) => boolean): number {
+	const { machine } = system;
+	for (let i = 0; i < MERGED; i++) {
+		if (getCpu(machine, cpu, Cpu.status) !== Status.running || !local(getCpu(machine, cpu, Cpu.pc) >>> 0)) return i;
+		advance(machine, cpu, 1);
+	}
+	return MERGED;
+}
+
+/** Tells of an address whether its instruction is local: in bytes that no plan touches, and without shared memory. */
+function localInstructions(system: System): (pc: number) => boolean {
+	const touched = touchedRanges(system);
+	const known = new Map<number, boolean>();
+	return (pc) => {
+		let answer = known.get(pc);
+		if (answer === undefined) {
+			const bytes = readVirtual(system.machine, 0, pc, 6);
+			const instruction = bytes && decode(bytes, 0);
+			answer =
+				instruction !== undefined &&
+				isOwn(instruction.row) &&
+				!touched.some(([from, to]) => pc < to && pc + instruction.length > from);
+			known.set(pc, answer);
+		}
+		return answer;
+	};
+}
+
+function isOwn(row: Row): boolean {
+	return !row.stops
+		? row.mnemonic !== "cli" && row.mnemonic !== "spin"
+		: ["call", "ret", "push", "pop"].includes(row.mnemonic);
+}
+
+/** What plans write, in whole fetch units, and the pages whose rights they change. */
+function touchedRanges(system: System): [number, number][] {
+	const ranges: [number, number][] = [];
+	const unit = Math.max(1, system.machine.config.model.unit);
+	for (const { steps } of system.plans) {
+		for (const step of steps) {
+			if (step.kind === "store") {
+				const end = step.address + step.bytes.length;
+				ranges.push([step.address - (step.address % unit), Math.ceil(end / unit) * unit]);
+			}
+			if (step.kind === "protect") ranges.push([step.address, step.address + Math.max(PAGE, step.bytes)]);
+		}
+	}
+	return ranges;
+}
+
+/** Sorts the blocks of equal CPUs: which of them is in which situation does not matter, since they run the same program
+ * and nothing names a CPU. */
+function sortBlocks(shape: Shape, group: readonly number[], row: Int32Array, places: number[]): void {
+	const { block, shared } = shape;
+	for (let i = 1; i < group.length; i++) {
+		for (let j = i; j > 0; j--) {
+			const a = shared + group[j - 1]! * block;
+			const b = shared + group[j]! * block;
+			let k = 0;
+			while (k < block && row[a + k] === row[b + k]) k++;
+			if (k === block || row[a + k]! < row[b + k]!) break;
+			const left = places[group[j - 1]!]!;
+			places[group[j - 1]!] = places[group[j]!]!;
+			places[group[j]!] = left;
+			for (let w = 0; w < block; w++) {
+				const word = row[a + w]!;
+				row[a + w] = row[b + w]!;
+				row[b + w] = word;
+			}
+		}
+	}
+}
