@@ -112,7 +112,7 @@ export function machineSpace(
 				oracle.options.length = 0;
 				const broken = go(move);
 				pack(shape, next);
-				places.forEach((_, i) => (places[i] = i));
+				for (let i = 0; i < places.length; i++) places[i] = i;
 				for (const group of groups) sortBlocks(shape, group, next, places);
 				emit(broken === undefined ? undefined : propertyNames.indexOf(broken), move, broken);
 			} while (nextAnswers(oracle.answers, oracle.options));

@@ -16,17 +16,17 @@ const readers: Readonly<Record<string, Reader>> = {
 	/** store PLACE BYTE... */
 	store: ([at, ...bytes], image, place) => ({
 		kind: "store",
-		address: valueOf(at, image, place),
+		address: numberOf(at, image, place),
 		bytes: Uint8Array.from(bytes, (byte) => Number.parseInt(byte, 16)),
 	}),
 	/** publish PLACE VALUE: one word */
 	publish: ([at, value], image, place) => {
 		const bytes = new Uint8Array(4);
-		new DataView(bytes.buffer).setUint32(0, valueOf(value, image, place), true);
-		return { kind: "store", address: valueOf(at, image, place), bytes };
+		new DataView(bytes.buffer).setUint32(0, numberOf(value, image, place), true);
+		return { kind: "store", address: numberOf(at, image, place), bytes };
 	},
-	clean: ([at], image, place) => ({ kind: "clean", address: valueOf(at, image, place) }),
-	invalidate: ([at], image, place) => ({ kind: "invalidate", address: valueOf(at, image, place) }),
+	clean: ([at], image, place) => ({ kind: "clean", address: numberOf(at, image, place) }),
+	invalidate: ([at], image, place) => ({ kind: "invalidate", address: numberOf(at, image, place) }),
 	interrupt: ([request], _image, place) => {
 		if (!["serialize", "flush", "park"].includes(request ?? ""))
 			throw new LinkError(`${place}: interrupt serialize, flush or park, not '${request}'`);
@@ -35,7 +35,7 @@ const readers: Readonly<Record<string, Reader>> = {
 	release: ([how]) => ({ kind: "release", serialize: how !== "unserialized" }),
 	/** protect PLACE none|r|rw|rx: the page that holds the place */
 	protect: ([at, rights], image, place) => {
-		const address = valueOf(at, image, place);
+		const address = numberOf(at, image, place);
 		const has = (letter: string): boolean => rights !== "none" && (rights ?? "").includes(letter);
 		return {
 			kind: "protect",
@@ -56,7 +56,7 @@ export function stepOf(text: string, image: Image, place: string): Step {
 }
 
 /** A label, a number, or a label plus or minus a number. */
-function valueOf(text: string | undefined, image: Image, place: string): number {
+function numberOf(text: string | undefined, image: Image, place: string): number {
 	const [, label, sign, offset] = /^([A-Za-z_.$][\w.$]*)?(?:(\+|-)?(0x[0-9a-f]+|\d+))?$/i.exec(text ?? "?") ?? [];
 	const number = offset === undefined ? 0 : (sign === "-" ? -1 : 1) * Number(offset);
 	if (label === undefined && offset === undefined)
