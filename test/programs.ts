@@ -15,6 +15,8 @@ export interface Program {
 	readonly modules: ReadonlyMap<string, string>;
 	/** The lines it prints. */
 	readonly expected: readonly string[];
+	/** Sections that are linked to an address of their own, from `section-start: name address` lines of the header. */
+	readonly sectionStart: ReadonlyMap<string, number>;
 }
 
 const folder = (name: string) => fileURLToPath(new URL(`../fixtures/${name}/`, import.meta.url));
@@ -31,7 +33,7 @@ export function assemblyPrograms(): Program[] {
 	const names = readdirSync(folder("asm")).filter((name) => name.endsWith(".s"));
 	return names.sort().map((file) => {
 		const source = readFileSync(join(folder("asm"), file), "utf8");
-		return { name: file, main: file, modules: new Map([[file, source]]), expected: expectedLines(source, "#") };
+		return program(file, file, new Map([[file, source]]), "#");
 	});
 }
 
@@ -42,21 +44,26 @@ export function programNamed(name: string): Program {
 }
 
 function oneFile(file: string): Program {
-	return program(file.slice(0, -".js".length), file, [file]);
+	return program(file.slice(0, -".js".length), file, read([file]), "//");
 }
 
 function severalFiles(name: string): Program {
 	const files = readdirSync(join(folder("programs"), name)).filter((file) => file.endsWith(".js"));
-	return program(
-		name,
-		`${name}/main.js`,
-		files.sort().map((file) => `${name}/${file}`),
-	);
+	return program(name, `${name}/main.js`, read(files.sort().map((file) => `${name}/${file}`)), "//");
 }
 
-function program(name: string, main: string, files: readonly string[]): Program {
-	const modules = new Map(files.map((file) => [file, readFileSync(join(folder("programs"), file), "utf8")]));
-	return { name, main, modules, expected: expectedLines(modules.get(main)!, "//") };
+function read(files: readonly string[]): Map<string, string> {
+	return new Map(files.map((file) => [file, readFileSync(join(folder("programs"), file), "utf8")]));
+}
+
+function program(name: string, main: string, modules: ReadonlyMap<string, string>, mark: "//" | "#"): Program {
+	const source = modules.get(main)!;
+	return { name, main, modules, expected: expectedLines(source, mark), sectionStart: sectionStarts(source, mark) };
+}
+
+function sectionStarts(source: string, mark: "//" | "#"): Map<string, number> {
+	const lines = source.matchAll(new RegExp(`^${mark} section-start: (\\S+) (0x[0-9a-f]+)$`, "gm"));
+	return new Map([...lines].map(([, section, address]) => [section!, Number(address)]));
 }
 
 /** The lines after `// expect:`, each behind the comment mark and three spaces. */
