@@ -1,0 +1,180 @@
+// Text to syntax tree, and the first half of "is this program in the language": every node, operator, number and
+// declaration is of a kind that the later passes know. What needs names or types is checked there.
+
+import { type AnyNode, parse as acornParse, type Node, type Program } from "acorn";
+import { errorAt, fail, type Origin } from "./origin.ts";
+import { rejectedNodes, rejectedOperators } from "./rejected.ts";
+
+/** Deeper nesting than anyone writes; the passes recurse over the tree. */
+const DEEPEST = 400;
+
+/** Requires: any text. After: a tree of nodes the language has, at most `DEEPEST` deep, with locations. */
+export function parse(origin: Origin): Program {
+	const program = parsed(origin);
+	checkShape(origin, program as AnyNode, { parent: undefined, inFunction: false, depth: 0 });
+	return program;
+}
+
+function parsed(origin: Origin): Program {
+	try {
+		return acornParse(origin.text, { ecmaVersion: "latest", sourceType: "module", locations: true });
+	} catch (error) {
+		if (error instanceof RangeError) throw errorAt(origin, { line: 1, column: 0 }, tooDeep);
+		if (!(error instanceof SyntaxError) || !("loc" in error)) throw error;
+		const message = error.message.replace(/ \(\d+:\d+\)$/, "");
+		throw errorAt(origin, error.loc as { line: number; column: number }, `not JavaScript: ${message}`);
+	}
+}
+
+const tooDeep = "nested too deeply: split the expression or statement into smaller functions";
+
+interface Surroundings {
+	readonly parent: AnyNode | undefined;
+	readonly inFunction: boolean;
+	readonly depth: number;
+}
+
+function checkShape(origin: Origin, node: AnyNode, around: Surroundings): void {
+	if (around.depth > DEEPEST) fail(origin, node, tooDeep);
+	const message = rejectedNodes[node.type] ?? shapeError(node, around);
+	if (message !== undefined) fail(origin, node, message);
+	const inFunction = around.inFunction || node.type === "FunctionDeclaration";
+	for (const child of childrenOf(node))
+		checkShape(origin, child, { parent: node, inFunction, depth: around.depth + 1 });
+}
+
+/** The nodes directly below, in no promised order. */
+export function childrenOf(node: Node): AnyNode[] {
+	const found: AnyNode[] = [];
+	for (const value of Object.values(node)) {
+		for (const item of Array.isArray(value) ? value : [value])
+			if (typeof item === "object" && item !== null && typeof item.type === "string") found.push(item);
+	}
+	return found;
+}
+
+function shapeError(node: AnyNode, around: Surroundings): string | undefined {
+	const { parent, inFunction } = around;
+	switch (node.type) {
+		case "Program":
+			return undefined;
+		case "Literal":
+			return literalError(node, parent!);
+		case "VariableDeclaration":
+			if (node.kind === "var") return "there is no 'var': write 'let', or 'const' if it never changes";
+			if (node.kind !== "let" && node.kind !== "const") return `there is no '${node.kind}': write 'const'`;
+			if (parent!.type === "SwitchCase") return "a declaration in a case needs braces: case 1: { let x = 0; ... }";
+			return undefined;
+		case "VariableDeclarator":
+			if (node.init == null && node.id.type === "Identifier")
+				return `'${node.id.name}' needs a value: write let ${node.id.name} = 0`;
+			return undefined;
+		case "FunctionDeclaration":
+			return functionError(node, inFunction);
+		case "UnaryExpression":
+			return rejectedOperators[node.operator === "+" ? "+x" : node.operator];
+		case "BinaryExpression":
+		case "LogicalExpression":
+		case "AssignmentExpression":
+			return rejectedOperators[node.operator];
+		case "NewExpression":
+			return newError(node, inFunction);
+		case "ArrayExpression":
+			if (node.elements.includes(null)) return "an element is missing: write 0";
+			if (parent!.type !== "NewExpression")
+				return "there are no arrays as values: write const table = new Int32Array([...]) at module level";
+			return undefined;
+		case "CallExpression":
+			if (node.callee.type === "Identifier" || node.callee.type === "MemberExpression") return undefined;
+			return "only a function's name can be called";
+		case "ExpressionStatement":
+			return directiveError(node.directive);
+		case "ExportNamedDeclaration":
+		case "ExportSpecifier":
+		case "ImportDeclaration":
+			return interfaceError(node);
+		default:
+			return kept.has(node.type) ? undefined : `'${node.type}' is not part of the language`;
+	}
+}
+
+/** Nodes with nothing more to check at this point. */
+const kept = new Set([
+	"BlockStatement",
+	"BreakStatement",
+	"ConditionalExpression",
+	"ContinueStatement",
+	"DoWhileStatement",
+	"EmptyStatement",
+	"ForStatement",
+	"Identifier",
+	"IfStatement",
+	"ImportSpecifier",
+	"LabeledStatement",
+	"MemberExpression",
+	"ReturnStatement",
+	"SequenceExpression",
+	"SwitchCase",
+	"SwitchStatement",
+	"UpdateExpression",
+	"WhileStatement",
+]);
+
+function literalError(node: AnyNode & { type: "Literal" }, parent: AnyNode): string | undefined {
+	const { value } = node;
+	if (node.bigint != null) return "there are no bigints: numbers are 32-bit integers; keep two halves";
+	if (node.regex != null) return "there are no regular expressions: compare numbers";
+	if (typeof value === "string") return textError(parent);
+	if (typeof value !== "number") return undefined;
+	if (!Number.isInteger(value)) return "there are no fractions: numbers are 32-bit integers; scale them";
+	if (value > 0xffffffff) return "this number needs more than 32 bits: the largest is 0xffffffff";
+	return undefined;
+}
+
+function textError(parent: AnyNode): string | undefined {
+	const places = ["CallExpression", "ImportDeclaration", "ExpressionStatement"];
+	return places.includes(parent.type) ? undefined : "text is only for print(...): use a number";
+}
+
+function functionError(node: AnyNode & { type: "FunctionDeclaration" }, inFunction: boolean): string | undefined {
+	if (inFunction) return "a function inside a function is not available: move it to module level";
+	if (node.async) return "there are no async functions: leave out 'async'";
+	if (node.generator)
+		return "there are no generators: keep the state in module-level variables and return the next value";
+	if (node.params.length > 6) return "a function has at most 6 parameters: pass the rest in module-level variables";
+	return undefined;
+}
+
+function newError(node: AnyNode & { type: "NewExpression" }, inFunction: boolean): string | undefined {
+	const { callee } = node;
+	if (callee.type !== "Identifier" || !isElementType(callee.name))
+		return "'new' is only for typed arrays: Int32Array, Uint32Array and Uint8Array";
+	if (inFunction)
+		return `a typed array lives at module level: move 'const table = new ${callee.name}(...)' out of the function`;
+	return undefined;
+}
+
+export const elementTypes = ["Int32Array", "Uint32Array", "Uint8Array"] as const;
+export type ElementType = (typeof elementTypes)[number];
+
+export function isElementType(name: string): name is ElementType {
+	return (elementTypes as readonly string[]).includes(name);
+}
+
+function directiveError(directive: string | undefined): string | undefined {
+	if (directive === undefined || directive === "use strict" || directive === "init") return undefined;
+	return 'the only directive is "init", first in a function that runs once at the start';
+}
+
+function interfaceError(
+	node: AnyNode & { type: "ExportNamedDeclaration" | "ExportSpecifier" | "ImportDeclaration" },
+): string | undefined {
+	if (node.type === "ImportDeclaration") return undefined;
+	if (node.type === "ExportNamedDeclaration")
+		return node.source == null
+			? undefined
+			: "a name is imported from where it is declared: leave out the 'export ... from'";
+	const { exported, local } = node;
+	if (exported.type === "Identifier" && local.type === "Identifier" && exported.name === local.name) return undefined;
+	return "a name is exported as it is: leave out the 'as', and rename where it is imported";
+}

@@ -1,0 +1,113 @@
+// What JavaScript has and the language has not: one row per construct, saying what to write instead. parse.ts looks
+// here for every node it meets; docs/language.md explains the rows.
+
+const functionValue =
+	"a function is not a value here: declare it at module level with 'function name(...) { ... }' and call it by name";
+const noObjects = "there are no objects: keep numbers in variables and in module-level typed arrays";
+const noClasses = "there are no classes: write functions, and keep their data in module-level typed arrays";
+const noExceptions = "there are no exceptions: return a number that says what went wrong and test it";
+const noAsync = "there is no async code: call the function and use its result";
+const noUnpacking = "destructuring is not available: write one assignment for each variable";
+const noForIn = "there is no for-in or for-of: write 'for (let i = 0; i < table.length; i++)' and use table[i]";
+const noTemplates = 'there are no template strings: write print("text", value), which puts a space between';
+const noSpread = "spread and rest are not available: write each element";
+const noMembers = "classes have no place here, so neither have their members: write functions";
+
+/** By acorn's node type. */
+export const rejectedNodes: Readonly<Record<string, string>> = {
+	ArrayPattern: noUnpacking,
+	ArrowFunctionExpression: functionValue,
+	AssignmentPattern: "a parameter has no default value: pass every argument",
+	AwaitExpression: noAsync,
+	CatchClause: noExceptions,
+	ChainExpression: "optional chaining is not available: there are no objects, write table[i] and test i before",
+	ClassBody: noClasses,
+	ClassDeclaration: noClasses,
+	ClassExpression: noClasses,
+	DebuggerStatement: "'debugger' is not available: use print, or a breakpoint of the machine",
+	ExportAllDeclaration: "'export *' is not available: import each name where it is used, from where it is declared",
+	ExportDefaultDeclaration: "there is no default export: write 'export function name(...)' and import { name }",
+	ForInStatement: noForIn,
+	ForOfStatement: noForIn,
+	FunctionExpression: functionValue,
+	ImportAttribute: "import attributes are not available: leave out 'with { ... }'",
+	ImportExpression: 'import() is not available: write import { name } from "./file.js" at the top',
+	ImportDefaultSpecifier: "there is no default import: write import { name } from ...",
+	ImportNamespaceSpecifier: "'import *' is not available: write import { name } from ..., with each name that is used",
+	MetaProperty: "import.meta and new.target are not available: pass the value as an argument",
+	MethodDefinition: noMembers,
+	ObjectExpression: noObjects,
+	ObjectPattern: noUnpacking,
+	PrivateIdentifier: noMembers,
+	Property: noObjects,
+	PropertyDefinition: noMembers,
+	RestElement: noSpread,
+	SpreadElement: noSpread,
+	StaticBlock: noMembers,
+	Super: noClasses,
+	TaggedTemplateExpression: noTemplates,
+	TemplateElement: noTemplates,
+	TemplateLiteral: noTemplates,
+	ThisExpression: "there is no 'this': pass what the function needs as an argument",
+	ThrowStatement: noExceptions,
+	TryStatement: noExceptions,
+	WithStatement: "'with' is not available: write the whole name",
+	YieldExpression: "there are no generators: keep the state in module-level variables and return the next value",
+};
+
+/** Unary, binary, logical and assignment operators. */
+export const rejectedOperators: Readonly<Record<string, string>> = {
+	"**": "there is no '**': write Math.imul(x, x), or 1 << n for a power of two",
+	"**=": "there is no '**=': write x = Math.imul(x, x)",
+	"??": "there is no '??': a number is never null; write x !== 0 ? x : y",
+	"??=": "there is no '??=': a number is never null; write if (x === 0) x = y",
+	"&&=": "there is no '&&=': write if (x) x = y",
+	"||=": "there is no '||=': write if (!x) x = y",
+	in: "there is no 'in': write i < table.length",
+	instanceof: "there is no 'instanceof': types are known when the program is compiled",
+	typeof: "there is no 'typeof': types are known when the program is compiled",
+	void: "there is no 'void': write the call as a statement of its own",
+	delete: "there is no 'delete': store 0",
+	"+x": "there is no unary '+': leave it out, or write b | 0 for a boolean",
+};
+
+/** Names of JavaScript's world that people reach for. */
+export const rejectedNames: Readonly<Record<string, string>> = {
+	undefined: "'undefined' is not a number: write 0, or null for a static call without a target",
+	NaN: "there is no NaN: numbers are 32-bit integers",
+	Infinity: "there is no Infinity: write 0x7fffffff for the largest int or 0xffffffff for the largest uint",
+	arguments: "'arguments' is not available: name the parameters",
+	console: 'there is no console: write print(...), imported from "patchbay/source"',
+	globalThis: "'globalThis' is not available: declare a module-level variable",
+	process: "'process' is not available: a program is its functions, starting at main",
+	require: "'require' is not available: write import { name } from \"./file.js\"",
+	Number: "'Number' is not available: every value is a number already",
+	Boolean: "'Boolean' is not available: write x !== 0",
+	String: "'String' is not available: print(...) takes numbers as they are",
+	BigInt: "'BigInt' is not available: numbers are 32-bit integers; keep two halves",
+	Array: "'Array' is not available: write const table = new Int32Array(64) at module level",
+	Float64Array: "there are no fractions: write new Int32Array(...) and scale the numbers",
+	Float32Array: "there are no fractions: write new Int32Array(...) and scale the numbers",
+	Int8Array: "'Int8Array' is not available: write new Int32Array(...), or Uint8Array and x << 24 >> 24",
+	Int16Array: "'Int16Array' is not available: write new Int32Array(...)",
+	Uint16Array: "'Uint16Array' is not available: write new Uint32Array(...)",
+	Uint8ClampedArray: "'Uint8ClampedArray' is not available: write new Uint8Array(...)",
+	Math: "of Math there is only Math.imul(a, b)",
+	Date: "there is no clock: pass the time as an argument",
+	eval: "'eval' is not available: write the code as a function",
+};
+
+/** Members of Math other than imul, and what takes their place. */
+export const mathInstead: Readonly<Record<string, string>> = {
+	abs: "write x < 0 ? -x : x",
+	ceil: "numbers are integers; write (a + b - 1) / b | 0 for a division rounded up",
+	clz32: "count in a loop: while (x < 0x80000000) x = x << 1 >>> 0",
+	floor: "write (a / b) | 0",
+	max: "write a > b ? a : b",
+	min: "write a < b ? a : b",
+	pow: "write Math.imul(x, x), or 1 << n for a power of two",
+	random: "keep a seed in a module-level variable: seed = (Math.imul(seed, 1664525) + 1013904223) | 0",
+	round: "numbers are integers; write (a + (b >> 1)) / b | 0 for a rounded division",
+	sign: "write x < 0 ? -1 : x > 0 ? 1 : 0",
+	trunc: "write (a / b) | 0",
+};
