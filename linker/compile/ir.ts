@@ -1,0 +1,164 @@
+// A checked program as small typed trees: what types/ makes of a syntax tree and lower/ makes instructions of. All that
+// JavaScript leaves implicit is said here: whether an addition wraps or traps, whether a comparison is signed.
+
+import type { Condition } from "../isa/index.ts";
+import type { Position } from "./origin.ts";
+import type { FunctionBinding, Key, Local, Result, Table, Variable } from "./types/bindings.ts";
+
+/** Mnemonics of three-operand instructions. Those in `t` and `tu` trap when the exact result leaves 32 bits. */
+export type Operator =
+	| "add"
+	| "sub"
+	| "mul"
+	| "div"
+	| "divu"
+	| "rem"
+	| "remu"
+	| "addt"
+	| "addtu"
+	| "subt"
+	| "subtu"
+	| "mult"
+	| "multu"
+	| "remt"
+	| "remtu"
+	| "and"
+	| "or"
+	| "xor"
+	| "shl"
+	| "shr"
+	| "sar";
+
+/** Where a value can be stored. */
+export type Place =
+	| { readonly kind: "local"; readonly local: Local }
+	| { readonly kind: "variable"; readonly variable: Variable }
+	| { readonly kind: "element"; readonly table: Table; readonly length: number; readonly index: Expression };
+
+/** What a key can be made to call. */
+export type Target = FunctionBinding | "null" | "ret0";
+
+interface Typed {
+	readonly type: Result;
+	readonly at: Position;
+	/** Of wrapping arithmetic: no value that JavaScript computes here is larger. */
+	readonly bound?: number;
+}
+
+type Node<Kind extends string, Fields> = Typed & { readonly op: Kind } & Readonly<Fields>;
+
+export type Expression =
+	| Node<"constant", { value: number }>
+	| Node<"read", { place: Place }>
+	/** What the place of the surrounding `modify` held. */
+	| Node<"old", object>
+	| Node<"binary", { operator: Operator; left: Expression; right: Expression }>
+	/** Gives a bool. */
+	| Node<"compare", { condition: Condition; left: Expression; right: Expression }>
+	| Node<"not", { value: Expression }>
+	/** `&&` and `||`: the left value decides, the right one is evaluated only if it has to be. */
+	| Node<"both" | "either", { left: Expression; right: Expression }>
+	| Node<"choose", { test: Expression; yes: Expression; no: Expression }>
+	| Node<"write", { place: Place; value: Expression }>
+	/** Evaluates `value`, in which `old` stands for what the place holds, and stores it. */
+	| Node<"modify", { place: Place; value: Expression; yields: "old" | "new" }>
+	| Node<"sequence", { first: Expression; then: Expression }>
+	| Node<"call", { callee: FunctionBinding | Key; parameters: readonly Expression[] }>
+	| Node<"print", { values: readonly (Expression | string)[] }>
+	| Node<"retarget", { key: Key; target: Target }>
+	| Node<"reset", { key: Key }>
+	/** Whether the key calls the target now. */
+	| Node<"query", { key: Key; target: Target; condition: "eq" | "ne" }>;
+
+/** Identifies what a `break` leaves or a `continue` repeats. */
+export interface Exit {
+	readonly label: string | undefined;
+	left: boolean;
+	repeated: boolean;
+}
+
+export interface Loop {
+	readonly kind: "loop";
+	readonly exit: Exit;
+	/** Undefined: for ever. */
+	readonly test: Expression | undefined;
+	readonly update: Expression | undefined;
+	readonly body: readonly Statement[];
+	/** False for do-while, and when the first test is known to succeed. */
+	readonly testFirst: boolean;
+}
+
+export interface Switch {
+	readonly kind: "switch";
+	readonly exit: Exit;
+	readonly value: Expression;
+	readonly cases: readonly { readonly tests: readonly number[]; readonly body: readonly Statement[] }[];
+	/** Index of the case that also stands for all other values. */
+	readonly otherwise: number | undefined;
+	readonly at: Position;
+}
+
+export type Statement =
+	| { readonly kind: "effect"; readonly value: Expression }
+	| {
+			readonly kind: "if";
+			readonly test: Expression;
+			readonly yes: readonly Statement[];
+			readonly no: readonly Statement[];
+	  }
+	| Loop
+	| Switch
+	| { readonly kind: "block"; readonly exit: Exit; readonly body: readonly Statement[] }
+	| { readonly kind: "leave" | "repeat"; readonly exit: Exit; readonly at: Position }
+	| { readonly kind: "return"; readonly value: Expression | undefined; readonly at: Position };
+
+export interface CheckedFunction {
+	readonly binding: FunctionBinding;
+	readonly body: readonly Statement[];
+	/** Its body begins with the directive "init". */
+	readonly isInit: boolean;
+	readonly at: Position;
+	/** Of the closing brace. */
+	readonly end: Position;
+}
+
+/** The expressions directly below, in the order of their evaluation. */
+export function operandsOf(node: Expression): readonly Expression[] {
+	switch (node.op) {
+		case "constant":
+		case "old":
+		case "retarget":
+		case "reset":
+		case "query":
+			return [];
+		case "read":
+			return indexOf(node.place);
+		case "binary":
+		case "compare":
+		case "both":
+		case "either":
+			return [node.left, node.right];
+		case "not":
+			return [node.value];
+		case "choose":
+			return [node.test, node.yes, node.no];
+		case "write":
+		case "modify":
+			return [...indexOf(node.place), node.value];
+		case "sequence":
+			return [node.first, node.then];
+		case "call":
+			return node.parameters;
+		case "print":
+			return node.values.filter((value) => typeof value !== "string");
+	}
+}
+
+function indexOf(place: Place): readonly Expression[] {
+	return place.kind === "element" ? [place.index] : [];
+}
+
+/** Whether the expression, or one below it, satisfies the condition. */
+export function contains(node: Expression, condition: (part: Expression) => boolean): boolean {
+	return condition(node) || operandsOf(node).some((part) => contains(part, condition));
+}

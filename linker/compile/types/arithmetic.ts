@@ -1,0 +1,158 @@
+// Arithmetic on two operands: which instruction computes what Node computes. Used for `a + b` and for `x += b` alike.
+
+import type { AnyNode, Expression as Syntax } from "acorn";
+import type { Expression, Operator } from "../ir.ts";
+import type { Position } from "../origin.ts";
+import type { Guess } from "./bindings.ts";
+import {
+	type Context,
+	conversion,
+	operandText,
+	operatorPosition,
+	refuse,
+	refuseBoolean,
+	type Surroundings,
+	text,
+	type Wanted,
+} from "./surroundings.ts";
+
+export interface Operand {
+	readonly node: Syntax | AnyNode;
+	readonly guess: Guess;
+	readonly check: (context: Context, wanted: Wanted) => Expression;
+}
+
+export interface Operation {
+	/** As written: `+`, `>>>` and so on. */
+	readonly operator: string;
+	readonly left: Operand;
+	readonly right: Operand;
+	readonly node: Syntax | AnyNode;
+	readonly at: Position;
+}
+
+const trapping: Record<string, Record<"int" | "uint", Operator>> = {
+	"+": { int: "addt", uint: "addtu" },
+	"-": { int: "subt", uint: "subtu" },
+	"*": { int: "mult", uint: "multu" },
+	"%": { int: "remt", uint: "remtu" },
+};
+
+const wrapping: Record<string, Operator> = { "+": "add", "-": "sub", "*": "mul" };
+
+/** `+`, `-`, `*`: trapping where the exact value is used, wrapping where only its low 32 bits are. */
+export function arithmetic(c: Surroundings, operation: Operation, context: Context, wanted: Wanted): Expression {
+	if (context !== "exact") return wrapped(c, operation);
+	const type = agreed(c, operation, wanted);
+	const [left, right] = operands(c, operation, type);
+	return { op: "binary", operator: trapping[operation.operator]![type], left, right, type, at: where(c, operation) };
+}
+
+/** Doubles are exact up to 2^53: below that, wrapping is what Node's conversion to 32 bits does. */
+function wrapped(c: Surroundings, operation: Operation): Expression {
+	for (const { node, guess } of [operation.left, operation.right]) if (guess === "bool") refuseBoolean(c, node);
+	const [left, right] = [operation.left.check("wrapped", undefined), operation.right.check("wrapped", undefined)];
+	const [a, b] = [magnitude(left), magnitude(right)];
+	const bound = operation.operator === "*" ? a * b : a + b;
+	if (bound > 2 ** 53) refuse(c, operation.node, inexact(c, operation));
+	return {
+		op: "binary",
+		operator: wrapping[operation.operator]!,
+		left,
+		right,
+		type: "int",
+		at: where(c, operation),
+		bound,
+	};
+}
+
+function inexact(c: Surroundings, { operator, left, right, node }: Operation): string {
+	if (operator !== "*")
+		return `'${text(c, node)}' may need more than 53 bits, and Node rounds: write ((...) | 0) around its parts`;
+	return `a product can need more than 53 bits, and Node rounds: write Math.imul(${text(c, left.node)}, ${text(c, right.node)})`;
+}
+
+/** Operands of one type, which decides the instruction. */
+export function agreed(c: Surroundings, { left, right, node }: Operation, wanted: Wanted): "int" | "uint" {
+	for (const operand of [left, right]) if (operand.guess === "bool") refuseBoolean(c, operand.node);
+	const known = [left.guess, right.guess].filter((guess) => guess === "int" || guess === "uint");
+	if (known.length < 2 || known[0] === known[1]) return known[0] ?? wanted ?? "int";
+	refuse(c, node, mixed(c, left, right));
+}
+
+export function operands(c: Surroundings, { left, right }: Operation, type: "int" | "uint"): [Expression, Expression] {
+	return [exactly(c, left, right, type), exactly(c, right, left, type)];
+}
+
+function exactly(c: Surroundings, operand: Operand, other: Operand, type: "int" | "uint"): Expression {
+	const value = operand.check("exact", type);
+	if (value.type === type || value.type === "either") return value;
+	const [shown, beside] = [text(c, operand.node), text(c, other.node)];
+	refuse(
+		c,
+		operand.node,
+		`'${shown}' is ${value.type} beside '${beside}', which is ${type}: ${conversion(c, operand.node, type)}`,
+	);
+}
+
+/** No number that the expression stands for is larger. */
+export function magnitude(value: Expression): number {
+	return value.bound ?? (value.type === "uint" ? 2 ** 32 : 2 ** 31);
+}
+
+function mixed(c: Surroundings, left: Operand, right: Operand): string {
+	const [int, uint] = left.guess === "int" ? [left.node, right.node] : [right.node, left.node];
+	return `'${text(c, int)}' is int and '${text(c, uint)}' is uint: ${conversion(c, uint, "int")} for int, or ${operandText(c, int)} >>> 0 for uint`;
+}
+
+function where(c: Surroundings, { left, right, operator, at }: Operation): Position {
+	return left.node.end <= right.node.start ? operatorPosition(c, left.node, right.node, operator) : at;
+}
+
+/** Only as `(a / b) | 0` and the like: then Node cuts the fraction off, and makes 0 of a division by 0. */
+export function division(c: Surroundings, operation: Operation, context: Context): Expression {
+	const { left, right } = operation;
+	if (context !== "coerced") {
+		const shown = `${text(c, left.node)} / ${text(c, right.node)}`;
+		refuse(c, operation.node, `a division may leave a fraction: write (${shown}) | 0, or (${shown}) >>> 0`);
+	}
+	const type = agreed(c, operation, undefined);
+	const [a, b] = operands(c, operation, type);
+	return {
+		op: "binary",
+		operator: type === "int" ? "div" : "divu",
+		left: a,
+		right: b,
+		type: "int",
+		at: where(c, operation),
+	};
+}
+
+/** `x % 0` is NaN in Node: 0 once coerced, a trap where the value is used as it is. */
+export function remainder(c: Surroundings, operation: Operation, context: Context, wanted: Wanted): Expression {
+	const bothSmall = operation.left.guess === "either" && operation.right.guess === "either";
+	const type = agreed(c, operation, wanted);
+	const [left, right] = operands(c, operation, type);
+	const operator = context === "coerced" ? (type === "int" ? "rem" : "remu") : trapping["%"]![type];
+	return { op: "binary", operator, left, right, type: bothSmall ? "either" : type, at: where(c, operation) };
+}
+
+const bitwise: Record<string, Operator> = { "&": "and", "|": "or", "^": "xor", "<<": "shl", ">>": "sar", ">>>": "shr" };
+
+/** Operands are cut to 32 bits, so any will do. */
+export function bits(c: Surroundings, operation: Operation): Expression {
+	const { left, right } = operation;
+	for (const operand of [left, right]) if (operand.guess === "bool") refuseBit(c, operation, operand);
+	const values = { left: left.check("coerced", undefined), right: right.check("coerced", undefined) };
+	const operator = bitwise[operation.operator]!;
+	const small =
+		operator === "and" && [values.left, values.right].some((value) => value.op === "constant" && value.value >= 0);
+	const type = operator === "shr" ? "uint" : small ? "either" : "int";
+	return { op: "binary", operator, ...values, type, at: where(c, operation) };
+}
+
+function refuseBit(c: Surroundings, { operator, left, right, node }: Operation, operand: Operand): never {
+	const logical = { "&": "&&", "|": "||", "^": "!==" }[operator];
+	if (left.guess !== "bool" || right.guess !== "bool" || logical === undefined) refuseBoolean(c, operand.node);
+	refuse(c, node, `'${operator}' is for numbers: write ${text(c, left.node)} ${logical} ${text(c, right.node)}`);
+}

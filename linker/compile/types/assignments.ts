@@ -1,0 +1,156 @@
+// Assignments, checked: to variables and to elements of tables, with `=`, `+=` and the like, `++` and `--`.
+
+import type { AssignmentExpression, MemberExpression, Node, Expression as Syntax, UpdateExpression } from "acorn";
+import type { Expression, Place } from "../ir.ts";
+import { mathInstead, rejectedNames } from "../rejected.ts";
+import { arithmetic, bits, division, type Operand, type Operation, remainder } from "./arithmetic.ts";
+import type { Type } from "./bindings.ts";
+import { numberOf, tableLength } from "./constant.ts";
+import { elementType } from "./infer.ts";
+import { memberName } from "./key-forms.ts";
+import {
+	at,
+	bindingOf,
+	type Context,
+	conversion,
+	guess,
+	refuse,
+	refuseValueless,
+	type Surroundings,
+	text,
+	type Wanted,
+} from "./surroundings.ts";
+
+interface Assignable {
+	readonly place: Place;
+	readonly type: Type;
+}
+
+/** Of `table[i]`. */
+export function element(c: Surroundings, node: MemberExpression): Assignable {
+	const table = bindingOf(c, node.object as Syntax);
+	if (table?.kind !== "table") return refuseMember(c, node);
+	if (!node.computed) refuse(c, node, `of a table there are ${table.name}[i] and ${table.name}.length`);
+	const length = tableLength(c.analysis, table);
+	const property = node.property as Syntax;
+	const index = c.numeric(property);
+	const known = numberOf(c.analysis, property);
+	if (known !== undefined && (known < 0 || known >= length))
+		refuse(c, property, `index ${known} is out of range: '${table.name}' has ${length} elements`);
+	return { place: { kind: "element", table, length, index }, type: elementType(table) };
+}
+
+function refuseMember(c: Surroundings, node: MemberExpression): never {
+	const { object } = node;
+	const name = memberName(node);
+	if (object.type === "Identifier" && object.name === "Math") {
+		const instead = name !== undefined && Object.hasOwn(mathInstead, name) ? mathInstead[name] : undefined;
+		refuse(c, node, instead === undefined ? rejectedNames.Math! : `there is no Math.${name}: ${instead}`);
+	}
+	const binding = bindingOf(c, object as Syntax);
+	if (binding?.kind === "key" && name === "fn")
+		refuse(c, node, `'${text(c, node)}' is a function: call it, ${text(c, node)}(...)`);
+	if (binding?.kind === "builtin")
+		refuse(c, node, `'${text(c, node)}' has its place in update(key, ...) and in const key = ...`);
+	refuse(c, node, `there are no objects: only tables have [i] and .length, and '${text(c, object as Syntax)}' is none`);
+}
+
+function assignable(c: Surroundings, target: Node): Assignable {
+	const node = target as Syntax;
+	if (node.type === "MemberExpression") return element(c, node);
+	const binding = bindingOf(c, node);
+	if (binding?.kind === "local") return { place: { kind: "local", local: binding }, type: binding.type };
+	if (binding?.kind === "variable") return { place: { kind: "variable", variable: binding }, type: binding.type };
+	return refuseValueless(c, node);
+}
+
+/** @param used whether somebody reads the value of the assignment */
+export function assignment(c: Surroundings, node: AssignmentExpression, used: boolean, wanted?: Wanted): Expression {
+	const { place, type } = assignable(c, node.left);
+	if (node.operator !== "=") return compound(c, node, { place, type }, used, wanted);
+	const value = assigned(c, node, { place, type }, used, wanted);
+	return { op: "write", place, value, type: value.type, at: at(c, node) };
+}
+
+/** A table keeps the low bits of what is stored; a variable takes only values of its type. */
+function assigned(
+	c: Surroundings,
+	node: AssignmentExpression,
+	{ place, type }: Assignable,
+	used: boolean,
+	wanted: Wanted,
+) {
+	if (place.kind !== "element") return c.typed(node.right, type, `'${text(c, node.left as Syntax)}'`);
+	return c.numeric(node.right, used ? "exact" : "coerced", wanted);
+}
+
+/** `x op= y` computes `x op y`, with the place of x evaluated once. */
+function compound(
+	c: Surroundings,
+	node: AssignmentExpression,
+	{ place, type }: Assignable,
+	used: boolean,
+	wanted: Wanted,
+): Expression {
+	const target = node.left as Syntax;
+	const old: Operand = { node: target, guess: type, check: () => ({ op: "old", type, at: at(c, target) }) };
+	const right: Operand = {
+		node: node.right,
+		guess: guess(c, node.right),
+		check: (context, wanted) => c.numeric(node.right, context, wanted),
+	};
+	const operation: Operation = { operator: node.operator.slice(0, -1), left: old, right, node, at: at(c, node) };
+	const value = operate(c, operation, contextOf(place, used), wanted);
+	if (place.kind !== "element" && value.type !== type && value.type !== "either")
+		refuseResult(c, node, operation, type);
+	return { op: "modify", place, value, yields: "new", type: value.type, at: at(c, node) };
+}
+
+/** Nobody but the table sees the value of `table[i] += x;`, and it keeps the low bits. */
+function contextOf(place: Place, used: boolean): Context {
+	return place.kind === "element" && !used ? "coerced" : "exact";
+}
+
+function operate(c: Surroundings, operation: Operation, context: Context, wanted: Wanted): Expression {
+	switch (operation.operator) {
+		case "+":
+		case "-":
+		case "*":
+			return arithmetic(c, operation, context, wanted);
+		case "/":
+			return division(c, operation, context);
+		case "%":
+			return remainder(c, operation, context, wanted);
+		default:
+			return bits(c, operation);
+	}
+}
+
+function refuseResult(c: Surroundings, node: AssignmentExpression, { operator }: Operation, type: Type): never {
+	const name = text(c, node.left as Syntax);
+	const value = `(${name} ${operator} ${text(c, node.right)})`;
+	const instead = type === "uint" ? `${value} >>> 0` : `${value} | 0`;
+	refuse(
+		c,
+		node,
+		`'${name}' is ${type}, and '${operator}' gives ${type === "uint" ? "int" : "uint"}: write ${name} = ${instead}`,
+	);
+}
+
+/** `x++` and the like. */
+export function step(c: Surroundings, node: UpdateExpression, used: boolean, wanted?: Wanted): Expression {
+	const { place, type } = assignable(c, node.argument);
+	if (type === "bool")
+		refuse(c, node, `'${text(c, node.argument)}' is a boolean: ${conversion(c, node.argument, "int")}`);
+	const position = at(c, node);
+	const old: Operand = { node, guess: type, check: () => ({ op: "old", type, at: position }) };
+	const one: Operand = {
+		node,
+		guess: "either",
+		check: () => ({ op: "constant", value: 1, type: "either", at: position, bound: 1 }),
+	};
+	const operation: Operation = { operator: node.operator[0]!, left: old, right: one, node, at: position };
+	const value = arithmetic(c, operation, contextOf(place, used), wanted);
+	const yields = used && !node.prefix ? "old" : "new";
+	return { op: "modify", place, value, yields, type: yields === "old" ? type : value.type, at: position };
+}

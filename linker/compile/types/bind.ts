@@ -1,0 +1,269 @@
+// Names to bindings: walks module-level initialisers and function bodies with JavaScript's scopes, notes what every
+// identifier stands for, and gathers what is assigned to each variable and returned from each function.
+//
+// Requires: declare.ts for all modules. After: `uses` is complete; every use comes after its declaration; only what
+// is writable is assigned to.
+
+import type {
+	AnyNode,
+	AssignmentExpression,
+	CallExpression,
+	Expression,
+	Identifier,
+	MemberExpression,
+	Node,
+	Statement,
+	UpdateExpression,
+	VariableDeclaration,
+} from "acorn";
+import { suggestion } from "../../errors.ts";
+import { fail } from "../origin.ts";
+import { childrenOf } from "../parse.ts";
+import { rejectedNames } from "../rejected.ts";
+import type { Analysis, Binding, Constant, FunctionBinding, Key, Local, Module } from "./bindings.ts";
+import { constantOf } from "./constant.ts";
+import { checkName, expressions } from "./declare.ts";
+import { memberName } from "./key-forms.ts";
+
+interface Scope {
+	readonly outer: Scope | undefined;
+	/** Undefined while the declaration is still ahead: JavaScript throws on such a use. */
+	readonly names: Map<string, Local | Constant | undefined>;
+}
+
+interface Walk {
+	readonly analysis: Analysis;
+	readonly module: Module;
+	/** Undefined at module level. */
+	readonly fn: FunctionBinding | undefined;
+	scope: Scope;
+}
+
+/** All initialisers first: constants in functions may depend on those of any module. */
+export function bindModules(analysis: Analysis): void {
+	const modules = [...analysis.modules.values()];
+	for (const module of modules) bindInitialisers(analysis, module);
+	for (const { declared } of modules)
+		for (const binding of declared) if (binding.kind === "function") bindFunction(analysis, binding);
+}
+
+function bindInitialisers(analysis: Analysis, module: Module): void {
+	const scope: Scope = { outer: undefined, names: new Map() };
+	const walk: Walk = { analysis, module, fn: undefined, scope };
+	for (const binding of module.declared) {
+		if (binding.kind === "table") for (const node of tableParts(binding)) bindExpression(walk, node);
+		else if (binding.kind === "key") bindModel(walk, binding);
+		else if (binding.kind !== "function") bindExpression(walk, binding.initial);
+	}
+}
+
+const tableParts = ({ length, values }: { length: Expression | undefined; values: readonly Expression[] }) =>
+	length === undefined ? values : [length];
+
+function bindModel(walk: Walk, key: Key): void {
+	if (key.model === undefined) return;
+	bindExpression(walk, key.model);
+	if (walk.analysis.uses.get(key.model)!.kind === "function") return;
+	fail(walk.module.origin, key.model, `'${key.model.name}' is not a function`);
+}
+
+function bindFunction(analysis: Analysis, fn: FunctionBinding): void {
+	const parameters: Scope = { outer: undefined, names: new Map(fn.parameters.map((local) => [local.name, local])) };
+	const walk: Walk = { analysis, module: fn.module, fn, scope: parameters };
+	bindBlock(walk, fn.node.body.body);
+}
+
+function bindBlock(walk: Walk, statements: readonly Statement[]): void {
+	const outer = walk.scope;
+	walk.scope = { outer, names: new Map() };
+	for (const statement of statements) if (statement.type === "VariableDeclaration") announce(walk, statement);
+	for (const statement of statements) bindStatement(walk, statement);
+	walk.scope = outer;
+}
+
+function announce(walk: Walk, node: VariableDeclaration): void {
+	for (const { id } of node.declarations) {
+		checkName(walk.module.origin, id as Identifier);
+		walk.scope.names.set((id as Identifier).name, undefined);
+	}
+}
+
+function bindStatement(walk: Walk, node: Statement): void {
+	switch (node.type) {
+		case "BlockStatement":
+			bindBlock(walk, node.body);
+			break;
+		case "VariableDeclaration":
+			bindDeclaration(walk, node);
+			break;
+		case "ForStatement":
+			bindFor(walk, node);
+			break;
+		case "SwitchStatement":
+			bindExpression(walk, node.discriminant);
+			for (const { test, consequent } of node.cases) {
+				if (test != null) bindExpression(walk, test);
+				for (const statement of consequent) bindStatement(walk, statement);
+			}
+			return;
+		case "LabeledStatement":
+			bindStatement(walk, node.body);
+			break;
+		case "BreakStatement":
+		case "ContinueStatement":
+			return;
+		case "ReturnStatement":
+			walk.fn!.returns.push(node);
+			if (node.argument != null) bindExpression(walk, node.argument);
+			return;
+		default:
+			for (const child of childrenOf(node)) {
+				if (isStatement(child)) bindStatement(walk, child);
+				else bindExpression(walk, child);
+			}
+	}
+}
+
+function isStatement(node: AnyNode): node is Statement {
+	return node.type.endsWith("Statement") || node.type === "VariableDeclaration";
+}
+
+function bindFor(walk: Walk, node: Statement & { type: "ForStatement" }): void {
+	const outer = walk.scope;
+	walk.scope = { outer, names: new Map() };
+	if (node.init?.type === "VariableDeclaration") {
+		announce(walk, node.init);
+		bindDeclaration(walk, node.init);
+	} else if (node.init != null) bindExpression(walk, node.init);
+	if (node.test != null) bindExpression(walk, node.test);
+	if (node.update != null) bindExpression(walk, node.update);
+	bindStatement(walk, node.body);
+	walk.scope = outer;
+}
+
+/** A `const` whose value is known stands for that value; everything else is a local variable. */
+function bindDeclaration(walk: Walk, { kind, declarations }: VariableDeclaration): void {
+	for (const declarator of declarations) {
+		const node = declarator.id as Identifier;
+		const initial = declarator.init!;
+		bindExpression(walk, initial);
+		const known = kind === "const" && constantOf(walk.analysis, initial) !== undefined;
+		const binding: Local | Constant = known
+			? { kind: "constant", name: node.name, module: walk.module, node, initial }
+			: { kind: "local", name: node.name, node, writable: kind === "let", type: "either", sources: [initial] };
+		walk.scope.names.set(node.name, binding);
+		walk.analysis.uses.set(node, binding);
+	}
+}
+
+function bindExpression(walk: Walk, node: Node): void {
+	const any = node as AnyNode;
+	switch (any.type) {
+		case "Identifier":
+			walk.analysis.uses.set(any, lookUp(walk, any));
+			return;
+		case "MemberExpression":
+			bindMember(walk, any);
+			break;
+		case "AssignmentExpression":
+		case "UpdateExpression":
+			for (const child of childrenOf(any)) bindExpression(walk, child);
+			noteAssignment(walk, any);
+			break;
+		case "CallExpression":
+			for (const child of childrenOf(any)) bindExpression(walk, child);
+			noteCall(walk, any);
+			break;
+		default:
+			for (const child of childrenOf(any)) bindExpression(walk, child);
+	}
+}
+
+/** `Math.imul`, `Int32Array.of`: the object is no binding of ours. */
+function bindMember(walk: Walk, node: MemberExpression): void {
+	if (node.computed) bindExpression(walk, node.property);
+	if (node.object.type !== "Identifier" || node.object.name !== "Math") bindExpression(walk, node.object);
+}
+
+function lookUp(walk: Walk, id: Identifier): Binding {
+	for (let scope: Scope | undefined = walk.scope; scope !== undefined; scope = scope.outer) {
+		if (!scope.names.has(id.name)) continue;
+		const binding = scope.names.get(id.name);
+		return binding ?? fail(walk.module.origin, id, `'${id.name}' is used before its declaration`);
+	}
+	const binding = walk.module.names.get(id.name);
+	if (binding === undefined) fail(walk.module.origin, id, unknownName(walk, id.name));
+	if (walk.fn === undefined && isAhead(walk.module, binding, id))
+		fail(walk.module.origin, id, `'${id.name}' is used before its declaration`);
+	return binding;
+}
+
+/** Functions are there from the start, whatever the order. */
+function isAhead(module: Module, binding: Binding, use: Identifier): boolean {
+	if (binding.kind === "builtin" || binding.kind === "local" || binding.kind === "function") return false;
+	return binding.module === module && binding.node.start > use.start;
+}
+
+function unknownName(walk: Walk, name: string): string {
+	const known = Object.hasOwn(rejectedNames, name) ? rejectedNames[name] : undefined;
+	if (known !== undefined) return known;
+	if (["staticCall", "update", "reset", "query", "print"].includes(name))
+		return `'${name}' is not imported: write import { ${name} } from "patchbay/source"`;
+	const names = [...walk.module.names.keys()];
+	for (let scope: Scope | undefined = walk.scope; scope !== undefined; scope = scope.outer)
+		names.push(...scope.names.keys());
+	return `'${name}' is not declared${suggestion(name, names)}`;
+}
+
+function noteAssignment(walk: Walk, node: AssignmentExpression | UpdateExpression): void {
+	const target = node.type === "UpdateExpression" ? node.argument : node.left;
+	if (target.type === "MemberExpression") {
+		noteStore(walk, target);
+		return;
+	}
+	if (target.type !== "Identifier") fail(walk.module.origin, target, "only a variable or table[i] can be assigned to");
+	const binding = walk.analysis.uses.get(target)!;
+	checkWritable(walk.module, target, binding);
+	const plain = node.type === "AssignmentExpression" && node.operator === "=";
+	binding.sources.push(plain ? node.right : node);
+}
+
+function checkWritable(
+	module: Module,
+	target: Identifier,
+	binding: Binding,
+): asserts binding is Binding & { kind: "local" | "variable" } {
+	const { name } = target;
+	if (binding.kind === "constant" || (binding.kind === "local" && !binding.writable))
+		fail(module.origin, target, `'${name}' is a const: declare it with let to assign to it`);
+	if (binding.kind === "variable" && binding.module !== module)
+		fail(module.origin, target, `'${name}' belongs to another module: export a function there that sets it`);
+	if (binding.kind === "table") fail(module.origin, target, `'${name}' is a table: assign to ${name}[i]`);
+	if (binding.kind === "key") fail(module.origin, target, `'${name}' is a static call: write update(${name}, f)`);
+	if (binding.kind === "function" || binding.kind === "builtin")
+		fail(module.origin, target, `'${name}' is a function and stays what it is: use staticCall(${name}) and update()`);
+}
+
+function noteStore(walk: Walk, target: MemberExpression): void {
+	const binding = walk.analysis.uses.get(target.object);
+	if (binding?.kind === "table" && target.computed) binding.stored = true;
+}
+
+/** Calls and updates of a key in its own module: its signature may have to be read off them. */
+function noteCall(walk: Walk, node: CallExpression): void {
+	const { uses } = walk.analysis;
+	const callee = calledKey(walk.analysis, node);
+	if (callee?.module === walk.module) callee.calls.push({ arguments: expressions(node.arguments) });
+	const builtin = uses.get(node.callee);
+	if (builtin?.kind !== "builtin" || (builtin.name !== "update" && builtin.name !== "setFfp")) return;
+	const [first, to] = node.arguments;
+	const key = first === undefined ? undefined : uses.get(first);
+	if (key?.kind === "key" && key.module === walk.module && to?.type === "Identifier") key.updates.push(to);
+}
+
+/** The key that `pick(...)` or `pick.fn(...)` calls. */
+export function calledKey(analysis: Analysis, { callee }: CallExpression): Key | undefined {
+	const isPointer = callee.type === "MemberExpression" && memberName(callee) === "fn";
+	const key = analysis.uses.get(isPointer ? callee.object : callee);
+	return key?.kind === "key" && isPointer === (key.form === "ffp") ? key : undefined;
+}

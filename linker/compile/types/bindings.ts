@@ -1,0 +1,151 @@
+// What a name can stand for. One object per declaration, shared by all its uses and by the modules that import it.
+
+import type { Expression, FunctionDeclaration, Identifier, Node, Program, ReturnStatement } from "acorn";
+import type { Origin } from "../origin.ts";
+import type { ElementType } from "../parse.ts";
+
+/** The static type of a value. `either` is a number known to be in 0 .. 2^31-1, which int and uint both hold. */
+export type Type = "int" | "uint" | "either" | "bool";
+
+/** What a call gives; `none` for a function without `return value`. */
+export type Result = Type | "none";
+
+/** What inference knows of an expression: `flex` is arithmetic that may still become int or uint. */
+export type Guess = Result | "flex";
+
+/** A parameter or a variable of a function. */
+export interface Local {
+	readonly kind: "local";
+	readonly name: string;
+	readonly node: Node;
+	readonly writable: boolean;
+	/** Found by infer.ts, but for parameters. */
+	type: Type;
+	/** All that is ever assigned to it: what its type follows from. */
+	readonly sources: Expression[];
+}
+
+/** A module-level `let`: four bytes in memory. */
+export interface Variable {
+	readonly kind: "variable";
+	readonly name: string;
+	readonly module: Module;
+	readonly node: Node;
+	readonly initial: Expression;
+	type: Type;
+	readonly sources: Expression[];
+}
+
+/** A `const`, of a module or a function, whose value is known when it is compiled. */
+export interface Constant {
+	readonly kind: "constant";
+	readonly name: string;
+	readonly module: Module;
+	readonly node: Node;
+	readonly initial: Expression;
+}
+
+/** A typed array. */
+export interface Table {
+	readonly kind: "table";
+	readonly name: string;
+	readonly module: Module;
+	readonly node: Node;
+	readonly element: ElementType;
+	/** `new Int32Array(length)`, or undefined when `values` says it. */
+	readonly length: Expression | undefined;
+	readonly values: readonly Expression[];
+	/** Some code of its module assigns to an element. */
+	stored: boolean;
+}
+
+export interface FunctionBinding {
+	readonly kind: "function";
+	readonly name: string;
+	readonly module: Module;
+	readonly node: FunctionDeclaration;
+	/** Their types are final: they follow from the first statements of the body. */
+	readonly parameters: readonly Local[];
+	readonly returns: ReturnStatement[];
+	/** Found by infer.ts. */
+	result: Result;
+}
+
+/** A static call (`staticCall`, word pair `__SCK__name`) or a pointer call (`defineFfp`, word pair `__FFP__name`). */
+export interface Key {
+	readonly kind: "key";
+	readonly form: "static" | "ffp";
+	readonly name: string;
+	readonly module: Module;
+	readonly node: Node;
+	readonly initial: "function" | "null" | "ret0";
+	/** The default function, or the one that a null or ret0 key is like. */
+	readonly model: Identifier | undefined;
+	/** Functions given to update() and calls, both of its own module: where the signature comes from without a model. */
+	readonly updates: Identifier[];
+	readonly calls: { readonly arguments: readonly Expression[] }[];
+}
+
+export const builtinNames = [
+	"staticCall",
+	"update",
+	"reset",
+	"query",
+	"print",
+	"defineFfp",
+	"setFfp",
+	"resetFfp",
+	"queryFfp",
+] as const;
+export type BuiltinName = (typeof builtinNames)[number];
+
+/** A function of `patchbay/source`. */
+export interface Builtin {
+	readonly kind: "builtin";
+	readonly name: BuiltinName;
+}
+
+export type Declared = Variable | Constant | Table | FunctionBinding | Key;
+export type Binding = Local | Declared | Builtin;
+
+export interface Module {
+	readonly origin: Origin;
+	readonly program: Program;
+	/** By the name that this module calls it; imports too. */
+	readonly names: Map<string, Binding>;
+	/** What this module declares, in source order. */
+	readonly declared: Declared[];
+	readonly exported: Set<string>;
+	/** Bindings of other modules, by what they are called there. */
+	readonly imported: Set<Declared>;
+}
+
+/** The program as far as one module sees it: itself and all it imports, directly or not. */
+export interface Analysis {
+	/** By file. */
+	readonly modules: Map<string, Module>;
+	/** What each identifier in an expression stands for. */
+	readonly uses: Map<Node, Binding>;
+	/** Values of constant expressions found so far. */
+	readonly constants: Map<Node, number | boolean | undefined>;
+	/** What inference knows so far. */
+	readonly guesses: Map<Local | Variable | FunctionBinding, Guess>;
+	/** Types of expressions; filled when those of variables and results are final. */
+	readonly types: Map<Node, Guess>;
+	settled: boolean;
+}
+
+export function isDeclared(binding: Binding): binding is Declared {
+	return binding.kind !== "local" && binding.kind !== "builtin";
+}
+
+export function newAnalysis(): Analysis {
+	return {
+		modules: new Map(),
+		uses: new Map(),
+		constants: new Map(),
+		guesses: new Map(),
+		types: new Map(),
+		settled: false,
+	};
+}

@@ -1,0 +1,211 @@
+// Calls, checked: of functions, of static calls and pointers, of Math.imul, and of what patchbay/source provides.
+
+import type { CallExpression, Expression as Syntax } from "acorn";
+import type { Expression, Target } from "../ir.ts";
+import { mathInstead, rejectedNames } from "../rejected.ts";
+import { calledKey } from "./bind.ts";
+import type { BuiltinName, FunctionBinding, Key } from "./bindings.ts";
+import { isImul } from "./constant.ts";
+import { expressions } from "./declare.ts";
+import { functionSignature, keySignature, type Signature } from "./infer.ts";
+import { memberName } from "./key-forms.ts";
+import { at, bindingOf, guess, refuse, refuseBoolean, type Surroundings, text } from "./surroundings.ts";
+
+/** @param used whether somebody reads the result */
+export function call(c: Surroundings, node: CallExpression, used: boolean): Expression {
+	if (isImul(node)) return imul(c, node);
+	const key = calledKey(c.analysis, node);
+	const binding = key ?? bindingOf(c, node.callee as Syntax);
+	switch (binding?.kind) {
+		case "key":
+			if (key === undefined) refuse(c, node.callee, `'${binding.name}' is a pointer: call ${binding.name}.fn(...)`);
+			return callKey(c, node, key, used);
+		case "function":
+			return callFunction(c, node, binding, used);
+		case "builtin":
+			if (used) refuseResult(c, node, binding.name);
+			return callBuiltin(c, node, binding.name);
+		case "local":
+		case "variable":
+		case "constant":
+		case "table":
+			return refuse(c, node.callee, `'${text(c, node.callee)}' is not a function`);
+		case undefined:
+			return refuseCallee(c, node);
+	}
+}
+
+function callFunction(c: Surroundings, node: CallExpression, callee: FunctionBinding, used: boolean): Expression {
+	const { result, parameters } = functionSignature(callee);
+	if (used && result === "none")
+		refuse(c, node, `'${callee.name}' returns no value: let it return one, or call it on a line of its own`);
+	return { op: "call", callee, parameters: passed(c, node, parameters), type: result, at: at(c, node) };
+}
+
+function callKey(c: Surroundings, node: CallExpression, callee: Key, used: boolean): Expression {
+	const { result, parameters, nullable } = signatureOf(c, callee, node);
+	if (used && nullable)
+		refuse(
+			c,
+			node,
+			`'${callee.name}' may be null, and then there is no result: write ${text(c, node)}; on a line of its own, or use staticCall.ret0`,
+		);
+	if (used && result === "none")
+		refuse(c, node, `what '${callee.name}' calls returns no value: call it on a line of its own`);
+	return { op: "call", callee, parameters: passed(c, node, parameters), type: result, at: at(c, node) };
+}
+
+function signatureOf(c: Surroundings, key: Key, node: Syntax): Signature {
+	const signature = keySignature(c.analysis, key);
+	if (signature !== undefined) return signature;
+	refuse(
+		c,
+		node,
+		`nothing says which parameters '${key.name}' has: write staticCall(null, like) with a function like those it will call`,
+	);
+}
+
+function passed(c: Surroundings, node: CallExpression, parameters: Signature["parameters"]): Expression[] {
+	const given = expressions(node.arguments);
+	const callee = text(c, node.callee);
+	if (given.length !== parameters.length)
+		refuse(c, node, `'${callee}' takes ${count(parameters.length)}, not ${given.length}`);
+	return given.map((argument, i) => c.typed(argument, parameters[i]!, `argument ${i + 1} of '${callee}'`));
+}
+
+const count = (n: number) => (n === 1 ? "1 argument" : `${n} arguments`);
+
+function imul(c: Surroundings, node: CallExpression): Expression {
+	const [a, b] = expressions(node.arguments);
+	if (a === undefined || b === undefined || node.arguments.length > 2) refuse(c, node, "Math.imul takes 2 arguments");
+	for (const argument of [a, b]) if (guess(c, argument) === "bool") refuseBoolean(c, argument);
+	const [left, right] = [c.numeric(a, "coerced"), c.numeric(b, "coerced")];
+	return { op: "binary", operator: "mul", left, right, type: "int", at: at(c, node) };
+}
+
+function refuseCallee(c: Surroundings, node: CallExpression): never {
+	const { callee } = node;
+	if (callee.type !== "MemberExpression") refuse(c, callee, `'${text(c, callee)}' is not a function`);
+	const object = callee.object as Syntax;
+	const name = memberName(callee) ?? "";
+	const binding = bindingOf(c, object);
+	if (object.type === "Identifier" && object.name === "Math") {
+		const instead = Object.hasOwn(mathInstead, name) ? mathInstead[name] : undefined;
+		refuse(c, callee, instead === undefined ? rejectedNames.Math! : `there is no Math.${name}: ${instead}`);
+	}
+	if (binding?.kind === "key" && binding.form === "static")
+		refuse(c, callee, `'${binding.name}' is a static call: write ${binding.name}(...)`);
+	if (binding?.kind === "builtin") refuse(c, node, keyPlace(binding.name));
+	refuse(c, callee, "there are no methods: call a function, and pass it what it needs");
+}
+
+const keyPlace = (name: string) => `a static call is made at module level: const key = ${name}(f)`;
+
+function refuseResult(c: Surroundings, node: CallExpression, name: BuiltinName): never {
+	if (name === "staticCall" || name === "defineFfp") refuse(c, node, keyPlace(name));
+	if (name === "query" || name === "queryFfp")
+		refuse(c, node, `what '${name}' finds can only be compared: write ${name}(key) === f`);
+	refuse(c, node, `'${name}' returns no value: write it on a line of its own`);
+}
+
+function callBuiltin(c: Surroundings, node: CallExpression, name: BuiltinName): Expression {
+	switch (name) {
+		case "print":
+			return print(c, node);
+		case "update":
+		case "setFfp": {
+			const [, target] = node.arguments;
+			const key = keyOf(c, node, name, 2);
+			return { op: "retarget", key, target: targetOf(c, key, target as Syntax), type: "none", at: at(c, node) };
+		}
+		case "reset":
+		case "resetFfp":
+			return { op: "reset", key: keyOf(c, node, name, 1), type: "none", at: at(c, node) };
+		case "query":
+		case "queryFfp":
+		case "staticCall":
+		case "defineFfp":
+			return refuseResult(c, node, name);
+	}
+}
+
+function print(c: Surroundings, node: CallExpression): Expression {
+	const values = expressions(node.arguments).map((argument) => {
+		if (argument.type === "Literal" && typeof argument.value === "string") return argument.value;
+		return c.numeric(argument);
+	});
+	return { op: "print", values, type: "none", at: at(c, node) };
+}
+
+/** The key in front of `update` and its like. */
+function keyOf(c: Surroundings, node: CallExpression, name: BuiltinName, arity: number): Key {
+	const [first] = node.arguments;
+	const shown = arity === 2 ? `${name}(key, f)` : `${name}(key)`;
+	if (first === undefined || node.arguments.length !== arity) refuse(c, node, `write ${shown}`);
+	const key = bindingOf(c, first);
+	if (key?.kind !== "key")
+		refuse(c, first, `'${text(c, first)}' is not a static call: write ${shown}, with const key = staticCall(f)`);
+	const form = name.endsWith("Ffp") ? "ffp" : "static";
+	if (key.form !== form)
+		refuse(
+			c,
+			first,
+			`'${key.name}' is made with ${key.form === "ffp" ? "defineFfp" : "staticCall"}, '${name}' is for the other kind`,
+		);
+	return key;
+}
+
+/** The key that `query(key)` asks about. */
+export function queriedKey(c: Surroundings, node: Syntax): Key | undefined {
+	if (node.type !== "CallExpression") return undefined;
+	const binding = bindingOf(c, node.callee as Syntax);
+	if (binding?.kind !== "builtin" || (binding.name !== "query" && binding.name !== "queryFfp")) return undefined;
+	return keyOf(c, node, binding.name, 1);
+}
+
+/** `fn`, `null` or `staticCall.ret0`, fit for the key. */
+export function targetOf(c: Surroundings, key: Key, node: Syntax): Target {
+	if (node.type === "Literal" && node.value === null) {
+		if (key.initial !== "null")
+			refuse(
+				c,
+				node,
+				`'${key.name}' is never null: only a key made with staticCall(null) can be, and its results cannot be used`,
+			);
+		return "null";
+	}
+	if (node.type === "MemberExpression" && memberName(node) === "ret0") {
+		const builtin = bindingOf(c, node.object as Syntax);
+		if (builtin?.kind === "builtin") return checkRet0(c, key, node);
+	}
+	const fn = bindingOf(c, node);
+	if (fn?.kind !== "function")
+		refuse(c, node, `'${text(c, node)}' is not the name of a function, null or staticCall.ret0`);
+	checkFit(c, key, fn, node);
+	return fn;
+}
+
+/** Node's 0 is not false. */
+export function checkRet0(c: Surroundings, key: Key, node: Syntax): "ret0" {
+	if (keySignature(c.analysis, key)?.result !== "bool") return "ret0";
+	refuse(c, node, `'${key.name}' returns a boolean, and 0 is none: give it a function that returns false`);
+}
+
+function checkFit(c: Surroundings, key: Key, fn: FunctionBinding, node: Syntax): void {
+	const wanted = signatureOf(c, key, node);
+	const given = functionSignature(fn);
+	if (same(wanted.parameters, given.parameters) && (wanted.nullable || wanted.result === given.result)) return;
+	refuse(
+		c,
+		node,
+		`'${key.name}' is called as ${show(wanted)}, but '${fn.name}' is ${show({ ...given, nullable: wanted.nullable })}`,
+	);
+}
+
+const same = (a: readonly string[], b: readonly string[]) =>
+	a.length === b.length && a.every((type, i) => type === b[i]);
+
+function show({ parameters, result, nullable }: Signature): string {
+	const list = `(${parameters.join(", ")})`;
+	return nullable ? list : `${list} -> ${result === "none" ? "nothing" : result}`;
+}

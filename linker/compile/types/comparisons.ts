@@ -1,0 +1,65 @@
+// Comparisons, checked: numbers of one signedness, booleans for equality, and what a static call calls now.
+
+import type { BinaryExpression, Expression as Syntax } from "acorn";
+import type { Condition } from "../../isa/index.ts";
+import type { Expression } from "../ir.ts";
+import { agreed, type Operand, operands } from "./arithmetic.ts";
+import { queriedKey, targetOf } from "./calls.ts";
+import { at, guess, refuse, type Surroundings, text } from "./surroundings.ts";
+
+const conditions: Record<string, Record<"int" | "uint", Condition>> = {
+	"<": { int: "lt", uint: "ult" },
+	"<=": { int: "le", uint: "ule" },
+	">": { int: "gt", uint: "ugt" },
+	">=": { int: "ge", uint: "uge" },
+	"==": { int: "eq", uint: "eq" },
+	"===": { int: "eq", uint: "eq" },
+	"!=": { int: "ne", uint: "ne" },
+	"!==": { int: "ne", uint: "ne" },
+};
+
+export function comparison(c: Surroundings, node: BinaryExpression): Expression {
+	const left = node.left as Syntax;
+	const { right } = node;
+	const query = queryComparison(c, node, left, right) ?? queryComparison(c, node, right, left);
+	if (query !== undefined) return query;
+	const [a, b] = [guess(c, left), guess(c, right)];
+	if (a === "bool" || b === "bool") return booleanComparison(c, node, left, right);
+	const operand = (side: Syntax): Operand => ({
+		node: side,
+		guess: guess(c, side),
+		check: (context, wanted) => c.numeric(side, context, wanted),
+	});
+	const operation = { operator: node.operator, left: operand(left), right: operand(right), node, at: at(c, node) };
+	const type = agreed(c, operation, undefined);
+	const [x, y] = operands(c, operation, type);
+	const condition = conditions[node.operator]![type];
+	return { op: "compare", condition, left: x, right: y, type: "bool", at: operation.at };
+}
+
+function booleanComparison(c: Surroundings, node: BinaryExpression, left: Syntax, right: Syntax): Expression {
+	const condition = conditions[node.operator]!.int;
+	if (condition !== "eq" && condition !== "ne")
+		refuse(c, node, "booleans have no order: write b ? 1 : 0 to compare numbers");
+	if (guess(c, left) !== guess(c, right)) {
+		const number = guess(c, left) === "bool" ? right : left;
+		c.numeric(number);
+		refuse(c, node, `a boolean and a number are never equal: write ${text(c, number)} !== 0 for the number`);
+	}
+	return { op: "compare", condition, left: c.boolean(left), right: c.boolean(right), type: "bool", at: at(c, node) };
+}
+
+/** `query(pick) === fn` */
+function queryComparison(
+	c: Surroundings,
+	node: BinaryExpression,
+	query: Syntax,
+	target: Syntax,
+): Expression | undefined {
+	const key = queriedKey(c, query);
+	if (key === undefined) return undefined;
+	const condition = conditions[node.operator]!.int;
+	if (condition !== "eq" && condition !== "ne")
+		refuse(c, node, `functions have no order: write ${text(c, query)} === ${text(c, target)}`);
+	return { op: "query", key, target: targetOf(c, key, target), condition, type: "bool", at: at(c, node) };
+}

@@ -1,0 +1,311 @@
+// Expressions, checked: syntax trees to typed trees. Every operator either gives the very number that Node computes
+// (or traps where that number leaves 32 bits), or the program is refused with what to write instead.
+
+import type { AnyNode, BinaryExpression, Expression as Syntax } from "acorn";
+import type { Expression } from "../ir.ts";
+import { arithmetic, bits, division, magnitude, type Operand, remainder } from "./arithmetic.ts";
+import { assignment, element, step } from "./assignments.ts";
+import type { Analysis, Module, Type } from "./bindings.ts";
+import { call } from "./calls.ts";
+import { comparison } from "./comparisons.ts";
+import { constantOf, type Value } from "./constant.ts";
+import { coercion, typeOfValue } from "./infer.ts";
+import {
+	at,
+	bindingOf,
+	type Context,
+	conversion,
+	guess,
+	operandText,
+	refuse,
+	refuseBoolean,
+	refuseValueless,
+	type Surroundings,
+	text,
+	type Wanted,
+} from "./surroundings.ts";
+
+export function surroundings(analysis: Analysis, module: Module): Surroundings {
+	const c: Surroundings = {
+		analysis,
+		module,
+		numeric: (node, context, wanted) => numeric(c, node, context, wanted),
+		boolean: (node) => boolean(c, node),
+		typed: (node, wanted, who) => typed(c, node, wanted, who),
+	};
+	return c;
+}
+
+function numeric(c: Surroundings, node: Syntax, context: Context = "exact", wanted?: Wanted): Expression {
+	if (guess(c, node) === "bool") refuseBoolean(c, node);
+	const value = constantOf(c.analysis, node);
+	if (value !== undefined) return constant(c, node, Number(value), context);
+	switch (node.type) {
+		case "Identifier":
+		case "MemberExpression":
+			return read(c, node);
+		case "UnaryExpression":
+			return negation(c, node, context, wanted);
+		case "BinaryExpression":
+			return binary(c, node, context, wanted);
+		case "LogicalExpression":
+			return logical(c, node, wanted);
+		case "ConditionalExpression":
+			return conditional(c, node, context, wanted);
+		case "AssignmentExpression":
+			return assignment(c, node, true, wanted);
+		case "UpdateExpression":
+			return step(c, node, true, wanted);
+		case "CallExpression":
+			return call(c, node, true);
+		case "SequenceExpression":
+			return sequence(c, node.expressions, (last) => numeric(c, last, context, wanted));
+		default:
+			return refuseValueless(c, node);
+	}
+}
+
+function typed(c: Surroundings, node: Syntax, wanted: Type, who: string): Expression {
+	const found = guess(c, node);
+	if (wanted === "bool" && found === "bool") return boolean(c, node);
+	const mismatch = (is: string) => {
+		const shown = text(c, node);
+		refuse(
+			c,
+			node,
+			`${who} is ${wanted === "either" ? "int" : wanted}, '${shown}' is ${is}: ${conversion(c, node, wanted)}`,
+		);
+	};
+	if (found === "bool") mismatch("bool");
+	const value = numeric(c, node, "exact", wanted === "uint" ? "uint" : "int");
+	if (value.type !== "either" && value.type !== wanted) mismatch(value.type);
+	if (wanted === "bool") mismatch("a number");
+	return value;
+}
+
+/** A number or a boolean, whichever it is. */
+export function anyValue(c: Surroundings, node: Syntax): Expression {
+	return guess(c, node) === "bool" ? boolean(c, node) : numeric(c, node);
+}
+
+function boolean(c: Surroundings, node: Syntax): Expression {
+	const found = guess(c, node);
+	if (found !== "bool" && found !== "none")
+		refuse(c, node, `'${text(c, node)}' is a number, not a boolean: write ${operandText(c, node)} !== 0`);
+	const value = constantOf(c.analysis, node);
+	if (typeof value === "boolean") return truth(c, node, value);
+	switch (node.type) {
+		case "Identifier":
+		case "MemberExpression":
+			return read(c, node);
+		case "UnaryExpression":
+			return { op: "not", value: condition(c, node.argument), type: "bool", at: at(c, node) };
+		case "BinaryExpression":
+			return comparison(c, node);
+		case "LogicalExpression": {
+			const op = node.operator === "&&" ? "both" : "either";
+			return { op, left: boolean(c, node.left), right: boolean(c, node.right), type: "bool", at: at(c, node) };
+		}
+		case "ConditionalExpression": {
+			const [yes, no] = [boolean(c, node.consequent), boolean(c, node.alternate)];
+			return { op: "choose", test: condition(c, node.test), yes, no, type: "bool", at: at(c, node) };
+		}
+		case "AssignmentExpression":
+			return assignment(c, node, true);
+		case "CallExpression":
+			return call(c, node, true);
+		case "SequenceExpression":
+			return sequence(c, node.expressions, (last) => boolean(c, last));
+		default:
+			return refuseValueless(c, node);
+	}
+}
+
+/** What decides a branch: a boolean, or a number that is not 0. */
+export function condition(c: Surroundings, node: Syntax): Expression {
+	const value = constantOf(c.analysis, node);
+	if (value !== undefined) return truth(c, node, Boolean(value));
+	if (node.type === "UnaryExpression" && node.operator === "!")
+		return { op: "not", value: condition(c, node.argument), type: "bool", at: at(c, node) };
+	if (node.type === "LogicalExpression") {
+		const op = node.operator === "&&" ? "both" : "either";
+		return { op, left: condition(c, node.left), right: condition(c, node.right), type: "bool", at: at(c, node) };
+	}
+	if (guess(c, node) === "bool") return boolean(c, node);
+	const left = numeric(c, node);
+	const zero: Expression = { op: "constant", value: 0, type: "either", at: left.at };
+	return { op: "compare", condition: "ne", left, right: zero, type: "bool", at: left.at };
+}
+
+/** For what it does; its value is dropped. */
+export function effect(c: Surroundings, node: Syntax): Expression {
+	switch (node.type) {
+		case "AssignmentExpression":
+			return assignment(c, node, false);
+		case "UpdateExpression":
+			return step(c, node, false);
+		case "CallExpression":
+			return call(c, node, false);
+		case "SequenceExpression":
+			return sequence(c, node.expressions, (last) => effect(c, last));
+		case "LogicalExpression": {
+			const op = node.operator === "&&" ? "both" : "either";
+			return { op, left: condition(c, node.left), right: effect(c, node.right), type: "none", at: at(c, node) };
+		}
+		case "ConditionalExpression": {
+			const [yes, no] = [effect(c, node.consequent), effect(c, node.alternate)];
+			return { op: "choose", test: condition(c, node.test), yes, no, type: "none", at: at(c, node) };
+		}
+		default:
+			return refuse(c, node, `'${text(c, node)}' does nothing here: assign it to a variable, or leave it out`);
+	}
+}
+
+function truth(c: Surroundings, node: Syntax, value: boolean): Expression {
+	return { op: "constant", value: Number(value), type: "bool", at: at(c, node) };
+}
+
+/** JavaScript computed it; here it must fit what becomes of it. */
+function constant(c: Surroundings, node: Syntax, value: number, context: Context): Expression {
+	if (context === "exact") checkConstant(c, node, value);
+	if (context === "wrapped" && !Number.isSafeInteger(value)) checkConstant(c, node, value);
+	const said = node.type === "BinaryExpression" ? coercion(node) : undefined;
+	const type = said ?? (typeOfValue(value) as Type);
+	return { op: "constant", value: value | 0, type, at: at(c, node), bound: Math.abs(value) };
+}
+
+export function checkConstant(c: Surroundings, node: Syntax | AnyNode, value: Value): void {
+	const message = constantError(c, node, value);
+	if (message !== undefined) refuse(c, node, message);
+}
+
+function constantError(c: Surroundings, node: Syntax | AnyNode, value: Value): string | undefined {
+	if (typeof value === "boolean" || value === (value | 0) || value === value >>> 0) return undefined;
+	const shown = text(c, node);
+	if (Number.isNaN(value)) return `'${shown}' is not a number: write (${shown}) | 0 for 0`;
+	if (!Number.isInteger(value)) return `'${shown}' is ${value}, and there are no fractions: write (${shown}) | 0`;
+	return `'${shown}' is ${value}, which needs more than 32 bits: write (${shown}) | 0 or (${shown}) >>> 0 to wrap`;
+}
+
+function read(c: Surroundings, node: Syntax & { type: "Identifier" | "MemberExpression" }): Expression {
+	if (node.type === "MemberExpression") {
+		const { place, type } = element(c, node);
+		return { op: "read", place, type, at: at(c, node) };
+	}
+	const binding = bindingOf(c, node);
+	if (binding?.kind === "local")
+		return { op: "read", place: { kind: "local", local: binding }, type: binding.type, at: at(c, node) };
+	if (binding?.kind === "variable")
+		return { op: "read", place: { kind: "variable", variable: binding }, type: binding.type, at: at(c, node) };
+	return refuseValueless(c, node);
+}
+
+const operand = (c: Surroundings, node: Syntax): Operand => ({
+	node,
+	guess: guess(c, node),
+	check: (context, wanted) => numeric(c, node, context, wanted),
+});
+
+/** `-x` is `0 - x`, `~x` is `x ^ -1`. */
+function negation(
+	c: Surroundings,
+	node: Syntax & { type: "UnaryExpression" },
+	context: Context,
+	wanted: Wanted,
+): Expression {
+	const position = at(c, node);
+	const number = (value: number): Expression => ({
+		op: "constant",
+		value,
+		type: value < 0 ? "int" : "either",
+		at: position,
+		bound: 1,
+	});
+	if (node.operator === "~") {
+		const left = numeric(c, node.argument, "coerced");
+		return { op: "binary", operator: "xor", left, right: number(-1), type: "int", at: position };
+	}
+	const argument = operand(c, node.argument);
+	if (context === "exact" && argument.guess === "uint")
+		refuse(c, node, `'${text(c, node.argument)}' is uint and has no negative: write -(${text(c, node.argument)} | 0)`);
+	const zero: Operand = { node, guess: "either", check: () => number(0) };
+	return arithmetic(
+		c,
+		{ operator: "-", left: zero, right: argument, at: position, node },
+		context,
+		wanted === "uint" ? undefined : wanted,
+	);
+}
+
+function binary(c: Surroundings, node: BinaryExpression, context: Context, wanted: Wanted): Expression {
+	const { operator } = node;
+	const [left, right] = [operand(c, node.left as Syntax), operand(c, node.right)];
+	const operation = { operator, left, right, at: at(c, node), node };
+	switch (operator) {
+		case "+":
+		case "-":
+		case "*":
+			return arithmetic(c, operation, context, wanted);
+		case "/":
+			return division(c, operation, context);
+		case "%":
+			return remainder(c, operation, context, wanted);
+		default:
+			return cast(c, node) ?? bits(c, operation);
+	}
+}
+
+/** `x | 0` and `x >>> 0` compute nothing: they say how the 32 bits are read. Of a boolean they make 0 or 1. */
+function cast(c: Surroundings, node: BinaryExpression): Expression | undefined {
+	const type = coercion(node);
+	if (type === undefined) return undefined;
+	const left = node.left as Syntax;
+	const value = guess(c, left) === "bool" ? boolean(c, left) : numeric(c, left, "coerced");
+	const { bound: _, ...rest } = value;
+	return { ...rest, type };
+}
+
+/** The value of `a && b` is a or b: both have one type. */
+function logical(c: Surroundings, node: Syntax & { type: "LogicalExpression" }, wanted: Wanted): Expression {
+	const [left, right] = alternatives(c, node.left, node.right, "exact", wanted);
+	return { op: node.operator === "&&" ? "both" : "either", left, right, type: shared(left, right), at: at(c, node) };
+}
+
+function conditional(
+	c: Surroundings,
+	node: Syntax & { type: "ConditionalExpression" },
+	context: Context,
+	wanted: Wanted,
+): Expression {
+	const test = condition(c, node.test);
+	const [yes, no] = alternatives(c, node.consequent, node.alternate, context, wanted);
+	const bound = Math.max(magnitude(yes), magnitude(no));
+	return { op: "choose", test, yes, no, type: shared(yes, no), at: at(c, node), ...(context !== "exact" && { bound }) };
+}
+
+function alternatives(
+	c: Surroundings,
+	a: Syntax,
+	b: Syntax,
+	context: Context,
+	wanted: Wanted,
+): [Expression, Expression] {
+	if (context !== "exact") return [numeric(c, a, context), numeric(c, b, context)];
+	const type = [guess(c, a), guess(c, b)].find((one) => one === "int" || one === "uint") ?? wanted;
+	const values: [Expression, Expression] = [numeric(c, a, context, type), numeric(c, b, context, type)];
+	if (type !== undefined)
+		for (const [i, value] of values.entries())
+			if (value.type !== type && value.type !== "either")
+				typed(c, i === 0 ? a : b, type, `the other value, '${text(c, i === 0 ? b : a)}',`);
+	return values;
+}
+
+const shared = (a: Expression, b: Expression) => (a.type === "either" ? b.type : a.type);
+
+function sequence(c: Surroundings, nodes: readonly Syntax[], checkLast: (node: Syntax) => Expression): Expression {
+	const last = checkLast(nodes.at(-1)!);
+	return nodes.slice(0, -1).reduceRight<Expression>((then, node) => {
+		const first = effect(c, node);
+		return { op: "sequence", first, then, type: then.type, at: first.at };
+	}, last);
+}
