@@ -1,0 +1,136 @@
+// Calls to instructions: of functions and static calls by CALL, through pointers by an indirect call, and of the host.
+// Every call of a function names its symbol, so that the linker can find and retarget it.
+
+import { conditionCode, HostCall } from "../../isa/index.ts";
+import type { Expression, Target } from "../ir.ts";
+import type { Position } from "../origin.ts";
+import type { Key } from "../types/bindings.ts";
+import { type Fields, newOp, type Op, RESULT, type Register, SCRATCH } from "./code.ts";
+import { address, clobbers, compute, emit, end, type Lowering } from "./lowering.ts";
+import { hold } from "./operands.ts";
+import { INDIRECT_THUNK, slotOf, symbolOf, targetSymbol, trampolineOf } from "./symbols.ts";
+import { placeText, TEXTS } from "./texts.ts";
+
+type Call = Expression & { op: "call" };
+
+export function call(l: Lowering, node: Call): void {
+	const reads = passArguments(l, node.parameters);
+	l.current.ops.push(transfer(l, node, reads, "call"));
+	l.addresses.clear();
+}
+
+/** A call in place of a return: the called function returns to our caller. */
+export function tailCall(l: Lowering, node: Call): void {
+	const reads = passArguments(l, node.parameters);
+	end(l, { kind: "tail", op: transfer(l, node, reads, "jmp") });
+}
+
+/** All values first, then each to its register: until then no call can come in between. */
+function passArguments(l: Lowering, parameters: readonly Expression[]): Register[] {
+	const values = parameters.map((node, i) =>
+		node.op === "constant" ? node : hold(l, l.value(node), parameters.slice(i + 1)),
+	);
+	return values.map((value, a) => {
+		const at = parameters[a]!.at;
+		if (typeof value === "number") emit(l, "mov", { a, b: value }, at);
+		else emit(l, "movi", { a, imm: value.value }, at);
+		return a;
+	});
+}
+
+function transfer(l: Lowering, { callee, at }: Call, reads: readonly Register[], how: "call" | "jmp"): Op {
+	const direct = (symbol: string, more: Fields = {}) =>
+		newOp(how, { reference: { symbol, addend: -4 }, reads, writes: clobbers, ...more }, at);
+	if (callee.kind === "function") return direct(symbolOf(callee));
+	if (callee.form === "static") return direct(trampolineOf(callee));
+	const reference = { symbol: slotOf(callee), addend: 0 };
+	if (l.options.indirect === "pointer") return newOp(`${how}m`, { reference, reads, writes: clobbers }, at);
+	emit(l, "movi", { a: SCRATCH, reference }, at);
+	emit(l, "ld", { a: SCRATCH, b: SCRATCH }, at);
+	return direct(INDIRECT_THUNK, { reads: [...reads, SCRATCH] });
+}
+
+/** The tail form of a call: `call` to `jmp`, `callm` to `jmpm`. */
+export function asTail(op: Op): Op {
+	return { ...op, mnemonic: op.mnemonic.replace("call", "jmp") };
+}
+
+function host(
+	l: Lowering,
+	number: number,
+	reads: readonly Register[],
+	at: Position,
+	writes: readonly Register[] = [],
+): void {
+	emit(l, "ecall", { imm: number, reads, writes }, at);
+}
+
+/** As in Node, all values are computed before the first is printed. */
+export function print(l: Lowering, node: Expression & { op: "print" }): void {
+	const numbers = node.values.filter((value) => typeof value !== "string");
+	const values = new Map<Expression, Register>();
+	for (const [i, value] of numbers.entries())
+		if (value.op !== "constant") values.set(value, hold(l, l.value(value), numbers.slice(i + 1)));
+	for (const value of node.values) {
+		if (typeof value === "string") printText(l, value, node.at);
+		else printNumber(l, value, values.get(value));
+	}
+	host(l, HostCall.printEnd, [], node.at);
+}
+
+function printText(l: Lowering, text: string, at: Position): void {
+	const { offset, length } = placeText(l.texts, text);
+	emit(l, "movi", { a: 0, reference: { symbol: TEXTS, addend: offset } }, at);
+	emit(l, "movi", { a: 1, imm: length }, at);
+	host(l, HostCall.printText, [0, 1], at);
+}
+
+function printNumber(l: Lowering, node: Expression, register: Register | undefined): void {
+	if (register !== undefined) emit(l, "mov", { a: 0, b: register }, node.at);
+	else l.value(node, 0);
+	host(l, node.type === "uint" ? HostCall.printUint : HostCall.printInt, [0], node.at);
+}
+
+/** `update` of a static call goes by the host, which patches code; a pointer is just stored to. */
+export function retarget(l: Lowering, { key, target, at }: Expression & { op: "retarget" }): void {
+	if (key.form === "ffp") {
+		const value = compute(l, "movi", targetField(key, target), at);
+		emit(l, "st", { a: value, b: address(l, slotOf(key), at) }, at);
+		return;
+	}
+	loadKey(l, key, at);
+	emit(l, "movi", { a: 1, ...targetField(key, target) }, at);
+	host(l, HostCall.update, [0, 1], at);
+}
+
+export function reset(l: Lowering, { key, at }: Expression & { op: "reset" }): void {
+	if (key.form === "ffp") {
+		const b = address(l, slotOf(key), at);
+		emit(l, "st", { a: compute(l, "ld", { b, imm: 4 }, at), b }, at);
+		return;
+	}
+	loadKey(l, key, at);
+	host(l, HostCall.reset, [0], at);
+}
+
+/** Compares what the key calls with the target, and returns the condition that then holds. */
+export function query(l: Lowering, { key, target, condition, at }: Expression & { op: "query" }): number {
+	emit(l, "cmpi", { a: current(l, key, at), ...targetField(key, target) }, at);
+	return conditionCode(condition);
+}
+
+function current(l: Lowering, key: Key, at: Position): Register {
+	if (key.form === "ffp") return compute(l, "ld", { b: address(l, slotOf(key), at) }, at);
+	loadKey(l, key, at);
+	host(l, HostCall.query, [0], at, [RESULT]);
+	return compute(l, "mov", { b: RESULT }, at);
+}
+
+function loadKey(l: Lowering, key: Key, at: Position): void {
+	emit(l, "movi", { a: 0, reference: { symbol: slotOf(key), addend: 0 } }, at);
+}
+
+function targetField(key: Key, target: Target): Fields {
+	const symbol = targetSymbol(key, target);
+	return symbol === undefined ? { imm: 0 } : { reference: { symbol, addend: 0 } };
+}

@@ -1,0 +1,153 @@
+// Code on its way to bytes: instructions of the machine in basic blocks, over registers without number limit until
+// registers.ts has chosen among the machine's.
+
+import { formats, rowOf } from "../../isa/index.ts";
+import type { Position } from "../origin.ts";
+
+/** 0..15 are the machine's, larger ones are virtual. */
+export type Register = number;
+export const FIRST_VIRTUAL = 16;
+
+/** Where a function finds its arguments and leaves its result. */
+export const RESULT = 0;
+/** Calls may change them. */
+export const callerSaved: readonly Register[] = [0, 1, 2, 3, 4, 5, 6, 7];
+export const calleeSaved: readonly Register[] = [8, 9, 10, 11, 12, 13];
+/** For indirect calls and jumps and the linker's thunks; never chosen for a value. */
+export const SCRATCH = 14;
+
+/** A field whose value the linker knows. */
+export interface Reference {
+	readonly symbol: string;
+	readonly addend: number;
+}
+
+/** One instruction. Fields that its format does not have are 0. */
+export interface Op {
+	readonly mnemonic: string;
+	a: Register;
+	b: Register;
+	c: Register;
+	readonly imm: number;
+	/** Of `j` and `set`. */
+	readonly condition: number;
+	/** Takes the place of `imm`. */
+	readonly reference: Reference | undefined;
+	/** Registers used beside the fields: arguments. */
+	readonly reads: readonly Register[];
+	/** Registers changed beside the fields: what a call does not keep. */
+	readonly writes: readonly Register[];
+	readonly at: Position;
+}
+
+export type End =
+	| { readonly kind: "jump"; readonly to: Block }
+	/** On the flags that the last `cmp` left. */
+	| {
+			readonly kind: "branch";
+			readonly condition: number;
+			readonly yes: Block;
+			readonly no: Block;
+			readonly at: Position;
+	  }
+	| { readonly kind: "return"; readonly reads: readonly Register[]; readonly at: Position }
+	/** A jump to another function, which returns to our caller. */
+	| { readonly kind: "tail"; readonly op: Op }
+	/** A jump to the address in SCRATCH, which came from the table of these blocks. */
+	| { readonly kind: "table"; readonly name: string; readonly targets: readonly Block[]; readonly at: Position };
+
+export interface Block {
+	ops: Op[];
+	end: End | undefined;
+	/** How many loops are around it. */
+	readonly depth: number;
+}
+
+export interface Code {
+	/** The first is where the function begins; the order is that of the bytes. */
+	blocks: Block[];
+	/** One more than the highest register in use. */
+	registers: number;
+}
+
+const none: readonly Register[] = [];
+
+export type Fields = Partial<Pick<Op, "a" | "b" | "c" | "imm" | "condition" | "reference" | "reads" | "writes">>;
+
+export function newOp(mnemonic: string, fields: Fields, at: Position): Op {
+	return {
+		mnemonic,
+		a: 0,
+		b: 0,
+		c: 0,
+		imm: 0,
+		condition: 0,
+		reference: undefined,
+		reads: none,
+		writes: none,
+		at,
+		...fields,
+	};
+}
+
+export function newBlock(depth: number): Block {
+	return { ops: [], end: undefined, depth };
+}
+
+export function successors({ end }: Block): readonly Block[] {
+	switch (end?.kind) {
+		case "jump":
+			return [end.to];
+		case "branch":
+			return [end.yes, end.no];
+		case "table":
+			return end.targets;
+		default:
+			return [];
+	}
+}
+
+/** What the end of a block reads. */
+export function endReads({ end }: Block): readonly Register[] {
+	switch (end?.kind) {
+		case "return":
+			return end.reads;
+		case "tail":
+			return end.op.reads;
+		case "table":
+			return [SCRATCH];
+		default:
+			return none;
+	}
+}
+
+/** Instructions whose first operand is read, not written. */
+const readFirst = new Set(["st", "stb", "stx", "cmp", "cmpi", "bound", "push", "callr", "jmpr"]);
+
+type Field = "a" | "b" | "c";
+interface Roles {
+	readonly defines: boolean;
+	readonly uses: readonly Field[];
+	/** Nothing but its result matters, so it can go when nobody reads that. */
+	readonly pure: boolean;
+}
+
+const known = new Map<string, Roles>();
+
+/** What an instruction does with its register fields, read off its row. */
+export function roles(mnemonic: string): Roles {
+	const found = known.get(mnemonic);
+	if (found !== undefined) return found;
+	const row = rowOf(mnemonic);
+	const shape = formats[row.format].bytes;
+	const fields = (["a", "b", "c"] as const).filter((field) => new RegExp(`\\b${field}\\b`).test(shape));
+	const defines = fields.includes("a") && !readFirst.has(mnemonic);
+	const uses = fields.filter((field) => field !== "a" || !defines);
+	const pure =
+		defines && row.flow === "next" && ["alu", "mul", "div", "load"].includes(row.cost) && !traps.has(mnemonic);
+	const made = { defines, uses, pure };
+	known.set(mnemonic, made);
+	return made;
+}
+
+const traps = new Set(["addt", "addti", "addtu", "addtui", "subt", "subtu", "mult", "multu", "remt", "remtu", "pop"]);

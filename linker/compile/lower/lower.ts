@@ -1,0 +1,28 @@
+// A checked function to machine code in blocks: trees to instructions, control flow tidied, registers chosen.
+//
+// Requires: a checked function. After: blocks in the order of their bytes, with the machine's registers only.
+
+import type { CheckedFunction } from "../ir.ts";
+import type { Code } from "./code.ts";
+import { tidyFlow } from "./flow.ts";
+import { type LowerOptions, move, newLowering, registerOf } from "./lowering.ts";
+import { allocateRegisters, type Frame } from "./registers.ts";
+import { lowerBody } from "./statements.ts";
+import { symbolOf } from "./symbols.ts";
+import type { Texts } from "./texts.ts";
+import { withExpressions } from "./values.ts";
+
+export interface Lowered {
+	readonly code: Code;
+	readonly frame: Frame;
+}
+
+export function lowerFunction(fn: CheckedFunction, texts: Texts, options: LowerOptions): Lowered {
+	const l = withExpressions(newLowering(options, texts, symbolOf(fn.binding)));
+	for (const [i, parameter] of fn.binding.parameters.entries()) move(l, registerOf(l, parameter), i, fn.at);
+	lowerBody(l, fn.body, fn.end);
+	tidyFlow(l.code);
+	const frame = allocateRegisters(l.code);
+	tidyFlow(l.code);
+	return { code: l.code, frame };
+}

@@ -1,0 +1,23 @@
+// What the linker calls things.
+
+import type { Target } from "../ir.ts";
+import type { FunctionBinding, Key, Table, Variable } from "../types/bindings.ts";
+
+export const symbolOf = ({ name }: FunctionBinding | Variable | Table): string => name;
+
+/** The two words of a key or pointer: what it calls now, and its default. */
+export const slotOf = ({ form, name }: Key): string => (form === "static" ? `__SCK__${name}` : `__FFP__${name}`);
+
+export const trampolineOf = ({ name }: Key): string => `__SCT__${name}`;
+
+/** Supplied by the linker: functions that return at once. */
+export const RETURN = "__static_call_return";
+export const RETURN0 = "__static_call_return0";
+export const INDIRECT_THUNK = "__indirect_thunk_r14";
+
+/** The function that a word of the key holds for a target; undefined for 0, a static call's null. */
+export function targetSymbol(key: Key, target: Target): string | undefined {
+	if (target === "ret0") return RETURN0;
+	if (target === "null") return key.form === "static" ? undefined : RETURN;
+	return symbolOf(target);
+}
