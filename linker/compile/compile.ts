@@ -1,0 +1,72 @@
+// The compiler: a module of the language to a relocatable object, as one list of passes. Each says in its own file what
+// it requires and what is true after it.
+
+import { type ElfObject, fileSymbol, finish, newObject, section } from "../elf/index.ts";
+import { EM_TOY } from "../isa/index.ts";
+import { emitKey, emitSignatures, emitTable, emitTexts, emitVariable } from "./emit/data.ts";
+import type { Emission } from "./emit/emission.ts";
+import { emitFunction } from "./emit/text.ts";
+import { lowerFunction } from "./lower/lower.ts";
+import type { Texts } from "./lower/texts.ts";
+import { type Origin, originFile, type PositionMap } from "./origin.ts";
+import { bindModules } from "./types/bind.ts";
+import { type Analysis, type Declared, type Module, newAnalysis } from "./types/bindings.ts";
+import { checkModule } from "./types/check.ts";
+import { loadModule, type Resolve } from "./types/declare.ts";
+import { inferTypes } from "./types/infer.ts";
+
+export interface CompileOptions {
+	/** For messages, line tables and imports. */
+	readonly file: string;
+	/** Finds imported modules: the compiler needs what they export. */
+	readonly resolve?: Resolve;
+	/** From a rewritten program back to what the user wrote. */
+	readonly map?: PositionMap;
+	/** How pointers (`defineFfp`) are called; `retpoline` also does without jump tables. */
+	readonly indirect?: "pointer" | "retpoline";
+	/** Pads with NOP so that no CALL, JMP or Jcc of a static call crosses an aligned 8-byte boundary. */
+	readonly alignSites?: boolean;
+}
+
+/** @throws SourceError at the first thing that is not in the language */
+export function compile(source: string, options: CompileOptions): ElfObject {
+	const { file, resolve = () => undefined, map, indirect = "pointer", alignSites = false } = options;
+	const origin: Origin = { file, text: source, map };
+	const analysis = newAnalysis();
+	const module = loadModule(analysis, origin, resolve);
+	bindModules(analysis);
+	inferTypes(analysis);
+	const functions = checkModule(analysis, module);
+	const texts: Texts = { offsets: new Map(), bytes: [] };
+	const lowered = functions.map((fn) => ({ fn, ...lowerFunction(fn, texts, { indirect }) }));
+	const e = newEmission(analysis, module, alignSites);
+	emitTexts(e, texts);
+	for (const { fn, ...code } of lowered) emitFunction(e, fn, code);
+	for (const binding of module.declared) emitDeclared(e, binding);
+	emitSignatures(e);
+	return finish(e.builder);
+}
+
+function newEmission(analysis: Analysis, module: Module, alignSites: boolean): Emission {
+	const builder = newObject(module.origin.file, EM_TOY);
+	fileSymbol(builder, originFile(module.origin));
+	section(builder, ".text");
+	return { builder, analysis, module, alignSites, hidden: new Map(), rows: [] };
+}
+
+function emitDeclared(e: Emission, binding: Declared): void {
+	switch (binding.kind) {
+		case "variable":
+			emitVariable(e, binding);
+			break;
+		case "table":
+			emitTable(e, binding);
+			break;
+		case "key":
+			emitKey(e, binding);
+			break;
+		case "function":
+		case "constant":
+			return;
+	}
+}

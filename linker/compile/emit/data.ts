@@ -1,0 +1,88 @@
+// What a module declares beside functions, to sections: variables, tables, keys and pointers, texts, and the signatures
+// that the linker compares.
+
+import { alignSection, append, appendWord, reserve, type SectionBuilder, section } from "../../elf/index.ts";
+import { slotOf, symbolOf, targetSymbol } from "../lower/symbols.ts";
+import { TEXTS, type Texts } from "../lower/texts.ts";
+import type { Key, Table, Variable } from "../types/bindings.ts";
+import { constantOf, elementSize, numberOf, tableLength } from "../types/constant.ts";
+import { functionSignature, keySignature, type Signature } from "../types/infer.ts";
+import { appendAddress, define, type Emission } from "./emission.ts";
+import { emitTrampoline } from "./text.ts";
+
+export function emitVariable(e: Emission, variable: Variable): void {
+	const value = Number(constantOf(e.analysis, variable.initial));
+	const home = section(e.builder, value === 0 ? ".bss" : ".data");
+	const start = alignSection(home, 4);
+	if (value === 0) reserve(home, 4);
+	else appendWord(home, value | 0);
+	define(e, variable, symbolOf(variable), "object", { section: home, value: start, size: 4 });
+}
+
+export function emitTable(e: Emission, table: Table): void {
+	const values = Array.from(table.values, (node) => numberOf(e.analysis, node)!);
+	const size = tableLength(e.analysis, table) * elementSize(table);
+	const home = section(e.builder, sectionOf(e, table));
+	const start = alignSection(home, elementSize(table));
+	if (table.length !== undefined) reserve(home, size);
+	else append(home, bytesOf(table, values));
+	define(e, table, symbolOf(table), "object", { section: home, value: start, size });
+}
+
+/** Tables that nobody can write to are protected from it. */
+function sectionOf(e: Emission, table: Table): string {
+	if (table.length !== undefined) return ".bss";
+	return table.stored || e.module.exported.has(table.name) ? ".data" : ".rodata";
+}
+
+/** As the typed array of that name stores them. */
+function bytesOf({ element }: Table, values: readonly number[]): Uint8Array {
+	if (element === "Uint8Array") return Uint8Array.from(values);
+	const bytes = new Uint8Array(values.length * 4);
+	const view = new DataView(bytes.buffer);
+	for (const [i, value] of values.entries()) view.setInt32(i * 4, value, true);
+	return bytes;
+}
+
+/** Two words, what is called now and the default, and for a static call the trampoline. */
+export function emitKey(e: Emission, key: Key): void {
+	const initial = initialSymbol(e, key);
+	const data = section(e.builder, ".data");
+	const start = alignSection(data, 8);
+	appendAddress(e, data, initial);
+	appendAddress(e, data, initial);
+	define(e, key, slotOf(key), "object", { section: data, value: start, size: 8 });
+	if (key.form === "static") emitTrampoline(e, key, initial);
+}
+
+function initialSymbol(e: Emission, key: Key): string | undefined {
+	if (key.initial !== "function") return targetSymbol(key, key.initial);
+	const model = e.analysis.uses.get(key.model!);
+	if (model?.kind !== "function") throw new Error(`the default of '${key.name}' is no function`);
+	return targetSymbol(key, model);
+}
+
+export function emitTexts(e: Emission, { bytes }: Texts): void {
+	if (bytes.length === 0) return;
+	const rodata = section(e.builder, ".rodata");
+	e.hidden.set(TEXTS, { section: rodata, offset: append(rodata, bytes) });
+}
+
+/** One entry for each function and key that the module declares or imports. */
+export function emitSignatures(e: Emission): void {
+	for (const binding of [...e.module.declared, ...e.module.imported]) {
+		if (binding.kind === "function") emitSignature(e, symbolOf(binding), functionSignature(binding));
+		const signature = binding.kind === "key" ? keySignature(e.analysis, binding) : undefined;
+		if (binding.kind === "key" && signature !== undefined) emitSignature(e, slotOf(binding), signature);
+	}
+}
+
+const results = ["none", "int", "uint", "bool"];
+
+function emitSignature(e: Emission, symbol: string, { parameters, result, nullable }: Signature): void {
+	const signatures: SectionBuilder = section(e.builder, ".signatures", { entsize: 8, align: 4 });
+	const unsigned = parameters.reduce((mask, type, i) => mask | (type === "uint" ? 1 << i : 0), 0);
+	const word = parameters.length | (unsigned << 8) | (results.indexOf(result) << 16) | (nullable ? 1 << 24 : 0);
+	appendAddress(e, signatures, symbol);
+	appendWord(signatures, word);
+}
