@@ -1,17 +1,51 @@
 // Every fixture, in every mode, prints what its header says.
 
 import { describe, expect, test } from "vitest";
-import { type Program, programs, runUnderNode } from "./programs.ts";
+import { assemble } from "../linker/compile/assemble.ts";
+import { rewriteFfp } from "../linker/compile/rewrite.ts";
+import { assemblyPrograms, expectedLines, type Program, programs, resolveIn, runUnderNode } from "./programs.ts";
 
 interface Mode {
 	readonly name: string;
 	readonly run: (program: Program) => string[] | Promise<string[]>;
 }
 
-const modes: readonly Mode[] = [{ name: "Node, as written", run: runUnderNode }];
+const modes: readonly Mode[] = [
+	{ name: "Node, as written", run: runUnderNode },
+	{ name: "Node, rewritten to pointers", run: (program) => runUnderNode(asPointers(program)) },
+];
+
+function asPointers(program: Program): Program {
+	const resolve = resolveIn(program);
+	const rewritten = [...program.modules].map(([file, source]): [string, string] => [
+		file,
+		rewriteFfp(source, { file, resolve }).code,
+	]);
+	return { ...program, modules: new Map(rewritten) };
+}
 
 describe.each(programs())("$name", (program) => {
 	test.each(modes)("$name", async ({ run }) => {
 		expect(await run(program)).toEqual(program.expected);
+	});
+});
+
+test.each(assemblyPrograms())("$name assembles", ({ main, modules, expected, sectionStart }) => {
+	const object = assemble(modules.get(main)!, { file: main });
+	expect(object.sections.map(({ name }) => name)).toEqual(expect.arrayContaining([".text", ...sectionStart.keys()]));
+	expect(expected).not.toEqual([]);
+});
+
+describe("a header", () => {
+	test("says what is expected, up to the first other line", () => {
+		expect(expectedLines("// A program.\n// expect:\n//   1 2\n//     indented\n//\n// more\n", "//")).toEqual([
+			"1 2",
+			"  indented",
+		]);
+		expect(expectedLines("# expect:\n#   a", "#")).toEqual(["a"]);
+	});
+
+	test("without expectation is a mistake in the fixture", () => {
+		expect(() => expectedLines("// A program.\n", "//")).toThrow("// expect:");
 	});
 });
