@@ -8,10 +8,10 @@ import { link } from "../../linker/link/link.ts";
 import { type Site, siteBytes, type Target } from "../../linker/sites/site-bytes.ts";
 import { SITE_BYTES } from "../../linker/sites/table.ts";
 import { entryNamed, load, start } from "../load.ts";
-import { Patcher } from "../machine/layout.ts";
+import { Cpu, Patcher, Status } from "../machine/layout.ts";
 import { physicalIn, readVirtual } from "../machine/memory.ts";
 import { profiles } from "../machine/profiles/index.ts";
-import { PAGE } from "../machine/state.ts";
+import { getCpu, PAGE } from "../machine/state.ts";
 import { plan, unfitFor } from "../patch/plan.ts";
 import { change, planUpdate } from "../patch/static-calls.ts";
 import type { Edit, Plan, Step } from "../patch/step.ts";
@@ -86,6 +86,8 @@ function planOf(system: System, part: PatcherPart, place: string): Plan | Refuse
 	const { image, machine } = system;
 	const protocol = protocolOf(part.protocol, place);
 	const pokes = Object.entries(part.poke);
+	if (protocol.requires === "quiet" && machine.cores.some((core) => getCpu(machine, core.id, Cpu.status) === Status.running))
+		return { refused: `protocol '${protocol.name}' is for text that nobody executes yet, and CPUs are running` };
 	const keys = image.keys.map((key) => key.name);
 	if (pokes.every(([name]) => keys.includes(name))) {
 		return planUpdate(

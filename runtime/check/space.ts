@@ -1,6 +1,7 @@
 // The states of a system as the explorer wants them: rows of words, and what follows from each. Everything that happens is
 // done by the machine and the patcher themselves, on one working machine that is put into state after state.
 
+import { Stop } from "../../linker/isa/core.ts";
 import { decode } from "../../linker/isa/decode.ts";
 import type { Instruction, Row } from "../../linker/isa/instruction-set.ts";
 import { SP } from "../../linker/isa/sets/toy.ts";
@@ -166,11 +167,13 @@ function judged(
 	const core = machine.cores[cpu]!;
 	const watched = sites.get(getCpu(machine, cpu, Cpu.pc) >>> 0);
 	const sp = core.r[SP]!;
+	const stop = getCpu(machine, cpu, Cpu.stop);
 	core.fetched = undefined;
 	const served = make(system, move);
 	if (!served) return watched !== undefined ? "breakpoint" : "fault";
 	if (watched === undefined || move.kind === "interrupt") return undefined;
-	if (move.kind === "step" && core.fetched === undefined && getCpu(machine, cpu, Cpu.stop) !== ILLEGAL)
+	if (move.kind === "trap" && stop !== Stop.breakpoint) return undefined;
+	if (move.kind === "step" && core.fetched === undefined && getCpu(machine, cpu, Cpu.stop) !== Stop.illegal)
 		return undefined;
 	let broken: Property | undefined;
 	for (const site of watched) {
@@ -179,8 +182,6 @@ function judged(
 	}
 	return broken;
 }
-
-const ILLEGAL = 1;
 
 function isMapping(system: System, move: Move): boolean {
 	if (move.kind !== "patch") return false;
