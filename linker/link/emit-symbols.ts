@@ -15,8 +15,8 @@ import { symbolName } from "../elf/symbols.ts";
 import { allocateSymbols } from "../elf/tables.ts";
 import { addressOf, type Input } from "./inputs.ts";
 import type { Output } from "./layout.ts";
-import { addName } from "./names.ts";
-import { forEachDefinition, type Globals, State } from "./resolve.ts";
+import { addName, namesIn } from "./names.ts";
+import type { Globals } from "./resolve.ts";
 import { THUNK_BYTES, type ThunkBlock, thunkAddress } from "./thunks.ts";
 
 /** Starts the names of thunks, and the file that their symbols are said to come from. */
@@ -49,7 +49,7 @@ export function emitSymbols(sources: Sources): Symbols {
 	for (const input of inputs) putLocals(cursor, sources, input);
 	for (const block of blocks) putThunks(cursor, sources, block);
 	putGlobals(cursor, sources);
-	return shortened(cursor, globals.names.bytes.subarray(0, globals.names.size));
+	return shortened(cursor, globals.names.names.bytes.subarray(0, globals.names.size));
 }
 
 function putSections(cursor: Cursor, outputs: readonly Output[]): void {
@@ -83,7 +83,7 @@ function put(
 }
 
 function putFile(cursor: Cursor, { names }: Globals, path: string): void {
-	put(cursor, addName(names, encoder.encode(path), 0), info(STB_LOCAL, STT_FILE), SHN_ABS, 0, 0);
+	put(cursor, addName(names, namesIn(encoder.encode(path)), 0), info(STB_LOCAL, STT_FILE), SHN_ABS, 0, 0);
 }
 
 const encoder = new TextEncoder();
@@ -92,6 +92,7 @@ const encoder = new TextEncoder();
 function putLocals(cursor: Cursor, { globals, outputs }: Sources, input: Input): void {
 	const { object, firstGlobal, locals } = input;
 	const { symbols } = object;
+	const strings = namesIn(symbols.strings);
 	let named = false;
 	for (let i = 1; i < firstGlobal; i++) {
 		const type = symbols.info[i]! & 15;
@@ -101,7 +102,7 @@ function putLocals(cursor: Cursor, { globals, outputs }: Sources, input: Input):
 		}
 		if (!named && type !== STT_FILE) putFile(cursor, globals, object.name);
 		named = true;
-		const name = addName(globals.names, symbols.strings, symbols.name[i]!);
+		const name = addName(globals.names, strings, symbols.name[i]!);
 		locals[i] = put(
 			cursor,
 			name,
@@ -124,26 +125,25 @@ function putThunks(cursor: Cursor, { inputs, globals }: Sources, block: ThunkBlo
 	if (block.thunks.length > 0) putFile(cursor, globals, THUNKS_FILE);
 	for (const thunk of block.thunks) {
 		const { symbols } = inputs[thunk.input]!.object;
-		const name = addName(globals.names, encoder.encode(THUNK_PREFIX + symbolName(symbols, thunk.symbol)), 0);
+		const name = addName(globals.names, namesIn(encoder.encode(THUNK_PREFIX + symbolName(symbols, thunk.symbol))), 0);
 		const value = thunkAddress(block, thunk);
 		thunk.output = put(cursor, name, info(STB_LOCAL, STT_FUNC), block.section.index, value, THUNK_BYTES);
 	}
 }
 
 function putGlobals(cursor: Cursor, { inputs, globals, outputs }: Sources): void {
-	const { names, state, address } = globals;
+	const { names, address } = globals;
 	globals.output = new Uint32Array(names.count);
-	for (const [index, input] of inputs.entries()) {
+	for (const id of globals.definitions) {
+		const input = inputs[globals.input[id]!]!;
+		const symbol = globals.symbol[id]!;
 		const { info, other, size } = input.object.symbols;
-		forEachDefinition(globals, input, index, (id, symbol) => {
-			const section = sectionOf(input, outputs, symbol);
-			const i = put(cursor, names.start[id]!, info[symbol]!, section, address[id]!, size[symbol]!);
-			cursor.symbols.other[i] = other[symbol]!;
-			globals.output[id] = i;
-		});
+		const section = sectionOf(input, outputs, symbol);
+		const i = put(cursor, names.start[id]!, info[symbol]!, section, address[id]!, size[symbol]!);
+		cursor.symbols.other[i] = other[symbol]!;
+		globals.output[id] = i;
 	}
-	for (let id = 0; id < names.count; id++) {
-		if (state[id] !== State.weaklyWanted) continue;
+	for (const id of globals.absent) {
 		globals.output[id] = put(cursor, names.start[id]!, info(STB_WEAK, STT_NOTYPE), SHN_UNDEF, 0, 0);
 	}
 }

@@ -1,16 +1,32 @@
 // Interned symbol names, as bytes: open addressing over typed arrays, no JavaScript string per name. A link looks up
-// every mention of every global symbol here. The names lie behind each other as in an ELF string table, and become one.
+// every mention of every global symbol here, and spends most of its time waiting for this memory. The names lie behind
+// each other as in an ELF string table, and become one.
+
+import { viewOf } from "../elf/words.ts";
+
+/** Bytes to be read four at a time. */
+export interface Names {
+	readonly bytes: Uint8Array;
+	readonly view: DataView;
+	/** The last offset where four bytes can be read. */
+	readonly lastWord: number;
+}
+
+export function namesIn(bytes: Uint8Array): Names {
+	return { bytes, view: viewOf(bytes), lastWord: bytes.length - 4 };
+}
 
 export interface NameTable {
 	count: number;
-	/** NUL-terminated names; byte 0 is the empty name. */
-	bytes: Uint8Array;
+	/** NUL-terminated names, `size` bytes of them; byte 0 is the empty name. */
+	names: Names;
 	size: number;
-	/** Per id: where its name starts in `bytes`. */
+	/** Per id: where its name starts in `names`. */
 	start: Uint32Array;
-	/** Pairs {id + 1 or 0 when free, hash}: looking for a name touches little memory beside. Their number is a power of
-	 * two and at least twice `count`. */
+	/** Pairs {id + 1 or 0 when free, hash}; their number is a power of two and at least twice `count`. */
 	slots: Int32Array;
+	/** Room for the hashes of the names that are looked up together. */
+	hashes: Int32Array;
 }
 
 /** @param expected how many names there may be; more are fine */
@@ -18,82 +34,127 @@ export function newNameTable(expected: number): NameTable {
 	const capacity = 2 ** Math.ceil(Math.log2(expected + 64));
 	return {
 		count: 0,
-		bytes: new Uint8Array(capacity * 16),
+		names: namesIn(new Uint8Array(capacity * 16)),
 		size: 1,
 		start: new Uint32Array(capacity),
 		slots: new Int32Array(capacity * 4),
+		hashes: new Int32Array(1 << 10),
 	};
 }
 
-/** The id of the NUL-terminated name at `offset`; ids count up from 0 in the order of first mention. */
-export function intern(table: NameTable, strings: Uint8Array, offset: number): number {
-	const hash = hashOf(strings, offset);
-	const slot = slotOf(table, hash, strings, offset);
+/** The ids of the NUL-terminated names at `offsets`; they count up from 0 in the order of first mention. Goes through the
+ * names three times, so that the processor can wait for many places in memory at once: hash all, look all up where they
+ * most likely are, then confirm or look further. */
+export function intern(table: NameTable, strings: Uint8Array, offsets: Uint32Array, ids: Uint32Array): void {
+	const { length } = offsets;
+	if (table.hashes.length < length) table.hashes = new Int32Array(length * 2);
+	const { hashes, slots } = table;
+	const names = namesIn(strings);
+	const mask = slots.length - 2;
+	for (let i = 0; i < length; i++) hashes[i] = hashOf(names, offsets[i]!);
+	for (let i = 0; i < length; i++) {
+		const slot = (hashes[i]! << 1) & mask;
+		ids[i] = slots[slot + 1] === hashes[i] ? slots[slot]! : 0;
+	}
+	for (let i = 0; i < length; i++) {
+		const guess = ids[i]! - 1;
+		const right = guess >= 0 && isSame(table.names, table.start[guess]!, names, offsets[i]!);
+		ids[i] = right ? guess : internOne(table, hashes[i]!, names, offsets[i]!);
+	}
+}
+
+function internOne(table: NameTable, hash: number, names: Names, offset: number): number {
+	const slot = slotOf(table, hash, names, offset);
 	const known = table.slots[slot]!;
-	return known > 0 ? known - 1 : add(table, slot, hash, strings, offset);
+	return known > 0 ? known - 1 : add(table, slot, hash, names, offset);
 }
 
 /** The id of a name, or -1 when nothing has mentioned it. */
 export function idOf(table: NameTable, name: string): number {
-	const bytes = encoder.encode(`${name}\0`);
-	return table.slots[slotOf(table, hashOf(bytes, 0), bytes, 0)]! - 1;
+	const names = namesIn(encoder.encode(name));
+	return table.slots[slotOf(table, hashOf(names, 0), names, 0)]! - 1;
 }
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 export function nameOf(table: NameTable, id: number): string {
+	const { bytes } = table.names;
 	const start = table.start[id]!;
-	return decoder.decode(table.bytes.subarray(start, table.bytes.indexOf(0, start)));
+	return decoder.decode(bytes.subarray(start, bytes.indexOf(0, start)));
+}
+
+/** Four bytes of a name; a table that ends without NUL ends its last name. */
+function wordAt({ view, bytes, lastWord }: Names, at: number): number {
+	if (at <= lastWord) return view.getInt32(at, true);
+	let word = 0;
+	for (let i = bytes.length - 1; i >= at; i--) word = (word << 8) | bytes[i]!;
+	return word;
+}
+
+/** The highest bit of the first byte of the word that is NUL; 0 when there is none. */
+function endOf(word: number): number {
+	const zeros = (word - 0x01010101) & ~word & 0x80808080;
+	return zeros & -zeros;
 }
 
 /** A signed 32-bit number. */
-function hashOf(strings: Uint8Array, offset: number): number {
-	let hash = 0x811c9dc5 | 0;
-	for (let i = offset; strings[i]! > 0; i++) hash = Math.imul(hash ^ strings[i]!, 0x01000193);
-	return hash ^ (hash >>> 15);
+function hashOf(names: Names, offset: number): number {
+	let hash = 0;
+	for (let at = offset; ; at += 4) {
+		const word = wordAt(names, at);
+		const end = endOf(word);
+		const bytes = end === 0 ? word : word & ((end >>> 7) - 1);
+		hash = Math.imul(hash ^ bytes, 0x9e3779b1);
+		hash ^= hash >>> 15;
+		if (end !== 0) return hash;
+	}
 }
 
 /** The index in `slots` of the pair that holds the name, or of the free one where it belongs. */
-function slotOf({ slots, bytes, start }: NameTable, hash: number, strings: Uint8Array, offset: number): number {
+function slotOf({ slots, names: known, start }: NameTable, hash: number, names: Names, offset: number): number {
 	const mask = slots.length - 2;
 	let slot = (hash << 1) & mask;
-	for (let known = slots[slot]!; known > 0; known = slots[slot]!) {
-		if (slots[slot + 1] === hash && isSame(bytes, start[known - 1]!, strings, offset)) break;
+	for (let next = slots[slot]!; next > 0; next = slots[slot]!) {
+		if (slots[slot + 1] === hash && isSame(known, start[next - 1]!, names, offset)) break;
 		slot = (slot + 2) & mask;
 	}
 	return slot;
 }
 
-/** A table that ends without NUL ends its last name. */
-function isSame(bytes: Uint8Array, start: number, strings: Uint8Array, offset: number): boolean {
-	let i = 0;
-	while (bytes[start + i]! > 0 && bytes[start + i] === strings[offset + i]) i++;
-	return bytes[start + i] === (strings[offset + i] ?? 0);
+function isSame(known: Names, start: number, names: Names, offset: number): boolean {
+	for (let i = 0; ; i += 4) {
+		const word = wordAt(known, start + i);
+		const other = wordAt(names, offset + i);
+		const end = endOf(word);
+		if (end !== 0) return ((word ^ other) & (end | (end - 1))) === 0;
+		if (word !== other) return false;
+	}
 }
 
-function add(table: NameTable, slot: number, hash: number, strings: Uint8Array, offset: number): number {
+function add(table: NameTable, slot: number, hash: number, names: Names, offset: number): number {
 	const id = table.count++;
 	if (id === table.start.length) table.start = doubled(table.start);
-	table.start[id] = addName(table, strings, offset);
+	table.start[id] = addName(table, names, offset);
 	table.slots[slot] = id + 1;
 	table.slots[slot + 1] = hash;
 	if (table.count * 4 > table.slots.length) rehash(table);
 	return id;
 }
 
-/** Appends a NUL-terminated name without making it known, as local symbols want it; returns where it starts. */
-export function addName(table: NameTable, strings: Uint8Array, offset: number): number {
+/** Appends a name without making it known, as local symbols want it; returns where it starts. */
+export function addName(table: NameTable, { bytes }: Names, offset: number): number {
 	const start = table.size;
 	let end = offset;
-	while (strings[end]! > 0) end++;
+	while (bytes[end]! > 0) end++;
 	table.size = start + (end - offset) + 1;
-	if (table.size > table.bytes.length) {
-		const larger = new Uint8Array(Math.max(table.size, table.bytes.length * 2));
-		larger.set(table.bytes);
-		table.bytes = larger;
+	if (table.size > table.names.bytes.length) {
+		const larger = new Uint8Array(Math.max(table.size, table.names.bytes.length * 2));
+		larger.set(table.names.bytes);
+		table.names = namesIn(larger);
 	}
-	for (let i = offset, to = start; i < end; i++, to++) table.bytes[to] = strings[i]!;
+	const to = table.names.bytes;
+	for (let i = 0; i < end - offset; i++) to[start + i] = bytes[offset + i]!;
 	return start;
 }
 

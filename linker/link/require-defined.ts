@@ -1,6 +1,6 @@
 // Undefined symbols. Only those that a relocation uses matter: an import that nothing uses is nobody's mistake.
 
-import { SHN_UNDEF } from "../elf/object.ts";
+import { SHN_UNDEF, STB_WEAK } from "../elf/object.ts";
 import { symbolName } from "../elf/symbols.ts";
 import { LinkError, suggestion } from "../errors.ts";
 import { KEY_PREFIX, TRAMPOLINE_PREFIX } from "../sites/index.ts";
@@ -8,15 +8,18 @@ import { place } from "../sites/place.ts";
 import type { Input } from "./inputs.ts";
 import { idOf, nameOf } from "./names.ts";
 import { reportAll } from "./report.ts";
-import { type Globals, isDefined, State } from "./resolve.ts";
+import { type Globals, isDefined } from "./resolve.ts";
 import { START, SUPPLIED } from "./synthesise.ts";
 
 /** Requires: everything resolved, supplied objects too. After: every symbol a relocation uses is defined or weak, and
- * so is the entry. */
+ * so is the entry; `absent` are the weak ones. */
 export function requireDefined(inputs: readonly Input[], globals: Globals, entry: string): void {
-	const wanted = new Set<number>();
-	for (let id = 0; id < globals.names.count; id++) if (globals.state[id] === State.wanted) wanted.add(id);
-	if (wanted.size > 0) reportUses(inputs, globals, firstUses(inputs, wanted));
+	if (globals.definitions.length < globals.names.count) {
+		const wanted = undefinedIds(inputs, globals, (binding) => binding !== STB_WEAK);
+		const absent = undefinedIds(inputs, globals, (binding) => binding === STB_WEAK);
+		reportUses(inputs, globals, firstUses(inputs, wanted));
+		globals.absent = [...absent].filter((id) => !wanted.has(id));
+	}
 	const id = idOf(globals.names, entry);
 	if (id >= 0 && isDefined(globals, id)) return;
 	throw new LinkError(
@@ -24,9 +27,21 @@ export function requireDefined(inputs: readonly Input[], globals: Globals, entry
 	);
 }
 
+/** What is mentioned with such a binding and defined nowhere. */
+function undefinedIds(inputs: readonly Input[], globals: Globals, isMeant: (binding: number) => boolean): Set<number> {
+	const found = new Set<number>();
+	for (const { object, firstGlobal, ids } of inputs) {
+		for (const [i, id] of ids.entries()) {
+			if (!isDefined(globals, id) && isMeant(object.symbols.info[firstGlobal + i]! >> 4)) found.add(id);
+		}
+	}
+	return found;
+}
+
 /** Where each of the symbols is used first; those that are not used are left out. */
 function firstUses(inputs: readonly Input[], wanted: ReadonlySet<number>): Map<number, string> {
 	const uses = new Map<number, string>();
+	if (wanted.size === 0) return uses;
 	for (const { object, firstGlobal, ids } of inputs) {
 		for (const [index, { relocations }] of object.sections.entries()) {
 			for (let i = 0; i < (relocations?.count ?? 0); i++) {
@@ -48,7 +63,7 @@ function reportUses(inputs: readonly Input[], globals: Globals, uses: ReadonlyMa
 		const thing = describe(name);
 		if (!missing.has(thing)) missing.set(thing, { name, where });
 	}
-	const names = definedNames(globals);
+	const names = missing.size === 0 ? [] : definedNames(globals);
 	reportAll([...missing], ([thing, { name, where }]) => {
 		const isMain = name === "main" && where.startsWith(SUPPLIED);
 		const help = isMain ? `: ${START} calls it; export one or name another entry` : "";

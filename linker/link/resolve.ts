@@ -7,8 +7,8 @@ import type { Input } from "./inputs.ts";
 import { doubled, intern, type NameTable, nameOf, newNameTable } from "./names.ts";
 import { reportAll } from "./report.ts";
 
-/** What is known of a name; the greater wins. */
-export const State = { weaklyWanted: 0, wanted: 1, weak: 2, strong: 3 } as const;
+/** How a name is defined so far; the greater wins. */
+const State = { undefined: 0, weak: 1, strong: 2 } as const;
 
 /** The global symbols, by columns; an id is its name's in `names`. Columns may be longer than there are names. */
 export interface Globals {
@@ -17,6 +17,10 @@ export interface Globals {
 	/** Where it is defined: index of the input, and of the symbol in it. */
 	input: Uint32Array;
 	symbol: Uint32Array;
+	/** The ids of what is defined, in the order of inputs and of their symbols. Filled when all inputs are there. */
+	definitions: Uint32Array;
+	/** The ids of what nobody defines and nobody needs: everything that mentions them is weak. Filled by require-defined. */
+	absent: readonly number[];
 	/** Filled by layout; 0 for what is undefined. */
 	address: Float64Array;
 	/** Index in the image's symbol table, 0 for none. Filled by emit-symbols. */
@@ -42,13 +46,12 @@ export function resolveInput(globals: Globals, inputs: readonly Input[], index: 
 	const duplicates: Duplicate[] = [];
 	const { object, firstGlobal, ids } = inputs[index]!;
 	const { name, section, info, count, strings } = object.symbols;
+	intern(globals.names, strings, name.subarray(firstGlobal, count), ids);
+	while (globals.names.count > globals.state.length) grow(globals);
 	for (let i = firstGlobal; i < count; i++) {
-		const id = intern(globals.names, strings, name[i]!);
-		if (id >= globals.state.length) grow(globals);
-		ids[i - firstGlobal] = id;
-		const weak = info[i]! >> 4 === STB_WEAK;
-		const state =
-			section[i] === SHN_UNDEF ? (weak ? State.weaklyWanted : State.wanted) : weak ? State.weak : State.strong;
+		if (section[i] === SHN_UNDEF) continue;
+		const id = ids[i - firstGlobal]!;
+		const state = info[i]! >> 4 === STB_WEAK ? State.weak : State.strong;
 		if (state > globals.state[id]!) {
 			globals.state[id] = state;
 			globals.input[id] = index;
@@ -67,23 +70,23 @@ export function refuseDuplicates(globals: Globals, inputs: readonly Input[], dup
 	});
 }
 
-/** Visits what an input defines and no other input's definition beat, in the order of its symbols. */
-export function forEachDefinition(
-	globals: Globals,
-	{ object, firstGlobal, ids }: Input,
-	index: number,
-	visit: (id: number, symbol: number) => void,
-): void {
-	const { section, count } = object.symbols;
-	for (let i = firstGlobal; i < count; i++) {
-		if (section[i] === SHN_UNDEF) continue;
-		const id = ids[i - firstGlobal]!;
-		if (globals.input[id] === index && globals.symbol[id] === i) visit(id, i);
+/** Requires: all inputs resolved. After: `definitions` lets passes go through them in the order of memory. */
+export function orderDefinitions(globals: Globals, inputs: readonly Input[]): void {
+	const order = new Uint32Array(globals.names.count);
+	let next = 0;
+	for (const [index, { object, firstGlobal, ids }] of inputs.entries()) {
+		const { section, count } = object.symbols;
+		for (let i = firstGlobal; i < count; i++) {
+			if (section[i] === SHN_UNDEF) continue;
+			const id = ids[i - firstGlobal]!;
+			if (globals.input[id] === index && globals.symbol[id] === i) order[next++] = id;
+		}
 	}
+	globals.definitions = order.subarray(0, next);
 }
 
 export function isDefined(globals: Globals, id: number): boolean {
-	return globals.state[id]! >= State.weak;
+	return globals.state[id] !== State.undefined;
 }
 
 function definitionPlace({ object }: Input, symbol: number): string {
@@ -101,6 +104,8 @@ function newGlobals(inputs: readonly Input[]): Globals {
 		state: new Uint8Array(capacity),
 		input: new Uint32Array(capacity),
 		symbol: new Uint32Array(capacity),
+		definitions: new Uint32Array(0),
+		absent: [],
 		address: new Float64Array(0),
 		output: new Uint32Array(0),
 	};

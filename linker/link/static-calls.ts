@@ -53,6 +53,7 @@ export function readStaticCalls(
 	return { mode: readMode(elf, found), stubs, sites, keys: withSites(keys, sites) };
 }
 
+const underscores = new TextEncoder().encode("__");
 const prefixes = [KEY_PREFIX, TRAMPOLINE_PREFIX, "__static_call"].map((prefix) => new TextEncoder().encode(prefix));
 
 /** A local key goes with the trampoline of its own file: both are counted by the STT_FILE symbols before them. */
@@ -61,6 +62,7 @@ function findSymbols({ symbols }: ElfObject): Found {
 	let files = 0;
 	for (let i = 1; i < symbols.count; i++) {
 		if ((symbols.info[i]! & 15) === STT_FILE) files++;
+		if (!hasPrefix(symbols, i, underscores)) continue;
 		const prefix = prefixes.findIndex((each) => hasPrefix(symbols, i, each));
 		if (prefix < 0 || symbols.section[i] === 0) continue;
 		const scope = symbols.info[i]! >> 4 === STB_LOCAL ? files : 0;

@@ -46,7 +46,7 @@ export function synthesise(inputs: Input[], globals: Globals, mode: StaticCallMo
 
 /** Whether anybody mentions a key. */
 function hasStaticCalls(inputs: readonly Input[], { names }: Globals): boolean {
-	for (let id = 0; id < names.count; id++) if (startsWith(names.bytes, names.start[id]!, prefix)) return true;
+	for (let id = 0; id < names.count; id++) if (startsWith(names.names.bytes, names.start[id]!, prefix)) return true;
 	return inputs.some(({ object: { symbols }, firstGlobal }) => {
 		for (let i = 1; i < firstGlobal; i++) if (startsWith(symbols.strings, symbols.name[i]!, prefix)) return true;
 		return false;

@@ -4,7 +4,7 @@
 
 import { encode, R_TOY_CALL28, R_TOY_JUMP28, REL_MAX, REL_MIN } from "../isa/index.ts";
 import { SITE_BYTES } from "../sites/index.ts";
-import { type Input, symbolAddresses } from "./inputs.ts";
+import { addressOf, type Input, symbolAddresses } from "./inputs.ts";
 import { assignAddresses, isExecutable, locate, type Output, type Part, placeParts } from "./layout.ts";
 import type { Globals } from "./resolve.ts";
 
@@ -32,6 +32,9 @@ export const THUNK_BYTES = move.length + jump.length;
 export const thunkCode = Uint8Array.from([...move, ...jump]);
 /** Where the thunk's ABS32 field lies. */
 export const THUNK_FIELD = 2;
+
+/** A call that is meant to go further beside its symbol than this gets no thunk: it must be a mistake. */
+const MAX_BESIDE = 2 ** 20;
 
 /** The rest of the reach is for the block itself. */
 const GROUP_BYTES = REL_MAX - 2 ** 24;
@@ -75,9 +78,24 @@ function endGroup(section: Output): ThunkBlock {
 	return { part, section, thunks: [], byTarget: new Map() };
 }
 
+/** Whether all there is lies so close together that every call reaches every symbol, as in most programs. */
+function isCompact(inputs: readonly Input[], globals: Globals, blocks: readonly ThunkBlock[]): boolean {
+	let low = Number.POSITIVE_INFINITY;
+	let high = Number.NEGATIVE_INFINITY;
+	const include = (address: number) => {
+		if (address < low) low = address;
+		if (address > high) high = address;
+	};
+	for (const { section } of blocks) for (const end of [section.address, section.address + section.size]) include(end);
+	for (let id = 0; id < globals.names.count; id++) include(globals.address[id]!);
+	for (const input of inputs) for (let i = 0; i < input.firstGlobal; i++) include(addressOf(input, i));
+	return high - low < REL_MAX - MAX_BESIDE;
+}
+
 /** Whether there was a call that neither reached its symbol nor had a thunk. Thunks push text apart and are never taken
  * back, so it ends. */
 function addMissing(inputs: readonly Input[], globals: Globals, blocks: readonly ThunkBlock[]): boolean {
+	if (isCompact(inputs, globals, blocks)) return false;
 	const count = () => blocks.reduce((sum, { thunks }) => sum + thunks.length, 0);
 	const before = count();
 	const addresses = new Float64Array(Math.max(...inputs.map(({ object }) => object.symbols.count)));
@@ -106,7 +124,8 @@ function scan(
 	for (let i = 0; i < count; i++) {
 		if (type[i] !== R_TOY_CALL28 && type[i] !== R_TOY_JUMP28) continue;
 		const value = addresses[symbol[i]!]! + addend[i]! - (base + offset[i]!);
-		if (value < REL_MIN || value > REL_MAX) addThunk(block, input, index, symbol[i]!, addend[i]!);
+		const reaches = value >= REL_MIN && value <= REL_MAX;
+		if (!reaches && Math.abs(addend[i]!) < MAX_BESIDE) addThunk(block, input, index, symbol[i]!, addend[i]!);
 	}
 }
 
