@@ -15,26 +15,29 @@ export const FILE_XINDEX = 0xffff;
 export const FILE_LORESERVE = 0xff00;
 const RESERVED_SHIFT = SHN_LORESERVE - FILE_LORESERVE;
 
+/** All columns are views of one buffer: a link has thousands of tables, and a buffer costs more than a view. */
 export function allocateSymbols(count: number, strings: Uint8Array): Symbols {
+	const buffer = new ArrayBuffer(count * 26);
 	return {
 		count,
-		name: new Uint32Array(count),
-		value: new Float64Array(count),
-		size: new Float64Array(count),
-		info: new Uint8Array(count),
-		other: new Uint8Array(count),
-		section: new Uint32Array(count),
+		name: new Uint32Array(buffer, count * 16, count),
+		value: new Float64Array(buffer, 0, count),
+		size: new Float64Array(buffer, count * 8, count),
+		info: new Uint8Array(buffer, count * 24, count),
+		other: new Uint8Array(buffer, count * 25, count),
+		section: new Uint32Array(buffer, count * 20, count),
 		strings,
 	};
 }
 
 export function allocateRelocations(count: number): Relocations {
+	const buffer = new ArrayBuffer(count * 24);
 	return {
 		count,
-		offset: new Float64Array(count),
-		type: new Uint32Array(count),
-		symbol: new Uint32Array(count),
-		addend: new Float64Array(count),
+		offset: new Float64Array(buffer, 0, count),
+		type: new Uint32Array(buffer, count * 16, count),
+		symbol: new Uint32Array(buffer, count * 20, count),
+		addend: new Float64Array(buffer, count * 8, count),
 	};
 }
 

@@ -2,8 +2,9 @@
 // JavaScript number any more; readers check `fitsNumber` on the high half before they believe one.
 
 export function putWord64(view: DataView, at: number, value: number): void {
-	view.setUint32(at, value >>> 0, true);
-	view.setInt32(at + 4, Math.floor(value / 2 ** 32), true);
+	const low = value >>> 0;
+	view.setUint32(at, low, true);
+	view.setInt32(at + 4, (value - low) / 2 ** 32, true);
 }
 
 /** Exact only where `fitsNumber` holds for the high half. */
