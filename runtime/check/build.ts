@@ -13,7 +13,7 @@ import { physicalIn, readVirtual } from "../machine/memory.ts";
 import { profiles } from "../machine/profiles/index.ts";
 import { getCpu, PAGE } from "../machine/state.ts";
 import { plan, unfitFor } from "../patch/plan.ts";
-import { change, planUpdate } from "../patch/static-calls.ts";
+import { change, planUpdate } from "../patch/update.ts";
 import type { Edit, Plan, Step } from "../patch/step.ts";
 import { createSystem, type System, setPatcher } from "../patch/system.ts";
 import type { Stack } from "./footprint.ts";

@@ -7,7 +7,6 @@
 
 import { SP } from "../../linker/isa/sets/toy.ts";
 import { Cpu, Entry, Global, History, Patcher, Status } from "../machine/layout.ts";
-import { reindexEntries } from "../machine/memory.ts";
 import { cpuWord, type Machine } from "../machine/state.ts";
 import { FEW_HISTORIES, reindexHistories } from "../machine/visibility.ts";
 import type { System } from "../patch/system.ts";
@@ -31,14 +30,14 @@ export interface Footprint {
 	readonly stack: number[];
 	/** Physical addresses of other words that change. */
 	readonly memory: number[];
-	/** Whether page-table entries change. */
-	entries: boolean;
+	/** Indices of page-table entries that change. */
+	readonly entries: number[];
 	/** Most histories at once. */
 	histories: number;
 }
 
 export function newFootprint(): Footprint {
-	return { registers: [], stack: [], memory: [], entries: false, histories: 0 };
+	return { registers: [], stack: [], memory: [], entries: [], histories: 0 };
 }
 
 /** Words of one history in the row: unit, space|count|base, values. */
@@ -61,9 +60,8 @@ export interface Shape {
 /** @param fixed the words of the machine in its initial state */
 export function shapeOf(system: System, footprint: Footprint, stacks: readonly Stack[], fixed: Int32Array): Shape {
 	const { machine } = system;
-	const entries = footprint.entries ? machine.words[Global.entries]! : 0;
 	const shared =
-		4 + 2 * system.plans.length + footprint.histories * HISTORY_WORDS + footprint.memory.length + 2 * entries;
+		4 + 2 * system.plans.length + footprint.histories * HISTORY_WORDS + footprint.memory.length + 2 * footprint.entries.length;
 	const block =
 		2 + footprint.registers.length + Math.ceil(footprint.histories / FLOORS_PER_WORD) + footprint.stack.length;
 	return { system, footprint, stacks, shared, block, width: shared + machine.config.cpus * block, fixed };
@@ -93,9 +91,10 @@ export function watch(shape: Shape, cpu: number | undefined, mapped: boolean): v
 		else add(footprint.stack, stack.physical - physical);
 	}
 	machine.written!.length = 0;
-	if (mapped && !footprint.entries) {
-		footprint.entries = true;
-		grown = true;
+	for (let entry = 0; mapped && entry < machine.words[Global.entries]!; entry++) {
+		const at = entryWord(machine, entry);
+		const same = (field: number): boolean => machine.words[at + field] === shape.fixed[at + field];
+		if (!same(Entry.frame) || !same(Entry.flags)) add(footprint.entries, entry);
 	}
 	if (machine.words[Global.histories]! > footprint.histories) {
 		footprint.histories = machine.words[Global.histories]!;
@@ -126,12 +125,9 @@ export function pack(shape: Shape, row: Int32Array): void {
 	to = end;
 	const memory = machine.layout.memory >> 2;
 	for (const physical of footprint.memory) row[to++] = words[memory + (physical >> 2)]!;
-	if (footprint.entries) {
-		for (let entry = 0; entry < words[Global.entries]!; entry++) {
-			const at = (machine.layout.entries >> 2) + entry * Entry.words;
-			row[to++] = words[at + Entry.frame]!;
-			row[to++] = words[at + Entry.flags]!;
-		}
+	for (const entry of footprint.entries) {
+		row[to++] = words[entryWord(machine, entry) + Entry.frame]!;
+		row[to++] = words[entryWord(machine, entry) + Entry.flags]!;
 	}
 	for (let cpu = 0; cpu < machine.config.cpus; cpu++) packCpu(shape, cpu, order, row, shape.shared + cpu * shape.block);
 }
@@ -156,13 +152,9 @@ export function unpack(shape: Shape, row: Int32Array): void {
 	from += footprint.histories * HISTORY_WORDS;
 	const memory = machine.layout.memory >> 2;
 	for (const physical of footprint.memory) words[memory + (physical >> 2)] = row[from++]!;
-	if (footprint.entries) {
-		for (let entry = 0; entry < words[Global.entries]!; entry++) {
-			const at = (machine.layout.entries >> 2) + entry * Entry.words;
-			words[at + Entry.frame] = row[from++]!;
-			words[at + Entry.flags] = row[from++]!;
-		}
-		reindexEntries(machine);
+	for (const entry of footprint.entries) {
+		words[entryWord(machine, entry) + Entry.frame] = row[from++]!;
+		words[entryWord(machine, entry) + Entry.flags] = row[from++]!;
 	}
 	for (let cpu = 0; cpu < machine.config.cpus; cpu++)
 		unpackCpu(shape, cpu, count, row, shape.shared + cpu * shape.block);
@@ -171,6 +163,10 @@ export function unpack(shape: Shape, row: Int32Array): void {
 
 function patcherWord(machine: Machine, patcher: number): number {
 	return (machine.layout.patchers >> 2) + patcher * Patcher.words;
+}
+
+function entryWord(machine: Machine, index: number): number {
+	return (machine.layout.entries >> 2) + index * Entry.words;
 }
 
 function historyWord(machine: Machine, index: number): number {

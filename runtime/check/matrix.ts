@@ -75,8 +75,9 @@ function programOf(kind: SiteKind, placement: Placement): string {
 	.type fifo, @function
 	.type deadline, @function
 fifo:	ret
-	.space 64
+	.space 4096
 ${body}
+	.space 4096
 ${caller}
 	.space 0x12345
 deadline:
