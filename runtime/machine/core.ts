@@ -6,7 +6,7 @@ import { type Core as InstructionCore, Stop } from "../../linker/isa/core.ts";
 import type { Instruction } from "../../linker/isa/instruction-set.ts";
 import { WORDS_PER_BYTE } from "./decode-cache.ts";
 import { Cpu } from "./layout.ts";
-import { isSettled, translate, writePhysical } from "./memory.ts";
+import { isSettled, isText, translate, writePhysical } from "./memory.ts";
 import { type Machine, PAGE } from "./state.ts";
 
 /** Cached translations are pairs {page base, physical - virtual}, direct-mapped by page number. */
@@ -18,6 +18,8 @@ const PAGE_BASE = ~0xfff;
 const ALIGNED_PAGE = ~0xffc;
 /** Bit 2 is in no page base and in no masked address. */
 const NO_PAGE = 4;
+/** Stores are atomic within aligned units of this size, and split where they cross. */
+const ATOMIC = 8;
 const NOTHING_DECODED = new Int32Array(PAGE * WORDS_PER_BYTE);
 
 export class Core implements InstructionCore {
@@ -122,7 +124,7 @@ export class Core implements InstructionCore {
 		return value;
 	}
 
-	/** Translates every byte before it writes the first: a store that faults changes nothing. */
+	/** Translates every byte before it writes the first: a store that faults changes nothing. Atomic within aligned units. */
 	private storeBytes(address: number, value: number, count: number): void {
 		const places: number[] = [];
 		for (let i = 0; i < count; i++) {
@@ -133,11 +135,15 @@ export class Core implements InstructionCore {
 			}
 			places.push(physical);
 		}
+		const bytes = Uint8Array.from(places, (_, i) => value >> (8 * i));
+		for (let from = 0, to = 0; from < count; from = to) {
+			do to++;
+			while (to < count && places[to] === places[to - 1]! + 1 && places[to]! % ATOMIC !== 0);
+			writePhysical(this.machine, places[from]!, bytes.subarray(from, to));
+		}
 		for (const [i, physical] of places.entries()) {
-			const at = address + i;
-			writePhysical(this.machine, physical, Uint8Array.of(value >> (8 * i)));
-			const code = this.machine.codeFrames.has(physical >>> 12);
-			if (!code && isSettled(this.machine, this.id, at)) cache(this.writes, at, physical);
+			const code = isText(this.machine, physical);
+			if (!code && isSettled(this.machine, this.id, address + i)) cache(this.writes, address + i, physical);
 		}
 	}
 

@@ -45,7 +45,7 @@ export function mapPages(
 	large = false,
 ): void {
 	const size = large ? LARGE_PAGE : PAGE;
-	if (permissions.w && permissions.x) throw new RangeError(`${hex(address)} would be writable and executable`);
+	refuseBoth(permissions, address);
 	if (address % size !== 0 || physical % size !== 0)
 		throw new RangeError(`${hex(address)} -> ${hex(physical)}: not aligned to a page of ${size} bytes`);
 	for (let offset = 0; offset < bytes; offset += size) {
@@ -68,8 +68,20 @@ export function protectPages(
 	bytes: number,
 	permissions: Permissions,
 ): void {
-	if (permissions.w && permissions.x) throw new RangeError(`${hex(address)} would be writable and executable`);
+	refuseBoth(permissions, address);
 	changeFlags(machine, space, address, bytes, (flags) => flagsOf(permissions) | (flags & STICKY));
+}
+
+/** Changes the permissions of every entry, in any address space, that maps physical text in this range and is or was
+ * executable: there is no view of it that keeps the old ones. */
+export function protectText(machine: Machine, physical: number, bytes: number, permissions: Permissions): void {
+	refuseBoth(permissions, physical);
+	for (const index of machine.entries.values()) {
+		const [space, page, frame, flags] = entryAt(machine, index);
+		if ((flags & TEXT) === 0 || frame * PAGE >= physical + bytes || frame * PAGE + sizeOf(flags) <= physical) continue;
+		setEntry(machine, space, page, frame, flagsOf(permissions) | (flags & STICKY));
+	}
+	forgetTranslations(machine);
 }
 
 /** Removes pages; those that are not mapped are skipped. */
@@ -124,10 +136,26 @@ export function permits(machine: Machine, space: number, address: number, access
 /** The physical address that a page-table entry names, whatever it permits: how a patcher's private alias reaches text.
  * @throws Error when there is none: plans are validated before they run */
 export function aliasOf(machine: Machine, space: number, address: number): number {
+	const extent = extentOf(machine, space, address);
+	if (extent === undefined) throw new Error(`assert: nothing is mapped at ${hex(address)}`);
+	return extent.physical + (address & (extent.bytes - 1));
+}
+
+/** The physical page that an entry names for an address, whatever it permits; undefined where there is no entry. */
+export function extentOf(
+	machine: Machine,
+	space: number,
+	address: number,
+): { readonly physical: number; readonly bytes: number } | undefined {
 	const index = entryFor(machine, space, address >>> 12);
-	if (index === undefined) throw new Error(`assert: nothing is mapped at ${hex(address)}`);
-	const at = entryWord(machine, index);
-	return offsetIn(machine.words[at + Entry.frame]!, machine.words[at + Entry.flags]!, address);
+	if (index === undefined) return undefined;
+	const [, , frame, flags] = entryAt(machine, index);
+	return { physical: frame * PAGE, bytes: sizeOf(flags) };
+}
+
+/** Whether some entry maps the frame of a physical address executable, or did: instruction caches may hold its bytes. */
+export function isText(machine: Machine, physical: number): boolean {
+	return machine.codeFrames.has(physical >>> 12);
 }
 
 /** Writes physical memory: every path of every store ends here, or in a core's cached translation of a frame that is not
@@ -167,13 +195,7 @@ export function readVirtual(machine: Machine, space: number, address: number, le
 export function mappings(machine: Machine): Mapping[] {
 	const all: Mapping[] = [];
 	for (const index of machine.entries.values()) {
-		const at = entryWord(machine, index);
-		const [space, page, frame, flags] = machine.words.subarray(at, at + Entry.words) as unknown as [
-			number,
-			number,
-			number,
-			number,
-		];
+		const [space, page, frame, flags] = entryAt(machine, index);
 		if (isPresent(flags))
 			all.push({
 				space,
@@ -224,6 +246,10 @@ export function reindexEntries(machine: Machine): void {
 	forgetTranslations(machine);
 }
 
+function refuseBoth({ w, x }: Permissions, address: number): void {
+	if (w && x) throw new RangeError(`${hex(address)} would be writable and executable`);
+}
+
 function isPresent(flags: number): boolean {
 	return (flags & ~STICKY) !== 0;
 }
@@ -241,7 +267,12 @@ function physicalOf(frame: number, flags: number, address: number, access: Acces
 }
 
 function offsetIn(frame: number, flags: number, address: number): number {
-	return frame * PAGE + (address & (((flags & LARGE) !== 0 ? LARGE_PAGE : PAGE) - 1));
+	return frame * PAGE + (address & (sizeOf(flags) - 1));
+}
+
+/** Bytes that an entry maps. */
+function sizeOf(flags: number): number {
+	return (flags & LARGE) !== 0 ? LARGE_PAGE : PAGE;
 }
 
 function unitValue(machine: Machine, physical: number): Value {
@@ -255,6 +286,11 @@ function wordFrom(bytes: Uint8Array, at: number): number {
 
 function entryWord(machine: Machine, index: number): number {
 	return (machine.layout.entries >> 2) + index * Entry.words;
+}
+
+function entryAt(machine: Machine, index: number): [space: number, page: number, frame: number, flags: number] {
+	const at = entryWord(machine, index);
+	return [...machine.words.subarray(at, at + Entry.words)] as [number, number, number, number];
 }
 
 function keyOf(space: number, page: number, large: boolean): number {
@@ -299,7 +335,7 @@ function changeFlags(
 		const at = entryWord(machine, index);
 		const flags = machine.words[at + Entry.flags]!;
 		setEntry(machine, space, machine.words[at + Entry.page]!, machine.words[at + Entry.frame]!, change(flags));
-		offset += (flags & LARGE) !== 0 ? LARGE_PAGE : PAGE;
+		offset += sizeOf(flags);
 	}
 	forgetTranslations(machine);
 }
