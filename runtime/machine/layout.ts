@@ -42,7 +42,7 @@ export const History = { space: 0, unit: 1, count: 2, base: 3, values: 4, depth:
 
 /** Word indices of a patcher, somebody who carries out a plan (runtime/patch). */
 export const Patcher = {
-	/** Nonzero while it has a plan; which one is known by the patcher's number. */
+	/** Nonzero while it has a plan (`Life` in runtime/patch); which one is known by the patcher's number. */
 	active: 0,
 	/** Index of its next step. */
 	at: 1,
@@ -55,7 +55,7 @@ export const Patcher = {
 } as const;
 
 /** Word indices of the globals. `lock`, `armed` and `window` are 1 + a patcher's number: who may patch text, whose sites
- * the breakpoint trap looks up, whose pages may fault for a while. */
+ * the breakpoint trap looks up, whose pages may fault for a while. `initFreed`: nonzero once init text was freed. */
 export const Global = {
 	entries: 0,
 	frames: 1,
@@ -64,6 +64,7 @@ export const Global = {
 	lock: 4,
 	armed: 5,
 	window: 6,
+	initFreed: 7,
 	words: 8,
 } as const;
 

@@ -4,7 +4,7 @@ import { HostCall } from "../../linker/isa/host-calls.ts";
 import { Cpu, Status } from "../machine/layout.ts";
 import { readVirtual } from "../machine/memory.ts";
 import { getCounter, getCpu, setCpu } from "../machine/state.ts";
-import { queryAt } from "./static-calls.ts";
+import { queryAt } from "./slots.ts";
 import type { System } from "./system.ts";
 
 /** Serves the host call a CPU stopped at. The CPU goes on, or waits for its update, or is trapped by an unknown number. */
@@ -40,8 +40,14 @@ export function serveHostCall(system: System, cpu: number): void {
 	}
 }
 
-/** Queues a program's own update; its CPU goes on when it is complete. */
+/** Queues a program's own update; its CPU goes on when it is complete. With interrupts masked it would wait for others
+ * that may wait for it. */
 function request(system: System, cpu: number, key: number, to: number | undefined): void {
+	if (getCpu(system.machine, cpu, Cpu.masked) !== 0) {
+		system.refusal = "an update waits for every CPU, so it cannot be made with interrupts masked";
+		setCpu(system.machine, cpu, Cpu.status, Status.trapped);
+		return;
+	}
 	system.queue.push({ changes: [{ key, to }], cpu, clock: getCounter(system.machine, cpu, Cpu.clock) });
 	setCpu(system.machine, cpu, Cpu.status, Status.patching);
 }

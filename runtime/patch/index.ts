@@ -1,21 +1,36 @@
-// Patching (`patchbay/patch`): protocols as data, plans, the trap, static calls by name, and `run`.
+// Patching (`patchbay/patch`): protocols as data, plans, the trap, static calls by name, recovery, and `run`.
 
-export { describeStep } from "./perform.ts";
-export { plan } from "./plan.ts";
+export { applyNow, isPatching, NOTHING, stepPatcher, submit } from "./patchers.ts";
+export { describeStep, nextStep, perform, ready } from "./perform.ts";
+export { plan, unfitFor } from "./plan.ts";
 export { arm, disarm, type Part, type Phase, type Protocol, protect, release, sync, write } from "./protocol.ts";
 export { breakpoint, early, protocols } from "./protocols/index.ts";
-export { applyNow, type RunEnd, type RunLimits, run, type ScheduledUpdate, submit } from "./run.ts";
+export { kill, type Recovery, recover } from "./recover.ts";
+export { type RunEnd, type RunLimits, run, type ScheduledUpdate, settle } from "./run.ts";
+export type { Route } from "./site-forms.ts";
+export { keyNames, query } from "./slots.ts";
 export {
+	type DryRun,
+	describeUpdate,
+	freeInit,
+	type PlannedSite,
+	type StaticCall,
+	type StaticCalls,
+	staticCalls,
+	type Targets,
+	textReserved,
+	type Updated,
+} from "./static-calls.ts";
+export type { Edit, Plan, Request, Step, Transaction } from "./step.ts";
+export { createSystem, type Happening, type PatchCounts, type System } from "./system.ts";
+export { findEdit, serveTrap } from "./trap.ts";
+export {
+	asIs,
+	byDefault,
 	type Change,
 	change,
-	freeInit,
-	keyNames,
 	planUpdate,
-	query,
 	type Refusal,
-	textReserved,
+	type TargetName,
 	type Update,
-} from "./static-calls.ts";
-export type { Edit, Plan, Step } from "./step.ts";
-export { createSystem, type Happening, type PatchCounts, type System } from "./system.ts";
-export { findEdit } from "./trap.ts";
+} from "./update.ts";

@@ -1,25 +1,26 @@
 // Carries out one step of a patcher on the machine.
 
 import { Cpu, Global, Patcher, Status } from "../machine/layout.ts";
-import { aliasOf, protectPages, writePhysical } from "../machine/memory.ts";
+import { aliasOf, protectText, writePhysical } from "../machine/memory.ts";
 import { TICKS_PER_CYCLE } from "../machine/profile.ts";
 import { flush, Interrupt } from "../machine/run.ts";
 import { getCounter, getCpu, type Machine, setCpu } from "../machine/state.ts";
 import { clean, invalidate, serialize } from "../machine/visibility.ts";
 import type { Request, Step } from "./step.ts";
-import { getPatcher, patcherClocks, type System, setPatcher } from "./system.ts";
+import { getPatcher, Life, patcherClocks, type System, setPatcher } from "./system.ts";
 
-/** The step a patcher would do next; undefined when it has none. */
+/** The step a patcher would do next; undefined when it has none, or died. */
 export function nextStep(system: System, patcher: number): Step | undefined {
-	if (getPatcher(system.machine, patcher, Patcher.active) === 0) return undefined;
+	if (getPatcher(system.machine, patcher, Patcher.active) !== Life.atWork) return undefined;
 	return system.plans[patcher]!.steps[getPatcher(system.machine, patcher, Patcher.at)];
 }
 
-/** Whether the patcher's next step can be done now: `lock` and `await` may have to wait. */
+/** Whether the patcher's next step can be done now: `lock` and `await` may have to wait. A CPU inside a trap handler takes
+ * no interrupt, so an `await` waits for it too: no handler can outlive the batch it looked up. */
 export function ready(system: System, patcher: number): boolean {
 	const step = nextStep(system, patcher);
 	if (step === undefined) return false;
-	if (step.kind === "lock") return system.machine.words[Global.lock] === 0;
+	if (step.kind === "lock") return [0, patcher + 1].includes(system.machine.words[Global.lock]!);
 	if (step.kind !== "await") return true;
 	return system.machine.cores.every((core) => getCpu(system.machine, core.id, Cpu.pending) === 0);
 }
@@ -51,9 +52,10 @@ function act(machine: Machine, step: Step, patcher: number, cpu: number, clock: 
 	switch (step.kind) {
 		case "lock":
 			machine.words[Global.lock] = patcher + 1;
-			return 0;
+			return Math.max(0, lastEnd(machine) - clock);
 		case "unlock":
 			machine.words[Global.lock] = 0;
+			if (machine.words[Global.window] === patcher + 1) machine.words[Global.window] = 0;
 			return 0;
 		case "store":
 			writePhysical(machine, aliasOf(machine, 0, step.address), step.bytes);
@@ -79,10 +81,20 @@ function act(machine: Machine, step: Step, patcher: number, cpu: number, clock: 
 			machine.words[Global.armed] = 0;
 			return 0;
 		case "protect":
-			protectPages(machine, 0, step.address, step.bytes, step.permissions);
-			machine.words[Global.window] = step.permissions.x ? 0 : patcher + 1;
+			protectText(machine, aliasOf(machine, 0, step.address), step.bytes, step.permissions);
+			machine.words[Global.window] = patcher + 1;
 			return profile.poke * TICKS_PER_CYCLE;
 	}
+}
+
+/** When the last patcher that ended did. */
+function lastEnd(machine: Machine): number {
+	let last = 0;
+	for (let patcher = 0; patcher < machine.config.patchers; patcher++) {
+		if (getPatcher(machine, patcher, Patcher.active) !== Life.idle) continue;
+		last = Math.max(last, patcherClocks(machine, patcher)[Patcher.clock / 2]!);
+	}
+	return last;
 }
 
 /** CPUs that halted for good never execute again, and need not be asked. */
@@ -93,12 +105,18 @@ function answered(machine: Machine, patching: number): number[] {
 
 function interrupt(machine: Machine, request: Request, patching: number, clock: number): void {
 	for (const cpu of answered(machine, patching)) {
-		setCpu(machine, cpu, Cpu.pending, getCpu(machine, cpu, Cpu.pending) | Interrupt[request]);
+		// A parked CPU looks for requests while it waits: it is left parked by a patcher that died.
+		if (getCpu(machine, cpu, Cpu.status) === Status.parked) comply(machine, cpu, request);
+		else setCpu(machine, cpu, Cpu.pending, getCpu(machine, cpu, Cpu.pending) | Interrupt[request]);
 		if (getCpu(machine, cpu, Cpu.status) !== Status.running) waitUntil(machine, cpu, clock);
 	}
-	if (patching < 0) return;
-	if (request === "serialize") serialize(machine, patching);
-	if (request === "flush") flush(machine, patching);
+	if (patching >= 0) comply(machine, patching, request);
+}
+
+/** Does a request on the spot. */
+function comply(machine: Machine, cpu: number, request: Request): void {
+	if (request === "serialize") serialize(machine, cpu);
+	if (request === "flush") flush(machine, cpu);
 }
 
 /** The patching CPU's own stores are as old to it as to the others, so it serializes too. */

@@ -13,27 +13,38 @@ const ATOMIC = 8;
 const BREAKPOINT = encode("brk");
 const SPIN = encode("spin");
 
-/** @param edits distinct, not overlapping, any order
- * @returns a plan without steps when every site holds its new bytes already */
-export function plan(protocol: Protocol, edits: readonly Edit[], model: Model): Plan {
+/** @param edits distinct, not overlapping, any order @param words of keys, stored under the lock before the first site
+ * @returns a plan without steps when everything holds its new bytes already */
+export function plan(protocol: Protocol, edits: readonly Edit[], model: Model, words: readonly Edit[] = []): Plan {
 	const batch = edits.filter((edit) => !same(edit.old, edit.bytes)).sort((a, b) => a.address - b.address);
-	if (batch.length === 0) return { steps: [], edits: [] };
-	const steps: Step[] = [{ kind: "lock" }];
-	let written: "no" | "nothing" | "something" = "no";
-	for (const phase of protocol.phases) {
-		if (phase.kind === "sync" && phase.request === "serialize" && written === "nothing") continue;
-		const expanded = expand(phase, batch, model);
-		written = phase.kind !== "write" ? "no" : expanded.length > 0 ? "something" : "nothing";
-		steps.push(...expanded);
-	}
-	steps.push({ kind: "unlock" });
-	return { steps, edits: batch };
+	const data = words.filter((word) => !same(word.old, word.bytes));
+	if (batch.length === 0 && data.length === 0) return { steps: [], edits: [] };
+	const steps: Step[] = [
+		{ kind: "lock" },
+		...data.map(({ address, bytes }): Step => ({ kind: "store", address, bytes })),
+		...(batch.length === 0 ? [] : phaseSteps(protocol, batch, model)),
+		{ kind: "unlock" },
+	];
+	return { steps, edits: batch, transaction: { protocol, edits: batch, words: data } };
 }
 
 /** The first edit that a protocol's requirement rules out. */
 export function unfitFor(protocol: Protocol, edits: readonly Edit[]): Edit | undefined {
 	if (protocol.requires !== "aligned") return undefined;
 	return edits.find(({ address, bytes }) => (address % ATOMIC) + bytes.length > ATOMIC);
+}
+
+/** A sync after a write that stored nothing has nothing to make known. */
+function phaseSteps(protocol: Protocol, batch: readonly Edit[], model: Model): Step[] {
+	const steps: Step[] = [];
+	let stored = true;
+	for (const phase of protocol.phases) {
+		if (phase.kind === "sync" && phase.request === "serialize" && !stored) continue;
+		const expanded = expand(phase, batch, model);
+		stored = phase.kind !== "write" || expanded.length > 0;
+		steps.push(...expanded);
+	}
+	return steps;
 }
 
 function expand(phase: Phase, batch: readonly Edit[], model: Model): Step[] {

@@ -7,15 +7,17 @@ import { TICKS_PER_CYCLE } from "../machine/profile.ts";
 import { advance, interruptible, take } from "../machine/run.ts";
 import { getCounter, getCpu, type Machine, random, setCpu } from "../machine/state.ts";
 import { serveHostCall } from "./host-calls.ts";
-import { perform, ready } from "./perform.ts";
-import { planUpdate, type Update } from "./static-calls.ts";
-import { getPatcher, patcherClocks, type Queued, type System, setPatcher } from "./system.ts";
+import { begin, isPatching, stepPatcher } from "./patchers.ts";
+import { ready } from "./perform.ts";
+import { getPatcher, Life, patcherClocks, type Queued, type System } from "./system.ts";
 import { serveTrap } from "./trap.ts";
 
-/** Ticks a CPU may run ahead of the others; while text is patched, one instruction at a time. */
+/** Ticks a CPU may run ahead of the others. */
 const QUANTUM = 256 * TICKS_PER_CYCLE;
 /** Ticks a CPU that is alone runs before it looks up. */
 const LONG = 2 ** 30;
+/** While CPUs may see different things, they take turns by the instruction. */
+const ONE_INSTRUCTION = 1;
 
 export interface RunLimits {
 	/** Stop when the next party's clock is here, in cycles. */
@@ -59,155 +61,153 @@ export function run(system: System, limits: RunLimits = {}): RunEnd {
 	}
 }
 
+/** Runs until nobody patches and no update that is due waits. @returns why it ended before that */
+export function settle(system: System): RunEnd | undefined {
+	const isDue = ({ clock }: Queued): boolean => clock <= now(system);
+	while (isPatching(system.machine) || system.queue.some(isDue)) {
+		const turn = nextTurn(system);
+		const end = turn === undefined ? ended(system) : takeTurn(system, turn, Number.POSITIVE_INFINITY);
+		if (end !== undefined) return end;
+	}
+	return undefined;
+}
+
+/** Ticks: the clock of who goes next; when nobody does, of the last who did. */
+export function now(system: System): number {
+	const clock = nextTurn(system)?.clock;
+	return clock ?? Math.max(...system.machine.cores.map((core) => getCounter(system.machine, core.id, Cpu.clock)));
+}
+
 interface Turn {
 	clock: number;
-	/** When the next party is due. */
-	until: number;
 	kind: "cpu" | "patcher" | "queue";
 	/** Which one of its kind. */
 	index: number;
+	/** When the next other CPU is due, and the next patcher or queued update. */
+	nextCpu: number;
+	nextPatch: number;
 }
 
 function takeTurn(system: System, turn: Turn, limit: number): RunEnd | undefined {
 	switch (turn.kind) {
 		case "queue":
-			return begin(system, turn.index);
+			return beginQueued(system, turn.index);
 		case "patcher":
 			stepPatcher(system, turn.index);
 			return undefined;
 		case "cpu":
-			return stepCpu(system, turn.index, Math.min(turn.until, limit) - turn.clock);
+			return stepCpu(system, turn.index, ticksOf(system.machine, turn, limit));
 	}
 }
 
 /** Who is furthest behind. */
 function nextTurn(system: System): Turn | undefined {
 	const { machine } = system;
-	const turn: Turn = { clock: Number.POSITIVE_INFINITY, until: Number.POSITIVE_INFINITY, kind: "cpu", index: -1 };
+	const never = Number.POSITIVE_INFINITY;
+	const turn: Turn = { clock: never, kind: "cpu", index: -1, nextCpu: never, nextPatch: never };
 	for (let cpu = 0; cpu < machine.config.cpus; cpu++) {
-		if (isDue(machine, cpu)) offer(turn, "cpu", cpu, machine.cores[cpu]!.counters[0]!);
+		if (isDue(machine, cpu)) offerCpu(turn, cpu, machine.cores[cpu]!.counters[0]!);
 	}
 	let patching = false;
 	for (let patcher = 0; patcher < machine.config.patchers; patcher++) {
-		if (getPatcher(machine, patcher, Patcher.active) === 0) continue;
+		if (getPatcher(machine, patcher, Patcher.active) === Life.idle) continue;
 		patching = true;
 		if (ready(system, patcher)) offer(turn, "patcher", patcher, patcherClocks(machine, patcher)[Patcher.clock / 2]!);
 	}
 	if (!patching) for (const [i, { clock }] of system.queue.entries()) offer(turn, "queue", i, clock);
-	if (turn.index < 0) return undefined;
-	turn.until =
-		turn.until === Number.POSITIVE_INFINITY ? turn.clock + LONG : turn.until + (patching ? 1 : jitter(machine));
-	return turn;
+	return turn.index < 0 ? undefined : turn;
 }
 
 function isDue(machine: Machine, cpu: number): boolean {
 	return getCpu(machine, cpu, Cpu.status) === Status.running || interruptible(machine, cpu);
 }
 
-function offer(turn: Turn, kind: Turn["kind"], index: number, clock: number): void {
+function offerCpu(turn: Turn, cpu: number, clock: number): void {
 	if (clock >= turn.clock) {
-		turn.until = Math.min(turn.until, clock);
+		turn.nextCpu = Math.min(turn.nextCpu, clock);
 		return;
 	}
-	turn.until = turn.clock;
+	turn.nextCpu = turn.clock;
+	turn.clock = clock;
+	turn.index = cpu;
+}
+
+function offer(turn: Turn, kind: "patcher" | "queue", index: number, clock: number): void {
+	turn.nextPatch = Math.min(turn.nextPatch, clock);
+	if (clock >= turn.clock) return;
 	turn.clock = clock;
 	turn.kind = kind;
 	turn.index = index;
 }
 
-/** How far a CPU may run ahead, different every time so that seeds meet different interleavings. */
-function jitter(machine: Machine): number {
+/** How long a CPU runs before somebody else has his turn. */
+function ticksOf(machine: Machine, { clock, nextCpu, nextPatch }: Turn, limit: number): number {
+	const ahead = nextCpu === Number.POSITIVE_INFINITY ? LONG : nextCpu - clock + slack(machine);
+	return Math.min(ahead, nextPatch - clock + ONE_INSTRUCTION, limit - clock);
+}
+
+/** How far a CPU may run ahead of the others: different every time, so that seeds meet different interleavings. */
+function slack(machine: Machine): number {
+	if (machine.words[Global.histories] !== 0) return ONE_INSTRUCTION;
 	return QUANTUM / 2 + random(machine, QUANTUM);
 }
 
 /** Nobody is due: all is over, or somebody waits in vain. A CPU that idles with nothing pending waits for nobody. */
 function ended(system: System): RunEnd {
+	const { machine } = system;
 	const over: ReadonlySet<number> = new Set([Status.halted, Status.idle]);
-	const all = system.machine.cores.every((core) => over.has(getCpu(system.machine, core.id, Cpu.status)));
-	return all && system.queue.length === 0 ? { kind: "halted" } : { kind: "stuck" };
+	const waits = Array.from({ length: machine.config.patchers }, (_, i) => getPatcher(machine, i, Patcher.active));
+	const all = machine.cores.every((core) => over.has(getCpu(machine, core.id, Cpu.status)));
+	return all && system.queue.length === 0 && !waits.includes(Life.atWork) ? { kind: "halted" } : { kind: "stuck" };
 }
 
-/** Plans the queued update that is due, and lets a patcher start on it. */
-function begin(system: System, index: number): RunEnd | undefined {
+function beginQueued(system: System, index: number): RunEnd | undefined {
 	const [queued] = system.queue.splice(index, 1) as [Queued];
-	const update = planUpdate(system, queued.changes, system.protocol);
-	if ("refused" in update) {
-		system.refusal = update.refused;
-		if (queued.cpu === undefined) return { kind: "refused", why: update.refused };
-		setCpu(system.machine, queued.cpu, Cpu.status, Status.trapped);
-		return trapOf(system.machine, queued.cpu);
-	}
-	if (!submit(system, update, queued.clock, queued.cpu) && queued.cpu !== undefined)
-		setCpu(system.machine, queued.cpu, Cpu.status, Status.running);
-	return undefined;
-}
-
-/** Gives an update to a patcher that begins at `clock` (ticks). @returns false when there is nothing to do
- * @throws Error when every patcher is busy */
-export function submit(system: System, update: Update, clock: number, cpu?: number): boolean {
-	const { machine } = system;
-	if (update.steps.length === 0) return false;
-	let patcher = 0;
-	while (getPatcher(machine, patcher, Patcher.active) !== 0) patcher++;
-	if (patcher >= machine.config.patchers) throw new Error("assert: every patcher is busy");
-	system.plans[patcher] = update;
-	setPatcher(machine, patcher, Patcher.active, 1);
-	setPatcher(machine, patcher, Patcher.at, 0);
-	setPatcher(machine, patcher, Patcher.cpu, cpu === undefined ? 0 : cpu + 1);
-	patcherClocks(machine, patcher).fill(clock, Patcher.clock / 2, Patcher.started / 2 + 1);
-	system.counts.updates++;
-	system.counts.sites += update.edits.length;
-	system.events?.push({ clock, cpu, what: "begin", detail: update.keys.join(", "), duration: 0 });
-	return true;
-}
-
-/** Carries out an update while nothing runs: at load time. */
-export function applyNow(system: System, update: Update): void {
-	if (!submit(system, update, 0)) return;
-	const patcher = system.plans.lastIndexOf(update);
-	while (getPatcher(system.machine, patcher, Patcher.active) !== 0) stepPatcher(system, patcher);
-}
-
-function stepPatcher(system: System, patcher: number): void {
-	const { machine } = system;
-	perform(system, patcher);
-	if (getPatcher(machine, patcher, Patcher.at) < system.plans[patcher]!.steps.length) return;
-	setPatcher(machine, patcher, Patcher.active, 0);
-	const clocks = patcherClocks(machine, patcher);
-	const clock = clocks[Patcher.clock / 2]!;
-	const started = clocks[Patcher.started / 2]!;
-	system.counts.ticks += clock - started;
-	const cpu = getPatcher(machine, patcher, Patcher.cpu) - 1;
-	system.events?.push({ clock, cpu: cpu < 0 ? undefined : cpu, what: "end", detail: "", duration: clock - started });
-	if (cpu < 0) return;
-	const { counters } = machine.cores[cpu]!;
-	counters[0] = Math.max(counters[0]!, clock);
-	setCpu(machine, cpu, Cpu.status, Status.running);
+	const refusal = begin(system, queued);
+	if (refusal === undefined) return undefined;
+	system.refusal = refusal.refused;
+	if (queued.cpu === undefined) return { kind: "refused", why: refusal.refused };
+	setCpu(system.machine, queued.cpu, Cpu.status, Status.trapped);
+	return trapOf(system.machine, queued.cpu);
 }
 
 function stepCpu(system: System, cpu: number, ticks: number): RunEnd | undefined {
 	const { machine } = system;
-	if (interruptible(machine, cpu)) {
-		const clock = getCounter(machine, cpu, Cpu.clock);
-		take(machine, { kind: "interrupt", cpu });
-		system.events?.push({
-			clock,
-			cpu,
-			what: "interrupt",
-			detail: "",
-			duration: getCounter(machine, cpu, Cpu.clock) - clock,
-		});
+	const due = interruptible(machine, cpu);
+	if (due && !isLate(machine, cpu)) {
+		takeInterrupt(system, cpu);
 		return undefined;
 	}
-	const stop = advance(machine, cpu, ticks);
+	const stop = advance(machine, cpu, due ? ONE_INSTRUCTION : ticks);
 	if (stop === Stop.ecall) serveHostCall(system, cpu);
 	if (getCpu(machine, cpu, Cpu.status) !== Status.trapped) return undefined;
+	return serve(system, cpu) ? undefined : trapOf(machine, cpu);
+}
+
+/** Interrupts travel: where old bytes are in play, a running CPU may execute a few more instructions first. */
+function isLate(machine: Machine, cpu: number): boolean {
+	const { fetch } = machine.config;
+	const travels = fetch === "stale" || fetch === "random";
+	return travels && getCpu(machine, cpu, Cpu.status) === Status.running && random(machine, 4) !== 0;
+}
+
+function takeInterrupt(system: System, cpu: number): void {
+	const { machine } = system;
+	const clock = getCounter(machine, cpu, Cpu.clock);
+	take(machine, { kind: "interrupt", cpu });
+	const duration = getCounter(machine, cpu, Cpu.clock) - clock;
+	system.events?.push({ clock, cpu, what: "interrupt", detail: "", duration });
+}
+
+/** @returns whether the CPU goes on */
+function serve(system: System, cpu: number): boolean {
+	const { machine } = system;
 	const clock = getCounter(machine, cpu, Cpu.clock);
 	const pc = getCpu(machine, cpu, Cpu.pc) >>> 0;
 	const served = serveTrap(system, cpu) && getCpu(machine, cpu, Cpu.status) !== Status.trapped;
 	const duration = getCounter(machine, cpu, Cpu.clock) - clock;
 	system.events?.push({ clock, cpu, what: served ? "trap" : "fault", detail: `0x${pc.toString(16)}`, duration });
-	return served ? undefined : trapOf(machine, cpu);
+	return served;
 }
 
 function trapOf(machine: Machine, cpu: number): RunEnd {

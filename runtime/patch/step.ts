@@ -2,8 +2,10 @@
 // are run, checked and replayed.
 
 import type { Permissions } from "../machine/memory.ts";
+import type { Protocol } from "./protocol.ts";
 
-/** One site to change: `bytes` replace `old`, which are of the same length and one instruction (or RET and filler). */
+/** One site, or one word of data, to change: `bytes` replace `old`, of the same length. At a site both are one
+ * instruction, or RET and filler. */
 export interface Edit {
 	readonly address: number;
 	readonly old: Uint8Array;
@@ -17,6 +19,7 @@ export type Request = "serialize" | "flush" | "park";
 export type Step =
 	/** Waits until nobody else patches text. */
 	| { readonly kind: "lock" }
+	/** Nobody's pages are held and nobody patches any more. */
 	| { readonly kind: "unlock" }
 	/** One atomic store through an alias that no CPU has mapped; never crosses an aligned 8 bytes. */
 	| { readonly kind: "store"; readonly address: number; readonly bytes: Uint8Array }
@@ -26,17 +29,28 @@ export type Step =
 	| { readonly kind: "interrupt"; readonly request: Request }
 	/** Goes on once every CPU that was asked has done it. */
 	| { readonly kind: "await" }
-	/** Lets parked CPUs go on; each executes an instruction barrier first if so said. */
+	/** Lets parked CPUs go on; they, and the patching CPU, execute an instruction barrier first if so said. */
 	| { readonly kind: "release"; readonly serialize: boolean }
 	/** From here on a breakpoint at one of the plan's sites executes the new instruction instead. */
 	| { readonly kind: "arm" }
 	| { readonly kind: "disarm" }
-	/** Changes what the pages of the plan's sites permit. While they are not executable, a CPU that faults there retries. */
+	/** Changes what every mapping of the text there permits. Until the patcher unlocks, a CPU that faults there retries. */
 	| { readonly kind: "protect"; readonly address: number; readonly bytes: number; readonly permissions: Permissions };
+
+/** What is to become true: all of it or, after a rollback, nothing. */
+export interface Transaction {
+	readonly protocol: Protocol;
+	/** Sorted by address. */
+	readonly edits: readonly Edit[];
+	/** Words of keys: data, stored before the first site changes. */
+	readonly words: readonly Edit[];
+}
 
 /** What a patcher carries out. */
 export interface Plan {
 	readonly steps: readonly Step[];
-	/** Sorted by address. */
+	/** What the breakpoint trap looks up, sorted by address. */
 	readonly edits: readonly Edit[];
+	/** What the steps were made from, so that somebody can take over from a patcher that died (recover.ts). */
+	readonly transaction?: Transaction;
 }

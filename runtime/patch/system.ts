@@ -5,8 +5,8 @@ import type { Image } from "../../linker/link/image.ts";
 import { Patcher } from "../machine/layout.ts";
 import type { Machine } from "../machine/state.ts";
 import type { Protocol } from "./protocol.ts";
-import type { Change } from "./static-calls.ts";
 import type { Plan } from "./step.ts";
+import type { Change } from "./update.ts";
 
 /** What patching did so far. */
 export interface PatchCounts {
@@ -77,6 +77,9 @@ export function createSystem(
 		events: options.trace === true ? [] : undefined,
 	};
 }
+
+/** `Patcher.active`: has nothing to do, carries out its plan, or died in the middle of it (recover.ts). */
+export const Life = { idle: 0, atWork: 1, dead: 2 } as const;
 
 export function getPatcher(machine: Machine, patcher: number, field: number): number {
 	return machine.words[(machine.layout.patchers >> 2) + patcher * Patcher.words + field]!;

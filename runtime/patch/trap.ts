@@ -5,11 +5,12 @@
 import { Stop } from "../../linker/isa/core.ts";
 import { decode } from "../../linker/isa/decode.ts";
 import { Cpu, Global, Status } from "../machine/layout.ts";
-import { permits } from "../machine/memory.ts";
+import { type Access, extentOf, permits } from "../machine/memory.ts";
 import { TICKS_PER_CYCLE } from "../machine/profile.ts";
-import { flush } from "../machine/run.ts";
-import { addCounter, getCpu, PAGE, setCpu } from "../machine/state.ts";
+import { flush, Interrupt } from "../machine/run.ts";
+import { addCounter, getCpu, type Machine, setCpu } from "../machine/state.ts";
 import { executeAt } from "../machine/step.ts";
+import { serialize } from "../machine/visibility.ts";
 import type { Edit } from "./step.ts";
 import type { System } from "./system.ts";
 
@@ -23,6 +24,8 @@ export function serveTrap(system: System, cpu: number): boolean {
 	return true;
 }
 
+/** The CPU takes no interrupt until the new instruction is done, so the patcher's next sync waits for it. Linux counts
+ * handlers per CPU instead: they run while the other CPUs go on. */
 function serveBreakpoint(system: System, cpu: number): boolean {
 	const { machine } = system;
 	const address = getCpu(machine, cpu, Cpu.pc) >>> 0;
@@ -30,6 +33,7 @@ function serveBreakpoint(system: System, cpu: number): boolean {
 	const edit = armed === 0 ? undefined : findEdit(system.plans[armed - 1]!.edits, address);
 	const instruction = edit && decode(edit.bytes, 0);
 	if (instruction === undefined || instruction.row.flow === "trap") return false;
+	if (!sameText(machine, getCpu(machine, cpu, Cpu.space), address)) return false;
 	const core = machine.cores[cpu]!;
 	core.enter();
 	const next = executeAt(core, instruction, address);
@@ -41,26 +45,48 @@ function serveBreakpoint(system: System, cpu: number): boolean {
 	return true;
 }
 
-/** A CPU that faults in a page whose rights a patcher changes tries again, and so does one whose TLB is merely old. */
+/** Sites are known by their address in space 0: another space may have something else there, with breakpoints of its own. */
+function sameText(machine: Machine, space: number, address: number): boolean {
+	return extentOf(machine, space, address)?.physical === extentOf(machine, 0, address)?.physical;
+}
+
+/** A CPU that faults in a page whose rights a patcher changes tries again, and so does one whose TLB is merely old. While
+ * it waits the handler does what the CPU is asked for: a patcher waits for that, maybe in vain if interrupts are masked. */
 function retryFault(system: System, cpu: number, stop: number): boolean {
 	const { machine } = system;
-	if (stop !== Stop.fetchFault && stop !== Stop.loadFault) return false;
+	const access = accesses[stop];
+	if (access === undefined) return false;
 	const address = getCpu(machine, cpu, Cpu.stopValue) >>> 0;
-	const old = permits(machine, getCpu(machine, cpu, Cpu.space), address, stop === Stop.fetchFault ? "x" : "r");
-	if (!old && !isHeld(system, address)) return false;
+	const space = getCpu(machine, cpu, Cpu.space);
+	if (!permits(machine, space, address, access) && (access === "w" || !isHeld(system, space, address))) return false;
+	const pending = getCpu(machine, cpu, Cpu.pending);
+	if ((pending & Interrupt.serialize) !== 0) serialize(machine, cpu);
 	flush(machine, cpu);
+	setCpu(machine, cpu, Cpu.pending, pending & ~(Interrupt.serialize | Interrupt.flush));
 	setCpu(machine, cpu, Cpu.stop, Stop.none);
 	setCpu(machine, cpu, Cpu.status, Status.running);
 	return true;
 }
 
+const accesses: Readonly<Record<number, Access>> = {
+	[Stop.fetchFault]: "x",
+	[Stop.loadFault]: "r",
+	[Stop.storeFault]: "w",
+};
+
 /** Whether an address is in a page of the sites that a patcher has taken the rights from. */
-function isHeld(system: System, address: number): boolean {
-	const window = system.machine.words[Global.window]!;
-	const page = Math.floor(address / PAGE);
-	const touches = ({ address: from, bytes }: Edit): boolean =>
-		Math.floor(from / PAGE) <= page && page <= Math.floor((from + bytes.length - 1) / PAGE);
-	return window !== 0 && system.plans[window - 1]!.edits.some(touches);
+function isHeld(system: System, space: number, address: number): boolean {
+	const { machine } = system;
+	const window = machine.words[Global.window]!;
+	const page = extentOf(machine, space, address);
+	if (window === 0 || page === undefined) return false;
+	const holds = (at: number): boolean => {
+		const held = extentOf(machine, 0, at)!;
+		return held.physical < page.physical + page.bytes && page.physical < held.physical + held.bytes;
+	};
+	return system.plans[window - 1]!.edits.some(
+		({ address: from, bytes }) => holds(from) || holds(from + bytes.length - 1),
+	);
 }
 
 /** Binary search by address. @param edits sorted */

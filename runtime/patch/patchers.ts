@@ -1,0 +1,97 @@
+// Those who carry out plans: how they get one, do its next step, and end. Requests queue; a queued one is planned when
+// its turn comes, against the sites as they are then, so that updates never interleave.
+
+import { Cpu, Patcher, Status } from "../machine/layout.ts";
+import { getCounter, type Machine, setCpu } from "../machine/state.ts";
+import { serialize } from "../machine/visibility.ts";
+import { perform, ready } from "./perform.ts";
+import type { Edit, Plan } from "./step.ts";
+import { getPatcher, Life, patcherClocks, type Queued, type System, setPatcher } from "./system.ts";
+import { planUpdate, type Refusal, type Update } from "./update.ts";
+
+/** What `submit` says when an update changes nothing. */
+export const NOTHING = -1;
+
+/** Gives an update to a patcher that begins at `clock` (ticks), and waits its turn if somebody else patches other text.
+ * @param cpu who waits for it; undefined: somebody outside
+ * @returns the patcher's number, or NOTHING; a refusal when somebody is changing the same sites or keys */
+export function submit(system: System, update: Update, clock: number, cpu?: number): number | Refusal {
+	const { machine } = system;
+	if (update.steps.length === 0) return NOTHING;
+	const clash = clashWith(system, update);
+	if (clash !== undefined) return { refused: `0x${clash.toString(16)} is being patched by somebody else` };
+	const patcher = patchers(machine).find((each) => getPatcher(machine, each, Patcher.active) === Life.idle);
+	if (patcher === undefined) return { refused: `${machine.config.patchers} patchers are at work already` };
+	system.plans[patcher] = update;
+	setPatcher(machine, patcher, Patcher.active, Life.atWork);
+	setPatcher(machine, patcher, Patcher.at, 0);
+	setPatcher(machine, patcher, Patcher.cpu, cpu === undefined ? 0 : cpu + 1);
+	patcherClocks(machine, patcher).fill(clock, Patcher.clock / 2, Patcher.started / 2 + 1);
+	system.counts.updates++;
+	system.counts.sites += update.edits.length;
+	system.events?.push({ clock, cpu, what: "begin", detail: update.keys.join(", "), duration: 0 });
+	return patcher;
+}
+
+/** An address that both this update and one under way would change. */
+function clashWith(system: System, update: Plan): number | undefined {
+	const { machine } = system;
+	const busy = patchers(machine).filter((each) => getPatcher(machine, each, Patcher.active) !== Life.idle);
+	const taken = new Set(busy.flatMap((each) => touched(system.plans[each]!)).map(({ address }) => address));
+	return touched(update).find(({ address }) => taken.has(address))?.address;
+}
+
+function touched({ edits, transaction }: Plan): Edit[] {
+	return [...edits, ...(transaction?.words ?? [])];
+}
+
+function patchers(machine: Machine): number[] {
+	return Array.from({ length: machine.config.patchers }, (_, i) => i);
+}
+
+/** Whether anybody patches, or died patching and keeps the others waiting. */
+export function isPatching(machine: Machine): boolean {
+	return patchers(machine).some((each) => getPatcher(machine, each, Patcher.active) !== Life.idle);
+}
+
+/** Plans the queued update and lets a patcher start on it. A refused one is forgotten. */
+export function begin(system: System, { changes, cpu, clock }: Queued): Refusal | undefined {
+	const update = planUpdate(system, changes, system.protocol, cpu);
+	if ("refused" in update) return update;
+	const patcher = submit(system, update, clock, cpu);
+	if (typeof patcher === "object") return patcher;
+	if (patcher === NOTHING && cpu !== undefined) setCpu(system.machine, cpu, Cpu.status, Status.running);
+	return undefined;
+}
+
+/** Does the next step of a patcher that is ready; after the last one, whoever waited for it goes on. */
+export function stepPatcher(system: System, patcher: number): void {
+	const { machine } = system;
+	perform(system, patcher);
+	if (getPatcher(machine, patcher, Patcher.at) < system.plans[patcher]!.steps.length) return;
+	setPatcher(machine, patcher, Patcher.active, Life.idle);
+	const clocks = patcherClocks(machine, patcher);
+	const clock = clocks[Patcher.clock / 2]!;
+	const duration = clock - clocks[Patcher.started / 2]!;
+	system.counts.ticks += duration;
+	const cpu = getPatcher(machine, patcher, Patcher.cpu) - 1;
+	system.events?.push({ clock, cpu: cpu < 0 ? undefined : cpu, what: "end", detail: "", duration });
+	if (cpu < 0) return;
+	const { counters } = machine.cores[cpu]!;
+	counters[0] = Math.max(counters[0]!, clock);
+	setCpu(machine, cpu, Cpu.status, Status.running);
+}
+
+/** Carries out an update while no CPU has begun: at load time. CPUs that are about to begin have fetched nothing.
+ * @throws Error when a step would have to wait for a CPU */
+export function applyNow(system: System, update: Update): void {
+	const { machine } = system;
+	const patcher = submit(system, update, 0);
+	if (patcher === NOTHING) return;
+	if (typeof patcher === "object") throw new Error(`assert: ${patcher.refused}`);
+	while (getPatcher(machine, patcher, Patcher.active) !== Life.idle) {
+		if (!ready(system, patcher)) throw new Error("assert: an update at load time waits for a CPU");
+		stepPatcher(system, patcher);
+	}
+	for (const { id } of machine.cores) if (getCounter(machine, id, Cpu.instructions) === 0) serialize(machine, id);
+}

@@ -1,0 +1,58 @@
+// When a patcher dies in the middle of its plan. What it was about is known (the plan and how far it came are in the
+// machine), so somebody else can finish it or undo it: by the same protocol from its first phase, over sites that may hold
+// anything in between. Nobody else patches until then; whether the program still runs is the protocol's virtue.
+
+import { Global, Patcher } from "../machine/layout.ts";
+import { plan } from "./plan.ts";
+import { now, type RunEnd, settle } from "./run.ts";
+import type { Edit, Plan } from "./step.ts";
+import { getPatcher, Life, patcherClocks, type System, setPatcher } from "./system.ts";
+
+/** Lets a patcher die: it does no further step, and what it holds stays held. */
+export function kill(system: System, patcher: number): void {
+	if (getPatcher(system.machine, patcher, Patcher.active) !== Life.atWork) return;
+	setPatcher(system.machine, patcher, Patcher.active, Life.dead);
+}
+
+export interface Recovery {
+	/** How many dead patchers were taken over. */
+	readonly patchers: number;
+	/** Why the run ended before all of them were done; undefined when they are. */
+	readonly ended: RunEnd | undefined;
+}
+
+/** Takes over from every dead patcher, who holds the lock first, and drives the machine until sites, key words, trap,
+ * lock, parked CPUs and page rights are as after the update (`finish`) or as before it (`rollback`). A CPU that waited for
+ * the update goes on either way. Can itself be killed and recovered. */
+export function recover(system: System, how: "finish" | "rollback"): Recovery {
+	const { machine } = system;
+	const dead = Array.from({ length: machine.config.patchers }, (_, i) => i).filter(
+		(patcher) => getPatcher(machine, patcher, Patcher.active) === Life.dead,
+	);
+	const clock = now(system);
+	for (const patcher of dead) {
+		system.plans[patcher] = successor(system, patcher, how);
+		setPatcher(machine, patcher, Patcher.at, 0);
+		setPatcher(machine, patcher, Patcher.active, Life.atWork);
+		const clocks = patcherClocks(machine, patcher);
+		clocks[Patcher.clock / 2] = Math.max(clocks[Patcher.clock / 2]!, clock);
+	}
+	return { patchers: dead.length, ended: settle(system) };
+}
+
+/** Steps that end in the update, or undo it, wherever the first patcher stopped. From the moment they replace the plan, an
+ * armed trap executes the instruction that they will write. */
+function successor(system: System, patcher: number, how: "finish" | "rollback"): Plan {
+	const { machine } = system;
+	const { transaction } = system.plans[patcher]!;
+	if (transaction === undefined) throw new Error("assert: steps without a transaction cannot be recovered");
+	const { protocol, edits, words } = transaction;
+	const begun = machine.words[Global.lock] === patcher + 1;
+	if (how === "finish") return { ...plan(protocol, edits, machine.config.model, words), transaction };
+	if (!begun) return { steps: [{ kind: "lock" }, { kind: "unlock" }], edits: [], transaction };
+	return { ...plan(protocol, edits.map(inverse), machine.config.model, words.map(inverse)), transaction };
+}
+
+function inverse({ address, old, bytes }: Edit): Edit {
+	return { address, old: bytes, bytes: old };
+}

@@ -1,0 +1,91 @@
+// What an image has that can be retargeted, by name and by address, and what it calls now: static-call keys, and FFP
+// pointers, which are keys without sites.
+
+import { STT_FUNC } from "../../linker/elf/object.ts";
+import { LinkError, suggestion } from "../../linker/errors.ts";
+import { type Image, type ImageKey, wordAt } from "../../linker/link/image.ts";
+import { targetAt } from "../../linker/sites/site-bytes.ts";
+import { readVirtual } from "../machine/memory.ts";
+import type { System } from "./system.ts";
+
+export interface Slot {
+	readonly name: string;
+	/** Address of the word that holds the current function; the default is in the word after it. */
+	readonly address: number;
+	/** Undefined for a pointer. */
+	readonly key: ImageKey | undefined;
+	/** How it is called, as in `.signatures`; undefined when nobody knows. */
+	readonly signature: number | undefined;
+}
+
+const POINTER_PREFIX = "__FFP__";
+
+const known = new WeakMap<Image, readonly Slot[]>();
+
+/** All of them, keys first. */
+export function slotsOf(image: Image): readonly Slot[] {
+	let slots = known.get(image);
+	if (slots === undefined) {
+		slots = [...image.keys.map(slotOfKey), ...pointers(image)];
+		known.set(image, slots);
+	}
+	return slots;
+}
+
+function slotOfKey(key: ImageKey): Slot {
+	return { name: key.name, address: key.address, key, signature: key.signature };
+}
+
+function pointers(image: Image): Slot[] {
+	return image.symbols
+		.filter(({ name }) => name.startsWith(POINTER_PREFIX))
+		.map(({ name, address }) => {
+			const signature = image.signatureOf(address) ?? image.signatureOf(wordAt(image.elf, address + 4) ?? 0);
+			return { name: name.slice(POINTER_PREFIX.length), address, key: undefined, signature };
+		});
+}
+
+/** The names of all that can be retargeted. */
+export function keyNames(image: Image): string[] {
+	return slotsOf(image).map((slot) => slot.name);
+}
+
+/** @throws LinkError with the nearest name */
+export function slotNamed(image: Image, name: string): Slot {
+	const slot = slotsOf(image).find((one) => one.name === name);
+	if (slot !== undefined) return slot;
+	throw new LinkError(`${image.name}: no static call '${name}'${suggestion(name, keyNames(image))}`);
+}
+
+/** Address of a function. @throws LinkError with the nearest name */
+export function functionNamed(image: Image, name: string): number {
+	const symbol = image.symbolNamed(name);
+	if (symbol?.type === STT_FUNC) return symbol.address;
+	const functions = image.symbols.filter((one) => one.type === STT_FUNC && !one.name.startsWith("__"));
+	const names = functions.map((one) => one.name);
+	throw new LinkError(`${image.name}: no function '${name}'${suggestion(name, names)}`);
+}
+
+/** Name of the function that a key or pointer calls now; null when none. */
+export function query(system: System, name: string): string | null {
+	return nameOf(system.image, word(system, slotNamed(system.image, name).address));
+}
+
+/** Address of the function that the key at `address` calls now; 0 when none. */
+export function queryAt(system: System, address: number): number {
+	const target = word(system, address);
+	return targetAt(target, system.image.stubs).kind === "null" ? 0 : target;
+}
+
+/** What a key's word means to people. */
+export function nameOf(image: Image, target: number): string | null {
+	if (targetAt(target, image.stubs).kind === "null") return null;
+	return image.symbolize(target) ?? `0x${target.toString(16)}`;
+}
+
+/** An unsigned word of the program's data. */
+export function word(system: System, address: number): number {
+	const bytes = readVirtual(system.machine, 0, address, 4);
+	if (bytes === undefined) throw new Error(`assert: key at 0x${address.toString(16)} is not mapped`);
+	return new DataView(bytes.buffer).getUint32(0, true);
+}
