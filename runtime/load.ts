@@ -1,5 +1,5 @@
 // From an image to a machine that is about to run it: segments copied to fresh frames and mapped with their
-// permissions, a stack per CPU, CPU 0 at the entry.
+// permissions, a stack per CPU, CPU 0 at the entry, the other CPUs idle until somebody starts them.
 
 import { STT_FUNC } from "../linker/elf/object.ts";
 import { LinkError, suggestion } from "../linker/errors.ts";
@@ -15,6 +15,12 @@ import { type FetchPolicy, type Machine, PAGE, setCpu, takeFrames } from "./mach
 
 /** Stacks hang below this address, each above an unmapped page. */
 const STACKS_END = 0x7000_0000;
+/** What lies there: where the first function of every CPU returns to, and what a CPU without one goes round. */
+const HALT = encode("hlt");
+const IDLE = encode("idle");
+const IDLE_AGAIN = encode("jmp", { imm: -(5 + IDLE.length) });
+/** Where an idle CPU goes on when an interrupt wakes it. */
+const IDLE_LOOP = STACKS_END + HALT.length + IDLE.length;
 
 export interface LoadOptions {
 	readonly profile: CostProfile;
@@ -27,7 +33,7 @@ export interface LoadOptions {
 	readonly stack?: number;
 	/** Histories to keep room for. */
 	readonly histories?: number;
-	/** False: no CPU is started. */
+	/** False: every CPU is off, CPU 0 too. */
 	readonly started?: boolean;
 }
 
@@ -58,8 +64,16 @@ export function load(image: Image, options: LoadOptions): Machine {
 	}
 	addHaltPage(machine);
 	for (let cpu = 0; cpu < cpus; cpu++) addStack(machine, cpu, stackPages);
-	if (options.started !== false) start(machine, 0, image.entry);
+	if (options.started === false) return machine;
+	for (let cpu = 1; cpu < cpus; cpu++) idle(machine, cpu);
+	start(machine, 0, image.entry);
 	return machine;
+}
+
+/** Lets a CPU wait for interrupts forever. */
+function idle(machine: Machine, cpu: number): void {
+	setCpu(machine, cpu, Cpu.pc, IDLE_LOOP);
+	setCpu(machine, cpu, Cpu.status, Status.idle);
 }
 
 /** Lets a CPU call the function at `address`; it halts when that returns. */
@@ -80,10 +94,9 @@ export function entryNamed(image: Image, name: string): number {
 	throw new LinkError(`${image.name}: no function '${name}' to start at${suggestion(name, functions)}`);
 }
 
-/** Above the stacks: one HLT, where the first function of every CPU returns to. */
 function addHaltPage(machine: Machine): void {
 	const physical = takeFrames(machine, PAGE);
-	machine.memory.set(encode("hlt"), physical);
+	machine.memory.set([...HALT, ...IDLE, ...IDLE_AGAIN], physical);
 	mapPages(machine, 0, STACKS_END, physical, PAGE, { r: true, w: false, x: true });
 }
 
