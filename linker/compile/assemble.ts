@@ -2,6 +2,7 @@
 // places everything; fields that hold expressions are settled after it, to bytes or relocations.
 
 import {
+	addLines,
 	amendSymbol,
 	append,
 	defineSymbol,
@@ -15,7 +16,7 @@ import {
 	section,
 } from "../elf/index.ts";
 import { suggestion } from "../errors.ts";
-import { EM_TOY, encode, formats, type Row, spellings, takesCondition, usage } from "../isa/index.ts";
+import { EM_TOY, encode, formats, R_TOY_ABS32, type Row, spellings, takesCondition, usage } from "../isa/index.ts";
 import {
 	type Assembly,
 	type Constant,
@@ -23,6 +24,7 @@ import {
 	defineLabel,
 	defineNumeric,
 	here,
+	noteLine,
 	numberAt,
 	scopeAt,
 	type Where,
@@ -63,6 +65,7 @@ export function assemble(source: string, { file, alignSites = false }: AssembleO
 	exportKeys(assembly);
 	for (const fixup of assembly.fixups) settle(assembly, fixup);
 	declare(assembly);
+	describeLines(assembly, file);
 	return finish(assembly.builder);
 }
 
@@ -81,7 +84,7 @@ function newAssembly(file: string, alignSites: boolean): Assembly {
 		sizes: new Map(),
 		keys: new Map(),
 		fixups: [],
-		rows: [],
+		rows: new Map(),
 		appendix: [],
 	};
 }
@@ -135,8 +138,8 @@ function assembleInstruction(assembly: Assembly, token: Token, cursor: Cursor): 
 	if (assembly.alignSites && imm !== undefined && isSite(row, imm))
 		padSite(assembly.section, formats[row.format].length);
 	const where = here(assembly);
+	noteLine(assembly, token.place);
 	append(assembly.section, encode(row.mnemonic, { a, b, c: takesCondition(row) ? condition : c }));
-	assembly.rows.push({ section: assembly.section, offset: where.offset, place: token.place });
 	if (imm !== undefined) defer(assembly, row, imm, where);
 }
 
@@ -186,6 +189,12 @@ function declare(assembly: Assembly): void {
 		const size = numberAt(assembly, expression, where, 0, 2 ** 32);
 		if (builder.symbolIds.has(name.text)) amendSymbol(builder, reference(builder, name.text), { size });
 	}
+}
+
+function describeLines({ builder, rows }: Assembly, file: string): void {
+	if (rows.size === 0) return;
+	const sequences = Array.from(rows, ([section, rows]) => ({ section, rows, end: section.size }));
+	addLines(builder, { files: [file], sequences, addressRelocation: R_TOY_ABS32 });
 }
 
 /** A `.set` name that is declared global, weak or local becomes a symbol. */

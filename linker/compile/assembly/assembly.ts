@@ -1,7 +1,7 @@
 // What the assembler knows while it reads: the object under construction, labels and definitions, and the fields whose
 // value waits for the end of the file.
 
-import { defineSymbol, type ObjectBuilder, type SectionBuilder } from "../../elf/index.ts";
+import { defineSymbol, type LineRow, type ObjectBuilder, type SectionBuilder } from "../../elf/index.ts";
 import { constant, type Expression, evaluate, isConstant, type Scope, type Value } from "./expression.ts";
 import type { Field } from "./fields.ts";
 import { type Place, sourceError, type Token } from "./lex.ts";
@@ -35,13 +35,6 @@ export interface Said {
 	readonly place: Place;
 }
 
-/** An instruction for the line table. */
-export interface Row {
-	readonly section: SectionBuilder;
-	readonly offset: number;
-	readonly place: Place;
-}
-
 /** Bytes that hold an expression, filled in at the end of the file. */
 export interface Fixup {
 	readonly field: Field;
@@ -66,7 +59,8 @@ export interface Assembly {
 	/** Symbols that `.global name` exports where `name` is a static-call key or an FFP pointer. */
 	readonly keys: Map<string, readonly string[]>;
 	readonly fixups: Fixup[];
-	readonly rows: Row[];
+	/** Where the instructions of each section come from. */
+	readonly rows: Map<SectionBuilder, LineRow[]>;
 	/** Source text that follows the last line, with the directive it came from. */
 	readonly appendix: { readonly text: string; readonly place: Place }[];
 }
@@ -98,9 +92,18 @@ function define(assembly: Assembly, name: string, definition: Definition): void 
 }
 
 export function defineNumeric(assembly: Assembly, { text }: Token): void {
-	const wheres = assembly.numeric.get(text);
-	if (wheres === undefined) assembly.numeric.set(text, [here(assembly)]);
-	else wheres.push(here(assembly));
+	addTo(assembly.numeric, text, here(assembly));
+}
+
+/** Notes that the instruction which comes next was written at `place`. */
+export function noteLine({ section, rows }: Assembly, { line, column }: Place): void {
+	addTo(rows, section, { offset: section.size, file: 0, line, column });
+}
+
+function addTo<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+	const list = lists.get(key);
+	if (list === undefined) lists.set(key, [value]);
+	else list.push(value);
 }
 
 /** Notes what a directive says of a name, unless another has said something else. */
