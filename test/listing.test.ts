@@ -71,8 +71,41 @@ test("an image, with its own addresses", () => {
 	expect(code).not.toContain("<_start+0x400");
 });
 
+test("source lines stand above their code", () => {
+	const text = ["f: nop", "  movi r0, 1; ret", "g: .zero 1", "  .section .init.text", "  nop"].join("\n");
+	const small = assemble(text, { file: "b.s" });
+	const sources = new Map([["b.s", text]]);
+	expect(listing(small, { sources })).toBe(`b.s:     file format elf64-toy
+
+Disassembly of section .text:
+
+0000000000000000 <f>:
+; b.s:1  f: nop
+       0:  90                 nop
+; b.s:2  movi r0, 1; ret
+       1:  b8 00 01 00 00 00  movi r0, 1
+       7:  c3                 ret
+
+0000000000000008 <g>:
+       8:  00                 (bad)
+
+Disassembly of section .init.text:
+
+; b.s:5  nop
+       0:  90                 nop
+`);
+	expect(listing(small, { sources: new Map() })).toBe(listing(small));
+});
+
+test("an image has source lines too", () => {
+	const text = listing(link([object], { name: "a" }).elf, { sources: new Map([["a.s", source]]) });
+	expect(text).toMatch(/; a\.s:8 {2}call __SCT__pick\n +40000b:/);
+	expect(text).toMatch(/<__SCT__pick>:\n; a\.s:2 {2}\.static_call pick, fifo\n/);
+});
+
 test("what was written and read lists the same", () => {
-	expect(listing(readElf(writeElf(object), "a.s"))).toBe(listing(object));
+	const sources = new Map([["a.s", source]]);
+	expect(listing(readElf(writeElf(object), "a.s"), { sources })).toBe(listing(object, { sources }));
 });
 
 test("every byte of a section is listed once, whatever it is", () => {

@@ -2,5 +2,6 @@
 
 export { callSites, type SiteTable } from "./call-sites.ts";
 export { type CollectOptions, collectSites } from "./collect.ts";
+export { type ListingOptions, listing } from "./listing.ts";
 export * from "./site-bytes.ts";
 export * from "./table.ts";

@@ -4,7 +4,10 @@
 import {
 	type ElfObject,
 	ET_REL,
+	type LineTable,
+	lineAt,
 	type Relocations,
+	readLineTable,
 	type Section,
 	SHF_ALLOC,
 	SHF_EXECINSTR,
@@ -27,6 +30,9 @@ interface Name {
 /** What the lines of one section need to know. */
 interface Context {
 	readonly object: ElfObject;
+	readonly sources: Sources | undefined;
+	/** Of the section, in the object. */
+	readonly index: number;
 	readonly section: Section;
 	readonly names: readonly Name[];
 	readonly symbolize: Symbolize;
@@ -34,10 +40,24 @@ interface Context {
 	readonly order: readonly number[];
 	/** The place in `order` of the next relocation to print. */
 	nextRelocation: number;
+	/** The source line printed last. */
+	sourceLine: string | undefined;
 	readonly lines: string[];
 }
 
-export function listing(object: ElfObject): string {
+export interface ListingOptions {
+	/** Texts by file name, as the line table names them. */
+	readonly sources?: ReadonlyMap<string, string>;
+}
+
+/** Which line code comes from, and the lines of each source. */
+interface Sources {
+	readonly table: LineTable;
+	readonly texts: ReadonlyMap<string, readonly string[]>;
+}
+
+export function listing(object: ElfObject, { sources }: ListingOptions = {}): string {
+	const read = sources && { table: readLineTable(object), texts: splitLines(sources) };
 	const names = namesBySection(object);
 	const lines = [`${object.name}:     file format elf64-toy`];
 	for (const [index, section] of object.sections.entries()) {
@@ -45,15 +65,22 @@ export function listing(object: ElfObject): string {
 		lines.push("", `Disassembly of section ${section.name}:`);
 		listSection({
 			object,
+			sources: read,
+			index,
 			section,
 			names: names.get(index) ?? [],
 			symbolize: symbolizer(object, names, index),
 			order: byOffset(section.relocations),
 			nextRelocation: 0,
+			sourceLine: undefined,
 			lines,
 		});
 	}
 	return `${lines.join("\n")}\n`;
+}
+
+function splitLines(sources: ReadonlyMap<string, string>): Map<string, string[]> {
+	return new Map(Array.from(sources, ([file, text]) => [file, text.split(/\r?\n/)]));
 }
 
 /** Sorted by offset; of those at one offset, functions last. */
@@ -116,6 +143,7 @@ function listSection(context: Context): void {
 		for (let n = countUpTo(names, start - 1); names[n]?.offset === start; n++) {
 			lines.push(`${hex(section.address + start).padStart(16, "0")} <${names[n]!.name}>:`);
 		}
+		context.sourceLine = undefined;
 		listRange(context, start, starts[i + 1] ?? section.data.length);
 	}
 }
@@ -131,6 +159,7 @@ function listRange(context: Context, start: number, end: number): void {
 		} else {
 			const instruction = decode(bytes, at);
 			const length = instruction?.length ?? 1;
+			if (instruction !== undefined) listSource(context, at);
 			listInstruction(context, instruction, at, length);
 			at += length;
 		}
@@ -154,6 +183,19 @@ function hasRelocation({ order, nextRelocation, section, object }: Context, end:
 
 function relocationOffset(object: ElfObject, section: Section, index: number): number {
 	return section.relocations!.offset[index]! - (object.type === ET_REL ? 0 : section.address);
+}
+
+/** The source line that the instruction comes from, where another starts. */
+function listSource(context: Context, at: number): void {
+	const { object, sources, section, index, lines } = context;
+	if (sources === undefined) return;
+	const isRelocatable = object.type === ET_REL;
+	const position = lineAt(sources.table, section.address + at, isRelocatable ? index : 0);
+	const text = position && sources.texts.get(position.file)?.[position.line - 1];
+	if (position === undefined || text === undefined) return;
+	const line = `; ${position.file}:${position.line}  ${text.trim()}`;
+	if (line !== context.sourceLine) lines.push(line);
+	context.sourceLine = line;
 }
 
 const ADDRESS_WIDTH = 8;
