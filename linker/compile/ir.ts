@@ -86,6 +86,8 @@ export interface Loop {
 	readonly body: readonly Statement[];
 	/** False for do-while, and when the first test is known to succeed. */
 	readonly testFirst: boolean;
+	/** A variable that is 0 or more, and less than `below`, throughout the body. */
+	readonly counter: { readonly local: Local; readonly below: number } | undefined;
 }
 
 export interface Switch {

@@ -159,19 +159,46 @@ function raised(l: Lowering, b: Register, bits: number, at: Position): Register 
 }
 
 /** No value of the expression is larger, seen unsigned. */
-export function upperLimit(node: Expression): number {
-	if (node.op === "constant") return node.value >>> 0;
-	if (node.op === "choose") return Math.max(upperLimit(node.yes), upperLimit(node.no));
-	if (node.op === "read" && node.place.kind === "element" && node.place.table.element === "Uint8Array") return 255;
-	if (node.op === "binary") return limitOfBinary(node);
-	return node.type === "either" ? 2 ** 31 - 1 : 2 ** 32 - 1;
+export function upperLimit(l: Lowering, node: Expression): number {
+	const known = knownLimit(l, node);
+	return Math.min(known ?? Infinity, node.type === "either" ? 2 ** 31 - 1 : 2 ** 32 - 1);
 }
 
-function limitOfBinary({ operator, left, right, type }: Binary): number {
-	const whole = type === "either" ? 2 ** 31 - 1 : 2 ** 32 - 1;
-	if (operator === "and") return Math.min(upperLimit(left), upperLimit(right));
-	if (right.op !== "constant") return whole;
-	if (operator === "shr") return (2 ** 32 - 1) >>> (right.value & 31);
-	const isUnsigned = operator === "remu" || operator === "remtu";
-	return isUnsigned && right.value !== 0 ? (right.value >>> 0) - 1 : whole;
+function knownLimit(l: Lowering, node: Expression): number | undefined {
+	if (node.op === "constant") return node.value >>> 0;
+	if (node.op === "choose") return Math.max(upperLimit(l, node.yes), upperLimit(l, node.no));
+	if (node.op === "binary")
+		return limits[node.operator]?.(upperLimit(l, node.left), upperLimit(l, node.right), node.right);
+	if (node.op !== "read") return undefined;
+	if (node.place.kind === "element" && node.place.table.element === "Uint8Array") return 255;
+	const counter = node.place.kind === "local" ? l.counters.get(node.place.local) : undefined;
+	return counter === undefined ? undefined : counter - 1;
 }
+
+type Limit = (a: number, b: number, right: Expression) => number | undefined;
+
+/** Unless the sum or product leaves the positive integers. */
+const small = (limit: number) => (limit < 2 ** 31 ? limit : undefined);
+const sum: Limit = (a, b) => small(a + b);
+const times: Limit = (a, b) => small(a * b);
+const byConstantOnly =
+	(limit: (a: number, value: number) => number | undefined): Limit =>
+	(a, _, right) =>
+		right.op === "constant" ? limit(a, right.value) : undefined;
+
+const limits: Partial<Record<Operator, Limit>> = {
+	add: sum,
+	addt: sum,
+	addtu: sum,
+	mul: times,
+	mult: times,
+	multu: times,
+	and: (a, b) => Math.min(a, b),
+	shl: byConstantOnly((a, by) => small(a * 2 ** (by & 31))),
+	shr: byConstantOnly((a, by) => a >>> (by & 31)),
+	sar: byConstantOnly((a, by) => (a < 2 ** 31 ? a >> (by & 31) : undefined)),
+	rem: byConstantOnly((a, value) => (a < 2 ** 31 && value > 0 ? value - 1 : undefined)),
+	remt: byConstantOnly((a, value) => (a < 2 ** 31 && value > 0 ? value - 1 : undefined)),
+	remu: byConstantOnly((_, value) => (value === 0 ? undefined : (value >>> 0) - 1)),
+	remtu: byConstantOnly((_, value) => (value === 0 ? undefined : (value >>> 0) - 1)),
+};

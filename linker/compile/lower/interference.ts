@@ -18,6 +18,8 @@ export interface Interference {
 	readonly moves: readonly Move[][];
 	/** How often a register is read or written, with loops counted tenfold. */
 	readonly weights: Float64Array;
+	/** Over how many instructions its value is needed, counted likewise. */
+	readonly areas: Float64Array;
 }
 
 /** Removes, on the way, instructions whose value nobody reads. */
@@ -28,6 +30,7 @@ export function findInterference(code: Code): Interference {
 		forbidden: new Uint16Array(code.registers),
 		moves: rows((): Move[] => []),
 		weights: new Float64Array(code.registers),
+		areas: new Float64Array(code.registers),
 	};
 	const { out } = findLiveness(code);
 	for (const block of code.blocks) {
@@ -37,6 +40,9 @@ export function findInterference(code: Code): Interference {
 			if (isDead(live, op)) return false;
 			note(graph, op, live, weight);
 			step(live, op);
+			eachLive(live, (register) => {
+				graph.areas[register]! += weight;
+			});
 			return true;
 		});
 		block.ops = kept.reverse();

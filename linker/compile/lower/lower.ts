@@ -6,7 +6,8 @@ import type { CheckedFunction } from "../ir.ts";
 import type { Code } from "./code.ts";
 import { tidyFlow } from "./flow.ts";
 import { type LowerOptions, move, newLowering, registerOf } from "./lowering.ts";
-import { allocateRegisters, type Frame } from "./registers.ts";
+import { allocateRegisters } from "./registers.ts";
+import { type Frame, shrinkWrap } from "./shrink-wrap.ts";
 import { lowerBody } from "./statements.ts";
 import { symbolOf } from "./symbols.ts";
 import type { Texts } from "./texts.ts";
@@ -22,7 +23,7 @@ export function lowerFunction(fn: CheckedFunction, texts: Texts, options: LowerO
 	for (const [i, parameter] of fn.binding.parameters.entries()) move(l, registerOf(l, parameter), i, fn.at);
 	lowerBody(l, fn.body, fn.end);
 	tidyFlow(l.code);
-	const frame = allocateRegisters(l.code);
+	const saved = allocateRegisters(l.code);
 	tidyFlow(l.code);
-	return { code: l.code, frame };
+	return { code: l.code, frame: shrinkWrap(l.code, saved) };
 }

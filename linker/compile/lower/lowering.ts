@@ -14,6 +14,7 @@ import {
 	newBlock,
 	newOp,
 	type Register,
+	roles,
 	SCRATCH,
 } from "./code.ts";
 import type { Texts } from "./texts.ts";
@@ -36,6 +37,10 @@ export interface Lowering {
 	readonly locals: Map<Register, Local>;
 	/** Addresses that a register of the current block holds. */
 	readonly addresses: Map<string, Register>;
+	/** Indices that the current block has checked already, and against what. */
+	readonly checked: Map<Register, number>;
+	/** Loop counters, and what they are less than in the loop's body. */
+	readonly counters: Map<Local, number>;
 	/** What the places of the surrounding `modify` expressions held. */
 	readonly old: Register[];
 	tables: number;
@@ -57,14 +62,19 @@ export function block(l: Lowering): Block {
 export function begin(l: Lowering, next: Block): void {
 	l.code.blocks.push(next);
 	l.current = next;
+	forget(l);
+}
+
+function forget(l: Lowering): void {
 	l.addresses.clear();
+	l.checked.clear();
 }
 
 /** Ends the current block. What is lowered before the next `begin` is never reached. */
 export function end(l: Lowering, how: End): void {
 	l.current.end = how;
 	l.current = newBlock(l.depth);
-	l.addresses.clear();
+	forget(l);
 }
 
 export function jump(l: Lowering, to: Block): void {
@@ -72,7 +82,9 @@ export function jump(l: Lowering, to: Block): void {
 }
 
 export function emit(l: Lowering, mnemonic: string, fields: Fields, at: Position): void {
-	l.current.ops.push(newOp(mnemonic, fields, at));
+	const op = newOp(mnemonic, fields, at);
+	if (roles(mnemonic).defines) l.checked.delete(op.a);
+	l.current.ops.push(op);
 }
 
 /** Emits an instruction that writes `fields.a`, which is `into` or a new register. */
@@ -124,6 +136,8 @@ export function newLowering(
 		registers: new Map(),
 		locals: new Map(),
 		addresses: new Map(),
+		checked: new Map(),
+		counters: new Map(),
 		old: [],
 		tables: 0,
 	};

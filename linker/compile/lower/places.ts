@@ -60,7 +60,9 @@ function readOld(
 function indexOf(l: Lowering, { index, length }: Element, later: readonly Expression[]): Register | undefined {
 	if (index.op === "constant") return undefined;
 	const register = hold(l, l.value(index), later);
-	if (upperLimit(index) >= length) emit(l, "bound", { a: register, imm: length }, index.at);
+	const isChecked = upperLimit(l, index) < length || (l.checked.get(register) ?? Infinity) <= length;
+	if (!isChecked) emit(l, "bound", { a: register, imm: length }, index.at);
+	l.checked.set(register, Math.min(length, l.checked.get(register) ?? length));
 	return register;
 }
 

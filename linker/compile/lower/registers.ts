@@ -7,7 +7,7 @@ import { SP } from "../../isa/index.ts";
 import { type Code, calleeSaved, callerSaved, FIRST_VIRTUAL, newOp, type Op, type Register, roles } from "./code.ts";
 import { findInterference, type Interference } from "./interference.ts";
 
-export interface Frame {
+export interface Saved {
 	/** Registers that the caller wants back as they were. */
 	readonly saved: readonly Register[];
 	/** Words on the stack. */
@@ -17,7 +17,7 @@ export interface Frame {
 const usable = [...callerSaved, ...calleeSaved];
 const usableMask = usable.reduce((mask, register) => mask | (1 << register), 0);
 
-export function allocateRegisters(code: Code): Frame {
+export function allocateRegisters(code: Code): Saved {
 	const onStack = new Map<Register, number>();
 	const temporaries = new Set<Register>();
 	for (;;) {
@@ -54,10 +54,8 @@ const countBits = (mask: number): number => (mask === 0 ? 0 : 1 + countBits(mask
 
 /** Registers in an order such that each, when it was taken out of the graph, had a colour to spare for it (or was the
  * cheapest to do without). Colouring goes the other way. */
-function removalOrder(
-	{ neighbours, forbidden, weights }: Interference,
-	temporaries: ReadonlySet<Register>,
-): Register[] {
+function removalOrder(graph: Interference, temporaries: ReadonlySet<Register>): Register[] {
+	const { neighbours, forbidden, weights } = graph;
 	const degrees = neighbours.map((row, register) => row.size + countBits(forbidden[register]! & usableMask));
 	const left = new Set<Register>();
 	for (let register = FIRST_VIRTUAL; register < weights.length; register++)
@@ -66,7 +64,7 @@ function removalOrder(
 	easy.sort((a, b) => weights[b]! - weights[a]!);
 	const order: Register[] = [];
 	while (left.size > 0) {
-		const register = easy.pop() ?? cheapest(left, degrees, weights, temporaries);
+		const register = easy.pop() ?? cheapest(left, graph, temporaries);
 		if (!left.delete(register)) continue;
 		order.push(register);
 		for (const other of neighbours[register]!)
@@ -75,16 +73,12 @@ function removalOrder(
 	return order;
 }
 
-function cheapest(
-	left: ReadonlySet<Register>,
-	degrees: readonly number[],
-	weights: Float64Array,
-	temporaries: ReadonlySet<Register>,
-): Register {
+/** The register that is used least for how long it is needed: on the stack it frees most. */
+function cheapest(left: ReadonlySet<Register>, graph: Interference, temporaries: ReadonlySet<Register>): Register {
 	let best = -1;
 	let bestCost = Number.POSITIVE_INFINITY;
 	for (const register of left) {
-		const cost = temporaries.has(register) ? Number.MAX_VALUE : weights[register]! / degrees[register]!;
+		const cost = temporaries.has(register) ? Number.MAX_VALUE : graph.weights[register]! / graph.areas[register]!;
 		if (cost < bestCost) [best, bestCost] = [register, cost];
 	}
 	return best;
@@ -130,7 +124,7 @@ function likedColour(
 }
 
 /** Puts colours in place of virtual registers, which leaves some moves without effect. */
-function settle(code: Code, colours: Int8Array, slots: number): Frame {
+function settle(code: Code, colours: Int8Array, slots: number): Saved {
 	const used = new Set<Register>();
 	for (const block of code.blocks) {
 		for (const op of block.ops) {
@@ -145,20 +139,27 @@ function settle(code: Code, colours: Int8Array, slots: number): Frame {
 	return { saved: calleeSaved.filter((register) => used.has(register)), slots };
 }
 
-/** Replaces every read and write of the register by one of a slot on the stack. */
+/** Replaces every read and write of the register by one of a slot on the stack. What an instruction has just read or
+ * written is still at hand for the next one. */
 function spill(code: Code, register: Register, imm: number, temporaries: Set<Register>): void {
-	rewrite(code, (op) => {
-		const { defines, uses } = roles(op.mnemonic);
-		const reads = uses.some((field) => op[field] === register);
-		const writes = defines && op.a === register;
-		if (!reads && !writes) return [op];
-		if (op.mnemonic === "mov" && !reads) return [newOp("st", { a: op.b, b: SP, imm }, op.at)];
-		if (op.mnemonic === "mov" && !writes) return [newOp("ld", { a: op.a, b: SP, imm }, op.at)];
-		const temporary = newTemporary(code, temporaries);
-		replace(op, register, temporary);
-		const before = reads ? [newOp("ld", { a: temporary, b: SP, imm }, op.at)] : [];
-		return [...before, op, ...(writes ? [newOp("st", { a: temporary, b: SP, imm }, op.at)] : [])];
-	});
+	for (const block of code.blocks) {
+		let atHand: Register | undefined;
+		block.ops = block.ops.flatMap((op) => {
+			const { defines, uses } = roles(op.mnemonic);
+			const reads = uses.some((field) => op[field] === register);
+			const writes = defines && op.a === register;
+			const held = atHand;
+			atHand = undefined;
+			if (!reads && !writes) return [op];
+			if (op.mnemonic === "mov" && !reads) return [newOp("st", { a: op.b, b: SP, imm }, op.at)];
+			if (op.mnemonic === "mov" && !writes && held === undefined) return [newOp("ld", { a: op.a, b: SP, imm }, op.at)];
+			atHand = held ?? newTemporary(code, temporaries);
+			replace(op, register, atHand);
+			const load = newOp("ld", { a: atHand, b: SP, imm }, op.at);
+			const store = newOp("st", { a: atHand, b: SP, imm }, op.at);
+			return [...(reads && held === undefined ? [load] : []), op, ...(writes ? [store] : [])];
+		});
+	}
 }
 
 /** A register that only ever holds one constant is not kept but loaded anew for each use.

@@ -75,7 +75,9 @@ function lowerLoop(l: Lowering, loop: Loop, targets: Targets): void {
 	else if (isCheap(loop.test!)) l.branch(loop.test!, body, after);
 	else jump(l, test);
 	begin(l, body);
+	if (loop.counter !== undefined) l.counters.set(loop.counter.local, loop.counter.below);
 	lowerAll(l, loop.body, new Map(targets).set(loop.exit, { after, again }));
+	if (loop.counter !== undefined) l.counters.delete(loop.counter.local);
 	jump(l, again);
 	begin(l, again);
 	if (loop.update !== undefined) l.effect(loop.update);

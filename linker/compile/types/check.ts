@@ -4,7 +4,6 @@
 // Requires: infer.ts. After: every function is a typed tree that means what Node does; the lowering passes refuse nothing.
 
 import type { AnyNode, Statement as StatementSyntax, Expression as Syntax, VariableDeclaration } from "acorn";
-import { compare, conditionCode, holds } from "../../isa/index.ts";
 import type { CheckedFunction, Exit, Expression, Loop, Statement } from "../ir.ts";
 import { fail, positionAt } from "../origin.ts";
 import type { Analysis, Declared, FunctionBinding, Key, Module, Table } from "./bindings.ts";
@@ -12,6 +11,8 @@ import { checkRet0 } from "./calls.ts";
 import { constantOf, numberOf, tableLength } from "./constant.ts";
 import { checkConstant, condition, effect, surroundings } from "./expressions.ts";
 import { keySignature } from "./infer.ts";
+import type { LoopSyntax } from "./loop-bounds.ts";
+import { boundsOf } from "./loop-bounds.ts";
 import { at, bindingOf, refuse, type Surroundings, text } from "./surroundings.ts";
 
 export function checkModule(analysis: Analysis, module: Module): CheckedFunction[] {
@@ -184,8 +185,6 @@ function checkVariables(c: Surroundings, node: VariableDeclaration): Statement[]
 	});
 }
 
-type LoopSyntax = StatementSyntax & { type: "WhileStatement" | "DoWhileStatement" | "ForStatement" };
-
 function checkLoop(b: Body, node: LoopSyntax, labels: readonly string[]): Statement[] {
 	const { c } = b;
 	const start = node.type === "ForStatement" ? checkStart(c, node) : [];
@@ -193,26 +192,22 @@ function checkLoop(b: Body, node: LoopSyntax, labels: readonly string[]): Statem
 	const update = node.type === "ForStatement" && node.update != null ? effect(c, node.update) : undefined;
 	const exit = newExit(labels);
 	const body = within(b, { exit, labels, kind: "loop" }, () => checkStatement(b, node.body));
-	const testFirst = node.type !== "DoWhileStatement" && test !== undefined && !succeedsAtFirst(start, test);
 	const isEndless = test?.op === "constant" && test.value !== 0;
-	return [...start, { kind: "loop", exit, test: isEndless ? undefined : test, update, body, testFirst }];
+	const loop: Loop = {
+		kind: "loop",
+		exit,
+		test: isEndless ? undefined : test,
+		update,
+		body,
+		...boundsOf(node, start, test),
+	};
+	return [...start, loop];
 }
 
 function checkStart(c: Surroundings, node: StatementSyntax & { type: "ForStatement" }): Statement[] {
 	if (node.init == null) return [];
 	if (node.init.type === "VariableDeclaration") return checkVariables(c, node.init);
 	return [{ kind: "effect", value: effect(c, node.init) }];
-}
-
-/** Whether the test of `for (let i = 0; i < 8; i++)` and the like is known to succeed before the first round. */
-function succeedsAtFirst(start: readonly Statement[], test: Expression): boolean {
-	const [only] = start;
-	if (start.length !== 1 || only?.kind !== "effect" || only.value.op !== "write" || test.op !== "compare") return false;
-	const { place, value } = only.value;
-	if (place.kind !== "local" || value.op !== "constant" || test.right.op !== "constant") return false;
-	const { left } = test;
-	if (left.op !== "read" || left.place.kind !== "local" || left.place.local !== place.local) return false;
-	return holds(conditionCode(test.condition), compare(value.value, test.right.value));
 }
 
 function checkSwitch(
