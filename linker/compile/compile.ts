@@ -5,6 +5,7 @@ import { type ElfObject, fileSymbol, finish, newObject, section } from "../elf/i
 import { EM_TOY } from "../isa/index.ts";
 import { emitKey, emitSignatures, emitTable, emitTexts, emitVariable } from "./emit/data.ts";
 import type { Emission } from "./emit/emission.ts";
+import { emitLines } from "./emit/lines.ts";
 import { emitFunction } from "./emit/text.ts";
 import { lowerFunction } from "./lower/lower.ts";
 import type { Texts } from "./lower/texts.ts";
@@ -44,6 +45,7 @@ export function compile(source: string, options: CompileOptions): ElfObject {
 	for (const { fn, ...code } of lowered) emitFunction(e, fn, code);
 	for (const binding of module.declared) emitDeclared(e, binding);
 	emitSignatures(e);
+	emitLines(e);
 	return finish(e.builder);
 }
 
@@ -51,7 +53,7 @@ function newEmission(analysis: Analysis, module: Module, alignSites: boolean): E
 	const builder = newObject(module.origin.file, EM_TOY);
 	fileSymbol(builder, originFile(module.origin));
 	section(builder, ".text");
-	return { builder, analysis, module, alignSites, hidden: new Map(), rows: [] };
+	return { builder, analysis, module, alignSites, hidden: new Map(), lines: new Map() };
 }
 
 function emitDeclared(e: Emission, binding: Declared): void {

@@ -3,6 +3,7 @@
 import {
 	append,
 	defineSymbol,
+	type LineRow,
 	type ObjectBuilder,
 	reference,
 	relocate,
@@ -15,15 +16,7 @@ import {
 } from "../../elf/index.ts";
 import { R_TOY_ABS32 } from "../../isa/index.ts";
 import type { Reference } from "../lower/code.ts";
-import type { Position } from "../origin.ts";
 import type { Analysis, Declared, Module } from "../types/bindings.ts";
-
-/** Which source position an instruction comes from. */
-export interface LineRow {
-	readonly section: SectionBuilder;
-	readonly offset: number;
-	readonly at: Position;
-}
 
 export interface Emission {
 	readonly builder: ObjectBuilder;
@@ -33,7 +26,8 @@ export interface Emission {
 	readonly alignSites: boolean;
 	/** Places without a symbol, by the name that references use: texts and jump tables. */
 	readonly hidden: Map<string, { readonly section: SectionBuilder; readonly offset: number }>;
-	readonly rows: LineRow[];
+	/** The rows of the line table, by section. */
+	readonly lines: Map<SectionBuilder, LineRow[]>;
 }
 
 /** Relocates the field at `offset` by a name, which is a symbol's or that of a hidden place. */

@@ -3,7 +3,7 @@
 import { SP } from "../../isa/index.ts";
 import { type Block, type Code, newOp, type Op, SCRATCH } from "../lower/code.ts";
 import { inverseCode } from "../lower/conditions.ts";
-import type { Frame } from "../lower/registers.ts";
+import type { Frame } from "../lower/shrink-wrap.ts";
 import type { Position } from "../origin.ts";
 
 /** An instruction, with the place in the same function that it jumps to, if it does. */
@@ -28,9 +28,9 @@ interface Line {
 export function layOut(code: Code, frame: Frame, at: Position): Layout {
 	const line: Line = { frame, items: [], starts: new Map() };
 	const blocks = code.blocks.filter((block, i) => i === 0 || !isBareTail(line, block) || isInTable(code, block));
-	for (const op of prologue(frame, at)) put(line, op);
 	for (const [i, block] of blocks.entries()) {
 		line.starts.set(block, line.items.length);
+		if (block === frame.begin) for (const op of prologue(frame, at)) put(line, op);
 		for (const op of block.ops) put(line, op);
 		putEnd(line, block, blocks[i + 1]);
 	}
@@ -46,8 +46,9 @@ function prologue({ saved, slots }: Frame, at: Position): Op[] {
 	return slots === 0 ? pushes : [...pushes, newOp("addi", { a: SP, b: SP, imm: -4 * slots }, at)];
 }
 
-function putEpilogue(line: Line, at: Position): void {
-	const { saved, slots } = line.frame;
+function putEpilogue(line: Line, block: Block, at: Position): void {
+	const { saved, slots, outside } = line.frame;
+	if (outside.has(block)) return;
 	if (slots > 0) put(line, newOp("addi", { a: SP, b: SP, imm: 4 * slots }, at));
 	for (const a of saved.toReversed()) put(line, newOp("pop", { a }, at));
 }
@@ -62,11 +63,11 @@ function putEnd(line: Line, block: Block, next: Block | undefined): void {
 			putBranch(line, end, next);
 			break;
 		case "return":
-			putEpilogue(line, end.at);
+			putEpilogue(line, block, end.at);
 			put(line, newOp("ret", {}, end.at));
 			break;
 		case "tail":
-			putEpilogue(line, end.op.at);
+			putEpilogue(line, block, end.op.at);
 			put(line, end.op);
 			break;
 		case "table":
@@ -104,7 +105,8 @@ function putBranch(line: Line, end: Block["end"] & { kind: "branch" }, next: Blo
 function bareTail(line: Line, block: Block): Op | undefined {
 	const { ops, end } = block;
 	if (ops.length > 0 || end?.kind !== "tail" || end.op.mnemonic !== "jmp") return undefined;
-	return line.frame.saved.length === 0 && line.frame.slots === 0 ? end.op : undefined;
+	const { saved, slots, outside } = line.frame;
+	return outside.has(block) || (saved.length === 0 && slots === 0) ? end.op : undefined;
 }
 
 function isBareTail(line: Line, block: Block): boolean {

@@ -6,9 +6,11 @@ import type { CheckedFunction } from "../ir.ts";
 import type { Block, Op } from "../lower/code.ts";
 import type { Lowered } from "../lower/lower.ts";
 import { symbolOf, trampolineOf } from "../lower/symbols.ts";
+import { positionOf } from "../origin.ts";
 import type { Key } from "../types/bindings.ts";
 import { define, type Emission, refer } from "./emission.ts";
 import { type Item, type Layout, layOut } from "./layout.ts";
+import { noteLine } from "./lines.ts";
 
 /** What stores and fetches do not tear. */
 const SITE_UNIT = 8;
@@ -54,7 +56,7 @@ function emitItem(
 	const row = rowOf(op.mnemonic);
 	const c = takesCondition(row) ? op.condition : op.c;
 	const imm = target === undefined ? op.imm : blockOffset(target) - (offset + sizeOf(op));
-	if (e.rows.at(-1)?.at !== op.at || e.rows.at(-1)?.section !== text) e.rows.push({ section: text, offset, at: op.at });
+	noteLine(e, text, op.at);
 	append(text, encode(op.mnemonic, { a: op.a, b: op.b, c, imm: op.reference === undefined ? imm : 0 }));
 	if (op.reference !== undefined) refer(e, text, offset + sizeOf(op) - 4, relocationOf(op), op.reference);
 }
@@ -99,6 +101,7 @@ function fillTables(
 export function emitTrampoline(e: Emission, key: Key, initial: string | undefined): void {
 	const text = section(e.builder, ".text");
 	const start = e.alignSites ? alignSection(text, SITE_UNIT, encode("nop")[0]) : text.size;
+	noteLine(e, text, positionOf(e.module.origin, key.node));
 	if (initial === undefined) {
 		append(text, encode("ret"));
 		for (let i = 0; i < 4; i++) append(text, encode("nop"));
