@@ -91,13 +91,13 @@ export class Core implements InstructionCore {
 	load32(address: number): number {
 		const slot = (address >>> 11) & SLOT_MASK;
 		if (this.reads[slot] === (address & ALIGNED_PAGE)) return this.words[(this.reads[slot + 1]! + address) >> 2]!;
-		return this.loadBytes(address, 4);
+		return this.loadBytes(address, 4) | 0;
 	}
 
 	load8(address: number): number {
 		const slot = (address >>> 11) & SLOT_MASK;
 		if (this.reads[slot] === (address & PAGE_BASE)) return this.bytes[(this.reads[slot + 1]! + address) | 0]!;
-		return this.loadBytes(address, 1);
+		return this.loadBytes(address, 1) | 0;
 	}
 
 	store32(address: number, value: number): void {

@@ -8,22 +8,23 @@ const prediction: Partial<Record<Flow, string>> = {
 	jump: "",
 	branch: "",
 	call: " predictCall(core, next);",
-	"indirect-call": " predictCall(core, next); if (!predictedTarget(core, pc, to)) spent += mispredict;",
-	"indirect-jump": " if (!predictedTarget(core, pc, to)) spent += mispredict;",
-	return: " if (!predictedReturn(core, to)) spent += mispredict;",
+	"indirect-call": " predictCall(core, next); if (!predictedTarget(core, pc, to)) spent = (spent + penalty) | 0;",
+	"indirect-jump": " if (!predictedTarget(core, pc, to)) spent = (spent + penalty) | 0;",
+	return: " if (!predictedReturn(core, to)) spent = (spent + penalty) | 0;",
 };
 
-/** One case of the switch. Three things keep it fast: the length is a constant of the case, so the next fetch need not
- * wait for this decode; only those that transfer control return where to; only those that may stop are asked. */
+/** One case of the switch. Four things keep it fast: the length is a constant of the case, so the next fetch need not
+ * wait for this decode; only those that transfer control return where to; only those that may stop are asked; and
+ * `| 0` wherever the JavaScript compiler cannot see that a number is a 32-bit integer. */
 function caseOf(row: Row, index: number): string {
 	const transfers = row.flow in prediction;
 	const imm = row.syntax.includes("imm") ? "code[(offset << 1) + 1]!" : "0";
 	const operands = `(word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, ${imm}`;
 	const execute = `x${index}(core, ${operands}, next)`;
-	const stops = row.stops ? " if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; }" : "";
+	const stops = row.stops ? " if (core.stop !== 0) break loop;" : "";
 	const next = `next = (pc + ${formats[row.format].length}) | 0;`;
 	const body = transfers
-		? `${next} to = ${execute}!;${stops}${prediction[row.flow]} next = to;`
+		? `${next} to = ${execute}! | 0;${stops}${prediction[row.flow]} next = to;`
 		: `${next} ${execute};${stops}`;
 	return `\t\t\tcase ${index + 1}: ${body} break; // ${row.mnemonic}`;
 }
@@ -44,34 +45,35 @@ export function dispatchText(rows: readonly Row[]): string {
 	return `${header}
 ${names.join("\n")}
 
-/** Runs instructions of one CPU until \`limit\` ticks are spent or one of them stops (\`core.stop\`).
+/** Runs instructions of one CPU until \`limit\` ticks (below 2^30) are spent or one of them stops (\`core.stop\`).
  * @param mispredict ticks lost by a wrong prediction
  * @returns ticks spent */
 export function dispatch(core: Core, mispredict: number, limit: number): number {
 	let spent = 0;
 	let executed = 0;
+	const end = limit | 0;
+	const penalty = mispredict | 0;
 	let code = core.code;
-	let base = core.codePage;
-	let pc = core.pc;
+	let base = core.codePage | 0;
+	let pc = core.pc | 0;
 	let next = pc;
 	let to = pc;
-	loop: while (spent < limit) {
+	loop: while (spent < end) {
 		const offset = (pc - base) | 0;
 		const word = (offset & ~0xfff) === 0 ? code[offset << 1]! : 0;
-		spent += word >>> 20;
-		executed++;
+		spent = (spent + (word >>> 20)) | 0;
+		executed = (executed + 1) | 0;
 		switch (word & 0xff) {
 			case 0: // not in the page at hand, or not decoded
-				executed--;
-				if (!fetch(core, pc)) {
-					next = stepOnce(core, pc);
-					spent += core.spent;
-					if (core.stop === 0 || core.stop >= FIRST_EVENT) executed++;
+				if (fetch(core, pc)) executed = (executed - 1) | 0;
+				else {
+					next = stepOnce(core, pc) | 0;
+					spent = (spent + core.spent) | 0;
 					if (core.stop !== 0) break loop;
 					pc = next;
 				}
 				code = core.code;
-				base = core.codePage;
+				base = core.codePage | 0;
 				continue;
 ${cases.join("\n")}
 		}
@@ -79,6 +81,7 @@ ${cases.join("\n")}
 	}
 	// An event completed its instruction, a trap did not happen.
 	if (core.stop >= FIRST_EVENT) pc = next;
+	else if (core.stop !== 0) executed--;
 	core.pc = pc;
 	core.counters[0]! += spent;
 	core.counters[1]! += executed;

@@ -78,64 +78,65 @@ const x67 = rows[67]!.execute;
 const x68 = rows[68]!.execute;
 const x69 = rows[69]!.execute;
 
-/** Runs instructions of one CPU until `limit` ticks are spent or one of them stops (`core.stop`).
+/** Runs instructions of one CPU until `limit` ticks (below 2^30) are spent or one of them stops (`core.stop`).
  * @param mispredict ticks lost by a wrong prediction
  * @returns ticks spent */
 export function dispatch(core: Core, mispredict: number, limit: number): number {
 	let spent = 0;
 	let executed = 0;
+	const end = limit | 0;
+	const penalty = mispredict | 0;
 	let code = core.code;
-	let base = core.codePage;
-	let pc = core.pc;
+	let base = core.codePage | 0;
+	let pc = core.pc | 0;
 	let next = pc;
 	let to = pc;
-	loop: while (spent < limit) {
+	loop: while (spent < end) {
 		const offset = (pc - base) | 0;
 		const word = (offset & ~0xfff) === 0 ? code[offset << 1]! : 0;
-		spent += word >>> 20;
-		executed++;
+		spent = (spent + (word >>> 20)) | 0;
+		executed = (executed + 1) | 0;
 		switch (word & 0xff) {
 			case 0: // not in the page at hand, or not decoded
-				executed--;
-				if (!fetch(core, pc)) {
-					next = stepOnce(core, pc);
-					spent += core.spent;
-					if (core.stop === 0 || core.stop >= FIRST_EVENT) executed++;
+				if (fetch(core, pc)) executed = (executed - 1) | 0;
+				else {
+					next = stepOnce(core, pc) | 0;
+					spent = (spent + core.spent) | 0;
 					if (core.stop !== 0) break loop;
 					pc = next;
 				}
 				code = core.code;
-				base = core.codePage;
+				base = core.codePage | 0;
 				continue;
 			case 1: next = (pc + 1) | 0; x0(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // nop
-			case 2: next = (pc + 1) | 0; x1(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // brk
-			case 3: next = (pc + 1) | 0; to = x2(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next)!; next = to; break; // spin
-			case 4: next = (pc + 1) | 0; to = x3(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next)!; if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } if (!predictedReturn(core, to)) spent += mispredict; next = to; break; // ret
-			case 5: next = (pc + 5) | 0; to = x4(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next)!; if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } predictCall(core, next); next = to; break; // call
-			case 6: next = (pc + 5) | 0; to = x5(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next)!; next = to; break; // jmp
-			case 7: next = (pc + 5) | 0; to = x6(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next)!; next = to; break; // j
+			case 2: next = (pc + 1) | 0; x1(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) break loop; break; // brk
+			case 3: next = (pc + 1) | 0; to = x2(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next)! | 0; next = to; break; // spin
+			case 4: next = (pc + 1) | 0; to = x3(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next)! | 0; if (core.stop !== 0) break loop; if (!predictedReturn(core, to)) spent = (spent + penalty) | 0; next = to; break; // ret
+			case 5: next = (pc + 5) | 0; to = x4(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next)! | 0; if (core.stop !== 0) break loop; predictCall(core, next); next = to; break; // call
+			case 6: next = (pc + 5) | 0; to = x5(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next)! | 0; next = to; break; // jmp
+			case 7: next = (pc + 5) | 0; to = x6(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next)! | 0; next = to; break; // j
 			case 8: next = (pc + 5) | 0; x7(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // nop5
 			case 9: next = (pc + 5) | 0; x8(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // ret0
-			case 10: next = (pc + 2) | 0; to = x9(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next)!; if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } predictCall(core, next); if (!predictedTarget(core, pc, to)) spent += mispredict; next = to; break; // callr
-			case 11: next = (pc + 2) | 0; to = x10(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next)!; if (!predictedTarget(core, pc, to)) spent += mispredict; next = to; break; // jmpr
-			case 12: next = (pc + 5) | 0; to = x11(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next)!; if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } predictCall(core, next); if (!predictedTarget(core, pc, to)) spent += mispredict; next = to; break; // callm
-			case 13: next = (pc + 5) | 0; to = x12(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next)!; if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } if (!predictedTarget(core, pc, to)) spent += mispredict; next = to; break; // jmpm
+			case 10: next = (pc + 2) | 0; to = x9(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next)! | 0; if (core.stop !== 0) break loop; predictCall(core, next); if (!predictedTarget(core, pc, to)) spent = (spent + penalty) | 0; next = to; break; // callr
+			case 11: next = (pc + 2) | 0; to = x10(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next)! | 0; if (!predictedTarget(core, pc, to)) spent = (spent + penalty) | 0; next = to; break; // jmpr
+			case 12: next = (pc + 5) | 0; to = x11(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next)! | 0; if (core.stop !== 0) break loop; predictCall(core, next); if (!predictedTarget(core, pc, to)) spent = (spent + penalty) | 0; next = to; break; // callm
+			case 13: next = (pc + 5) | 0; to = x12(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next)! | 0; if (core.stop !== 0) break loop; if (!predictedTarget(core, pc, to)) spent = (spent + penalty) | 0; next = to; break; // jmpm
 			case 14: next = (pc + 2) | 0; x13(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // mov
 			case 15: next = (pc + 6) | 0; x14(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); break; // movi
-			case 16: next = (pc + 6) | 0; x15(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // ld
-			case 17: next = (pc + 6) | 0; x16(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // ldb
-			case 18: next = (pc + 6) | 0; x17(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // ldx
-			case 19: next = (pc + 6) | 0; x18(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // st
-			case 20: next = (pc + 6) | 0; x19(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // stb
-			case 21: next = (pc + 6) | 0; x20(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // stx
-			case 22: next = (pc + 2) | 0; x21(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // push
-			case 23: next = (pc + 2) | 0; x22(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // pop
-			case 24: next = (pc + 6) | 0; x23(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // xchg
-			case 25: next = (pc + 6) | 0; x24(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // xadd
+			case 16: next = (pc + 6) | 0; x15(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) break loop; break; // ld
+			case 17: next = (pc + 6) | 0; x16(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) break loop; break; // ldb
+			case 18: next = (pc + 6) | 0; x17(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) break loop; break; // ldx
+			case 19: next = (pc + 6) | 0; x18(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) break loop; break; // st
+			case 20: next = (pc + 6) | 0; x19(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) break loop; break; // stb
+			case 21: next = (pc + 6) | 0; x20(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) break loop; break; // stx
+			case 22: next = (pc + 2) | 0; x21(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) break loop; break; // push
+			case 23: next = (pc + 2) | 0; x22(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) break loop; break; // pop
+			case 24: next = (pc + 6) | 0; x23(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) break loop; break; // xchg
+			case 25: next = (pc + 6) | 0; x24(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) break loop; break; // xadd
 			case 26: next = (pc + 2) | 0; x25(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // cmp
 			case 27: next = (pc + 6) | 0; x26(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); break; // cmpi
 			case 28: next = (pc + 2) | 0; x27(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // set
-			case 29: next = (pc + 6) | 0; x28(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // bound
+			case 29: next = (pc + 6) | 0; x28(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) break loop; break; // bound
 			case 30: next = (pc + 3) | 0; x29(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // add
 			case 31: next = (pc + 6) | 0; x30(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); break; // addi
 			case 32: next = (pc + 3) | 0; x31(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // sub
@@ -157,31 +158,32 @@ export function dispatch(core: Core, mispredict: number, limit: number): number 
 			case 48: next = (pc + 6) | 0; x47(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); break; // shri
 			case 49: next = (pc + 3) | 0; x48(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // sar
 			case 50: next = (pc + 6) | 0; x49(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); break; // sari
-			case 51: next = (pc + 3) | 0; x50(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // addt
-			case 52: next = (pc + 6) | 0; x51(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // addti
-			case 53: next = (pc + 3) | 0; x52(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // addtu
-			case 54: next = (pc + 6) | 0; x53(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // addtui
-			case 55: next = (pc + 3) | 0; x54(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // subt
-			case 56: next = (pc + 3) | 0; x55(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // subtu
-			case 57: next = (pc + 3) | 0; x56(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // mult
-			case 58: next = (pc + 3) | 0; x57(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // multu
-			case 59: next = (pc + 3) | 0; x58(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // remt
-			case 60: next = (pc + 3) | 0; x59(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // remtu
-			case 61: next = (pc + 1) | 0; x60(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // serialize
-			case 62: next = (pc + 1) | 0; x61(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // fence
-			case 63: next = (pc + 2) | 0; x62(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // clean
-			case 64: next = (pc + 2) | 0; x63(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // inval
-			case 65: next = (pc + 2) | 0; x64(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // ecall
+			case 51: next = (pc + 3) | 0; x50(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) break loop; break; // addt
+			case 52: next = (pc + 6) | 0; x51(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) break loop; break; // addti
+			case 53: next = (pc + 3) | 0; x52(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) break loop; break; // addtu
+			case 54: next = (pc + 6) | 0; x53(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) break loop; break; // addtui
+			case 55: next = (pc + 3) | 0; x54(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) break loop; break; // subt
+			case 56: next = (pc + 3) | 0; x55(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) break loop; break; // subtu
+			case 57: next = (pc + 3) | 0; x56(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) break loop; break; // mult
+			case 58: next = (pc + 3) | 0; x57(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) break loop; break; // multu
+			case 59: next = (pc + 3) | 0; x58(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) break loop; break; // remt
+			case 60: next = (pc + 3) | 0; x59(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) break loop; break; // remtu
+			case 61: next = (pc + 1) | 0; x60(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) break loop; break; // serialize
+			case 62: next = (pc + 1) | 0; x61(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) break loop; break; // fence
+			case 63: next = (pc + 2) | 0; x62(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) break loop; break; // clean
+			case 64: next = (pc + 2) | 0; x63(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) break loop; break; // inval
+			case 65: next = (pc + 2) | 0; x64(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) break loop; break; // ecall
 			case 66: next = (pc + 2) | 0; x65(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // cpuid
 			case 67: next = (pc + 1) | 0; x66(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // cli
-			case 68: next = (pc + 1) | 0; x67(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // sti
-			case 69: next = (pc + 1) | 0; x68(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // idle
-			case 70: next = (pc + 1) | 0; x69(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) { executed -= core.stop < FIRST_EVENT ? 1 : 0; break loop; } break; // hlt
+			case 68: next = (pc + 1) | 0; x67(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) break loop; break; // sti
+			case 69: next = (pc + 1) | 0; x68(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) break loop; break; // idle
+			case 70: next = (pc + 1) | 0; x69(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) break loop; break; // hlt
 		}
 		pc = next;
 	}
 	// An event completed its instruction, a trap did not happen.
 	if (core.stop >= FIRST_EVENT) pc = next;
+	else if (core.stop !== 0) executed--;
 	core.pc = pc;
 	core.counters[0]! += spent;
 	core.counters[1]! += executed;

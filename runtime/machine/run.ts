@@ -9,6 +9,10 @@ import { TICKS_PER_CYCLE } from "./profile.ts";
 import { addCounter, getCpu, type Machine, setCpu } from "./state.ts";
 import { clean, flushTlb, invalidate, serialize } from "./visibility.ts";
 
+/** Ticks that the dispatcher runs at once: V8 compiles a function that returns now and then better than one that stays
+ * in its loop and has to be replaced there. */
+const SLICE = 2 ** 14;
+
 /** The bits of a CPU's pending interrupts: execute an instruction barrier, flush the TLB, stop until released. */
 export const Interrupt = { serialize: 1, flush: 2, park: 4 } as const;
 
@@ -71,8 +75,10 @@ export function flush(machine: Machine, cpu: number): void {
 export function advance(machine: Machine, cpu: number, ticks: number): number {
 	const core = machine.cores[cpu]!;
 	const { profile } = machine.config;
+	const mispredict = profile.mispredict * TICKS_PER_CYCLE;
 	core.enter();
-	dispatch(core, profile.mispredict * TICKS_PER_CYCLE, ticks);
+	for (let left = ticks; left > 0 && core.stop === Stop.none; )
+		left -= dispatch(core, mispredict, Math.min(left, SLICE));
 	core.leave();
 	const { stop } = core;
 	if (stop === Stop.none) return stop;
