@@ -1,17 +1,16 @@
-// Source positions of an image's code.
-import type { ElfObject } from "../elf/object.ts";
+// Source positions of an image's code, from its DWARF line table; read when first asked for.
 
-export interface SourcePosition {
-	readonly file: string;
-	readonly line: number;
-	readonly column: number;
-}
+import { type ElfObject, lineAt, readLineTable, type SourcePosition } from "../elf/index.ts";
+import { once } from "./symbol-index.ts";
+
+export type { SourcePosition };
 
 export interface LineTable {
 	/** Where in a source the instruction at an address comes from. */
 	at(address: number): SourcePosition | undefined;
 }
 
-export function readLines(_elf: ElfObject): LineTable {
-	return { at: () => undefined };
+export function readLines(elf: ElfObject): LineTable {
+	const table = once(() => readLineTable(elf));
+	return { at: (address) => lineAt(table(), address) };
 }
