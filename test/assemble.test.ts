@@ -6,7 +6,16 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { assemble } from "../linker/compile/assemble.ts";
 import { directives } from "../linker/compile/assembly/directives.ts";
-import { type ElfObject, type Section, SHN_ABS, symbolByName, symbolName, writeElf } from "../linker/elf/index.ts";
+import {
+	type ElfObject,
+	lineAt,
+	readLineTable,
+	type Section,
+	SHN_ABS,
+	symbolByName,
+	symbolName,
+	writeElf,
+} from "../linker/elf/index.ts";
 import { SourceError } from "../linker/errors.ts";
 import { decode, disassemble, relocationTypes, spellings } from "../linker/isa/index.ts";
 
@@ -406,4 +415,22 @@ test("docs/assembler.md names every directive, and its example assembles", () =>
 	for (const name of directives.keys()) expect(page).toContain(name);
 	const [, example] = /```asm\n([\s\S]*?)```/.exec(page)!;
 	expect(relocationsOf(build(example!))).toContain("7 R_TOY_CALL28 __SCT__pick -4");
+});
+
+test("every instruction has its line and column, the rest has none", () => {
+	const object = build('\tnop; ret\n.word 0\n.static_call k, null\n.section far, "ax"\n\n  1: nop');
+	const table = readLineTable(object);
+	const text = object.sections.findIndex(({ name }) => name === ".text");
+	const at = (offset: number, section = text) => lineAt(table, offset, section);
+	expect(at(0)).toEqual({ file: "a.s", line: 1, column: 2 });
+	expect(at(1)).toEqual({ file: "a.s", line: 1, column: 7 });
+	expect(at(6)).toEqual({ file: "a.s", line: 3, column: 1 });
+	expect(at(11)).toBeUndefined();
+	expect(
+		at(
+			0,
+			object.sections.findIndex(({ name }) => name === "far"),
+		),
+	).toEqual({ file: "a.s", line: 6, column: 6 });
+	expect(readLineTable(build(".data\n.word 1")).rowCount).toBe(0);
 });
