@@ -2,14 +2,10 @@
 // is read from the ELF file, so a file written, read and read again as an image gives the same image. Which mode the
 // calls were linked in is the value of the absolute symbol `__static_calls_mode`: 1 + its index in `staticCallModes`.
 
-import { type ElfObject, ET_EXEC, type Segment } from "../elf/object.ts";
-import { LinkError } from "../errors.ts";
-import { EM_TOY } from "../isa/index.ts";
+import type { ElfObject, Segment } from "../elf/object.ts";
 import type { Site, Stubs } from "../sites/index.ts";
-import { type LineTable, readLines } from "./lines.ts";
-import { readSignatures } from "./signatures.ts";
-import { readStaticCalls } from "./static-calls.ts";
-import { once, type SymbolIndex, symbolIndex } from "./symbol-index.ts";
+import type { LineTable } from "./lines.ts";
+import type { SymbolIndex } from "./symbol-index.ts";
 
 /** How calls of static-call keys are linked: `inline` rewrites each site to call its target directly; `trampoline` calls
  * a jump that is rewritten; `pointer` calls a jump through the key's word in memory, and no code is ever rewritten. */
@@ -61,29 +57,6 @@ export interface Image extends SymbolIndex {
 	readonly lines: LineTable;
 	/** The word of `.signatures` for the function or key at an address. */
 	signatureOf(address: number): number | undefined;
-}
-
-/** LinkError when the executable was not linked by us, or its tables do not fit together. */
-export function readImage(elf: ElfObject): Image {
-	if (elf.type !== ET_EXEC) throw new LinkError(`${elf.name}: is no executable image; link it first`);
-	if (elf.machine !== EM_TOY)
-		throw new LinkError(`${elf.name}: is for machine 0x${elf.machine.toString(16)}, not the toy`);
-	const signatures = once(() => readSignatures(elf));
-	const calls = readStaticCalls(elf, signatures);
-	const { symbols, ...lookUps } = symbolIndex(elf);
-	return {
-		elf,
-		name: elf.name,
-		entry: elf.entry,
-		segments: elf.segments,
-		get symbols() {
-			return symbols();
-		},
-		...lookUps,
-		...calls,
-		lines: readLines(elf),
-		signatureOf: (address) => signatures().get(address),
-	};
 }
 
 /** `length` bytes of what is loaded at `address`, zeros where the file has none; undefined outside of one segment. */
