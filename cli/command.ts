@@ -1,0 +1,51 @@
+// What a command is: a literal, one file each in commands/. cli/patchbay.ts makes the command line of all of them.
+
+import type { Command as CommandLine } from "commander";
+import type { Terminal } from "./terminal.ts";
+
+export const ExitCode = {
+	ok: 0,
+	/** A violation was found, or the program trapped. */
+	violation: 1,
+	usage: 2,
+	/** A source, object or image is wrong. */
+	badInput: 3,
+	/** A bound was reached before there was an answer. */
+	bound: 4,
+} as const;
+export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+export interface Command<Options> {
+	readonly name: string;
+	/** In commander's notation: `<files...>`. */
+	readonly operands: string;
+	readonly brief: string;
+	/** What one types after `patchbay`, and what it does: the help starts with these. */
+	readonly examples: readonly (readonly [line: string, what: string])[];
+	/** Adds the options; `--json` is everybody's. */
+	declare(line: CommandLine): void;
+	/** @param operands as many as `operands` lets through @param shell runs other commands */
+	run(
+		terminal: Terminal,
+		operands: readonly string[],
+		options: Options & CommonOptions,
+		shell: Shell,
+	): Promise<ExitCode>;
+}
+
+/** Runs a command line: what follows `patchbay`. @returns its exit code */
+export type Shell = (argv: readonly string[], terminal: Terminal) => Promise<number>;
+
+export interface CommonOptions {
+	readonly json?: true;
+}
+
+/** A command line that cannot be meant: exit code 2. */
+export class UsageError extends Error {
+	override readonly name = "UsageError";
+}
+
+/** @param schema e.g. `patchbay/sites@1`; a change that breaks readers raises the number */
+export async function writeJson(terminal: Terminal, schema: string, data: object): Promise<void> {
+	await terminal.write(`${JSON.stringify({ schema, ...data }, null, 2)}\n`);
+}

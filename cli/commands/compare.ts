@@ -1,0 +1,105 @@
+// `patchbay compare`: one table of what the calls of a program cost, made in five ways.
+
+import { profiles } from "../../runtime/machine/index.ts";
+import { type Command, ExitCode, UsageError, writeJson } from "../command.ts";
+import { type Comparison, compareWays, type Way } from "../comparison.ts";
+import { parseRetarget, type Retarget } from "../retarget.ts";
+import { bar, type Column, count, plural, table } from "../table.ts";
+import { styled, type Terminal } from "../terminal.ts";
+import { profileOption } from "./run.ts";
+
+interface Options {
+	readonly set?: readonly Retarget[];
+	readonly profile: string;
+}
+
+export const compare: Command<Options> = {
+	name: "compare",
+	operands: "<files...>",
+	brief: "Compare static calls with plain calls and with fast function pointers.",
+	examples: [
+		["compare scheduler.js", "one table, and bars"],
+		["compare pick.js --set pick=deadline", "with a key retargeted before the start"],
+		["compare pick.js --profile in-order", "on a simpler machine"],
+	],
+	declare(line) {
+		line.option("--set <key=function>", "retarget before the start; may be given again", parseRetarget);
+		line.addOption(profileOption);
+	},
+	async run(terminal, files, options) {
+		const { set: retargets = [], profile: name } = options;
+		const late = retargets.find(({ cycle }) => cycle !== undefined);
+		if (late !== undefined) {
+			throw new UsageError(`--set ${late.text}: a cycle means another place in each of the programs that are compared`);
+		}
+		const profile = profiles.find((each) => each.name === name)!;
+		const comparison = await compareWays(files, { profile, retargets });
+		if (options.json) await writeJson(terminal, "patchbay/compare@1", { files, profile: name, ...comparison });
+		else await terminal.write(text(terminal, comparison, profile.name));
+		return ExitCode.ok;
+	},
+};
+
+function text(terminal: Terminal, comparison: Comparison, profile: string): string {
+	const { calls, keys, sites, ways } = comparison;
+	const title = `${plural(calls, "call")} of ${plural(keys, "key")} at ${plural(sites, "site")}, on ${profile}`;
+	const most = Math.max(0, ...ways.map(({ extraPerCall }) => extraPerCall ?? 0));
+	const width = Math.max(10, Math.min(30, terminal.width - 85));
+	const columns = [...figures(comparison), bars(most, width)];
+	const rows = table(columns, ways, (cell, column, row) => {
+		if (row === undefined) return styled(terminal, "dim", cell);
+		if (column === columns.length - 1) return styled(terminal, row.name.startsWith("FFP") ? "yellow" : "green", cell);
+		return column === 0 ? styled(terminal, "cyan", cell) : cell;
+	});
+	return `${[styled(terminal, "bold", title), ...rows, "", ...verdicts(comparison)].join("\n")}\n`;
+}
+
+const unknown = "-";
+
+function figures({ plainCycles }: Comparison): Column<Way>[] {
+	const relative = (cycles: number): string => (cycles / plainCycles).toFixed(3);
+	return [
+		{ title: "way", text: ({ name }) => name },
+		{ title: "cycles", align: "right", text: ({ cycles }) => (cycles === undefined ? unknown : count(cycles)) },
+		{ title: "x plain", align: "right", text: ({ cycles }) => (cycles === undefined ? unknown : relative(cycles)) },
+		{ title: "bytes/site", align: "right", text: ({ bytesPerSite }) => trimmed(bytesPerSite) },
+		{ title: "update", align: "right", text: ({ update }) => (update ? count(update.cycles) : "link") },
+		{ title: "syncs", align: "right", text: ({ update }) => (update ? trimmed(update.syncs) : unknown) },
+		{ title: "+cycles/call", align: "right", text: ({ extraPerCall: more }) => more?.toFixed(2) ?? unknown },
+	];
+}
+
+function bars(most: number, width: number): Column<Way> {
+	return { title: "", text: ({ extraPerCall }) => bar(extraPerCall ?? 0, most, width) };
+}
+
+function trimmed(value: number): string {
+	return Number.isInteger(value) ? String(value) : value.toFixed(1);
+}
+
+/** A hundredth of a program's time is less than one notices, and less than one measures on most real machines. */
+const NOTHING = 0.01;
+
+function verdicts({ calls, ownUpdates, plainCycles, ways }: Comparison): string[] {
+	const lines: string[] = [];
+	if (ownUpdates > 0) {
+		lines.push(
+			`The program retargets its keys itself (${plural(ownUpdates, "update")}), which plain calls cannot follow: "plain" is`,
+			"static inline without the time of the updates, to the cycle what plain calls would take.",
+		);
+	}
+	if (calls === 0) return [...lines, "No key was called, so there is nothing to tell them apart."];
+	for (const { name, cycles } of ways) {
+		if (name === "direct" || cycles === undefined) continue;
+		lines.push(`${name}: ${verdict(name, cycles / plainCycles - 1)}.`);
+	}
+	return lines;
+}
+
+function verdict(name: Way["name"], overhead: number): string {
+	if (overhead === 0) return "no difference to plain calls";
+	const percent = `${(Math.abs(overhead) * 100).toFixed(2)} % ${overhead > 0 ? "more" : "less"} than plain calls`;
+	if (Math.abs(overhead) >= NOTHING) return percent;
+	const why = name === "FFP pointer" ? ", a predicted indirect call is nearly free" : "";
+	return `${percent}: the difference is nothing${why}`;
+}

@@ -1,0 +1,14 @@
+// Every command, in the order of the help; a new one is a file beside and a line here.
+
+import type { Command } from "../command.ts";
+import { asm } from "./asm.ts";
+import { compare } from "./compare.ts";
+import { compile } from "./compile.ts";
+import { demo } from "./demo.ts";
+import { dump } from "./dump.ts";
+import { link } from "./link.ts";
+import { rewrite } from "./rewrite.ts";
+import { run } from "./run.ts";
+import { sites } from "./sites.ts";
+
+export const commands = [demo, run, compile, asm, sites, dump, link, rewrite, compare] as readonly Command<object>[];

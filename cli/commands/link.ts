@@ -1,0 +1,59 @@
+// `patchbay link`: any mix of modules, assembly sources and objects to an image.
+
+import { basename } from "node:path";
+import { InvalidArgumentError } from "commander";
+import { writeElf } from "../../linker/elf/index.ts";
+import { map } from "../../linker/link/index.ts";
+import { type BuildOptions, declareBuildOptions, type LinkPlaces, linkObjects, loadObjects } from "../build.ts";
+import { type Command, ExitCode, writeJson } from "../command.ts";
+import { writeFile } from "../files.ts";
+
+interface Options extends BuildOptions, LinkPlaces {
+	readonly output?: string;
+	readonly map?: string | true;
+}
+
+export const link: Command<Options> = {
+	name: "link",
+	operands: "<files...>",
+	brief: "Link .js, .s and .o files, in any mix, into an executable image.",
+	examples: [
+		["link pick.js", "compiles, collects call sites, writes pick.elf"],
+		["link main.o hooks.s -o prog.elf", "any mix of sources and objects"],
+		["link pick.js --static-calls trampoline", "patch one jump per key, not every call"],
+		["link prog.js --patchable fifo", "plain calls of fifo become static calls"],
+		["link prog.js --map | less", "shows where everything went"],
+	],
+	declare(line) {
+		line.option("-o, --output <file>", "the image; otherwise the first file's name with .elf, in this folder");
+		declareBuildOptions(line);
+		line.option("--map [file]", "write a link map, to standard output if no file is named");
+		line.option("--entry <symbol>", "where to start; otherwise at main");
+		line.option("--section-start <name=address>", "put a section there; may be given again", parseStart);
+	},
+	async run(terminal, files, options) {
+		const output = options.output ?? `${basename(files[0]!).replace(/\.[^.]*$/, "")}.elf`;
+		const image = linkObjects(loadObjects(files, options.staticCalls), options, output, options);
+		writeFile(output, writeElf(image.elf));
+		if (typeof options.map === "string") writeFile(options.map, map(image));
+		else if (options.map) await terminal.write(map(image));
+		if (options.json) {
+			const { mode, keys, sites, entry } = image;
+			await writeJson(terminal, "patchbay/link@1", {
+				file: output,
+				mode,
+				entry,
+				keys: keys.map(({ name, address }) => ({ name, address })),
+				sites: sites.length,
+			});
+		}
+		return ExitCode.ok;
+	},
+};
+
+function parseStart(text: string, before: ReadonlyMap<string, number> = new Map()): ReadonlyMap<string, number> {
+	const parts = /^([^=]+)=(0x[0-9a-fA-F]+|\d+)$/.exec(text);
+	const address = Number(parts?.[2]);
+	if (parts === null || !(address < 2 ** 32)) throw new InvalidArgumentError("Write .section=0x10000000.");
+	return new Map([...before, [parts[1]!, address]]);
+}

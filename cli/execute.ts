@@ -1,0 +1,31 @@
+// Runs a system for a command: output as it comes, updates when they are due, an end at a bound.
+
+import { setImmediate as breathe } from "node:timers/promises";
+import { type RunEnd, run, type ScheduledUpdate, type System } from "../runtime/patch/index.ts";
+import { changeOf, type Retarget } from "./retarget.ts";
+
+/** Cycles between two looks at the outside world. */
+const SLICE = 4_000_000;
+
+export interface Course {
+	/** Those with a cycle are made then. */
+	readonly retargets?: readonly Retarget[];
+	/** Cycles after which the run is given up: it then ends as `limit`. */
+	readonly maxCycles?: number | undefined;
+	/** Takes finished lines. */
+	readonly print?: (lines: readonly string[]) => Promise<void>;
+}
+
+export async function execute(system: System, course: Course = {}): Promise<RunEnd> {
+	const { retargets = [], maxCycles = Number.POSITIVE_INFINITY } = course;
+	let updates = retargets.flatMap((each): ScheduledUpdate[] =>
+		each.cycle === undefined ? [] : [{ at: each.cycle, changes: [changeOf(system.image, each)] }],
+	);
+	for (let now = 0; ; updates = []) {
+		now = Math.min(now + SLICE, maxCycles);
+		const end = run(system, { cycles: now, updates });
+		await course.print?.(system.output.splice(0));
+		if (end.kind !== "limit" || now === maxCycles) return end;
+		await breathe();
+	}
+}

@@ -1,0 +1,100 @@
+// Files, as commands read and write them: what is not there is the user's error, and a file is written beside and
+// renamed, so nobody ever sees half of one.
+
+import {
+	existsSync,
+	mkdirSync,
+	readdirSync,
+	readFileSync,
+	realpathSync,
+	renameSync,
+	rmSync,
+	statSync,
+	writeFileSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { LinkError, suggestion } from "../linker/errors.ts";
+
+/** @throws LinkError when it cannot be read */
+export function readBytes(path: string): Uint8Array {
+	try {
+		return readFileSync(path);
+	} catch (error) {
+		throw new LinkError(`${path}: ${reason(error)}${near(path, error)}`);
+	}
+}
+
+/** @throws LinkError when it cannot be read */
+export function readText(path: string): string {
+	return new TextDecoder().decode(readBytes(path));
+}
+
+/** Like `readText`, for what may well be missing. */
+export function readTextIfThere(path: string): string | undefined {
+	try {
+		return readFileSync(path, "utf8");
+	} catch {
+		return undefined;
+	}
+}
+
+/** Writes all of it or nothing. A device or a pipe is written as it is.
+ * @throws LinkError when it cannot be written */
+export function writeFile(path: string, contents: Uint8Array | string): void {
+	const target = existsSync(path) ? realpathSync(path) : path;
+	const special = isSpecial(target);
+	const beside = special ? target : `${target}.${process.pid}.tmp`;
+	try {
+		writeFileSync(beside, contents);
+		if (!special) renameSync(beside, target);
+	} catch (error) {
+		if (!special) rmSync(beside, { force: true });
+		throw new LinkError(`${path}: ${reason(error)}`);
+	}
+}
+
+function isSpecial(path: string): boolean {
+	const status = statSync(path, { throwIfNoEntry: false });
+	return status !== undefined && !status.isFile() && !status.isDirectory();
+}
+
+export function isFolder(path: string): boolean {
+	return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+const reasons: Readonly<Record<string, string>> = {
+	ENOENT: "no such file",
+	EISDIR: "is a folder",
+	EACCES: "permission denied",
+	ENOTDIR: "not a folder",
+	ENOSPC: "no space left",
+	EROFS: "read-only file system",
+};
+
+function reason(error: unknown): string {
+	const code = (error as NodeJS.ErrnoException).code ?? "";
+	return reasons[code] ?? (error as Error).message;
+}
+
+/** What the file may have been meant to be. */
+function near(path: string, error: unknown): string {
+	if ((error as NodeJS.ErrnoException).code !== "ENOENT") return "";
+	try {
+		const names = readdirSync(dirname(path));
+		return suggestion(basename(path), names).replace(
+			/'([^']+)'/,
+			(_, name: string) => `'${join(dirname(path), name)}'`,
+		);
+	} catch {
+		return "";
+	}
+}
+
+/** Makes the folder, and those above it, if they are not there. */
+export function makeFolder(path: string): void {
+	try {
+		mkdirSync(path, { recursive: true });
+	} catch (error) {
+		throw new LinkError(`${path}: ${reason(error)}`);
+	}
+}

@@ -1,0 +1,92 @@
+// The command line: finds the command, runs it, and turns what comes of it into messages and exit codes.
+
+import { CommanderError, Command as CommandLine } from "commander";
+import { LinkError, SourceError } from "../linker/errors.ts";
+import { type Command, type CommonOptions, ExitCode, UsageError } from "./command.ts";
+import { commands } from "./commands/index.ts";
+import { version } from "./package-root.ts";
+import { styled, type Terminal } from "./terminal.ts";
+
+/** @param argv what follows `patchbay` */
+export async function patchbay(argv: readonly string[], terminal: Terminal): Promise<number> {
+	let code: number = ExitCode.ok;
+	const pending: Promise<void>[] = [];
+	const line = new CommandLine("patchbay")
+		.description("A static-call linker and a laboratory for live code patching.")
+		.version(version())
+		.exitOverride()
+		.configureOutput({
+			writeOut: (text) => void pending.push(terminal.write(text)),
+			writeErr: (text) => terminal.note(text),
+			getOutHasColors: () => terminal.colour,
+			getErrHasColors: () => false,
+			getOutHelpWidth: () => terminal.width,
+		})
+		.configureHelp({
+			styleTitle: (text) => styled(terminal, "bold", text),
+			subcommandTerm: (command) => command.name(),
+		})
+		.showSuggestionAfterError()
+		.addHelpText("before", examplesText(terminal, overview));
+	for (const command of commands) {
+		addCommand(line, command, terminal, async (running) => {
+			code = await running;
+		});
+	}
+	try {
+		await line.parseAsync(argv, { from: "user" });
+	} catch (error) {
+		code = report(terminal, error);
+	}
+	await Promise.all(pending);
+	return code;
+}
+
+const overview: readonly (readonly [string, string])[] = [
+	["run prog.js", "compile, link and run a program"],
+	["sites prog.js", "list its call sites"],
+	["run prog.js --set pick=deadline", "retarget a static call before it starts"],
+	["compare prog.js", "what static calls cost beside function pointers"],
+	["demo", "all of it on a real program, in a few seconds"],
+];
+
+function addCommand(
+	parent: CommandLine,
+	command: Command<object>,
+	terminal: Terminal,
+	finish: (running: Promise<ExitCode>) => Promise<void>,
+): void {
+	const line = parent
+		.command(`${command.name} ${command.operands}`.trim())
+		.description(command.brief)
+		.addHelpText("before", examplesText(terminal, command.examples));
+	command.declare(line);
+	line.option("--json", "print JSON with a `schema` field instead of text");
+	line.action(async () => {
+		await finish(command.run(terminal, line.args, line.opts<CommonOptions>(), patchbay));
+	});
+}
+
+function examplesText(terminal: Terminal, examples: readonly (readonly [string, string])[]): string {
+	const width = Math.max(...examples.map(([line]) => line.length));
+	const lines = examples.map(
+		([line, what]) => `  ${styled(terminal, "cyan", `patchbay ${line}`.padEnd(width + 11))}${what}`,
+	);
+	return `${styled(terminal, "bold", "Examples:")}\n${lines.join("\n")}\n`;
+}
+
+/** Says what went wrong, once. */
+function report(terminal: Terminal, error: unknown): number {
+	if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
+	if (error instanceof UsageError) {
+		terminal.note(`error: ${error.message}\n`);
+		return ExitCode.usage;
+	}
+	if (error instanceof SourceError || error instanceof LinkError) {
+		terminal.note(`${error.message}\n`);
+		return ExitCode.badInput;
+	}
+	const stack = error instanceof Error ? error.stack : String(error);
+	terminal.note(`${stack}\nthis is a bug in patchbay ${version()}, please report it with the command and its input\n`);
+	return 70;
+}

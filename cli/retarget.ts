@@ -1,0 +1,50 @@
+// `--set pick=deadline`, `--set pick=deadline@5000`: what to retarget, to what, and when.
+
+import { InvalidArgumentError } from "commander";
+import { LinkError } from "../linker/errors.ts";
+import type { Image } from "../linker/link/index.ts";
+import { RETURN0 } from "../linker/sites/index.ts";
+import { applyNow, type Change, change, early, planUpdate, type System } from "../runtime/patch/index.ts";
+
+export interface Retarget {
+	/** As typed. */
+	readonly text: string;
+	readonly key: string;
+	/** A function, `null`, `ret0` or `default`. */
+	readonly target: string;
+	/** Undefined: before the program starts. */
+	readonly cycle: number | undefined;
+}
+
+/** Parses one `--set` and adds it to those before, as commander wants it. */
+export function parseRetarget(text: string, before: readonly Retarget[] = []): Retarget[] {
+	const parts = /^([^=@\s]+)=([^=@\s]+)(?:@(\d+))?$/.exec(text);
+	if (parts === null) throw new InvalidArgumentError("Write key=function, or key=function@cycle.");
+	const [, key, target, cycle] = parts;
+	return [...before, { text, key: key!, target: target!, cycle: cycle === undefined ? undefined : Number(cycle) }];
+}
+
+/** @throws LinkError when the image has no such key or function */
+export function changeOf(image: Image, { key, target }: Retarget): Change {
+	switch (target) {
+		case "null":
+			return change(image, key, null);
+		case "default":
+			return change(image, key, { reset: true });
+		case "ret0":
+			return change(image, key, RETURN0);
+		default:
+			return change(image, key, target);
+	}
+}
+
+/** Makes the retargets that are due before the start, where nothing runs and nothing counts.
+ * @throws LinkError when one of them does not fit, or a later one could not be made now */
+export function retargetAtLoad(system: System, retargets: readonly Retarget[]): void {
+	for (const each of retargets) {
+		const update = planUpdate(system, [changeOf(system.image, each)], early);
+		if ("refused" in update) throw new LinkError(`${system.image.name}: --set ${each.text}: ${update.refused}`);
+		if (each.cycle === undefined) applyNow(system, update);
+	}
+	for (const count of Object.keys(system.counts) as (keyof typeof system.counts)[]) system.counts[count] = 0;
+}

@@ -1,0 +1,52 @@
+// Tables and bars of text.
+
+export interface Column<Row> {
+	readonly title: string;
+	readonly align?: "left" | "right";
+	readonly text: (row: Row) => string;
+}
+
+/** Lines without trailing blanks; `decorate` styles a padded cell. */
+export function table<Row>(
+	columns: readonly Column<Row>[],
+	rows: readonly Row[],
+	decorate: (text: string, column: number, row: Row | undefined) => string = (text) => text,
+): string[] {
+	const cells = rows.map((row) => columns.map((column) => column.text(row)));
+	const widths = columns.map(({ title }, i) => Math.max(title.length, ...cells.map((row) => row[i]!.length)));
+	const pad = (text: string, i: number): string => {
+		if (columns[i]!.align === "right") return text.padStart(widths[i]!);
+		return i === columns.length - 1 ? text : text.padEnd(widths[i]!);
+	};
+	const line = (texts: readonly string[], row: Row | undefined): string =>
+		texts
+			.map((text, i) => decorate(pad(text, i), i, row))
+			.join("  ")
+			.trimEnd();
+	return [
+		line(
+			columns.map(({ title }) => title),
+			undefined,
+		),
+		...cells.map((texts, i) => line(texts, rows[i])),
+	];
+}
+
+const eighths = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+
+/** A bar of `value / most` of `width` columns, in eighths; anything above zero shows. */
+export function bar(value: number, most: number, width: number): string {
+	if (!(value > 0) || !(most > 0)) return "";
+	const units = Math.max(1, Math.round((Math.min(value, most) / most) * width * 8));
+	return "█".repeat(units >> 3) + eighths[units & 7]!;
+}
+
+/** `12,345`, and with decimals `12,345.67`. */
+export function count(value: number, decimals = 0): string {
+	return value.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+}
+
+/** `1 key`, `2 keys`. */
+export function plural(value: number, noun: string): string {
+	return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,44 @@
+// Where a command's output goes. Data goes to `write`, progress and diagnostics to `note`; commands know no other way out,
+// so tests and the demo can run them against a terminal of their own.
+
+import { once } from "node:events";
+
+export interface Terminal {
+	/** Data. Resolves when more can be taken. */
+	write(text: string): Promise<void>;
+	/** Progress and diagnostics. */
+	note(text: string): void;
+	/** Whether data may be coloured. */
+	readonly colour: boolean;
+	/** Columns. */
+	readonly width: number;
+}
+
+/** The process's own. A reader that goes away (`| head`) ends the process without a word. */
+export function processTerminal(): Terminal {
+	const { stdout, stderr, env } = process;
+	for (const stream of [stdout, stderr]) {
+		stream.on("error", (error: NodeJS.ErrnoException) => {
+			if (error.code !== "EPIPE") throw error;
+			process.exit();
+		});
+	}
+	return {
+		async write(text) {
+			if (!stdout.write(text)) await once(stdout, "drain");
+		},
+		note(text) {
+			stderr.write(text);
+		},
+		colour: stdout.isTTY === true && !env.NO_COLOR && env.TERM !== "dumb",
+		width: stdout.columns ?? 100,
+	};
+}
+
+const styles = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, blue: 34, cyan: 36 } as const;
+export type Style = keyof typeof styles;
+
+/** The text in a style, where the terminal shows styles. */
+export function styled({ colour }: Pick<Terminal, "colour">, style: Style, text: string): string {
+	return colour && text !== "" ? `\u001b[${styles[style]}m${text}\u001b[0m` : text;
+}
