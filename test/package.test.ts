@@ -1,0 +1,103 @@
+// The package as others get it, from the build in dist/: what is in it, that every entry point loads, that the command
+// behaves as a process.
+
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { inFolder } from "./command-line.ts";
+
+const manifest = JSON.parse(readFileSync("package.json", "utf8")) as {
+	readonly bin: Readonly<Record<string, string>>;
+	readonly exports: Readonly<Record<string, string | { readonly types: string; readonly default: string }>>;
+};
+const entryPoints = Object.keys(manifest.exports).filter((name) => name !== "./package.json");
+
+/** Node's arguments, and what it says. */
+function node(...argv: readonly string[]) {
+	const { status, stdout, stderr } = spawnSync(process.execPath, argv, { encoding: "utf8" });
+	return { status, stdout, stderr };
+}
+
+test("is built: npm run build", () => {
+	expect(existsSync("dist/cli/main.js")).toBe(true);
+});
+
+describe("npm pack", () => {
+	const report = execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
+		encoding: "utf8",
+		stdio: ["ignore", "pipe", "ignore"],
+	});
+	const files = (JSON.parse(report) as { files: { path: string }[] }[])[0]!.files.map(({ path }) => path);
+
+	test("has every entry point, its types and the command", () => {
+		const wanted = Object.values(manifest.exports).flatMap((entry) =>
+			typeof entry === "string" ? [entry] : Object.values(entry),
+		);
+		const paths = [...wanted, ...Object.values(manifest.bin)].map((path) => path.replace(/^\.\//, ""));
+		expect(paths.filter((path) => !files.includes(path))).toEqual([]);
+	});
+
+	test("has what the demo and the reader need", () => {
+		expect(files).toEqual(
+			expect.arrayContaining(["README.md", "LICENSE", "docs/README.md", "fixtures/programs/balancer.js"]),
+		);
+	});
+
+	test("has nothing else", () => {
+		const allowed =
+			/^(package\.json|README\.md|LICENSE|docs\/.+\.(md|png|svg)|fixtures\/programs\/.+\.js|dist\/(linker|runtime|cli)\/.+\.(js|d\.ts))$/;
+		expect(files.filter((path) => !allowed.test(path))).toEqual([]);
+	});
+});
+
+describe("entry points", () => {
+	test("load by name and export something", () => {
+		const names = entryPoints.map((name) => name.replace(".", "patchbay"));
+		const program = `for (const name of ${JSON.stringify(names)}) console.log(name, Object.keys(await import(name)).length > 0);`;
+		const { stdout, stderr } = node("--input-type=module", "-e", program);
+		expect({ stdout, stderr }).toEqual({ stdout: names.map((name) => `${name} true\n`).join(""), stderr: "" });
+	});
+
+	test("programs find patchbay/source", () => {
+		const { stdout } = node("--input-type=module", "-e", 'import { print } from "patchbay/source"; print("x", 1);');
+		expect(stdout).toBe("x 1\n");
+	});
+
+	test("nothing but the command line needs Node", () => {
+		for (const name of entryPoints) {
+			const entry = manifest.exports[name] as { readonly default: string };
+			expect(readFileSync(entry.default, "utf8")).not.toContain('"node:');
+		}
+	});
+});
+
+describe("the command", () => {
+	const command = manifest.bin.patchbay!;
+
+	test("says what its exit code means to the shell", () => {
+		expect(node(command, "run", "fixtures/programs/pick.js")).toEqual({ status: 0, stdout: "3\n7\n", stderr: "" });
+		expect(node(command, "run", "nothing.js")).toMatchObject({ status: 3, stdout: "" });
+		expect(node(command, "nothing")).toMatchObject({ status: 2, stdout: "" });
+	});
+
+	test("ends without a word when its reader goes away", () => {
+		const sites = `'${process.execPath}' ${command} dump fixtures/programs/*.js`;
+		const { stdout, stderr } = spawnSync("bash", ["-c", `${sites} | head -n 1`], { encoding: "utf8" });
+		expect({ lines: stdout.split("\n").length, stderr }).toEqual({ lines: 2, stderr: "" });
+	});
+
+	test("stops an endless program when its reader goes away", async () => {
+		await inFolder(async (folder) => {
+			const file = join(folder, "endless.s");
+			writeFileSync(file, "\t.global main\nmain:\tmovi r0, 7\n\tecall 1\n\tecall 4\n\tjmp main\n");
+			const line = `'${process.execPath}' ${command} run ${file} | head -n 2`;
+			const { stdout, stderr } = spawnSync("bash", ["-c", line], { encoding: "utf8", timeout: 10_000 });
+			expect({ stdout, stderr }).toEqual({ stdout: "7\n7\n", stderr: "" });
+		});
+	});
+
+	test("colours are for terminals", () => {
+		expect(node(command, "sites", "fixtures/programs/pick.js").stdout).not.toContain("\u001b[");
+	});
+});
