@@ -10,6 +10,7 @@ export interface FileHeader {
 	readonly type: number;
 	readonly machine: number;
 	readonly flags: number;
+	readonly osAbi: number;
 	readonly entry: number;
 	readonly sectionsAt: number;
 	readonly sectionCount: number;
@@ -73,6 +74,7 @@ export function readFileHeader(bytes: Uint8Array, name: string): FileHeader {
 		type,
 		machine: view.getUint16(18, true),
 		flags: view.getUint32(48, true),
+		osAbi: view.getUint8(7),
 		entry: word64(reading, 24, "e_entry", ...anyAddress),
 		sectionsAt,
 		sectionCount,

@@ -116,6 +116,8 @@ export interface ElfObject {
 	/** e_machine */
 	readonly machine: number;
 	readonly flags: number;
+	/** EI_OSABI; 0 (System V) if not given. */
+	readonly osAbi?: number;
 	readonly entry: number;
 	/** Index 0 is the null section. Indices are those of the file it was read from. The writer makes the contents of the
 	 * symbol, string and relocation sections itself, in place where the list has them and at the end where not. */

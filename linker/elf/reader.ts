@@ -36,8 +36,8 @@ export function readElf(bytes: Uint8Array, name: string): ElfObject {
 	const symbols = symtab === 0 ? allocateSymbols(1, new Uint8Array(1)) : readSymbolTable(file, symtab);
 	checkGroups(file, symbols.count);
 	const sections = readSections(file, symtab, symbols.count);
-	const { type, machine, flags, entry } = header;
-	return { name, type, machine, flags, entry, sections, symbols, segments };
+	const { type, machine, flags, osAbi, entry } = header;
+	return { name, type, machine, flags, osAbi, entry, sections, symbols, segments };
 }
 
 /** The index of the one section of a type, or 0. */

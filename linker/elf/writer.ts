@@ -69,7 +69,7 @@ function putFileHeader(object: ElfObject, plan: SectionPlan, layout: Layout, vie
 	const { segments, headersAt } = layout;
 	if (segments.length >= 0xffff) throw new LinkError(`${object.name}: ${segments.length} segments, at most 65534 fit`);
 	const count = plan.sections.length;
-	for (const [i, byte] of [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1].entries()) view.setUint8(i, byte);
+	for (const [i, byte] of [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, object.osAbi ?? 0].entries()) view.setUint8(i, byte);
 	view.setUint16(16, object.type, true);
 	view.setUint16(18, object.machine, true);
 	view.setUint32(20, 1, true);
