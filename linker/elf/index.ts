@@ -25,6 +25,17 @@ export {
 	sectionSymbol,
 	symbolOrder,
 } from "./builder.ts";
+export type { LineFile, PathReference } from "./line-header.ts";
+export {
+	filePath,
+	type LineSequences,
+	type LineTable,
+	lineAt,
+	readLineTable,
+	rowAt,
+	type SourcePosition,
+} from "./line-table.ts";
+export { addLines, type LineInformation, type LineRow, type LineSequence } from "./line-writer.ts";
 export * from "./object.ts";
 export { readElf } from "./reader.ts";
 export { addString, newStringTable, type StringTable, stringAt, stringTableBytes } from "./strings.ts";
