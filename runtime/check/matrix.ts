@@ -64,19 +64,18 @@ const siteText: Record<SiteKind, string> = {
 /** `fifo` lies before the site and `deadline` far behind it, so that every byte of the displacement differs; both ways of
  * the condition are taken. */
 function programOf(kind: SiteKind, placement: Placement): string {
-	const pad = "\tnop\n".repeat(placement === "aligned" ? 0 : 5);
-	const site = `${pad}site:\t${siteText[kind]}\n`;
-	const hook = `\t.align 8\nhook:\n${site}\tret\n`;
-	const [caller, body] = siteText[kind].startsWith("call")
-		? [`\t.align 8\ncaller:\n${site}\tjmp caller\n`, ""]
-		: ["caller:\txori r8, r8, 1\n\tcmpi r8, 0\n\tcall hook\n\tjmp caller\n", hook];
+	const at = `\t.align 8\n\t.space ${placement === "aligned" ? 0 : 5}\n`;
+	const site = `site:\t${siteText[kind]}\n`;
+	const [caller, hook] = siteText[kind].startsWith("call")
+		? [`${at}caller:\n${site}\tjmp caller\n`, "hook:\n"]
+		: ["caller:\txori r8, r8, 1\n\tcmpi r8, 0\n\tcall hook\n\tjmp caller\n", `${at}hook:\n${site}\tret\n`];
 	return `\t.global caller, fifo, deadline, hook
 	.type caller, @function
 	.type fifo, @function
 	.type deadline, @function
 fifo:	ret
 	.space 4096
-${body}
+${hook}
 	.space 4096
 ${caller}
 	.space 0x12345
