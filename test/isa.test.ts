@@ -1,7 +1,5 @@
-import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { generated } from "../cli/generate.ts";
 import { assemble } from "../linker/compile/assemble.ts";
 import {
 	bounds,
@@ -179,8 +177,4 @@ test.each(relocationTypes.filter(({ size }) => size > 0))("$name keeps its range
 		expect([view.getUint32(0), view.getUint32(8)]).toEqual([0, 0]);
 		if (row.max === REL_MAX) expect(view.getUint8(4) & 15).toBe(0xa);
 	}
-});
-
-test.each(generated)("$path is what its tables yield", ({ path, contents }) => {
-	expect(readFileSync(path, "utf8")).toBe(contents());
 });

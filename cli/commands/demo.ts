@@ -49,8 +49,8 @@ function script(source: string, image: string): Step[] {
 			argv: ["run", image, "--set", "pick=shortestQueue"],
 		},
 		{
-			remark: "Retargeted while it runs, by breakpoint, tail, head, a round of interrupts after each: see second 4.",
-			argv: ["run", image, "--set", "pick=shortestQueue@1100000", "--stats"],
+			remark: "Retargeted while it runs, by breakpoint, tail, head, a round of interrupts after each. See second 4.",
+			argv: ["run", image, "--set", "pick=shortestQueue@1220000", "--stats"],
 		},
 		{ remark: "What that costs, beside plain calls and function pointers.", argv: ["compare", source] },
 	];

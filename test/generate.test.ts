@@ -1,0 +1,9 @@
+// Generated files are as committed: `npm run generate` would change nothing.
+
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { generated } from "../cli/generate.ts";
+
+test.each(generated)("$path is what its maker yields", async ({ path, contents }) => {
+	expect(readFileSync(path, "utf8")).toBe(await contents());
+});
