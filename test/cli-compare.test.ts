@@ -4,25 +4,20 @@
 import { describe, expect, test } from "vitest";
 import { loadObjects } from "../cli/build.ts";
 import { plainCalls } from "../cli/plain-calls.ts";
-import { compile } from "../linker/compile/index.ts";
-import { type ElfObject, SHF_EXECINSTR } from "../linker/elf/index.ts";
+import { SHF_EXECINSTR } from "../linker/elf/index.ts";
 import { type Image, type ImageSite, link } from "../linker/link/index.ts";
 import { targetAt } from "../linker/sites/index.ts";
 import { load } from "../runtime/load.ts";
 import { Cpu, getCounter, profiles } from "../runtime/machine/index.ts";
 import { breakpoint, createSystem, run } from "../runtime/patch/index.ts";
 import { cli } from "./command-line.ts";
-import { type Program, programs, resolveIn } from "./programs.ts";
+import { objectsOf } from "./modes.ts";
+import { type Program, programs } from "./programs.ts";
 
 /** The program without its updates: what plain calls can be compared with. */
 function withoutUpdates(program: Program): Program {
 	const strip = (source: string) => source.replace(/\b(update|reset)\([^;]*\);/g, ";");
 	return { ...program, modules: new Map([...program.modules].map(([file, source]) => [file, strip(source)])) };
-}
-
-function compiled(program: Program): ElfObject[] {
-	const resolve = resolveIn(program);
-	return [...program.modules].map(([file, source]) => compile(source, { file, resolve }));
 }
 
 /** Null and RET0: there is no plain call to compare with. */
@@ -38,7 +33,7 @@ function measure(image: Image) {
 }
 
 test.each(programs())("$name: an inline static call costs exactly a direct call", (program) => {
-	const objects = compiled(withoutUpdates(program));
+	const objects = objectsOf(withoutUpdates(program));
 	const inlined = link(objects);
 	const plain = link(plainCalls(objects, new Map()));
 	expect(plain.sites.length).toBe(inlined.sites.filter((site) => callsNothing(inlined, site)).length);

@@ -1,8 +1,8 @@
 // Every fixture, in every mode, prints what its header says.
 
 import { describe, expect, test } from "vitest";
-import { assemble } from "../linker/compile/assemble.ts";
 import { rewriteFfp } from "../linker/compile/rewrite.ts";
+import { linkModes, pointerModes, runOnMachine } from "./modes.ts";
 import { assemblyPrograms, expectedLines, type Program, programs, resolveIn, runUnderNode } from "./programs.ts";
 
 interface Mode {
@@ -13,6 +13,10 @@ interface Mode {
 const modes: readonly Mode[] = [
 	{ name: "Node, as written", run: runUnderNode },
 	{ name: "Node, rewritten to pointers", run: (program) => runUnderNode(asPointers(program)) },
+	...[...linkModes, ...pointerModes].map(({ name, build }) => ({
+		name,
+		run: (program: Program) => runOnMachine(build(program)),
+	})),
 ];
 
 function asPointers(program: Program): Program {
@@ -30,10 +34,11 @@ describe.each(programs())("$name", (program) => {
 	});
 });
 
-test.each(assemblyPrograms())("$name assembles", ({ main, modules, expected, sectionStart }) => {
-	const object = assemble(modules.get(main)!, { file: main });
-	expect(object.sections.map(({ name }) => name)).toEqual(expect.arrayContaining([".text", ...sectionStart.keys()]));
-	expect(expected).not.toEqual([]);
+describe.each(assemblyPrograms())("$name", (program) => {
+	test.each(linkModes)("$name", ({ build }) => {
+		expect(program.expected).not.toEqual([]);
+		expect(runOnMachine(build(program))).toEqual(program.expected);
+	});
 });
 
 describe("a header", () => {
