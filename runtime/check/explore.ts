@@ -10,8 +10,8 @@ export interface Space {
 	/** Calls `emit` for every step out of `state`, in a fixed order, with the state after it in `next`. A step whose
 	 * `fault` is not undefined breaks a property, and its successor is not looked at. */
 	expand(state: Int32Array, next: Int32Array, emit: (fault: number | undefined) => void): void;
-	/** Why a state from which nothing follows, or which is looked at for itself, is bad. */
-	judge(state: Int32Array, steps: number): number | undefined;
+	/** What every state must be able to come to, under fair scheduling: a state from which no goal can be reached is bad. */
+	readonly goal?: { readonly fault: number; reached(state: Int32Array): boolean };
 }
 
 export interface Bounds {
@@ -48,31 +48,79 @@ export function explore(
 ): Exploration {
 	const table = newTable(space.width);
 	const next = new Int32Array(space.width);
+	const edges = newEdges();
 	space.initial(next);
 	add(table, next, -1, 0);
 	let steps = 0;
 	for (let index = 0; index < table.count; index++) {
 		if (index % REPORT_EVERY === REPORT_EVERY - 1) progress?.(table.count, index);
-		const state = stateAt(table, index);
 		let ordinal = 0;
 		let broken: number | undefined;
 		let brokenBy = 0;
-		space.expand(state, next, (fault) => {
-			if (fault === undefined) add(table, next, index, ordinal);
-			else if (broken === undefined) {
+		space.expand(stateAt(table, index), next, (fault) => {
+			if (fault === undefined) {
+				const to = add(table, next, index, ordinal);
+				if (space.goal !== undefined) addEdge(edges, index, to);
+			} else if (broken === undefined) {
 				broken = fault;
 				brokenBy = ordinal;
 			}
 			ordinal++;
 		});
 		steps += ordinal;
-		const path = (): Path => (broken === undefined ? pathTo(table, index) : [...pathTo(table, index), brokenBy]);
-		const fault = broken ?? space.judge(state, ordinal);
-		if (fault !== undefined) return { ...result(table, steps, index), verdict: "unsafe", fault, path: path() };
-		const bound = boundHit(table, bounds);
+		if (broken !== undefined)
+			return { ...result(table, steps, index), verdict: "unsafe", fault: broken, path: [...pathTo(table, index), brokenBy] };
+		const bound = boundHit(table, edges, bounds);
 		if (bound !== undefined) return { ...result(table, steps, index), verdict: "undecided", bound };
 	}
-	return result(table, steps, table.count - 1);
+	const stuck = space.goal === undefined ? -1 : firstWithout(table, edges, space.goal.reached);
+	const all = result(table, steps, table.count - 1);
+	return stuck < 0 ? all : { ...all, verdict: "unsafe", fault: space.goal!.fault, path: pathTo(table, stuck) };
+}
+
+/** Steps as pairs of state numbers. */
+interface Edges {
+	count: number;
+	pairs: Int32Array;
+}
+
+function newEdges(): Edges {
+	return { count: 0, pairs: new Int32Array(2 * BLOCK) };
+}
+
+function addEdge(edges: Edges, from: number, to: number): void {
+	if (2 * edges.count === edges.pairs.length) edges.pairs = doubled(edges.pairs);
+	edges.pairs[2 * edges.count] = from;
+	edges.pairs[2 * edges.count + 1] = to;
+	edges.count++;
+}
+
+/** The first state, in the order they were found, from which no goal can be reached; -1 when there is none. */
+function firstWithout(table: Table, edges: Edges, reached: (state: Int32Array) => boolean): number {
+	const { before, starts } = backwards(table.count, edges);
+	const good = new Uint8Array(table.count);
+	const queue: number[] = [];
+	for (let index = 0; index < table.count; index++) if (reached(stateAt(table, index))) queue.push((good[index] = 1) && index);
+	for (let state = queue.pop(); state !== undefined; state = queue.pop()) {
+		for (let i = starts[state]!; i < starts[state + 1]!; i++) {
+			const from = before[i]!;
+			if (good[from] === 1) continue;
+			good[from] = 1;
+			queue.push(from);
+		}
+	}
+	return good.indexOf(0);
+}
+
+/** The states before each state: those of state i are `before[starts[i] .. starts[i+1]]`. */
+function backwards(states: number, { count, pairs }: Edges): { readonly before: Int32Array; readonly starts: Int32Array } {
+	const starts = new Int32Array(states + 1);
+	for (let i = 0; i < count; i++) starts[pairs[2 * i + 1]! + 1]!++;
+	for (let i = 0; i < states; i++) starts[i + 1]! += starts[i]!;
+	const before = new Int32Array(count);
+	const filled = starts.slice();
+	for (let i = 0; i < count; i++) before[filled[pairs[2 * i + 1]!]!++] = pairs[2 * i]!;
+	return { before, starts };
 }
 
 function result(table: Table, steps: number, last: number): Exploration {
@@ -80,9 +128,9 @@ function result(table: Table, steps: number, last: number): Exploration {
 	return { verdict: "safe", states: table.count, steps, depth, fault: undefined, path: [], bound: undefined };
 }
 
-function boundHit(table: Table, bounds: Bounds): string | undefined {
+function boundHit(table: Table, edges: Edges, bounds: Bounds): string | undefined {
 	if (table.count > bounds.states) return `${bounds.states} states`;
-	if (bytesOf(table) > bounds.memory) return `${bounds.memory} bytes of memory`;
+	if (bytesOf(table) + 4 * edges.pairs.length > bounds.memory) return `${bounds.memory} bytes of memory`;
 	return undefined;
 }
 
@@ -121,13 +169,14 @@ function stateAt(table: Table, index: number): Int32Array {
 	return table.blocks[Math.floor(index / BLOCK)]!.subarray(from, from + table.width);
 }
 
-function add(table: Table, state: Int32Array, parent: number, ordinal: number): void {
+/** @returns the state's number, new or known */
+function add(table: Table, state: Int32Array, parent: number, ordinal: number): number {
 	const hash = hashOf(state);
 	let slot = hash & (table.slots.length - 1);
 	for (;;) {
 		const found = table.slots[slot]! - 1;
 		if (found < 0) break;
-		if (table.hashes[found] === hash && isAt(table, found, state)) return;
+		if (table.hashes[found] === hash && isAt(table, found, state)) return found;
 		slot = (slot + 1) & (table.slots.length - 1);
 	}
 	const index = table.count++;
@@ -139,6 +188,7 @@ function add(table: Table, state: Int32Array, parent: number, ordinal: number): 
 	table.hashes[index] = hash;
 	if (2 * table.count <= table.slots.length) table.slots[slot] = index + 1;
 	else rehash(table);
+	return index;
 }
 
 function isAt(table: Table, index: number, state: Int32Array): boolean {
@@ -160,14 +210,15 @@ function hashOf(state: Int32Array): number {
 }
 
 function grow(table: Table): void {
-	const doubled = (old: Int32Array): Int32Array => {
-		const larger = new Int32Array(2 * old.length);
-		larger.set(old);
-		return larger;
-	};
 	table.parents = doubled(table.parents);
 	table.ordinals = doubled(table.ordinals);
 	table.hashes = doubled(table.hashes);
+}
+
+function doubled(old: Int32Array): Int32Array {
+	const larger = new Int32Array(2 * old.length);
+	larger.set(old);
+	return larger;
 }
 
 function rehash(table: Table): void {

@@ -132,6 +132,11 @@ export function pack(shape: Shape, row: Int32Array): void {
 	for (let cpu = 0; cpu < machine.config.cpus; cpu++) packCpu(shape, cpu, order, row, shape.shared + cpu * shape.block);
 }
 
+/** Whether every patcher has carried out its plan in the state that a row holds. */
+export function isFinished({ system }: Shape, row: Int32Array): boolean {
+	return system.plans.every(({ steps }, patcher) => row[3 + 2 * patcher] === steps.length);
+}
+
 /** Puts the state back that a row holds. */
 export function unpack(shape: Shape, row: Int32Array): void {
 	const { system, footprint } = shape;

@@ -119,8 +119,3 @@ export function equal(a: Instruction, b: Instruction): boolean {
 export function judgeMappings(system: System): Property | undefined {
 	return writableAndExecutable(system.machine) === undefined ? undefined : "w^x";
 }
-
-/** Whether every patcher has carried out its plan. */
-export function allDone(system: System): boolean {
-	return system.plans.every((_, patcher) => isDone(system, patcher)) && system.machine.words[Global.lock] === 0;
-}

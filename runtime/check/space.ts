@@ -12,10 +12,9 @@ import { getCpu, PAGE } from "../machine/state.ts";
 import type { System } from "../patch/system.ts";
 import type { Built } from "./build.ts";
 import type { Space } from "./explore.ts";
-import { type Footprint, pack, type Shape, shapeOf, unpack, watch } from "./footprint.ts";
+import { type Footprint, isFinished, pack, type Shape, shapeOf, unpack, watch } from "./footprint.ts";
 import { allMoves, type Move, make, possible } from "./moves.ts";
 import {
-	allDone,
 	judgeMappings,
 	judgeSite,
 	type Occurrence,
@@ -134,9 +133,7 @@ export function machineSpace(
 			for (const group of groups) sortBlocks(shape, group, state, places);
 		},
 		expand,
-		judge(_state, steps) {
-			return steps === 0 && judge.has("finish") && !allDone(system) ? propertyNames.indexOf("finish") : undefined;
-		},
+		...(judge.has("finish") && { goal: { fault: propertyNames.indexOf("finish"), reached: (row) => isFinished(shape, row) } }),
 		replay(state, ordinal, visit) {
 			const next = new Int32Array(shape.width);
 			let count = 0;
