@@ -83,10 +83,15 @@ describe("run", () => {
 		expect(err).toMatch(/^--set pick=deadline@9999999: the program had ended by then, at cycle [\d,]+\n$/);
 	});
 
-	test("refuses what does not fit, before anything runs", async () => {
-		const { code, out, err } = await cli("run", pick, "--set", "pick=null");
-		expect({ code, out }).toEqual({ code: 3, out: "" });
-		expect(err).toContain("--set pick=null: 'pick' may not be null: its callers use the result");
+	test.each([
+		["pick=null", "'pick' may not be null: its callers use the result"],
+		["pick=main", "'pick' is called as (int) -> int, but 'main' is () -> nothing"],
+	])("refuses %s, before anything runs", async (set, message) => {
+		for (const mode of ["inline", "pointer", "ffp"]) {
+			const { code, out, err } = await cli("run", pick, "--set", set, "--static-calls", mode);
+			expect({ code, out }).toEqual({ code: 3, out: "" });
+			expect(err).toBe(`${pick}: --set ${set}: ${message}\n`);
+		}
 	});
 
 	test("a summary goes to standard error", async () => {

@@ -4,6 +4,7 @@
 import { STT_FUNC } from "../../linker/elf/object.ts";
 import { LinkError, suggestion } from "../../linker/errors.ts";
 import { type Image, type ImageKey, wordAt } from "../../linker/link/image.ts";
+import { NULLABLE } from "../../linker/link/signatures.ts";
 import { targetAt } from "../../linker/sites/site-bytes.ts";
 import { readVirtual } from "../machine/memory.ts";
 import type { System } from "./system.ts";
@@ -16,6 +17,8 @@ export interface Slot {
 	readonly key: ImageKey | undefined;
 	/** How it is called, as in `.signatures`; undefined when nobody knows. */
 	readonly signature: number | undefined;
+	/** May be null: nobody uses its result. */
+	readonly nullable: boolean;
 }
 
 const POINTER_PREFIX = "__FFP__";
@@ -33,15 +36,18 @@ export function slotsOf(image: Image): readonly Slot[] {
 }
 
 function slotOfKey(key: ImageKey): Slot {
-	return { name: key.name, address: key.address, key, signature: key.signature };
+	return { name: key.name, address: key.address, key, signature: key.signature, nullable: key.nullable };
 }
 
 function pointers(image: Image): Slot[] {
 	return image.symbols
 		.filter(({ name }) => name.startsWith(POINTER_PREFIX))
 		.map(({ name, address }) => {
-			const signature = image.signatureOf(address) ?? image.signatureOf(wordAt(image.elf, address + 4) ?? 0);
-			return { name: name.slice(POINTER_PREFIX.length), address, key: undefined, signature };
+			const byDefault = wordAt(image.elf, address + 4) ?? 0;
+			const signature = image.signatureOf(address) ?? image.signatureOf(byDefault);
+			const isNull = targetAt(byDefault, image.stubs).kind === "null";
+			const nullable = isNull || ((signature ?? 0) & NULLABLE) !== 0;
+			return { name: name.slice(POINTER_PREFIX.length), address, key: undefined, signature, nullable };
 		});
 }
 

@@ -128,9 +128,7 @@ function unfitTarget({ image, machine }: System, slot: Slot, to: number): string
 	const target = targetAt(to, image.stubs);
 	if (target.kind === "ret0") return undefined;
 	if (target.kind === "null")
-		return slot.key === undefined || slot.key.nullable
-			? undefined
-			: `'${slot.name}' may not be null: its callers use the result`;
+		return slot.nullable ? undefined : `'${slot.name}' may not be null: its callers use the result`;
 	if (!permits(machine, 0, to, "x")) return `'${slot.name}' cannot call ${hex(to)}: it is not in executable memory`;
 	const wanted = slot.signature;
 	const given = image.signatureOf(to);
