@@ -37,55 +37,48 @@ export function collectSites(object: ElfObject, options: CollectOptions = {}): E
 	const whole = makePatchable(object, options.patchable ?? []);
 	const sites = callSites(whole);
 	if (sites.count === 0) return whole;
-	const declared = declareKeys(whole, sites);
-	const keys = keysByTrampoline(declared);
-	const bases = sectionSymbols(declared, sites);
-	const key = sites.symbol.map((symbol) => bases.moved(keys.get(symbol)!));
-	const base = sites.section.map((section) => bases.symbol.get(section)!);
-	return { ...bases.object, sections: [...bases.object.sections, sitesSection(sites, base, key)] };
+	const { object: extended, base, key } = withSymbols(whole, sites);
+	return { ...extended, sections: [...extended.sections, sitesSection(sites, base, key)] };
 }
 
-/** The object with a symbol for the key of every trampoline it calls. A module that only calls the trampoline of another
- * does not mention the key itself. */
-function declareKeys(object: ElfObject, sites: SiteTable): ElfObject {
-	const keys = keysByTrampoline(object);
-	const missing = [...new Set(sites.symbol)].filter((trampoline) => !keys.has(trampoline));
-	const additions = missing.map((trampoline) => keyFor(object, sites, trampoline));
-	return addSymbols(object, additions).object;
+/** What the rows of the table refer to: per section its section symbol, per trampoline the symbol of its key. The object
+ * gets those that it has not; a module that only calls the trampoline of another does not mention the key itself. */
+function withSymbols(object: ElfObject, sites: SiteTable): { object: ElfObject; base: Uint32Array; key: Uint32Array } {
+	const base = sectionSymbols(object);
+	const key = keysByTrampoline(object);
+	const sections = [...new Set(sites.section)].filter((section) => base[section] === 0);
+	const trampolines = [...new Set(sites.symbol)].filter((trampoline) => key[trampoline] === 0);
+	const additions = [
+		...sections.map(sectionSymbol),
+		...trampolines.map((trampoline) => keyFor(object, sites, trampoline)),
+	];
+	const { object: extended, added, moved } = addSymbols(object, additions);
+	const keys = key.map(moved);
+	for (const [i, section] of sections.entries()) base[section] = added[i]!;
+	for (const [i, trampoline] of trampolines.entries()) keys[trampoline] = added[sections.length + i]!;
+	return { object: extended, base, key: keys };
 }
 
-function keyFor(object: ElfObject, sites: SiteTable, trampoline: number): NewSymbol {
-	const { symbols } = object;
-	const first = sites.symbol.indexOf(trampoline);
-	const where = place(object, sites.section[first]!, sites.offset[first]! + 1);
-	const name = symbolName(symbols, trampoline);
-	const key = KEY_PREFIX + name.slice(TRAMPOLINE_PREFIX.length);
-	if (name === TRAMPOLINE_PREFIX)
-		throw new LinkError(`${where}: trampoline name '${name}' is malformed: no key name follows`);
-	if (symbols.section[trampoline] !== SHN_UNDEF) {
-		throw new LinkError(`${where}: calls '${name}', which this object defines without its key '${key}'`);
+/** Per section its section symbol, or 0. */
+function sectionSymbols({ symbols, sections }: ElfObject): Uint32Array {
+	const base = new Uint32Array(sections.length);
+	for (let i = 1; i < symbols.count; i++) {
+		const section = symbols.section[i]!;
+		if ((symbols.info[i]! & 15) === STT_SECTION && section < base.length) base[section] = i;
 	}
-	return {
-		name: key,
-		binding: symbols.info[trampoline]! >> 4,
-		type: STT_OBJECT,
-		section: SHN_UNDEF,
-		value: 0,
-		size: 0,
-	};
+	return base;
 }
 
-/** The key's symbol for each trampoline of the same name. */
-function keysByTrampoline({ symbols }: ElfObject): Map<number, number> {
+/** Per trampoline the symbol of the key of the same name, or 0. */
+function keysByTrampoline({ symbols }: ElfObject): Uint32Array {
 	const byName = new Map<string, number>();
 	const bare = (symbol: number, prefix: string) => symbolName(symbols, symbol).slice(prefix.length);
 	for (let i = 1; i < symbols.count; i++) if (hasPrefix(symbols, i, keyPrefix)) byName.set(bare(i, KEY_PREFIX), i);
-	const keys = new Map<number, number>();
+	const keys = new Uint32Array(symbols.count);
+	byName.delete("");
+	if (byName.size === 0) return keys;
 	for (let i = 1; i < symbols.count; i++) {
-		if (!hasPrefix(symbols, i, trampolinePrefix)) continue;
-		const name = bare(i, TRAMPOLINE_PREFIX);
-		const key = name === "" ? undefined : byName.get(name);
-		if (key !== undefined) keys.set(i, key);
+		if (hasPrefix(symbols, i, trampolinePrefix)) keys[i] = byName.get(bare(i, TRAMPOLINE_PREFIX)) ?? 0;
 	}
 	return keys;
 }
@@ -93,33 +86,39 @@ function keysByTrampoline({ symbols }: ElfObject): Map<number, number> {
 const keyPrefix = new TextEncoder().encode(KEY_PREFIX);
 const trampolinePrefix = new TextEncoder().encode(TRAMPOLINE_PREFIX);
 
-/** A section symbol for each section that has sites, made where there was none. */
-function sectionSymbols(object: ElfObject, sites: SiteTable) {
-	const symbol = new Map<number, number>();
+function keyFor(object: ElfObject, sites: SiteTable, trampoline: number): NewSymbol {
 	const { symbols } = object;
-	for (let i = 1; i < symbols.count; i++) {
-		if ((symbols.info[i]! & 15) === STT_SECTION && symbols.section[i] !== SHN_UNDEF) symbol.set(symbols.section[i]!, i);
-	}
-	const missing = [...new Set(sites.section)].filter((section) => !symbol.has(section));
-	const extended = addSymbols(object, missing.map(sectionSymbol));
-	for (const [i, section] of missing.entries()) symbol.set(section, extended.added[i]!);
-	return { ...extended, symbol };
+	const name = symbolName(symbols, trampoline);
+	const key = KEY_PREFIX + name.slice(TRAMPOLINE_PREFIX.length);
+	if (name === TRAMPOLINE_PREFIX || symbols.section[trampoline] !== SHN_UNDEF)
+		refuseKey(object, sites, trampoline, key);
+	const binding = symbols.info[trampoline]! >> 4;
+	return { name: key, binding, type: STT_OBJECT, section: SHN_UNDEF, value: 0, size: 0 };
+}
+
+function refuseKey(object: ElfObject, sites: SiteTable, trampoline: number, key: string): never {
+	const first = sites.symbol.indexOf(trampoline);
+	const where = place(object, sites.section[first]!, sites.offset[first]! + 1);
+	const name = symbolName(object.symbols, trampoline);
+	if (name === TRAMPOLINE_PREFIX)
+		throw new LinkError(`${where}: trampoline name '${name}' is malformed: no key name follows`);
+	throw new LinkError(`${where}: calls '${name}', which this object defines without its key '${key}'`);
 }
 
 function sectionSymbol(section: number): NewSymbol {
 	return { name: "", binding: STB_LOCAL, type: STT_SECTION, section, value: 0, size: 0 };
 }
 
-/** @param base per site, the section symbol its address counts from @param key per site, the key's symbol */
+/** @param base per section, the symbol that addresses count from @param key per trampoline, the key's symbol */
 function sitesSection(sites: SiteTable, base: Uint32Array, key: Uint32Array): Section {
 	const relocations: Relocations = allocateRelocations(sites.count * 2);
 	relocations.type.fill(R_TOY_REL32);
 	for (let i = 0; i < sites.count; i++) {
 		relocations.offset[2 * i] = i * SITE_ROW;
-		relocations.symbol[2 * i] = base[i]!;
+		relocations.symbol[2 * i] = base[sites.section[i]!]!;
 		relocations.addend[2 * i] = sites.offset[i]!;
 		relocations.offset[2 * i + 1] = i * SITE_ROW + 4;
-		relocations.symbol[2 * i + 1] = key[i]!;
+		relocations.symbol[2 * i + 1] = key[sites.symbol[i]!]!;
 		relocations.addend[2 * i + 1] = siteFlags(sites, i);
 	}
 	const data = new Uint8Array(sites.count * SITE_ROW);
