@@ -114,7 +114,8 @@ export function division(c: Surroundings, operation: Operation, context: Context
 	const { left, right } = operation;
 	if (context !== "coerced") {
 		const shown = `${text(c, left.node)} / ${text(c, right.node)}`;
-		refuse(c, operation.node, `a division may leave a fraction: write (${shown}) | 0, or (${shown}) >>> 0`);
+		const to = operation.node.type === "AssignmentExpression" ? `${text(c, left.node)} = ` : "";
+		refuse(c, operation.node, `a division may leave a fraction: write ${to}(${shown}) | 0, or ${to}(${shown}) >>> 0`);
 	}
 	const type = agreed(c, operation, undefined);
 	const [a, b] = operands(c, operation, type);

@@ -18,7 +18,7 @@ import type {
 } from "acorn";
 import { suggestion } from "../../errors.ts";
 import { fail } from "../origin.ts";
-import { childrenOf } from "../parse.ts";
+import { childrenOf, isElementType } from "../parse.ts";
 import { rejectedNames } from "../rejected.ts";
 import type { Analysis, Binding, Constant, FunctionBinding, Key, Local, Module } from "./bindings.ts";
 import { constantOf } from "./constant.ts";
@@ -209,6 +209,8 @@ function unknownName(walk: Walk, name: string): string {
 	if (known !== undefined) return known;
 	if (["staticCall", "update", "reset", "query", "print"].includes(name))
 		return `'${name}' is not imported: write import { ${name} } from "patchbay/source"`;
+	if (isElementType(name)) return `'${name}' is only for const table = new ${name}(...) at module level`;
+	if (name.length < 3) return `'${name}' is not declared`;
 	const names = [...walk.module.names.keys()];
 	for (let scope: Scope | undefined = walk.scope; scope !== undefined; scope = scope.outer)
 		names.push(...scope.names.keys());

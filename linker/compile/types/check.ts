@@ -13,7 +13,7 @@ import { checkConstant, condition, effect, surroundings } from "./expressions.ts
 import { keySignature } from "./infer.ts";
 import type { LoopSyntax } from "./loop-bounds.ts";
 import { boundsOf } from "./loop-bounds.ts";
-import { at, bindingOf, refuse, type Surroundings, text } from "./surroundings.ts";
+import { at, bindingOf, refuse, refuseValueless, type Surroundings, text } from "./surroundings.ts";
 
 export function checkModule(analysis: Analysis, module: Module): CheckedFunction[] {
 	const c = surroundings(analysis, module);
@@ -44,6 +44,7 @@ function checkDeclaration(c: Surroundings, binding: Declared): void {
 }
 
 function refuseInitial(c: Surroundings, node: Syntax, name: string): never {
+	if (node.type === "Literal") refuseValueless(c, node);
 	refuse(
 		c,
 		node,

@@ -20,6 +20,7 @@ export function inferTypes(analysis: Analysis): void {
 		if (binding.kind === "function" && isOpen(guess)) analysis.guesses.set(binding, "int");
 	infer(analysis, sources);
 	for (const [binding, guess] of analysis.guesses) setType(binding, guess === "flex" ? "int" : (guess as Type));
+	analysis.guesses.clear();
 	analysis.settled = true;
 }
 

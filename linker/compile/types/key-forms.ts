@@ -15,7 +15,9 @@ export function keyForm(module: Module, id: Identifier, initial: Expression): Ke
 	const name = callee.type === "MemberExpression" ? callee.object : callee;
 	const builtin = name.type === "Identifier" ? module.names.get(name.name) : undefined;
 	const form = formOf(builtin);
-	if (form === undefined || (callee.type === "MemberExpression" && !ret0)) return undefined;
+	if (form === undefined) return undefined;
+	if (callee.type === "MemberExpression" && !ret0)
+		fail(module.origin, callee, `write ${quote(module.origin, name)}.ret0(like), or ${quote(module.origin, name)}(f)`);
 	const start = ret0 ? ret0Start(module, initial) : startOf(module, initial);
 	return { kind: "key", form, name: id.name, module, node: id, ...start, updates: [], calls: [] };
 }

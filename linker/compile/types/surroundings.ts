@@ -68,7 +68,7 @@ export function bindingOf(c: Surroundings, node: Syntax | AnyNode): Binding | un
 /** How to make a number, or a boolean, of something that is none or has the other sign. */
 export function conversion(c: Surroundings, node: Syntax | AnyNode, wanted: Type): string {
 	const operand = operandText(c, node);
-	if (wanted === "bool") return `write ${operand} !== 0`;
+	if (wanted === "bool") return node.type === "Literal" ? `write ${Boolean(node.value)}` : `write ${operand} !== 0`;
 	if (guess(c, node) === "bool") return `write ${operand} ? 1 : 0`;
 	return wanted === "uint" ? `write ${operand} >>> 0` : `write ${operand} | 0`;
 }
