@@ -133,7 +133,7 @@ describe("names", () => {
 					);
 					const strings = new TextEncoder().encode(`\0${names.join("\0")}`);
 					const found = new Uint32Array(names.length);
-					intern(table, strings, Uint32Array.from(offsets), found);
+					intern(table, strings, Uint32Array.from(offsets), Uint32Array.from(names.keys()), found);
 					for (const [i, each] of names.entries()) {
 						if (!ids.has(each)) ids.set(each, ids.size);
 						expect(found[i]).toBe(ids.get(each));
@@ -153,7 +153,7 @@ describe("names", () => {
 		const offsets = Uint32Array.from(names, (_, i) =>
 			names.slice(0, i).reduce((sum, each) => sum + each.length + 1, 0),
 		);
-		intern(table, new TextEncoder().encode(`${names.join("\0")}\0`), offsets, found);
+		intern(table, new TextEncoder().encode(`${names.join("\0")}\0`), offsets, Uint32Array.from(names.keys()), found);
 		expect(found).toEqual(Uint32Array.from(names.keys()));
 		expect(names.map((each) => idOf(table, each))).toEqual([...names.keys()]);
 	});

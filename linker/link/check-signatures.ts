@@ -24,7 +24,7 @@ export function checkSignatures(inputs: readonly Input[], globals: Globals): voi
 				const at = relocations.offset[i]!;
 				if (symbol < firstGlobal || at % SIGNATURE_ENTRY !== 0 || at + SIGNATURE_ENTRY > data.length) continue;
 				const claim = { word: viewOf(data).getUint32(at + 4, true), input };
-				const id = ids[symbol - firstGlobal]!;
+				const id = ids[symbol]!;
 				const first = claims.get(id);
 				if (first === undefined) claims.set(id, claim);
 				else if (first.word !== claim.word)

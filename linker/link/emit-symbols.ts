@@ -16,7 +16,7 @@ import { allocateSymbols } from "../elf/tables.ts";
 import { addressOf, type Input } from "./inputs.ts";
 import type { Output } from "./layout.ts";
 import { addName, namesIn } from "./names.ts";
-import type { Globals } from "./resolve.ts";
+import { type Globals, isDefined } from "./resolve.ts";
 import { THUNK_BYTES, type ThunkBlock, thunkAddress } from "./thunks.ts";
 
 /** Starts the names of thunks, and the file that their symbols are said to come from. */
@@ -134,7 +134,8 @@ function putThunks(cursor: Cursor, { inputs, globals }: Sources, block: ThunkBlo
 function putGlobals(cursor: Cursor, { inputs, globals, outputs }: Sources): void {
 	const { names, address } = globals;
 	globals.output = new Uint32Array(names.count);
-	for (const id of globals.definitions) {
+	for (let id = 0; id < names.count; id++) {
+		if (!isDefined(globals, id)) continue;
 		const input = inputs[globals.input[id]!]!;
 		const symbol = globals.symbol[id]!;
 		const { info, other, size } = input.object.symbols;

@@ -10,7 +10,7 @@ export interface Input {
 	readonly object: ElfObject;
 	/** Symbols below are local. */
 	readonly firstGlobal: number;
-	/** Per global symbol, counted from `firstGlobal`: its id in `Globals`. Filled by resolve. */
+	/** Per symbol: the id of a global one in `Globals`. Filled by resolve. */
 	readonly ids: Uint32Array;
 	/** Per section: its address, or offset in its output section where that is not loaded. Filled by layout. */
 	readonly bases: Float64Array;
@@ -39,7 +39,7 @@ export function newInput(object: ElfObject): Input {
 	return {
 		object,
 		firstGlobal: border,
-		ids: new Uint32Array(object.symbols.count - border),
+		ids: new Uint32Array(object.symbols.count),
 		bases: new Float64Array(object.sections.length),
 		outputs: new Int32Array(object.sections.length).fill(-1),
 		blocks: new Int32Array(object.sections.length).fill(-1),
@@ -58,5 +58,5 @@ export function symbolAddresses(input: Input, globalAddress: Float64Array, into:
 	const { object, firstGlobal, ids } = input;
 	const { section, count } = object.symbols;
 	for (let i = 0; i < firstGlobal; i++) into[i] = section[i] === SHN_UNDEF ? 0 : addressOf(input, i);
-	for (let i = firstGlobal; i < count; i++) into[i] = globalAddress[ids[i - firstGlobal]!]!;
+	for (let i = firstGlobal; i < count; i++) into[i] = globalAddress[ids[i]!]!;
 }

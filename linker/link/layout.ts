@@ -23,7 +23,7 @@ import { LinkError, suggestion } from "../errors.ts";
 import { isInit } from "../sites/call-sites.ts";
 import { place } from "../sites/place.ts";
 import { addressOf, type Input } from "./inputs.ts";
-import type { Globals } from "./resolve.ts";
+import { type Globals, isDefined } from "./resolve.ts";
 
 export interface Output {
 	readonly name: string;
@@ -186,8 +186,9 @@ export function locate(inputs: readonly Input[], globals: Globals, outputs: read
 		for (const { input, section, offset } of parts) if (input >= 0) inputs[input]!.bases[section] = address + offset;
 	}
 	if (globals.address.length === 0) globals.address = new Float64Array(globals.names.count);
-	for (const id of globals.definitions)
-		globals.address[id] = addressOf(inputs[globals.input[id]!]!, globals.symbol[id]!);
+	for (let id = 0; id < globals.names.count; id++) {
+		if (isDefined(globals, id)) globals.address[id] = addressOf(inputs[globals.input[id]!]!, globals.symbol[id]!);
+	}
 }
 
 /** Which input the byte at an offset of an output section came from, to start a message with. */

@@ -18,7 +18,7 @@ import { idOf } from "./names.ts";
 import { readImage } from "./read-image.ts";
 import { relocate } from "./relocate.ts";
 import { requireDefined } from "./require-defined.ts";
-import { type Globals, orderDefinitions, resolve } from "./resolve.ts";
+import { type Globals, resolve } from "./resolve.ts";
 import { sortSites } from "./sort-sites.ts";
 import { START, synthesise } from "./synthesise.ts";
 import { layOut } from "./thunks.ts";
@@ -49,7 +49,6 @@ export function link(objects: readonly ElfObject[], options: LinkOptions = {}): 
 	const inputs = (mode === "pointer" ? collected.map(usePointers) : collected).map(newInput);
 	const globals = resolve(inputs);
 	synthesise(inputs, globals, mode, entry);
-	orderDefinitions(globals, inputs);
 	requireDefined(inputs, globals, entry);
 	checkSignatures(inputs, globals);
 	const outputs = gather(inputs, options.sectionStart ?? new Map());

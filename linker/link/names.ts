@@ -42,24 +42,31 @@ export function newNameTable(expected: number): NameTable {
 	};
 }
 
-/** The ids of the NUL-terminated names at `offsets`; they count up from 0 in the order of first mention. Goes through the
- * names three times, so that the processor can wait for many places in memory at once: hash all, look all up where they
- * most likely are, then confirm or look further. */
-export function intern(table: NameTable, strings: Uint8Array, offsets: Uint32Array, ids: Uint32Array): void {
-	const { length } = offsets;
+/** Puts the ids of the NUL-terminated names at `offsets[which[i]]` into `ids[which[i]]`; they count up from 0 in the order
+ * of first mention. Goes through the names three times, so that the processor can wait for many places in memory at once:
+ * hash all, look all up where they most likely are, then confirm or look further. */
+export function intern(
+	table: NameTable,
+	strings: Uint8Array,
+	offsets: Uint32Array,
+	which: Uint32Array,
+	ids: Uint32Array,
+): void {
+	const { length } = which;
 	if (table.hashes.length < length) table.hashes = new Int32Array(length * 2);
 	const { hashes, slots } = table;
 	const names = namesIn(strings);
 	const mask = slots.length - 2;
-	for (let i = 0; i < length; i++) hashes[i] = hashOf(names, offsets[i]!);
+	for (let i = 0; i < length; i++) hashes[i] = hashOf(names, offsets[which[i]!]!);
 	for (let i = 0; i < length; i++) {
 		const slot = (hashes[i]! << 1) & mask;
-		ids[i] = slots[slot + 1] === hashes[i] ? slots[slot]! : 0;
+		ids[which[i]!] = slots[slot + 1] === hashes[i] ? slots[slot]! : 0;
 	}
 	for (let i = 0; i < length; i++) {
-		const guess = ids[i]! - 1;
-		const right = guess >= 0 && isSame(table.names, table.start[guess]!, names, offsets[i]!);
-		ids[i] = right ? guess : internOne(table, hashes[i]!, names, offsets[i]!);
+		const at = which[i]!;
+		const guess = ids[at]! - 1;
+		const right = guess >= 0 && isSame(table.names, table.start[guess]!, names, offsets[at]!);
+		ids[at] = right ? guess : internOne(table, hashes[i]!, names, offsets[at]!);
 	}
 }
 

@@ -65,7 +65,7 @@ function fillScratch(scratch: Scratch, input: Input, globals: Globals, outputs: 
 	const { info, section, count } = object.symbols;
 	symbolAddresses(input, globals.address, scratch.address);
 	scratch.output.set(locals);
-	for (let i = firstGlobal; i < count; i++) scratch.output[i] = globals.output[ids[i - firstGlobal]!]!;
+	for (let i = firstGlobal; i < count; i++) scratch.output[i] = globals.output[ids[i]!]!;
 	scratch.shift.fill(0, 0, count);
 	for (let i = 1; i < firstGlobal; i++) {
 		if ((info[i]! & 15) !== STT_SECTION) continue;

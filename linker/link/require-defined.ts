@@ -14,12 +14,9 @@ import { START, SUPPLIED } from "./synthesise.ts";
 /** Requires: everything resolved, supplied objects too. After: every symbol a relocation uses is defined or weak, and
  * so is the entry; `absent` are the weak ones. */
 export function requireDefined(inputs: readonly Input[], globals: Globals, entry: string): void {
-	if (globals.definitions.length < globals.names.count) {
-		const wanted = undefinedIds(inputs, globals, (binding) => binding !== STB_WEAK);
-		const absent = undefinedIds(inputs, globals, (binding) => binding === STB_WEAK);
-		reportUses(inputs, globals, firstUses(inputs, wanted));
-		globals.absent = [...absent].filter((id) => !wanted.has(id));
-	}
+	const { wanted, absent } = undefinedIds(inputs, globals);
+	reportUses(inputs, globals, firstUses(inputs, wanted));
+	globals.absent = absent;
 	const id = idOf(globals.names, entry);
 	if (id >= 0 && isDefined(globals, id)) return;
 	throw new LinkError(
@@ -27,15 +24,18 @@ export function requireDefined(inputs: readonly Input[], globals: Globals, entry
 	);
 }
 
-/** What is mentioned with such a binding and defined nowhere. */
-function undefinedIds(inputs: readonly Input[], globals: Globals, isMeant: (binding: number) => boolean): Set<number> {
-	const found = new Set<number>();
+/** What nobody defines: wanted by somebody, or absent from weak mentions only. */
+function undefinedIds(inputs: readonly Input[], globals: Globals): { wanted: Set<number>; absent: number[] } {
+	const missing: number[] = [];
+	for (let id = 0; id < globals.names.count; id++) if (!isDefined(globals, id)) missing.push(id);
+	const wanted = new Set<number>();
+	if (missing.length === 0) return { wanted, absent: missing };
 	for (const { object, firstGlobal, ids } of inputs) {
-		for (const [i, id] of ids.entries()) {
-			if (!isDefined(globals, id) && isMeant(object.symbols.info[firstGlobal + i]! >> 4)) found.add(id);
+		for (let i = firstGlobal; i < object.symbols.count; i++) {
+			if (!isDefined(globals, ids[i]!) && object.symbols.info[i]! >> 4 !== STB_WEAK) wanted.add(ids[i]!);
 		}
 	}
-	return found;
+	return { wanted, absent: missing.filter((id) => !wanted.has(id)) };
 }
 
 /** Where each of the symbols is used first; those that are not used are left out. */
@@ -47,7 +47,7 @@ function firstUses(inputs: readonly Input[], wanted: ReadonlySet<number>): Map<n
 			for (let i = 0; i < (relocations?.count ?? 0); i++) {
 				const symbol = relocations!.symbol[i]!;
 				if (symbol < firstGlobal) continue;
-				const id = ids[symbol - firstGlobal]!;
+				const id = ids[symbol]!;
 				if (wanted.has(id) && !uses.has(id)) uses.set(id, place(object, index, relocations!.offset[i]!));
 			}
 		}

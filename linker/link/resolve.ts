@@ -17,21 +17,23 @@ export interface Globals {
 	/** Where it is defined: index of the input, and of the symbol in it. */
 	input: Uint32Array;
 	symbol: Uint32Array;
-	/** The ids of what is defined, in the order of inputs and of their symbols. Filled when all inputs are there. */
-	definitions: Uint32Array;
 	/** The ids of what nobody defines and nobody needs: everything that mentions them is weak. Filled by require-defined. */
 	absent: readonly number[];
 	/** Filled by layout; 0 for what is undefined. */
 	address: Float64Array;
 	/** Index in the image's symbol table, 0 for none. Filled by emit-symbols. */
 	output: Uint32Array;
+	/** Room for the symbols of one input. */
+	selected: Uint32Array;
 }
 
-/** Requires: nothing. After: `ids` of all inputs are set, and every defined name has its definition. */
+/** Requires: nothing. After: `ids` of all inputs are set, and every defined name has its definition. The ids of what is
+ * defined ascend with inputs and symbols, so passes over them read memory in order. */
 export function resolve(inputs: readonly Input[]): Globals {
 	const globals = newGlobals(inputs);
-	const duplicates = inputs.flatMap((_, index) => resolveInput(globals, inputs, index));
+	const duplicates = inputs.flatMap((_, index) => define(globals, inputs, index));
 	refuseDuplicates(globals, inputs, duplicates);
+	for (const input of inputs) mention(globals, input);
 	return globals;
 }
 
@@ -41,26 +43,43 @@ interface Duplicate {
 	readonly symbol: number;
 }
 
-/** Makes the names of one more input known. Returns its strong definitions of what had one. */
-export function resolveInput(globals: Globals, inputs: readonly Input[], index: number): Duplicate[] {
+/** Makes what an input defines known. Returns its strong definitions of what had one. */
+export function define(globals: Globals, inputs: readonly Input[], index: number): Duplicate[] {
 	const duplicates: Duplicate[] = [];
-	const { object, firstGlobal, ids } = inputs[index]!;
-	const { name, section, info, count, strings } = object.symbols;
-	intern(globals.names, strings, name.subarray(firstGlobal, count), ids);
+	const { ids, object } = inputs[index]!;
+	const { info, name, strings } = object.symbols;
+	const defined = select(globals, inputs[index]!, true);
+	intern(globals.names, strings, name, defined, ids);
 	while (globals.names.count > globals.state.length) grow(globals);
-	for (let i = firstGlobal; i < count; i++) {
-		if (section[i] === SHN_UNDEF) continue;
-		const id = ids[i - firstGlobal]!;
-		const state = info[i]! >> 4 === STB_WEAK ? State.weak : State.strong;
+	for (const symbol of defined) {
+		const id = ids[symbol]!;
+		const state = info[symbol]! >> 4 === STB_WEAK ? State.weak : State.strong;
 		if (state > globals.state[id]!) {
 			globals.state[id] = state;
 			globals.input[id] = index;
-			globals.symbol[id] = i;
+			globals.symbol[id] = symbol;
 		} else if (state === State.strong) {
-			duplicates.push({ id, input: index, symbol: i });
+			duplicates.push({ id, input: index, symbol });
 		}
 	}
 	return duplicates;
+}
+
+/** Looks up what an input mentions without defining it. */
+export function mention(globals: Globals, input: Input): void {
+	const { name, strings } = input.object.symbols;
+	intern(globals.names, strings, name, select(globals, input, false), input.ids);
+	while (globals.names.count > globals.state.length) grow(globals);
+}
+
+/** The global symbols that the input defines, or those that it does not. Valid until the next call. */
+function select(globals: Globals, { object, firstGlobal }: Input, defined: boolean): Uint32Array {
+	const { section, count } = object.symbols;
+	if (globals.selected.length < count) globals.selected = new Uint32Array(count * 2);
+	const { selected } = globals;
+	let next = 0;
+	for (let i = firstGlobal; i < count; i++) if ((section[i] !== SHN_UNDEF) === defined) selected[next++] = i;
+	return selected.subarray(0, next);
 }
 
 export function refuseDuplicates(globals: Globals, inputs: readonly Input[], duplicates: readonly Duplicate[]): void {
@@ -68,21 +87,6 @@ export function refuseDuplicates(globals: Globals, inputs: readonly Input[], dup
 		const first = definitionPlace(inputs[globals.input[id]!]!, globals.symbol[id]!);
 		return `${definitionPlace(inputs[input]!, symbol)}: '${nameOf(globals.names, id)}' is defined here and at ${first}`;
 	});
-}
-
-/** Requires: all inputs resolved. After: `definitions` lets passes go through them in the order of memory. */
-export function orderDefinitions(globals: Globals, inputs: readonly Input[]): void {
-	const order = new Uint32Array(globals.names.count);
-	let next = 0;
-	for (const [index, { object, firstGlobal, ids }] of inputs.entries()) {
-		const { section, count } = object.symbols;
-		for (let i = firstGlobal; i < count; i++) {
-			if (section[i] === SHN_UNDEF) continue;
-			const id = ids[i - firstGlobal]!;
-			if (globals.input[id] === index && globals.symbol[id] === i) order[next++] = id;
-		}
-	}
-	globals.definitions = order.subarray(0, next);
 }
 
 export function isDefined(globals: Globals, id: number): boolean {
@@ -104,7 +108,7 @@ function newGlobals(inputs: readonly Input[]): Globals {
 		state: new Uint8Array(capacity),
 		input: new Uint32Array(capacity),
 		symbol: new Uint32Array(capacity),
-		definitions: new Uint32Array(0),
+		selected: new Uint32Array(0),
 		absent: [],
 		address: new Float64Array(0),
 		output: new Uint32Array(0),

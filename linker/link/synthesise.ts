@@ -19,7 +19,7 @@ import { KEY_PREFIX, RETURN, RETURN0, SITE_BYTES } from "../sites/index.ts";
 import { MODE_SYMBOL, type StaticCallMode, staticCallModes } from "./image.ts";
 import { type Input, newInput } from "./inputs.ts";
 import { idOf } from "./names.ts";
-import { type Globals, isDefined, refuseDuplicates, resolveInput } from "./resolve.ts";
+import { define, type Globals, isDefined, mention, refuseDuplicates } from "./resolve.ts";
 
 export const START = "_start";
 /** Name of the linker's own object in messages and maps. */
@@ -41,7 +41,8 @@ export function synthesise(inputs: Input[], globals: Globals, mode: StaticCallMo
 		binding: STB_GLOBAL,
 	});
 	inputs.push(newInput(finish(builder)));
-	refuseDuplicates(globals, inputs, resolveInput(globals, inputs, inputs.length - 1));
+	refuseDuplicates(globals, inputs, define(globals, inputs, inputs.length - 1));
+	mention(globals, inputs.at(-1)!);
 }
 
 /** Whether anybody mentions a key. */

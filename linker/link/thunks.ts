@@ -140,7 +140,7 @@ function addThunk(block: ThunkBlock, input: Input, index: number, symbol: number
 
 /** The same for all mentions of one target. */
 function targetKey({ firstGlobal, ids }: Input, index: number, symbol: number, addend: number): string {
-	return symbol < firstGlobal ? `${index} ${symbol} ${addend}` : `${ids[symbol - firstGlobal]} ${addend}`;
+	return symbol < firstGlobal ? `${index} ${symbol} ${addend}` : `${ids[symbol]} ${addend}`;
 }
 
 /** The thunk for a call from a section that has its thunks in `block`, if it needed one. */
