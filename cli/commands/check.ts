@@ -1,127 +1,156 @@
 // `patchbay check`: explores scenarios exhaustively and says `safe`, `unsafe` with a shortest counterexample, or `undecided`.
 
-import { LinkError } from "../../linker/errors.ts";
-import {
-	check as checkScenario,
-	disagreement,
-	readScenario,
-	type Scenario,
-	type Verdict,
-} from "../../runtime/check/index.ts";
-import { type Command, ExitCode, UsageError, writeJson } from "../command.ts";
-import { counterexample } from "../counterexample.ts";
-import { readText } from "../files.ts";
+import { spawn } from "node:child_process";
+import { InvalidArgumentError } from "commander";
+import { check as checkScenario, type Verdict } from "../../runtime/check/index.ts";
+import { type Command, ExitCode, writeJson } from "../command.ts";
+import { expectationLine, type Judged, judge, readScenarioFile, VERDICTS_SCHEMA, verdictText } from "../scenarios.ts";
 import { count } from "../table.ts";
-import { styled, type Terminal } from "../terminal.ts";
+import type { Terminal } from "../terminal.ts";
 
 interface Options {
 	readonly expect?: true;
 	readonly model?: string;
-	readonly maxStates: string;
-	readonly maxMemory: string;
+	readonly maxStates: number;
+	readonly maxMemory: number;
 	readonly symmetry: boolean;
 	readonly merge: boolean;
+	readonly shard?: Shard;
+	readonly jobs: number;
+}
+
+/** Every `of`-th file, beginning with the `part`-th (from 1). */
+interface Shard {
+	readonly part: number;
+	readonly of: number;
 }
 
 export const check: Command<Options> = {
 	name: "check",
 	operands: "<files...>",
-	brief: "Check scenarios: every interleaving and every fetch that the model allows.",
+	brief: "Check scenarios: every interleaving, and every fetch that the model allows.",
 	examples: [
-		["check poke.s", "safe, or the shortest counterexample"],
+		["check poke.s", "safe, or a shortest counterexample"],
 		["check poke.s --model arm", "the same on another model"],
 		["check fixtures/check/*.s --expect", "does every header's expectation hold?"],
-		["check poke.json --json", "a scenario written as JSON; the verdict as JSON"],
+		["check *.s --json --shard 3/8 > 3.json", "one part of eight of a campaign; `merge` joins them"],
 	],
 	declare(line) {
 		line.option("--expect", "judge by the expectations in the headers: exit 0 when all hold");
 		line.option("--model <name>", "check on this model instead of the scenario's");
-		line.option("--max-states <n>", "give up after so many states (exit 4)", "20000000");
-		line.option("--max-memory <MiB>", "give up beyond so much memory for states (exit 4)", "8192");
+		line.option("--max-states <n>", "give up after so many states (exit 4)", whole, 20_000_000);
+		line.option("--max-memory <MiB>", "give up beyond so much memory for states (exit 4)", whole, 8192);
 		line.option("--no-symmetry", "do not treat equal CPUs as one");
 		line.option("--no-merge", "take every step by itself, also those that only one CPU can see");
+		line.option("--shard <k/n>", "only the k-th of n parts of the files", shard);
+		line.option("--jobs <n>", "so many processes at once", whole, 1);
 	},
 	async run(terminal, files, options) {
-		const verdicts: Verdict[] = [];
-		let wrong = 0;
-		for (const file of files) {
-			const scenario = { ...read(file), ...(options.model === undefined ? {} : { model: options.model }) };
-			const verdict = checkScenario(scenario, {
-				bounds: {
-					states: whole(options.maxStates, "--max-states"),
-					memory: whole(options.maxMemory, "--max-memory") * 2 ** 20,
-				},
-				reductions: { symmetry: options.symmetry, merge: options.merge },
-				progress: (found, expanded) => terminal.note(`${file}: ${count(found)} states, ${count(expanded)} expanded\n`),
-			});
-			verdicts.push(verdict);
-			const failed = options.expect === true ? judged(scenario, verdict) : undefined;
-			if (failed !== undefined) wrong++;
-			if (options.json !== true)
-				await terminal.write(report(terminal, scenario, verdict, failed, options.expect === true));
-		}
+		const mine = files.filter((_, i) => options.shard === undefined || i % options.shard.of === options.shard.part - 1);
+		const judged =
+			options.jobs > 1 && mine.length > 1
+				? await inParallel(terminal, mine, options)
+				: await oneByOne(terminal, mine, options);
 		if (options.json === true) {
-			const [only] = verdicts;
-			if (verdicts.length === 1 && only !== undefined) {
-				const { schema, ...rest } = only;
-				await writeJson(terminal, schema, rest);
-			} else await writeJson(terminal, "patchbay/verdicts@1", { verdicts });
+			const [only] = judged;
+			if (files.length === 1 && only !== undefined) {
+				const { schema, ...verdict } = only.verdict;
+				await writeJson(terminal, schema, verdict);
+			} else await writeJson(terminal, VERDICTS_SCHEMA, { verdicts: judged });
 		}
-		if (options.expect === true) return wrong === 0 ? ExitCode.ok : ExitCode.violation;
-		return exitCode(verdicts);
+		if (options.expect === true)
+			return judged.every(({ failed }) => failed === undefined) ? ExitCode.ok : ExitCode.violation;
+		return exitCode(judged.map(({ verdict }) => verdict));
 	},
 };
 
-/** A `.s` file with a header, or a JSON scenario. */
-function read(file: string): Scenario {
-	const text = readText(file);
-	if (!file.endsWith(".json")) return readScenario(text, file);
-	try {
-		return { name: file, ...JSON.parse(text) } as Scenario;
-	} catch (error) {
-		throw new LinkError(`${file}: is no JSON: ${(error as Error).message}`);
+async function oneByOne(
+	terminal: Terminal,
+	files: readonly string[],
+	options: Options & { json?: true },
+): Promise<Judged[]> {
+	const all: Judged[] = [];
+	for (const file of files) {
+		const scenario = { ...readScenarioFile(file), ...(options.model === undefined ? {} : { model: options.model }) };
+		const verdict = checkScenario(scenario, {
+			bounds: { states: options.maxStates, memory: options.maxMemory * 2 ** 20 },
+			reductions: { symmetry: options.symmetry, merge: options.merge },
+			progress: (found, expanded) =>
+				terminal.note(`${file}: ${count(found)} states found, ${count(expanded)} expanded\n`),
+		});
+		const judged: Judged = { file, verdict, failed: judge(scenario, verdict) };
+		all.push(judged);
+		if (options.json === true) continue;
+		await terminal.write(
+			options.expect === true
+				? expectationLine(terminal, judged)
+				: verdictText(terminal, files.length === 1 ? scenario.about : undefined, verdict),
+		);
 	}
+	return all;
 }
 
-function whole(text: string, option: string): number {
-	const value = Number(text);
-	if (!Number.isInteger(value) || value < 1)
-		throw new UsageError(`${option} takes a whole number above 0, not '${text}'`);
-	return value;
+/** The same command in several processes, one shard each. */
+async function inParallel(
+	terminal: Terminal,
+	files: readonly string[],
+	options: Options & { json?: true },
+): Promise<Judged[]> {
+	const { jobs } = options;
+	const parts = await Promise.all(
+		Array.from({ length: jobs }, (_, i) => shardProcess(terminal, files, options, `${i + 1}/${jobs}`)),
+	);
+	const byFile = new Map(parts.flat().map((judged) => [judged.file, judged]));
+	const all = files.map((file) => byFile.get(file)).filter((judged) => judged !== undefined);
+	if (options.json !== true) {
+		for (const judged of all)
+			await terminal.write(
+				options.expect === true ? expectationLine(terminal, judged) : verdictText(terminal, undefined, judged.verdict),
+			);
+	}
+	return all;
 }
 
-function judged(scenario: Scenario, verdict: Verdict): string | undefined {
-	if (scenario.expect === undefined) return "its header expects nothing";
-	return disagreement(scenario.expect, verdict);
+async function shardProcess(
+	terminal: Terminal,
+	files: readonly string[],
+	options: Options,
+	part: string,
+): Promise<Judged[]> {
+	const { model, maxStates, maxMemory, symmetry, merge } = options;
+	const flags = [
+		...["--json", "--shard", part, "--max-states", String(maxStates), "--max-memory", String(maxMemory)],
+		...(model === undefined ? [] : ["--model", model]),
+		...(symmetry ? [] : ["--no-symmetry"]),
+		...(merge ? [] : ["--no-merge"]),
+	];
+	const child = spawn(process.execPath, [process.argv[1]!, "check", ...files, ...flags], {
+		stdio: ["ignore", "pipe", "pipe"],
+	});
+	const out: Buffer[] = [];
+	child.stdout.on("data", (data: Buffer) => out.push(data));
+	child.stderr.on("data", (data: Buffer) => terminal.note(data.toString()));
+	const code = await new Promise<number>((resolve) => child.on("close", (status) => resolve(status ?? ExitCode.usage)));
+	const text = Buffer.concat(out).toString();
+	if (text === "") throw new Error(`part ${part} ended with exit code ${code}`);
+	return (JSON.parse(text) as { verdicts: Judged[] }).verdicts;
 }
 
 /** The worst of all: unsafe, then undecided. */
-function exitCode(verdicts: readonly Verdict[]): ExitCode {
+export function exitCode(verdicts: readonly Verdict[]): ExitCode {
 	if (verdicts.some(({ verdict }) => verdict === "unsafe" || verdict === "refused")) return ExitCode.violation;
 	return verdicts.some(({ verdict }) => verdict === "undecided") ? ExitCode.bound : ExitCode.ok;
 }
 
-function report(
-	terminal: Terminal,
-	scenario: Scenario,
-	verdict: Verdict,
-	failed: string | undefined,
-	terse: boolean,
-): string {
-	const colour = { safe: "green", unsafe: "red", undecided: "yellow", refused: "yellow" } as const;
-	const size =
-		verdict.states === 0
-			? ""
-			: ` ${count(verdict.states)} states, ${count(verdict.steps)} steps, depth ${count(verdict.depth)}`;
-	const why = verdict.why === undefined ? "" : `\n  ${verdict.why}`;
-	const head = `${styled(terminal, colour[verdict.verdict], verdict.verdict)}  ${verdict.name} on ${verdict.model}:${size}`;
-	if (terse)
-		return `${failed === undefined ? styled(terminal, "green", "ok") : styled(terminal, "red", "FAIL")}  ${head}${failed === undefined ? "" : `\n  ${failed}`}\n`;
-	const trace =
-		verdict.trace === undefined || verdict.trace.length === 0
-			? ""
-			: `\n${counterexample(terminal, verdict.trace).join("\n")}\n`;
-	const about =
-		scenario.about === undefined || scenario.about === "" ? "" : `${styled(terminal, "dim", scenario.about)}\n`;
-	return `${about}${head}${why}\n${trace}`;
+function whole(text: string): number {
+	const value = Number(text);
+	if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("Write a whole number above 0.");
+	return value;
+}
+
+function shard(text: string): Shard {
+	const [, part, of] = /^(\d+)\/(\d+)$/.exec(text) ?? [];
+	if (part === undefined || Number(part) < 1 || Number(part) > Number(of))
+		throw new InvalidArgumentError("Write k/n with k from 1 to n, as in 3/8.");
+	return { part: Number(part), of: Number(of) };
 }

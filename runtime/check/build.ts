@@ -13,9 +13,9 @@ import { physicalIn, readVirtual } from "../machine/memory.ts";
 import { profiles } from "../machine/profiles/index.ts";
 import { getCpu, PAGE } from "../machine/state.ts";
 import { plan, unfitFor } from "../patch/plan.ts";
-import { change, planUpdate } from "../patch/update.ts";
 import type { Edit, Plan, Step } from "../patch/step.ts";
 import { createSystem, type System, setPatcher } from "../patch/system.ts";
+import { change, planUpdate } from "../patch/update.ts";
 import type { Stack } from "./footprint.ts";
 import { modelOf, type PatcherPart, protocolOf, type Scenario } from "./scenario.ts";
 import { stepOf } from "./steps.ts";
@@ -86,7 +86,10 @@ function planOf(system: System, part: PatcherPart, place: string): Plan | Refuse
 	const { image, machine } = system;
 	const protocol = protocolOf(part.protocol, place);
 	const pokes = Object.entries(part.poke);
-	if (protocol.requires === "quiet" && machine.cores.some((core) => getCpu(machine, core.id, Cpu.status) === Status.running))
+	if (
+		protocol.requires === "quiet" &&
+		machine.cores.some((core) => getCpu(machine, core.id, Cpu.status) === Status.running)
+	)
 		return { refused: `protocol '${protocol.name}' is for text that nobody executes yet, and CPUs are running` };
 	const keys = image.keys.map((key) => key.name);
 	if (pokes.every(([name]) => keys.includes(name))) {

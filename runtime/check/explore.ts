@@ -69,7 +69,12 @@ export function explore(
 		});
 		steps += ordinal;
 		if (broken !== undefined)
-			return { ...result(table, steps, index), verdict: "unsafe", fault: broken, path: [...pathTo(table, index), brokenBy] };
+			return {
+				...result(table, steps, index),
+				verdict: "unsafe",
+				fault: broken,
+				path: [...pathTo(table, index), brokenBy],
+			};
 		const bound = boundHit(table, edges, bounds);
 		if (bound !== undefined) return { ...result(table, steps, index), verdict: "undecided", bound };
 	}
@@ -100,7 +105,8 @@ function firstWithout(table: Table, edges: Edges, reached: (state: Int32Array) =
 	const { before, starts } = backwards(table.count, edges);
 	const good = new Uint8Array(table.count);
 	const queue: number[] = [];
-	for (let index = 0; index < table.count; index++) if (reached(stateAt(table, index))) queue.push((good[index] = 1) && index);
+	for (let index = 0; index < table.count; index++)
+		if (reached(stateAt(table, index))) queue.push((good[index] = 1) && index);
 	for (let state = queue.pop(); state !== undefined; state = queue.pop()) {
 		for (let i = starts[state]!; i < starts[state + 1]!; i++) {
 			const from = before[i]!;
@@ -113,7 +119,10 @@ function firstWithout(table: Table, edges: Edges, reached: (state: Int32Array) =
 }
 
 /** The states before each state: those of state i are `before[starts[i] .. starts[i+1]]`. */
-function backwards(states: number, { count, pairs }: Edges): { readonly before: Int32Array; readonly starts: Int32Array } {
+function backwards(
+	states: number,
+	{ count, pairs }: Edges,
+): { readonly before: Int32Array; readonly starts: Int32Array } {
 	const starts = new Int32Array(states + 1);
 	for (let i = 0; i < count; i++) starts[pairs[2 * i + 1]! + 1]!++;
 	for (let i = 0; i < states; i++) starts[i + 1]! += starts[i]!;

@@ -61,7 +61,11 @@ export interface Shape {
 export function shapeOf(system: System, footprint: Footprint, stacks: readonly Stack[], fixed: Int32Array): Shape {
 	const { machine } = system;
 	const shared =
-		4 + 2 * system.plans.length + footprint.histories * HISTORY_WORDS + footprint.memory.length + 2 * footprint.entries.length;
+		4 +
+		2 * system.plans.length +
+		footprint.histories * HISTORY_WORDS +
+		footprint.memory.length +
+		2 * footprint.entries.length;
 	const block =
 		2 + footprint.registers.length + Math.ceil(footprint.histories / FLOORS_PER_WORD) + footprint.stack.length;
 	return { system, footprint, stacks, shared, block, width: shared + machine.config.cpus * block, fixed };

@@ -1,8 +1,23 @@
 // The protocol checker (`patchbay/check`): scenarios in, verdicts out.
 
+export { type Ablation, ablate } from "./ablate.ts";
 export { build } from "./build.ts";
 export { type CheckOptions, check, disagreement, VERDICT_SCHEMA, type Verdict } from "./check.ts";
 export { type Bounds, type Exploration, explore, type Space } from "./explore.ts";
+export {
+	type Cell,
+	cells as matrixCells,
+	checkCell,
+	type MatrixRow,
+	matrixMarkdown,
+	matrixRows,
+	type Placement,
+	placements,
+	type SiteKind,
+	scenarioOf,
+	siteKinds,
+} from "./matrix.ts";
 export { type Occurrence, occurrences, type Property, properties } from "./properties.ts";
-export { phaseText, protocolOf, readScenario, SCENARIO_SCHEMA, type Scenario } from "./scenario.ts";
+export { protocolOf, readScenario, SCENARIO_SCHEMA, type Scenario } from "./scenario.ts";
+export { type Found, letterTexts, synthesize, type Wish } from "./synthesize.ts";
 export type { TraceStep } from "./trace.ts";

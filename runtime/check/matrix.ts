@@ -2,10 +2,10 @@
 
 import type { Model } from "../machine/model.ts";
 import { models } from "../machine/models/index.ts";
-import type { Protocol } from "../patch/protocol.ts";
+import { type Protocol, phaseText } from "../patch/protocol.ts";
 import { protocols } from "../patch/protocols/index.ts";
 import { check, type Verdict } from "./check.ts";
-import { phaseText, type Scenario } from "./scenario.ts";
+import type { Scenario } from "./scenario.ts";
 
 /** What the site is and becomes. */
 export const siteKinds = ["call", "tail", "conditional", "null", "ret0"] as const;
@@ -83,3 +83,63 @@ deadline:
 	ret
 `;
 }
+
+/** A protocol on a model: by `kind placement`, `safe`, `refused`, or what breaks in how many steps; where the number of
+ * CPUs matters, one outcome for each. */
+export interface MatrixRow {
+	readonly protocol: string;
+	readonly model: string;
+	readonly outcomes: Readonly<Record<string, string>>;
+}
+
+/** @param verdicts of the cells, in their order */
+export function matrixRows(all: readonly Cell[], verdicts: readonly Verdict[]): MatrixRow[] {
+	const rows = new Map<string, { protocol: string; model: string; seen: Record<string, string[]> }>();
+	for (const [i, { protocol, model, kind, placement }] of all.entries()) {
+		const key = `${protocol.name} ${model.name}`;
+		const row = rows.get(key) ?? { protocol: protocol.name, model: model.name, seen: {} };
+		rows.set(key, row);
+		const column = `${kind} ${placement}`;
+		row.seen[column] = [...(row.seen[column] ?? []), outcome(verdicts[i]!)];
+	}
+	return [...rows.values()].map(({ protocol, model, seen }) => ({
+		protocol,
+		model,
+		outcomes: mapValues(seen, together),
+	}));
+}
+
+function outcome({ verdict, property, trace }: Verdict): string {
+	return verdict === "unsafe" ? `${property} ${trace!.length}` : verdict;
+}
+
+/** One outcome where all agree. */
+function together(outcomes: readonly string[]): string {
+	return new Set(outcomes).size === 1 ? outcomes[0]! : outcomes.join(" / ");
+}
+
+function mapValues<A, B>(record: Readonly<Record<string, A>>, change: (value: A) => B): Record<string, B> {
+	return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
+}
+
+/** The page docs/verdicts.md. */
+export function matrixMarkdown(rows: readonly MatrixRow[]): string {
+	const titles = Object.keys(rows[0]!.outcomes);
+	const sections = [...new Set(rows.map(({ protocol }) => protocol))].map((name) => {
+		const brief = protocols.find((protocol) => protocol.name === name)!.brief;
+		const lines = rows
+			.filter(({ protocol }) => protocol === name)
+			.map(({ model, outcomes }) => `| ${[model, ...Object.values(outcomes)].join(" | ")} |`);
+		return `## ${name}\n\n${brief}\n\n| ${["model", ...titles].join(" | ")} |\n|${" --- |".repeat(titles.length + 1)}\n${lines.join("\n")}\n`;
+	});
+	return `${preface}\n${sections.join("\n")}`;
+}
+
+const preface = `# Verdicts
+
+Every protocol on every model, for one site that one, two and three CPUs run through all the time while a patcher retargets
+it once. \`safe\` means that every interleaving and every fetch the model allows was explored; otherwise the property that
+breaks and the number of steps of the shortest counterexample. \`refused\` means that the protocol does not take such a
+site. Where the number of CPUs makes a difference, the outcomes for 1 / 2 / 3 are given. \`patchbay matrix\` prints this
+page; [checking.md](checking.md) says what the words mean and explains the interesting cells.
+`;

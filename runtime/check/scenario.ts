@@ -176,21 +176,3 @@ export function phaseOf(text: string, place: string): Phase {
 		`${place}: no phase '${text}'; there are ${Object.keys(simple).join(", ")}, write ${parts.join("|")}, sync ${requests.join("|")}, protect ${rights.join("|")}`,
 	);
 }
-
-/** A phase as `phaseOf` reads it. */
-export function phaseText(phase: Phase): string {
-	switch (phase.kind) {
-		case "write":
-			return `write ${phase.part}`;
-		case "sync":
-			return `sync ${phase.request}`;
-		case "release":
-			return phase.serialize ? "release" : "release unserialized";
-		case "trap":
-			return phase.arm ? "arm" : "disarm";
-		case "protect": {
-			const { r, w, x } = phase.permissions;
-			return `protect ${r ? `r${w ? "w" : ""}${x ? "x" : ""}` : "none"}`;
-		}
-	}
-}

@@ -133,7 +133,9 @@ export function machineSpace(
 			for (const group of groups) sortBlocks(shape, group, state, places);
 		},
 		expand,
-		...(judge.has("finish") && { goal: { fault: propertyNames.indexOf("finish"), reached: (row) => isFinished(shape, row) } }),
+		...(judge.has("finish") && {
+			goal: { fault: propertyNames.indexOf("finish"), reached: (row) => isFinished(shape, row) },
+		}),
 		replay(state, ordinal, visit) {
 			const next = new Int32Array(shape.width);
 			let count = 0;

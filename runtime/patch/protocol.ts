@@ -37,3 +37,21 @@ export function protect(rights: "" | "r" | "rw" | "rx"): Phase {
 	const has = (letter: string): boolean => rights.includes(letter);
 	return { kind: "protect", permissions: { r: has("r"), w: has("w"), x: has("x") } };
 }
+
+/** A phase in a few words. */
+export function phaseText(phase: Phase): string {
+	switch (phase.kind) {
+		case "write":
+			return `write ${phase.part}`;
+		case "sync":
+			return `sync ${phase.request}`;
+		case "release":
+			return phase.serialize ? "release" : "release unserialized";
+		case "trap":
+			return phase.arm ? "arm" : "disarm";
+		case "protect": {
+			const { r, w, x } = phase.permissions;
+			return `protect ${r ? `r${w ? "w" : ""}${x ? "x" : ""}` : "none"}`;
+		}
+	}
+}

@@ -1,0 +1,53 @@
+// `patchbay matrix`: the verdict of every protocol on every model, as a table.
+
+import { Option } from "commander";
+import { checkCell, matrixCells, matrixMarkdown, matrixRows, type Verdict } from "../../runtime/check/index.ts";
+import { protocols } from "../../runtime/patch/index.ts";
+import { type Command, ExitCode, writeJson } from "../command.ts";
+import { table } from "../table.ts";
+
+interface Options {
+	readonly protocol?: readonly string[];
+	readonly cpus: string;
+	readonly markdown?: true;
+}
+
+export const matrix: Command<Options> = {
+	name: "matrix",
+	operands: "",
+	brief: "Check every protocol on every model, for every kind of site and number of CPUs.",
+	examples: [
+		["matrix --protocol breakpoint --cpus 2", "one protocol, up to two CPUs"],
+		["matrix --markdown > docs/verdicts.md", "the page of the documentation (half a minute)"],
+	],
+	declare(line) {
+		line.addOption(
+			new Option("--protocol <name...>", "these protocols only").choices(protocols.map(({ name }) => name)),
+		);
+		line.addOption(new Option("--cpus <n>", "up to so many CPUs").choices(["1", "2", "3"]).default("3"));
+		line.option("--markdown", "as the page of the documentation");
+	},
+	async run(terminal, _operands, options) {
+		const cells = matrixCells(Number(options.cpus)).filter(
+			({ protocol }) => options.protocol?.includes(protocol.name) ?? true,
+		);
+		const verdicts: Verdict[] = [];
+		for (const [i, cell] of cells.entries()) {
+			verdicts.push(checkCell(cell));
+			if (i % 200 === 199) terminal.note(`${i + 1} of ${cells.length} cells\n`);
+		}
+		const rows = matrixRows(cells, verdicts);
+		if (options.json === true) await writeJson(terminal, "patchbay/matrix@1", { rows });
+		else if (options.markdown === true) await terminal.write(matrixMarkdown(rows));
+		else {
+			const titles = Object.keys(rows[0]!.outcomes);
+			const columns = [
+				{ title: "protocol", text: (row: (typeof rows)[number]) => row.protocol },
+				{ title: "model", text: (row: (typeof rows)[number]) => row.model },
+				...titles.map((title) => ({ title, text: (row: (typeof rows)[number]) => row.outcomes[title]! })),
+			];
+			await terminal.write(`${table(columns, rows).join("\n")}\n`);
+		}
+		return ExitCode.ok;
+	},
+};

@@ -1,0 +1,52 @@
+// `patchbay merge`: joins the JSON of several `check` runs into one report.
+
+import { LinkError } from "../../linker/errors.ts";
+import { VERDICT_SCHEMA, type Verdict } from "../../runtime/check/index.ts";
+import { type Command, ExitCode, writeJson } from "../command.ts";
+import { readText } from "../files.ts";
+import { expectationLine, type Judged, VERDICTS_SCHEMA } from "../scenarios.ts";
+import { plural } from "../table.ts";
+import { exitCode } from "./check.ts";
+
+interface Options {
+	readonly expect?: true;
+}
+
+export const merge: Command<Options> = {
+	name: "merge",
+	operands: "<files...>",
+	brief: "Join what `check --json` wrote, of shards that ran anywhere, into one report.",
+	examples: [
+		["merge 1.json 2.json 3.json", "a line a scenario, and the exit code of them all"],
+		["merge *.json --expect", "does every header's expectation hold?"],
+	],
+	declare(line) {
+		line.option("--expect", "judge by the expectations in the headers: exit 0 when all hold");
+	},
+	async run(terminal, files, options) {
+		const verdicts = files.flatMap(readVerdicts).sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0));
+		if (options.json === true) await writeJson(terminal, VERDICTS_SCHEMA, { verdicts });
+		else {
+			for (const one of verdicts)
+				await terminal.write(expectationLine(terminal, options.expect === true ? one : { ...one, failed: undefined }));
+			terminal.note(`${plural(verdicts.length, "scenario")} from ${plural(files.length, "file")}\n`);
+		}
+		if (options.expect === true)
+			return verdicts.every(({ failed }) => failed === undefined) ? ExitCode.ok : ExitCode.violation;
+		return exitCode(verdicts.map(({ verdict }) => verdict));
+	},
+};
+
+function readVerdicts(file: string): Judged[] {
+	let data: { readonly schema?: string; readonly verdicts?: readonly Judged[] };
+	try {
+		data = JSON.parse(readText(file)) as typeof data;
+	} catch (error) {
+		if (error instanceof LinkError) throw error;
+		throw new LinkError(`${file}: is no JSON: ${(error as Error).message}`);
+	}
+	if (data.schema === VERDICTS_SCHEMA && data.verdicts !== undefined) return [...data.verdicts];
+	if (data.schema === VERDICT_SCHEMA)
+		return [{ file: (data as unknown as Verdict).name, verdict: data as unknown as Verdict, failed: undefined }];
+	throw new LinkError(`${file}: schema '${data.schema}', where ${VERDICTS_SCHEMA} or ${VERDICT_SCHEMA} was expected`);
+}
