@@ -21,14 +21,16 @@ export function fillMemory(inputs: readonly Input[], outputs: readonly Output[])
 	return segments.sort((a, b) => a.address - b.address);
 }
 
-/** Sections that lie behind each other and share permissions. */
+/** Sections that lie behind each other, without whole pages between them, and share permissions. */
 function runs(outputs: readonly Output[]): Output[][] {
 	const all: Output[][] = [];
 	for (const output of outputs) {
 		if (!isLoaded(output) || output.size === 0) continue;
 		const last = all.at(-1);
-		const joins = last !== undefined && last[0]!.start === undefined && output.start === undefined;
-		if (joins && groupOf(last[0]!) === groupOf(output)) last.push(output);
+		const before = last?.at(-1);
+		const joins = before !== undefined && before.start === undefined && output.start === undefined;
+		const near = joins && output.address - (before.address + before.size) < PAGE_SIZE;
+		if (near && groupOf(before) === groupOf(output)) last!.push(output);
 		else all.push([output]);
 	}
 	return all;
@@ -52,7 +54,7 @@ function allocate(run: readonly Output[]): Segment {
 		readable: true,
 		writable: (flags & SHF_WRITE) !== 0,
 		executable,
-		align: Math.max(PAGE_SIZE, ...run.map(({ align }) => align)),
+		align: PAGE_SIZE,
 		fileOffset: 0,
 	};
 }
