@@ -2,6 +2,7 @@
 // permissions, a stack per CPU, CPU 0 at the entry, the other CPUs idle until somebody starts them.
 
 import { STT_FUNC } from "../linker/elf/object.ts";
+import { planSegments } from "../linker/elf/segments.ts";
 import { LinkError, suggestion } from "../linker/errors.ts";
 import { encode, SP } from "../linker/isa/index.ts";
 import type { Image } from "../linker/link/image.ts";
@@ -15,6 +16,8 @@ import { type FetchPolicy, type Machine, PAGE, setCpu, takeFrames } from "./mach
 
 /** Stacks hang below this address, each above an unmapped page. */
 const STACKS_END = 0x7000_0000;
+/** What an image may take. */
+const MAX_MEMORY = 2 ** 30;
 /** What lies there: where the first function of every CPU returns to, and what a CPU without one goes round. */
 const HALT = encode("hlt");
 const IDLE = encode("idle");
@@ -37,13 +40,14 @@ export interface LoadOptions {
 	readonly started?: boolean;
 }
 
-/** @throws RangeError when segments overlap a stack */
+/** @throws LinkError when the image cannot be loaded: it wants more memory than there is, or where the stacks are */
 export function load(image: Image, options: LoadOptions): Machine {
 	const cpus = options.cpus ?? 1;
 	const stackPages = Math.ceil((options.stack ?? 256 * 1024) / PAGE);
 	const imagePages = image.segments.reduce((sum, segment) => sum + pagesOf(segment), 0);
 	const haltPages = 1;
 	const pages = imagePages + cpus * stackPages + haltPages;
+	checkLoadable(image, cpus, stackPages);
 	const machine = createMachine({
 		cpus,
 		memory: pages * PAGE,
@@ -68,6 +72,20 @@ export function load(image: Image, options: LoadOptions): Machine {
 	for (let cpu = 1; cpu < cpus; cpu++) idle(machine, cpu);
 	start(machine, 0, image.entry);
 	return machine;
+}
+
+function checkLoadable(image: Image, cpus: number, stackPages: number): void {
+	planSegments(image.elf);
+	const lowest = stackTop(cpus - 1, stackPages) - stackPages * PAGE;
+	const total = image.segments.reduce((sum, segment) => sum + segment.memorySize, 0);
+	if (total > MAX_MEMORY) throw new LinkError(`${image.name}: wants ${total} bytes of memory, more than ${MAX_MEMORY}`);
+	for (const { address, memorySize } of image.segments) {
+		if (address + memorySize <= lowest || address >= STACKS_END + PAGE) continue;
+		const taken = `[0x${lowest.toString(16)}, 0x${(STACKS_END + PAGE).toString(16)})`;
+		throw new LinkError(
+			`${image.name}: segment at 0x${address.toString(16)} reaches into ${taken}, where the stacks are`,
+		);
+	}
 }
 
 /** Lets a CPU wait for interrupts forever. */
@@ -101,10 +119,14 @@ function addHaltPage(machine: Machine): void {
 }
 
 function addStack(machine: Machine, cpu: number, pages: number): void {
-	const top = STACKS_END - PAGE - cpu * (pages + 1) * PAGE;
+	const top = stackTop(cpu, pages);
 	const physical = takeFrames(machine, pages * PAGE);
 	mapPages(machine, 0, top - pages * PAGE, physical, pages * PAGE, { r: true, w: true, x: false });
 	machine.cores[cpu]!.r[SP] = top;
+}
+
+function stackTop(cpu: number, pages: number): number {
+	return STACKS_END - PAGE - cpu * (pages + 1) * PAGE;
 }
 
 function pagesOf(segment: { readonly address: number; readonly memorySize: number }): number {
