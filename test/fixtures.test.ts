@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { rewriteFfp } from "../linker/compile/rewrite.ts";
-import { linkModes, pointerModes, runOnMachine } from "./modes.ts";
+import { linkModes, pointerModes, runOnMachine } from "./builds.ts";
 import { assemblyPrograms, expectedLines, type Program, programs, resolveIn, runUnderNode } from "./programs.ts";
 
 interface Mode {
