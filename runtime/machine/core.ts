@@ -43,7 +43,7 @@ export class Core implements InstructionCore {
 	fetched: Instruction | undefined;
 	/** Its bytes, or those that were none. */
 	fetchedBytes: Uint8Array = new Uint8Array();
-	/** Ticks that the last instruction outside of the decode cache took. */
+	/** Ticks that the dispatcher had spent when it left the decode cache; then, what the instruction took. */
 	spent = 0;
 
 	private readonly words: Int32Array;

@@ -100,6 +100,7 @@ export function dispatch(core: Core, mispredict: number, limit: number): number 
 			case 0: // not in the page at hand, or not decoded
 				if (fetch(core, pc)) executed = (executed - 1) | 0;
 				else {
+					core.spent = spent;
 					next = stepOnce(core, pc) | 0;
 					spent = (spent + core.spent) | 0;
 					if (core.stop !== 0) break loop;

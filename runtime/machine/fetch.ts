@@ -10,12 +10,13 @@ import { Global } from "./layout.ts";
 import { isSettled, translate } from "./memory.ts";
 import { choose, type Machine, PAGE } from "./state.ts";
 import { CODE, fetched, historyOf, type Value, visible } from "./visibility.ts";
+import { note } from "./watch.ts";
 
 /** Makes the page of `pc` the core's code page, with the instruction at `pc` decoded in it.
- * @returns false when it may not be cached: it crosses into another page, is in flux, or faults; then `fetchOnce` */
+ * @returns false when it may not be cached: it crosses into another page, is in flux or watched, or faults; then `fetchOnce` */
 export function fetch(core: Core, pc: number): boolean {
 	const { machine } = core;
-	if (!isSettled(machine, core.id, pc)) return false;
+	if (machine.watch?.addresses.has(pc >>> 0) || !isSettled(machine, core.id, pc)) return false;
 	const physical = translate(machine, core.id, pc, "x");
 	if (physical < 0 || inFlux(machine, physical)) return false;
 	const frame = physical >>> 12;
@@ -34,6 +35,7 @@ export function fetchOnce(core: Core, pc: number): Instruction | undefined {
 	const instruction = decode(bytes, 0);
 	core.fetched = instruction;
 	core.fetchedBytes = bytes;
+	if (core.machine.watch !== undefined) note(core.machine.watch, core, pc, bytes);
 	if (instruction !== undefined) return instruction;
 	const faulted = bytes.length < MAX_LENGTH;
 	core.stop = faulted ? Stop.fetchFault : Stop.illegal;

@@ -35,3 +35,4 @@ export {
 	takeFrames,
 } from "./state.ts";
 export { clean, flushTlb, invalidate, serialize } from "./visibility.ts";
+export { type Sighting, sightings, type Watch, watch } from "./watch.ts";

@@ -26,6 +26,7 @@ export function createMachine(config: MachineConfig): Machine {
 		codeFrames: new Map(),
 		histories: new Map(),
 		oracle: { answers: [], options: [] },
+		watch: undefined,
 		written: undefined,
 	};
 	machine.words[Global.random] = config.seed | 0 || 1;

@@ -5,6 +5,7 @@ import type { Core } from "./core.ts";
 import { Cpu, Global, type Layout } from "./layout.ts";
 import type { Model } from "./model.ts";
 import type { CostProfile } from "./profile.ts";
+import type { Watch } from "./watch.ts";
 
 export const PAGE = 4096;
 
@@ -57,6 +58,8 @@ export interface Machine {
 	/** Derived: (space, unit) -> index of its history. */
 	readonly histories: Map<number, number>;
 	readonly oracle: Oracle;
+	/** When set: which fetches are noted (watch.ts). */
+	watch: Watch | undefined;
 	/** When set: the physical addresses of words that were stored to, for whoever keeps track. */
 	written: number[] | undefined;
 }

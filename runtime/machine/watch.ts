@@ -1,0 +1,41 @@
+// A look over the CPUs' shoulders: which bytes each of them found when it came to certain addresses. What is watched is
+// never served from the decode cache. It is no part of the state and changes nothing but the time a run takes.
+
+import type { Core } from "./core.ts";
+import { dropDecoded } from "./decode-cache.ts";
+import { aliasOf } from "./memory.ts";
+import type { Machine } from "./state.ts";
+
+export interface Watch {
+	/** Virtual, of address space 0. */
+	readonly addresses: Set<number>;
+	/** In the order in which they happened; whoever watches takes them away. */
+	readonly sightings: Sighting[];
+}
+
+/** A CPU fetched these bytes to execute them. */
+export interface Sighting {
+	readonly cpu: number;
+	readonly address: number;
+	readonly bytes: Uint8Array;
+	/** Ticks. */
+	readonly clock: number;
+}
+
+/** From here on fetches at `address` are noted. @returns where */
+export function watch(machine: Machine, address: number): Watch {
+	machine.watch ??= { addresses: new Set(), sightings: [] };
+	machine.watch.addresses.add(address);
+	dropDecoded(machine, aliasOf(machine, 0, address), 1);
+	return machine.watch;
+}
+
+/** Takes away what was noted since the last time. */
+export function sightings(machine: Machine): Sighting[] {
+	return machine.watch?.sightings.splice(0) ?? [];
+}
+
+export function note({ addresses, sightings }: Watch, core: Core, pc: number, bytes: Uint8Array): void {
+	const address = pc >>> 0;
+	if (addresses.has(address)) sightings.push({ cpu: core.id, address, bytes, clock: core.counters[0]! + core.spent });
+}
