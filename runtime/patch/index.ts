@@ -3,7 +3,18 @@
 export { applyNow, isPatching, NOTHING, stepPatcher, submit } from "./patchers.ts";
 export { describeStep, nextStep, perform, ready } from "./perform.ts";
 export { plan, unfitFor } from "./plan.ts";
-export { arm, disarm, type Part, type Phase, type Protocol, protect, release, sync, write } from "./protocol.ts";
+export {
+	arm,
+	disarm,
+	type Part,
+	type Phase,
+	type Protocol,
+	phaseText,
+	protect,
+	release,
+	sync,
+	write,
+} from "./protocol.ts";
 export { breakpoint, early, protocols } from "./protocols/index.ts";
 export { kill, type Recovery, recover } from "./recover.ts";
 export { type RunEnd, type RunLimits, run, type ScheduledUpdate, settle } from "./run.ts";
@@ -23,6 +34,7 @@ export {
 } from "./static-calls.ts";
 export type { Edit, Plan, Request, Step, Transaction } from "./step.ts";
 export { createSystem, type Happening, type PatchCounts, type System } from "./system.ts";
+export { perfettoTrace, type TraceEvent, type TraceFile, textTrace } from "./trace.ts";
 export { findEdit, serveTrap } from "./trap.ts";
 export {
 	asIs,

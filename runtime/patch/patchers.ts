@@ -4,6 +4,7 @@
 import { Cpu, Patcher, Status } from "../machine/layout.ts";
 import { getCounter, type Machine, setCpu } from "../machine/state.ts";
 import { serialize } from "../machine/visibility.ts";
+import { awaitFirstRuns } from "./first-runs.ts";
 import { perform, ready } from "./perform.ts";
 import type { Edit, Plan } from "./step.ts";
 import { getPatcher, Life, patcherClocks, type Queued, type System, setPatcher } from "./system.ts";
@@ -29,7 +30,8 @@ export function submit(system: System, update: Update, clock: number, cpu?: numb
 	patcherClocks(machine, patcher).fill(clock, Patcher.clock / 2, Patcher.started / 2 + 1);
 	system.counts.updates++;
 	system.counts.sites += update.edits.length;
-	system.events?.push({ clock, cpu, what: "begin", detail: update.keys.join(", "), duration: 0 });
+	awaitFirstRuns(system, update.edits);
+	system.events?.push({ clock, cpu, patcher, what: "begin", detail: update.keys.join(", "), duration: 0 });
 	return patcher;
 }
 
@@ -75,7 +77,7 @@ export function stepPatcher(system: System, patcher: number): void {
 	const duration = clock - clocks[Patcher.started / 2]!;
 	system.counts.ticks += duration;
 	const cpu = getPatcher(machine, patcher, Patcher.cpu) - 1;
-	system.events?.push({ clock, cpu: cpu < 0 ? undefined : cpu, what: "end", detail: "", duration });
+	system.events?.push({ clock, cpu: cpu < 0 ? undefined : cpu, patcher, what: "end", detail: "", duration });
 	if (cpu < 0) return;
 	const { counters } = machine.cores[cpu]!;
 	counters[0] = Math.max(counters[0]!, clock);

@@ -35,11 +35,14 @@ export function perform(system: System, patcher: number): void {
 	clocks[Patcher.clock / 2] = before + act(machine, step, patcher, cpu, before);
 	if (step.kind === "store") counts.stores++;
 	if (step.kind === "interrupt") counts.syncs++;
-	setPatcher(machine, patcher, Patcher.at, getPatcher(machine, patcher, Patcher.at) + 1);
+	const at = getPatcher(machine, patcher, Patcher.at);
+	setPatcher(machine, patcher, Patcher.at, at + 1);
 	const duration = clocks[Patcher.clock / 2]! - before;
 	system.events?.push({
 		clock: before,
 		cpu: cpu < 0 ? undefined : cpu,
+		patcher,
+		phase: system.plans[patcher]!.phases?.[at],
 		what: "step",
 		detail: describeStep(step),
 		duration,

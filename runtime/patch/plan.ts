@@ -19,13 +19,17 @@ export function plan(protocol: Protocol, edits: readonly Edit[], model: Model, w
 	const batch = edits.filter((edit) => !same(edit.old, edit.bytes)).sort((a, b) => a.address - b.address);
 	const data = words.filter((word) => !same(word.old, word.bytes));
 	if (batch.length === 0 && data.length === 0) return { steps: [], edits: [] };
-	const steps: Step[] = [
+	const prologue: Step[] = [
 		{ kind: "lock" },
 		...data.map(({ address, bytes }): Step => ({ kind: "store", address, bytes })),
-		...(batch.length === 0 ? [] : phaseSteps(protocol, batch, model)),
-		{ kind: "unlock" },
 	];
-	return { steps, edits: batch, transaction: { protocol, edits: batch, words: data } };
+	const phased = batch.length === 0 ? [] : phaseSteps(protocol, batch, model);
+	return {
+		steps: [...prologue, ...phased.map(({ step }) => step), { kind: "unlock" }],
+		phases: [...prologue.map(() => undefined), ...phased.map(({ phase }) => phase)],
+		edits: batch,
+		transaction: { protocol, edits: batch, words: data },
+	};
 }
 
 /** The first edit that a protocol's requirement rules out. */
@@ -35,14 +39,14 @@ export function unfitFor(protocol: Protocol, edits: readonly Edit[]): Edit | und
 }
 
 /** A sync after a write that stored nothing has nothing to make known. */
-function phaseSteps(protocol: Protocol, batch: readonly Edit[], model: Model): Step[] {
-	const steps: Step[] = [];
+function phaseSteps(protocol: Protocol, batch: readonly Edit[], model: Model): { step: Step; phase: Phase }[] {
+	const steps: { step: Step; phase: Phase }[] = [];
 	let stored = true;
 	for (const phase of protocol.phases) {
 		if (phase.kind === "sync" && phase.request === "serialize" && !stored) continue;
 		const expanded = expand(phase, batch, model);
 		stored = phase.kind !== "write" || expanded.length > 0;
-		steps.push(...expanded);
+		steps.push(...expanded.map((step) => ({ step, phase })));
 	}
 	return steps;
 }

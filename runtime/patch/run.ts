@@ -4,8 +4,9 @@
 import { Stop } from "../../linker/isa/core.ts";
 import { Cpu, Global, Patcher, Status } from "../machine/layout.ts";
 import { TICKS_PER_CYCLE } from "../machine/profile.ts";
-import { advance, interruptible, take } from "../machine/run.ts";
+import { advance, Interrupt, interruptible, take } from "../machine/run.ts";
 import { getCounter, getCpu, type Machine, random, setCpu } from "../machine/state.ts";
+import { noteEmulated, noteFirstRuns } from "./first-runs.ts";
 import { serveHostCall } from "./host-calls.ts";
 import { begin, isPatching, stepPatcher } from "./patchers.ts";
 import { ready } from "./perform.ts";
@@ -179,9 +180,16 @@ function stepCpu(system: System, cpu: number, ticks: number): RunEnd | undefined
 		return undefined;
 	}
 	const stop = advance(machine, cpu, due ? ONE_INSTRUCTION : ticks);
+	noteFirstRuns(system);
 	if (stop === Stop.ecall) serveHostCall(system, cpu);
+	if (stop === Stop.halt) noteHalt(system, cpu);
 	if (getCpu(machine, cpu, Cpu.status) !== Status.trapped) return undefined;
 	return serve(system, cpu) ? undefined : trapOf(machine, cpu);
+}
+
+function noteHalt(system: System, cpu: number): void {
+	const clock = getCounter(system.machine, cpu, Cpu.clock);
+	system.events?.push({ clock, cpu, what: "halt", detail: "", duration: 0 });
 }
 
 /** Interrupts travel: where old bytes are in play, a running CPU may execute a few more instructions first. */
@@ -194,9 +202,16 @@ function isLate(machine: Machine, cpu: number): boolean {
 function takeInterrupt(system: System, cpu: number): void {
 	const { machine } = system;
 	const clock = getCounter(machine, cpu, Cpu.clock);
+	const detail = system.events === undefined ? "" : requestsIn(getCpu(machine, cpu, Cpu.pending));
 	take(machine, { kind: "interrupt", cpu });
 	const duration = getCounter(machine, cpu, Cpu.clock) - clock;
-	system.events?.push({ clock, cpu, what: "interrupt", detail: "", duration });
+	system.events?.push({ clock, cpu, what: "interrupt", detail, duration });
+}
+
+/** The names of pending interrupts. */
+function requestsIn(pending: number): string {
+	const names = Object.entries(Interrupt).filter(([, bit]) => (pending & bit) !== 0);
+	return names.map(([name]) => name).join(", ");
 }
 
 /** @returns whether the CPU goes on */
@@ -206,6 +221,7 @@ function serve(system: System, cpu: number): boolean {
 	const pc = getCpu(machine, cpu, Cpu.pc) >>> 0;
 	const served = serveTrap(system, cpu) && getCpu(machine, cpu, Cpu.status) !== Status.trapped;
 	const duration = getCounter(machine, cpu, Cpu.clock) - clock;
+	if (served) noteEmulated(system, cpu, pc, clock);
 	system.events?.push({ clock, cpu, what: served ? "trap" : "fault", detail: `0x${pc.toString(16)}`, duration });
 	return served;
 }

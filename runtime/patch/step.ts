@@ -2,7 +2,7 @@
 // are run, checked and replayed.
 
 import type { Permissions } from "../machine/memory.ts";
-import type { Protocol } from "./protocol.ts";
+import type { Phase, Protocol } from "./protocol.ts";
 
 /** One site, or one word of data, to change: `bytes` replace `old`, of the same length. At a site both are one
  * instruction, or RET and filler. */
@@ -49,6 +49,8 @@ export interface Transaction {
 /** What a patcher carries out. */
 export interface Plan {
 	readonly steps: readonly Step[];
+	/** For traces: the phase of the protocol that each step belongs to; none for those before and after. */
+	readonly phases?: readonly (Phase | undefined)[];
 	/** What the breakpoint trap looks up, sorted by address. */
 	readonly edits: readonly Edit[];
 	/** What the steps were made from, so that somebody can take over from a patcher that died (recover.ts). */

@@ -4,7 +4,8 @@
 import type { Image } from "../../linker/link/image.ts";
 import { Patcher } from "../machine/layout.ts";
 import type { Machine } from "../machine/state.ts";
-import type { Protocol } from "./protocol.ts";
+import type { FirstRuns } from "./first-runs.ts";
+import type { Phase, Protocol } from "./protocol.ts";
 import type { Plan } from "./step.ts";
 import type { Change } from "./update.ts";
 
@@ -45,14 +46,22 @@ export interface System {
 	refusal: string | undefined;
 	/** What happened, in order, when a trace is wanted. */
 	readonly events: Happening[] | undefined;
+	/** For the trace: sites whose new bytes some CPU has not run yet. */
+	readonly firstRuns: Map<number, FirstRuns>;
 }
 
-/** Something worth a line in a trace. `cpu` undefined: a patcher from outside. */
+/** Something worth a line in a trace. `begin`, `step` and `end` are a patcher's: an update, its parts, its end.
+ * `first`: the CPU runs the new bytes of a site for the first time. */
 export interface Happening {
 	/** Ticks. */
 	readonly clock: number;
+	/** Who does it, or whom a patcher works for; undefined: a patcher from outside. */
 	readonly cpu: number | undefined;
-	readonly what: "step" | "interrupt" | "trap" | "begin" | "end" | "print" | "halt" | "fault";
+	/** Which patcher. */
+	readonly patcher?: number;
+	/** Of a step: the phase that it belongs to. */
+	readonly phase?: Phase | undefined;
+	readonly what: "step" | "interrupt" | "trap" | "begin" | "end" | "print" | "halt" | "fault" | "first";
 	readonly detail: string;
 	/** Ticks. */
 	readonly duration: number;
@@ -75,6 +84,7 @@ export function createSystem(
 		line: new Map(),
 		refusal: undefined,
 		events: options.trace === true ? [] : undefined,
+		firstRuns: new Map(),
 	};
 }
 
