@@ -63,7 +63,7 @@ function alone(section: Section): PlannedSegment {
 		readable: true,
 		writable: (section.flags & SHF_WRITE) !== 0,
 		executable: (section.flags & SHF_EXECINSTR) !== 0,
-		align: Math.max(PAGE_SIZE, section.align),
+		align: PAGE_SIZE,
 	};
 }
 
@@ -78,7 +78,7 @@ function join(segment: PlannedSegment, section: Section): PlannedSegment | undef
 	if (!fits) return undefined;
 	const memorySize = section.address + section.size - segment.address;
 	const fileSize = more.fileSize === 0 ? segment.fileSize : memorySize;
-	return { ...segment, memorySize, fileSize, align: Math.max(segment.align, section.align) };
+	return { ...segment, memorySize, fileSize };
 }
 
 function checkSegment(object: ElfObject, segment: PlannedSegment, previous: PlannedSegment | undefined): void {

@@ -5,7 +5,7 @@
 import { LinkError } from "../errors.ts";
 import { type ElfObject, ET_EXEC, ET_REL, SHF_ALLOC } from "./object.ts";
 import { hasFileBytes, type PlannedSection, planSections, type SectionPlan } from "./sections.ts";
-import { type PlannedSegment, planSegments } from "./segments.ts";
+import { PAGE_SIZE, type PlannedSegment, planSegments } from "./segments.ts";
 import { addString } from "./strings.ts";
 import { FILE_HEADER_SIZE, FILE_LORESERVE, FILE_XINDEX, PROGRAM_HEADER_SIZE, SECTION_HEADER_SIZE } from "./tables.ts";
 import { alignUp, congruentUp, hex, putWord64, viewOf } from "./words.ts";
@@ -46,7 +46,7 @@ function place(object: ElfObject, sections: readonly PlannedSection[], segments:
 		const loaded = object.type === ET_EXEC && (section.flags & SHF_ALLOC) !== 0;
 		const holder = loaded ? segmentOf(object, section, segments) : -1;
 		if (holder >= 0) return segmentOffsets[holder]! + section.address - segments[holder]!.address;
-		const offset = alignUp(end, section.align);
+		const offset = alignUp(end, Math.min(section.align, PAGE_SIZE));
 		end = hasFileBytes(section) ? offset + section.size : end;
 		return offset;
 	});
@@ -103,7 +103,7 @@ function putSegments({ segments, segmentOffsets }: Layout, bytes: Uint8Array): v
 		putWord64(view, at + 32, segment.fileSize);
 		putWord64(view, at + 40, segment.memorySize);
 		putWord64(view, at + 48, segment.align);
-		if (segment.data !== undefined) bytes.set(segment.data, segmentOffsets[i]!);
+		if (segment.data !== undefined && segment.fileSize > 0) bytes.set(segment.data, segmentOffsets[i]!);
 	}
 }
 
