@@ -1,6 +1,6 @@
 // Who may import whom. The table is the picture in the design: everything points to the left.
 
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { dirname, normalize } from "node:path/posix";
 import { fileURLToPath } from "node:url";
@@ -51,11 +51,13 @@ interface Import {
 	readonly typeOnly: boolean;
 }
 
-const files = ["linker", "runtime", "cli", "bench", "test"].flatMap((folder) =>
-	readdirSync(`${root}/${folder}`, { recursive: true, encoding: "utf8" })
-		.filter((file) => file.endsWith(".ts"))
-		.map((file) => `${folder}/${file.replaceAll("\\", "/")}`),
-);
+const files = ["linker", "runtime", "cli", "bench", "test"]
+	.filter((folder) => existsSync(`${root}/${folder}`))
+	.flatMap((folder) =>
+		readdirSync(`${root}/${folder}`, { recursive: true, encoding: "utf8" })
+			.filter((file) => file.endsWith(".ts"))
+			.map((file) => `${folder}/${file.replaceAll("\\", "/")}`),
+	);
 const imports = files.flatMap(importsOf);
 
 function importsOf(from: string): Import[] {
