@@ -251,6 +251,7 @@ describe.skipIf(!haveBinutils)("binutils agree", () => {
 	it("sees our symbols (readelf -s)", () => {
 		for (const [{ object }, text] of each("-sW")) {
 			const { symbols } = object;
+			if (symbols.count === 1) continue;
 			const rows = [...text.matchAll(/^ +(\d+): ([0-9a-f]{16}) +(\S+) +\w+ +\w+ +\w+ +(\w+) ?(\S*)/gm)];
 			expect(
 				rows.map(([, index, value, size, where, name]) => [+index!, hexNumber(value), Number(size), where, name]),

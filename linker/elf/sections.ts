@@ -62,10 +62,17 @@ export function relocationTarget(
 
 export function planSections(object: ElfObject): SectionPlan {
 	const sections = object.sections.map((section) => plainSection(object, section));
+	if (!hasSymbols(object)) return planNames(sections, 0);
 	const symtab = planSymbols(object, sections);
 	planRelocations(object, sections, symtab);
 	planExtendedSections(object.symbols, sections, symtab);
 	return planNames(sections, sections[symtab]!.link);
+}
+
+function hasSymbols({ sections, symbols }: ElfObject): boolean {
+	return (
+		symbols.count > 1 || sections.some(({ type, relocations }) => type === SHT_SYMTAB || relocations !== undefined)
+	);
 }
 
 function plainSection(object: ElfObject, section: Section): PlannedSection {
