@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const root = here("../../..");
+const root = here("../..");
 const MOST_CPUS = 6;
 const ROUNDS = 3;
 

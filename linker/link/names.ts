@@ -29,8 +29,8 @@ export interface NameTable {
 	hashes: Int32Array;
 }
 
-/** @param expected how many names there may be; more are fine */
-export function newNameTable(expected: number): NameTable {
+/** @param expected how many names there may be @param together how many are looked up at once; more are fine */
+export function newNameTable(expected: number, together = 64): NameTable {
 	const capacity = 2 ** Math.ceil(Math.log2(expected + 64));
 	return {
 		count: 0,
@@ -38,7 +38,7 @@ export function newNameTable(expected: number): NameTable {
 		size: 1,
 		start: new Uint32Array(capacity),
 		slots: new Int32Array(capacity * 4),
-		hashes: new Int32Array(1 << 10),
+		hashes: new Int32Array(together),
 	};
 }
 

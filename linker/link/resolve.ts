@@ -101,14 +101,18 @@ function definitionPlace({ object }: Input, symbol: number): string {
 }
 
 function newGlobals(inputs: readonly Input[]): Globals {
-	const names = newNameTable(inputs.reduce((sum, input) => sum + countDefinitions(input), 0));
+	const longest = inputs.reduce((most, { object }) => Math.max(most, object.symbols.count), 0);
+	const names = newNameTable(
+		inputs.reduce((sum, input) => sum + countDefinitions(input), 0),
+		longest,
+	);
 	const capacity = names.start.length;
 	return {
 		names,
 		state: new Uint8Array(capacity),
 		input: new Uint32Array(capacity),
 		symbol: new Uint32Array(capacity),
-		selected: new Uint32Array(0),
+		selected: new Uint32Array(longest),
 		absent: [],
 		address: new Float64Array(0),
 		output: new Uint32Array(0),
