@@ -6,6 +6,7 @@ import { pathToFileURL } from "node:url";
 import { reference, rows } from "../linker/isa/index.ts";
 import { dispatchText } from "../runtime/machine/dispatch-text.ts";
 import { patchbay } from "./patchbay.ts";
+import { textOf } from "./terminal.ts";
 
 interface GeneratedFile {
 	/** Relative to the root of the repository. */
@@ -31,7 +32,7 @@ async function demoScreen(): Promise<string> {
 	const note = (more: string) => {
 		text += more;
 	};
-	const code = await patchbay(["demo"], { write: async (more) => note(more), note, colour: false, width: 120 });
+	const code = await patchbay(["demo"], { write: async (more) => note(textOf(more)), note, colour: false, width: 120 });
 	if (code !== 0) throw new Error(text);
 	const folder = /\S*patchbay-\w{6}(?=\/)/g;
 	return `\`\`\`console\n${text.replace(folder, "/tmp")}\`\`\`\n`;

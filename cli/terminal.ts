@@ -4,8 +4,8 @@
 import { once } from "node:events";
 
 export interface Terminal {
-	/** Data. Resolves when more can be taken. */
-	write(text: string): Promise<void>;
+	/** Data, as text or as the bytes of text. Resolves when more can be taken. */
+	write(text: string | Uint8Array): Promise<void>;
 	/** Progress and diagnostics. */
 	note(text: string): void;
 	/** Whether data may be coloured. */
@@ -41,4 +41,9 @@ export type Style = keyof typeof styles;
 /** The text in a style, where the terminal shows styles. */
 export function styled({ colour }: Pick<Terminal, "colour">, style: Style, text: string): string {
 	return colour && text !== "" ? `\u001b[${styles[style]}m${text}\u001b[0m` : text;
+}
+
+/** What `write` was given, as text. */
+export function textOf(data: string | Uint8Array): string {
+	return typeof data === "string" ? data : new TextDecoder().decode(data);
 }

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { patchbay } from "../cli/patchbay.ts";
-import type { Terminal } from "../cli/terminal.ts";
+import { type Terminal, textOf } from "../cli/terminal.ts";
 
 export interface Seen {
 	readonly code: number;
@@ -17,7 +17,7 @@ export async function cli(...argv: readonly string[]): Promise<Seen> {
 	let err = "";
 	const terminal: Terminal = {
 		async write(text) {
-			out += text;
+			out += textOf(text);
 		},
 		note(text) {
 			err += text;

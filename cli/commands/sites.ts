@@ -3,7 +3,19 @@
 import { ET_EXEC } from "../../linker/elf/index.ts";
 import { readImage } from "../../linker/link/index.ts";
 import { loadObjects } from "../build.ts";
-import { type Command, ExitCode, writeJson } from "../command.ts";
+import { type Command, ExitCode, UsageError } from "../command.ts";
+import { readBytes } from "../files.ts";
+import { isReal } from "../real-files.ts";
+import {
+	type RealFile,
+	type RealSitesOptions,
+	summarize,
+	wantedOf,
+	writeJsonElements,
+	writeJsonLines,
+	writeSummary,
+	writeTexts,
+} from "../real-sites.ts";
 import { imageSites, type ListedSite, objectSites } from "../site-list.ts";
 import { type Column, plural, table } from "../table.ts";
 import { styled, type Terminal } from "../terminal.ts";
@@ -16,29 +28,83 @@ interface ListedFile {
 	readonly sites: readonly ListedSite[];
 }
 
-export const sites: Command<object> = {
+interface Options extends RealSitesOptions {
+	readonly jsonLines?: true;
+	readonly summary?: true;
+}
+
+export const sites: Command<Options> = {
 	name: "sites",
 	operands: "<files...>",
-	brief: "List the static-call sites of sources, objects and images.",
+	brief: "List the call sites of sources, objects, images, and of x86-64 and AArch64 files.",
 	examples: [
 		["sites pick.js", "of a module and all it imports"],
-		["sites pick.o", "of an object"],
 		["sites pick.elf --json", "of an image, for other programs"],
+		["sites kernel/sched/core.o", "of an x86-64 or AArch64 object: static calls"],
+		["sites a.out --calls-to checksum", "calls of any function; link with -Wl,--emit-relocs"],
+		["sites libfoo.a --all --summary", "how often everything is called"],
 	],
-	declare() {},
-	async run(terminal, files, { json }) {
-		const listed = loadObjects(files, "inline").map((object): ListedFile => {
-			if (object.type !== ET_EXEC) {
-				return { file: object.name, kind: "object", mode: undefined, sites: objectSites(object) };
-			}
-			const image = readImage(object);
-			return { file: object.name, kind: "image", mode: image.mode, sites: imageSites(image) };
-		});
-		if (json) await writeJson(terminal, "patchbay/sites@1", { files: listed });
-		else await terminal.write(`${listed.map((file) => text(terminal, file)).join("\n\n")}\n`);
+	declare(line) {
+		line.option("--calls-to <function>", "x86-64, AArch64: calls of this function; may be repeated", append);
+		line.option("--prefix <prefix>", "x86-64, AArch64: calls of functions with this prefix instead of __SCT__");
+		line.option("--all", "x86-64, AArch64: all calls, grouped by what they call");
+		line.option("--summary", "x86-64, AArch64: only how many call sites each function has");
+		line.option("--json-lines", "x86-64, AArch64: print a JSON object per call site and line");
+	},
+	async run(terminal, files, options) {
+		const opened = files.map((file): RealFile => ({ file, bytes: readBytes(file) }));
+		const real = opened.filter(({ file, bytes }) => isReal(file, bytes));
+		const ours = files.filter((_, i) => !real.includes(opened[i]!));
+		const wanted = wantedOf(options);
+		if (options.summary || options.jsonLines) {
+			if (ours.length > 0)
+				throw new UsageError(`--summary and --json-lines are for x86-64 and AArch64, not ${ours[0]}`);
+			if (options.jsonLines) await writeJsonLines(real, wanted, terminal);
+			else if (!options.json) await writeSummary(real, wanted, terminal);
+			else
+				await terminal.write(
+					`${JSON.stringify({ schema: "patchbay/sites-summary@1", keys: summarize(real, wanted) })}\n`,
+				);
+			return ExitCode.ok;
+		}
+		const listed = listOurs(ours);
+		if (options.json) {
+			await writeJson(listed, real, options, terminal);
+			return ExitCode.ok;
+		}
+		if (listed.length > 0) await terminal.write(`${listed.map((file) => text(terminal, file)).join("\n\n")}\n`);
+		await writeTexts(real, wanted, terminal);
 		return ExitCode.ok;
 	},
 };
+
+function append(text: string, before: readonly string[] = []): string[] {
+	return [...before, text];
+}
+
+/** Sources, objects and images of the toy machine. */
+function listOurs(files: readonly string[]): ListedFile[] {
+	return loadObjects(files, "inline").map((object): ListedFile => {
+		if (object.type !== ET_EXEC) {
+			return { file: object.name, kind: "object", mode: undefined, sites: objectSites(object) };
+		}
+		const image = readImage(object);
+		return { file: object.name, kind: "image", mode: image.mode, sites: imageSites(image) };
+	});
+}
+
+/** Written as it is found: there may be millions of sites. */
+async function writeJson(
+	listed: readonly ListedFile[],
+	real: readonly RealFile[],
+	options: Options,
+	terminal: Terminal,
+) {
+	const ours = listed.flatMap(({ file, mode, sites }) => sites.map((site) => JSON.stringify({ file, mode, ...site })));
+	await terminal.write(`{"schema":"patchbay/sites@2","sites":[${ours.map((each) => `\n${each}`).join(",")}`);
+	const tables = await writeJsonElements(real, wantedOf(options), terminal, ours.length > 0);
+	await terminal.write(`\n],"tables":${JSON.stringify(tables)}}\n`);
+}
 
 const columns: readonly Column<ListedSite>[] = [
 	{ title: "key", text: ({ key }) => key },

@@ -1,0 +1,166 @@
+// `patchbay sites` for files of real machines: every call that a relocation names, and the tables of code addresses that
+// compilers leave.
+
+import { type ElfObject, functionAt, indexFunctions, symbolName } from "../linker/elf/index.ts";
+import {
+	countBranches,
+	requireArchitecture,
+	requireRelocations,
+	type Wanted,
+	wantedSymbols,
+} from "../linker/sites/branches.ts";
+import { TRAMPOLINE_PREFIX } from "../linker/sites/index.ts";
+import { type Address, type KnownTable, knownTables } from "../linker/sites/kernel-tables.ts";
+import { type BranchList, listBranches, placeName, writeJsonRows, writeText } from "./branch-list.ts";
+import { realObjects } from "./real-files.ts";
+import { count, plural, table } from "./table.ts";
+import { styled, type Terminal } from "./terminal.ts";
+
+export interface RealSitesOptions {
+	readonly callsTo?: readonly string[];
+	readonly prefix?: string;
+	readonly all?: true;
+}
+
+export interface RealFile {
+	readonly file: string;
+	readonly bytes: Uint8Array;
+}
+
+function* objectsOf(files: readonly RealFile[]): Generator<ElfObject> {
+	for (const { file, bytes } of files) yield* realObjects(file, bytes);
+}
+
+/** Undefined for all calls. */
+export function wantedOf({ callsTo, prefix, all }: RealSitesOptions): Wanted | undefined {
+	if (callsTo !== undefined) return { names: callsTo };
+	return all ? undefined : { prefix: prefix ?? TRAMPOLINE_PREFIX };
+}
+
+/** The counts per callee over all files, the most called first. */
+export function summarize(files: readonly RealFile[], wanted: Wanted | undefined): { key: string; sites: number }[] {
+	const counts = new Map<string, number>();
+	for (const object of objectsOf(files)) {
+		const architecture = requireArchitecture(object);
+		requireRelocations(object);
+		const found = countBranches(object, architecture, wanted && wantedSymbols(object, wanted));
+		for (const [symbol, sites] of found.entries()) {
+			if (sites === 0) continue;
+			const key = placeName(object, symbol, 0);
+			counts.set(key, (counts.get(key) ?? 0) + sites);
+		}
+	}
+	const rows = Array.from(counts, ([key, sites]) => ({ key, sites }));
+	return rows.sort((a, b) => b.sites - a.sites || (a.key < b.key ? -1 : 1));
+}
+
+export async function writeSummary(
+	files: readonly RealFile[],
+	wanted: Wanted | undefined,
+	terminal: Terminal,
+): Promise<void> {
+	const rows = summarize(files, wanted);
+	const total = rows.reduce((sum, { sites }) => sum + sites, 0);
+	const lines = table(
+		[
+			{ title: "sites", align: "right", text: ({ sites }: { key: string; sites: number }) => count(sites) },
+			{ title: "key", text: ({ key }) => key },
+		],
+		rows,
+	);
+	const title = styled(terminal, "bold", `${plural(total, "call site")} of ${plural(rows.length, "key")}`);
+	await terminal.write(`${[title, ...(rows.length > 0 ? lines : [])].join("\n")}\n`);
+}
+
+export async function writeTexts(
+	files: readonly RealFile[],
+	wanted: Wanted | undefined,
+	terminal: Terminal,
+): Promise<void> {
+	for (const object of objectsOf(files)) {
+		const list = listBranches(object, wanted, (text) => terminal.note(text));
+		const keys = new Set(list.table.callee.subarray(0, list.table.count)).size;
+		const title = `${object.name}: ${list.architecture.name}, ${plural(list.table.count, "call site")} of ${plural(keys, "key")}`;
+		await terminal.write(`${styled(terminal, "bold", title)}\n`);
+		if (list.table.count > 0) await writeText(list, terminal);
+		else if (wanted !== undefined) await terminal.write(instead(list, wanted));
+		for (const known of knownTables(object, list.architecture)) await terminal.write(tableText(object, known));
+	}
+}
+
+/** What there is when what was asked for is not. */
+function instead({ object, architecture }: BranchList, wanted: Wanted): string {
+	const calls = countBranches(object, architecture).reduce((sum, each) => sum + each, 0);
+	const what =
+		"prefix" in wanted
+			? `calls a function whose name starts with ${wanted.prefix}`
+			: `calls ${wanted.names.join(" or ")}`;
+	return `  nothing ${what}; --all lists all ${plural(calls, "call")}\n`;
+}
+
+function tableText(object: ElfObject, known: KnownTable): string {
+	const functions = indexFunctions(object);
+	const rows = known.entries.map(
+		(entry) => `  ${entry.map((address) => `${address.name} ${addressText(object, functions, address)}`).join(", ")}\n`,
+	);
+	return `${known.section}: ${known.entries.length} ${known.entries.length === 1 ? "entry" : "entries"}\n${rows.join("")}`;
+}
+
+function addressText(object: ElfObject, functions: ReturnType<typeof indexFunctions>, address: Address): string {
+	const { symbols, sections } = object;
+	const section =
+		address.symbol === 0
+			? sections.findIndex(
+					({ address: start, size, flags }) =>
+						(flags & 2) !== 0 && address.value >= start && address.value < start + size,
+				)
+			: symbols.section[address.symbol]!;
+	const value = address.symbol === 0 ? address.value : symbols.value[address.symbol]! + address.value;
+	const isUndefined = address.symbol !== 0 && section === 0;
+	const symbol = isUndefined ? undefined : functionAt(functions, section, value);
+	const flags = address.flags === 0 ? "" : ` (flags ${address.flags})`;
+	if (symbol !== undefined) return placeName(object, symbol, value - symbols.value[symbol]!) + flags;
+	if (address.symbol !== 0 && symbolName(symbols, address.symbol) !== "")
+		return placeName(object, address.symbol, address.value) + flags;
+	return (address.symbol === 0 ? `0x${value.toString(16)}` : placeName(object, address.symbol, address.value)) + flags;
+}
+
+/** One object a line. */
+export async function writeJsonLines(
+	files: readonly RealFile[],
+	wanted: Wanted | undefined,
+	terminal: Terminal,
+): Promise<void> {
+	for (const object of objectsOf(files)) {
+		const list = listBranches(object, wanted, (text) => terminal.note(text));
+		await writeJsonRows(list, terminal, (first) => (first ? "" : "\n"));
+		if (list.table.count > 0) await terminal.write("\n");
+	}
+}
+
+/** The rows of all files as elements of a JSON array that others began and end. Returns the tables found on the way.
+ * @param some whether the array has elements already */
+export async function writeJsonElements(
+	files: readonly RealFile[],
+	wanted: Wanted | undefined,
+	terminal: Terminal,
+	some: boolean,
+): Promise<object[]> {
+	const tables: object[] = [];
+	let any = some;
+	for (const object of objectsOf(files)) {
+		const list = listBranches(object, wanted, (text) => terminal.note(text));
+		await writeJsonRows(list, terminal, (first) => (first && !any ? "\n" : ",\n"));
+		any ||= list.table.count > 0;
+		for (const known of knownTables(object, list.architecture)) tables.push(tableJson(object, known));
+	}
+	return tables;
+}
+
+function tableJson(object: ElfObject, { section, entries }: KnownTable): object {
+	const functions = indexFunctions(object);
+	const named = entries.map((entry) =>
+		Object.fromEntries(entry.map((address) => [address.name, addressText(object, functions, address)])),
+	);
+	return { file: object.name, section, entries: named };
+}

@@ -1,0 +1,83 @@
+// Static libraries: the members of an `ar` archive, as views of its bytes. Knows the long names of GNU and BSD and skips
+// the archives' own symbol tables. What is wrong with an archive is a LinkError that names the offset.
+
+import { LinkError } from "../errors.ts";
+import { hex } from "./words.ts";
+
+export interface ArchiveMember {
+	readonly name: string;
+	readonly bytes: Uint8Array;
+}
+
+const MAGIC = "!<arch>\n";
+const THIN_MAGIC = "!<thin>\n";
+const HEADER_SIZE = 60;
+/** Fields of a header: name 0..16, size 48..58, end mark 58..60. */
+const END_MARK = "`\n";
+
+export function isArchive(bytes: Uint8Array): boolean {
+	const magic = ascii(bytes, 0, MAGIC.length);
+	return magic === MAGIC || magic === THIN_MAGIC;
+}
+
+/** The members in the archive's order, symbol tables left out. @param name starts the messages */
+export function readArchive(bytes: Uint8Array, name: string): ArchiveMember[] {
+	if (ascii(bytes, 0, THIN_MAGIC.length) === THIN_MAGIC)
+		throw new LinkError(`${name}: is a thin archive, which only names its members; give those files instead`);
+	const members: ArchiveMember[] = [];
+	let longNames: Uint8Array = new Uint8Array(0);
+	for (let at = MAGIC.length; at < bytes.length; ) {
+		const { field, body } = readHeader(bytes, name, at);
+		if (field === "//") longNames = body;
+		else if (!isSymbolTable(field)) members.push(readMember(name, at, field, body, longNames));
+		at += HEADER_SIZE + body.length + (body.length & 1);
+	}
+	return members;
+}
+
+function readHeader(bytes: Uint8Array, name: string, at: number): { field: string; body: Uint8Array } {
+	if (at + HEADER_SIZE > bytes.length)
+		throw new LinkError(`${name}+${hex(at)}: member header of ${HEADER_SIZE} bytes ends after the archive's`);
+	if (ascii(bytes, at + 58, 2) !== END_MARK) throw new LinkError(`${name}+${hex(at)}: is no member header`);
+	const digits = ascii(bytes, at + 48, 10).trimEnd();
+	const size = /^\d+$/.test(digits) ? Number(digits) : -1;
+	const start = at + HEADER_SIZE;
+	if (size < 0) throw new LinkError(`${name}+${hex(at + 48)}: member size '${digits}' is not a number`);
+	if (size > bytes.length - start)
+		throw new LinkError(`${name}+${hex(at)}: member of ${size} bytes ends after the archive's ${hex(bytes.length)}`);
+	return { field: ascii(bytes, at, 16).trimEnd(), body: bytes.subarray(start, start + size) };
+}
+
+function isSymbolTable(field: string): boolean {
+	return field === "/" || field === "/SYM64/" || field === "__.SYMDEF" || field === "__.SYMDEF SORTED";
+}
+
+function readMember(
+	archive: string,
+	at: number,
+	field: string,
+	body: Uint8Array,
+	longNames: Uint8Array,
+): ArchiveMember {
+	const long = /^\/(\d+)$/.exec(field);
+	if (long !== null) return { name: longName(archive, at, Number(long[1]), longNames), bytes: body };
+	const inline = /^#1\/(\d+)$/.exec(field);
+	if (inline === null) return { name: field.replace(/\/$/, ""), bytes: body };
+	const length = Number(inline[1]);
+	if (length > body.length)
+		throw new LinkError(`${archive}+${hex(at)}: a name of ${length} bytes in a member of ${body.length}`);
+	return { name: ascii(body, 0, length).replace(/\0+$/, ""), bytes: body.subarray(length) };
+}
+
+function longName(archive: string, at: number, offset: number, names: Uint8Array): string {
+	if (offset >= names.length)
+		throw new LinkError(`${archive}+${hex(at)}: name at ${offset} is not below ${names.length}, where names end`);
+	const end = names.indexOf(0x0a, offset);
+	return ascii(names, offset, (end < 0 ? names.length : end) - offset).replace(/\/$/, "");
+}
+
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+function ascii(bytes: Uint8Array, at: number, length: number): string {
+	return decoder.decode(bytes.subarray(at, at + length));
+}

@@ -1,0 +1,72 @@
+// What patchbay knows of a real architecture's branches: how they look, how far they reach, which relocations fill them.
+// One literal per architecture; tables, validation and retargeting are written once against this shape.
+
+import type { SiteKind } from "../table.ts";
+
+/** A direct branch that a relocation fills, and how to write it. Offsets count from the instruction's first byte. */
+export interface BranchForm {
+	readonly kind: SiteKind;
+	/** Bytes of the instruction. */
+	readonly length: number;
+	/** Where the field that the relocation names starts. */
+	readonly fieldAt: number;
+	/** Displacements count from the instruction's first byte plus this. */
+	readonly base: number;
+	/** Inclusive range of the displacement. */
+	readonly min: number;
+	readonly max: number;
+	/** The displacement of the instruction whose first byte is at `at`. */
+	readonly read: (view: DataView, at: number) => number;
+	/** Changes the displacement, nothing else of the instruction. */
+	readonly write: (view: DataView, at: number, displacement: number) => void;
+	/** The addend of a relocation that goes to its symbol's first byte. */
+	readonly addend: number;
+	/** The whole instruction when there is nothing to call; undefined where no one instruction does that. */
+	readonly nothing: readonly number[] | undefined;
+}
+
+/** What a relocation in code that names a function is for. Codes are the values of a column. */
+export const branchKinds = ["call", "tail", "conditional", "indirect call", "indirect jump"] as const;
+export type BranchKind = (typeof branchKinds)[number];
+
+/** A branch found at a relocation: its form, or which of the indirect ones, which no edit can turn into another call. */
+export interface FoundBranch {
+	/** Index in `branchKinds`. */
+	readonly kind: number;
+	/** Index in `forms`; -1 for an indirect branch, which cannot be retargeted. */
+	readonly form: number;
+	/** Where the relocation's field starts, from the first byte of the instruction. */
+	readonly fieldAt: number;
+	readonly length: number;
+}
+
+export interface Architecture {
+	readonly name: string;
+	/** e_machine */
+	readonly machine: number;
+	/** Instructions start at multiples of this. */
+	readonly align: number;
+	readonly forms: readonly BranchForm[];
+	/** By relocation type: what its field may be part of. Sparse. */
+	readonly branchRelocations: readonly (string | undefined)[];
+	/** What the relocation of `type` whose field is at `at` fills; undefined for what is no branch. */
+	readonly find: (type: number, bytes: Uint8Array, at: number) => FoundBranch | undefined;
+	readonly relocation: {
+		/** Does nothing. */
+		readonly none: number;
+		/** `S + A - P`, 32 bits, in data. */
+		readonly relative32: number;
+		/** `S + A`, 64 bits. */
+		readonly absolute64: number;
+	};
+	/** `S + A - P` of 32 and 64 bits, as tables of code addresses use them. */
+	readonly relativeTypes: readonly number[];
+	/** Where instructions differ in length: visits the target of every direct branch from `start` to `end`, by linear
+	 * decoding. Undefined where nothing can go into the middle of an instruction. */
+	readonly visitTargets?: (
+		bytes: Uint8Array,
+		start: number,
+		end: number,
+		visit: (from: number, target: number) => void,
+	) => void;
+}

@@ -1,0 +1,128 @@
+// Tables of code addresses that compilers and the kernel's tools put into objects: which functions can be patched at
+// their entry, and which instructions a key switches. Read by relocation where there is one, else from the bytes.
+
+import { type ElfObject, ET_REL, type Section, SHN_LORESERVE, SHN_UNDEF } from "../elf/object.ts";
+import { exactWord64, viewOf } from "../elf/words.ts";
+import { LinkError } from "../errors.ts";
+import type { Architecture } from "./arch/index.ts";
+import { FLAGS, SITES_SECTION } from "./table.ts";
+
+/** A field of an entry that is an address. */
+interface AddressField {
+	readonly name: "code" | "target" | "key" | "function";
+	readonly at: number;
+	readonly size: 4 | 8;
+	/** Counts from the field itself. */
+	readonly relative: boolean;
+	/** Low bits that are no part of the address. */
+	readonly flags?: number;
+}
+
+interface TableShape {
+	readonly section: string;
+	readonly entry: number;
+	readonly fields: readonly AddressField[];
+}
+
+const absolute: AddressField = { name: "code", at: 0, size: 8, relative: false };
+
+export const tableShapes: readonly TableShape[] = [
+	{
+		section: SITES_SECTION,
+		entry: 8,
+		fields: [
+			{ name: "code", at: 0, size: 4, relative: true },
+			{ name: "key", at: 4, size: 4, relative: true, flags: FLAGS },
+		],
+	},
+	{
+		section: "__jump_table",
+		entry: 16,
+		fields: [
+			{ name: "code", at: 0, size: 4, relative: true },
+			{ name: "target", at: 4, size: 4, relative: true },
+			{ name: "key", at: 8, size: 8, relative: true, flags: FLAGS },
+		],
+	},
+	{ section: "__mcount_loc", entry: 8, fields: [absolute] },
+	{ section: "__patchable_function_entries", entry: 8, fields: [absolute] },
+	{
+		section: "xray_instr_map",
+		entry: 32,
+		fields: [
+			{ name: "code", at: 0, size: 8, relative: true },
+			{ name: "function", at: 8, size: 8, relative: true },
+		],
+	},
+];
+
+/** Where a field points: a symbol and an offset behind it, or a bare address; 0 bits of flags removed. */
+export interface Address {
+	readonly name: AddressField["name"];
+	/** A symbol of the object; 0 where there is only an address. */
+	readonly symbol: number;
+	/** In a relocatable file relative to the symbol, else the address. */
+	readonly value: number;
+	readonly flags: number;
+}
+
+export interface KnownTable {
+	readonly section: string;
+	readonly index: number;
+	readonly entries: readonly (readonly Address[])[];
+}
+
+/** The tables of an object, in the order of its sections.
+ * @throws LinkError when one does not consist of whole entries */
+export function knownTables(object: ElfObject, architecture: Architecture): KnownTable[] {
+	return object.sections.flatMap((section, index) => {
+		const shape = tableShapes.find(({ section: name }) => name === section.name);
+		return shape === undefined ? [] : [readTable(object, section, index, shape, architecture)];
+	});
+}
+
+function readTable(
+	object: ElfObject,
+	section: Section,
+	index: number,
+	shape: TableShape,
+	architecture: Architecture,
+): KnownTable {
+	const { data, relocations } = section;
+	if (data.length % shape.entry !== 0)
+		throw new LinkError(
+			`${object.name}:(${section.name} [${index}]): ${data.length} bytes are not whole entries of ${shape.entry}`,
+		);
+	const byOffset = new Map<number, number>();
+	for (let i = 0; i < (relocations?.count ?? 0); i++)
+		if (relocations!.type[i] !== architecture.relocation.none)
+			byOffset.set(relocations!.offset[i]! - section.address, i);
+	const entries = Array.from({ length: data.length / shape.entry }, (_, entry) =>
+		shape.fields.map((field) => readField(object, section, entry * shape.entry + field.at, field, byOffset)),
+	);
+	return { section: section.name, index, entries };
+}
+
+function readField(
+	{ symbols, type }: ElfObject,
+	section: Section,
+	at: number,
+	field: AddressField,
+	byOffset: ReadonlyMap<number, number>,
+): Address {
+	const { name } = field;
+	const mask = field.flags ?? 0;
+	const relocation = byOffset.get(at);
+	if (relocation !== undefined) {
+		const symbol = section.relocations!.symbol[relocation]!;
+		const addend = section.relocations!.addend[relocation]!;
+		const isPlaced = symbols.section[symbol] !== SHN_UNDEF && symbols.section[symbol]! < SHN_LORESERVE;
+		if (type === ET_REL || !isPlaced) return { name, symbol, value: addend - (addend & mask), flags: addend & mask };
+		const value = symbols.value[symbol]! + addend;
+		return { name, symbol: 0, value: value - (value & mask), flags: value & mask };
+	}
+	const view = viewOf(section.data);
+	const stored = field.size === 4 ? view.getInt32(at, true) : (exactWord64(view, at) ?? 0);
+	const value = stored + (field.relative ? section.address + at : 0);
+	return { name, symbol: 0, value: value - (value & mask), flags: value & mask };
+}
