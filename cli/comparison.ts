@@ -107,7 +107,10 @@ const pointerWays = [
 ] as const;
 
 function linkPlain(objects: readonly ElfObject[], name: string, { retargets }: Conditions): Image {
-	return link(plainCalls(objects, new Map(retargets.map(({ key, target }) => [key, target]))), { name });
+	return link(
+		plainCalls(objects, new Map(retargets.flatMap(({ targets }) => targets.map(({ key, target }) => [key, target])))),
+		{ name },
+	);
 }
 
 async function finish(image: Image, { profile, retargets }: Conditions): Promise<Finished> {

@@ -6,26 +6,39 @@ import type { Image } from "../linker/link/index.ts";
 import { RETURN0 } from "../linker/sites/index.ts";
 import { applyNow, type Change, change, early, planUpdate, type System } from "../runtime/patch/index.ts";
 
+/** One transaction. */
 export interface Retarget {
 	/** As typed. */
 	readonly text: string;
-	readonly key: string;
-	/** A function, `null`, `ret0` or `default`. */
-	readonly target: string;
+	readonly targets: readonly RetargetedKey[];
 	/** Undefined: before the program starts. */
 	readonly cycle: number | undefined;
 }
 
+export interface RetargetedKey {
+	readonly key: string;
+	/** A function, `null`, `ret0` or `default`. */
+	readonly target: string;
+}
+
 /** Parses one `--set` and adds it to those before, as commander wants it. */
 export function parseRetarget(text: string, before: readonly Retarget[] = []): Retarget[] {
-	const parts = /^([^=@\s]+)=([^=@\s]+)(?:@(\d+))?$/.exec(text);
-	if (parts === null) throw new InvalidArgumentError("Write key=function, or key=function@cycle.");
-	const [, key, target, cycle] = parts;
-	return [...before, { text, key: key!, target: target!, cycle: cycle === undefined ? undefined : Number(cycle) }];
+	const parts = /^((?:[^=@,\s]+=[^=@,\s]+,)*[^=@,\s]+=[^=@,\s]+)(?:@(\d+))?$/.exec(text);
+	if (parts === null)
+		throw new InvalidArgumentError("Write key=function, or key=function@cycle. A comma joins keys in one update.");
+	const targets = parts[1]!.split(",").map((each) => {
+		const [key, target] = each.split("=") as [string, string];
+		return { key, target };
+	});
+	return [...before, { text, targets, cycle: parts[2] === undefined ? undefined : Number(parts[2]) }];
 }
 
 /** @throws LinkError when the image has no such key or function */
-export function changeOf(image: Image, { key, target }: Retarget): Change {
+export function changesOf(image: Image, { targets }: Retarget): Change[] {
+	return targets.map((each) => changeOf(image, each));
+}
+
+function changeOf(image: Image, { key, target }: RetargetedKey): Change {
 	switch (target) {
 		case "null":
 			return change(image, key, null);
@@ -42,7 +55,7 @@ export function changeOf(image: Image, { key, target }: Retarget): Change {
  * @throws LinkError when one of them does not fit, or a later one could not be made now */
 export function retargetAtLoad(system: System, retargets: readonly Retarget[]): void {
 	for (const each of retargets) {
-		const update = planUpdate(system, [changeOf(system.image, each)], early);
+		const update = planUpdate(system, changesOf(system.image, each), early);
 		if ("refused" in update) throw new LinkError(`${system.image.name}: --set ${each.text}: ${update.refused}`);
 		if (each.cycle === undefined) applyNow(system, update);
 	}

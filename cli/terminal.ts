@@ -12,6 +12,8 @@ export interface Terminal {
 	readonly colour: boolean;
 	/** Columns. */
 	readonly width: number;
+	/** Somebody watches the notes: progress is shown, and wiped out again. */
+	readonly watched?: boolean;
 }
 
 /** The process's own. A reader that goes away (`| head`) ends the process without a word. */
@@ -32,6 +34,20 @@ export function processTerminal(): Terminal {
 		},
 		colour: stdout.isTTY === true && !env.NO_COLOR && env.TERM !== "dumb",
 		width: stdout.columns ?? 100,
+		watched: stderr.isTTY === true && env.TERM !== "dumb",
+	};
+}
+
+/** Shows a line of progress in place of the last one, once a second at most; nothing on a terminal that nobody watches.
+ * @returns what takes a line, or wipes it out when there is none */
+export function progressLine({ note, watched }: Pick<Terminal, "note" | "watched">): (line?: string) => void {
+	let last = Date.now();
+	let shown = false;
+	return (line) => {
+		if (!watched || (line === undefined ? !shown : Date.now() - last < 1000)) return;
+		note(`\r\u001b[K${line ?? ""}`);
+		last = Date.now();
+		shown = line !== undefined;
 	};
 }
 

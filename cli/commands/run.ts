@@ -1,19 +1,30 @@
 // `patchbay run`: runs a program on the simulated machine. Its own lines, and nothing else, go to standard output.
 
 import { InvalidArgumentError, Option } from "commander";
-import { load } from "../../runtime/load.ts";
 import { Cpu, getCounter, profiles, ticksToCycles } from "../../runtime/machine/index.ts";
-import { createSystem, early, protocols, type RunEnd, type System } from "../../runtime/patch/index.ts";
+import {
+	createSystem,
+	early,
+	perfettoTrace,
+	protocols,
+	type RunEnd,
+	type System,
+	textTrace,
+} from "../../runtime/patch/index.ts";
 import { type BuildOptions, declareBuildOptions, loadImage } from "../build.ts";
 import { type Command, ExitCode, writeJson } from "../command.ts";
+import { type CrowdOptions, declareCrowdOptions, loadCrowd } from "../crowd.ts";
 import { execute } from "../execute.ts";
 import { describeTrap } from "../faults.ts";
+import { writeFile } from "../files.ts";
 import { parseRetarget, type Retarget, retargetAtLoad } from "../retarget.ts";
 import { count, plural } from "../table.ts";
-import type { Terminal } from "../terminal.ts";
+import { progressLine, type Terminal } from "../terminal.ts";
 
-interface Options extends BuildOptions {
+interface Options extends BuildOptions, CrowdOptions {
 	readonly set?: readonly Retarget[];
+	readonly freeInit?: number;
+	readonly trace?: string;
 	readonly protocol: string;
 	readonly profile: string;
 	readonly maxCycles?: number;
@@ -37,10 +48,22 @@ export const run: Command<Options> = {
 		["run pick.js --set pick=deadline", "retarget before the start"],
 		["run pick.js --set pick=deadline@5000", "retarget at cycle 5000, under the running program"],
 		["run trace.js --set hook=null", "null, ret0 and default are targets too"],
+		["run work.js --cpus 4 --entry main --entry worker*3", "on four CPUs, each at a function of its own"],
+		[
+			"run work.js --cpus 4 --model arm --fetch stale --seed 7",
+			"old instruction bytes stay visible where Arm lets them",
+		],
+		["run work.js --cpus 4 --set a=x,b=y@5000 --trace out.json", "two keys in one update, for ui.perfetto.dev"],
 	],
 	declare(line) {
-		line.option("--set <key=function[@cycle]>", "retarget a static call; may be given again", parseRetarget);
+		line.option(
+			"--set <key=function[@cycle]>",
+			"retarget a static call, or several with commas between, as one update; may be given again",
+			parseRetarget,
+		);
+		line.option("--free-init <cycle>", "free init text then", parseCycles);
 		declareBuildOptions(line);
+		declareCrowdOptions(line);
 		line.addOption(
 			new Option("--protocol <name>", "how code is patched while it runs")
 				.choices(runningProtocols.map(({ name }) => name))
@@ -48,23 +71,37 @@ export const run: Command<Options> = {
 		);
 		line.addOption(profileOption);
 		line.option("--max-cycles <n>", "give up after so many cycles, with exit code 4", parseCycles);
+		line.option(
+			"--trace <file>",
+			"write what happened: columns to a .txt file, a Perfetto trace to a .json file",
+			parseTrace,
+		);
 		line.option("--stats", "print a summary to standard error");
 	},
 	async run(terminal, files, options) {
 		const image = loadImage(files, options);
 		const profile = profiles.find(({ name }) => name === options.profile)!;
 		const protocol = protocols.find(({ name }) => name === options.protocol)!;
-		const system = createSystem(load(image, { profile }), image, protocol);
+		const trace = options.trace !== undefined;
+		const system = createSystem(loadCrowd(image, options, profile), image, protocol, { trace });
+		const showProgress = progressLine(terminal);
 		retargetAtLoad(system, options.set ?? []);
 		const lines: string[] = [];
 		const end = await execute(system, {
 			retargets: options.set ?? [],
 			maxCycles: options.maxCycles,
+			freeInitAt: options.freeInit,
+			progress: (cycles) => showProgress(`${plural(cycles, "cycle")}, ${plural(system.counts.updates, "update")}`),
 			print: async (more) => {
 				if (options.json) lines.push(...more);
-				else if (more.length > 0) await terminal.write(`${more.join("\n")}\n`);
+				else if (more.length > 0) {
+					showProgress();
+					await terminal.write(`${more.join("\n")}\n`);
+				}
 			},
 		});
+		showProgress();
+		if (options.trace !== undefined) writeFile(options.trace, traceText(system, options.trace));
 		if (options.json) {
 			await writeJson(terminal, "patchbay/run@1", { output: lines, end: describeEnd(system, end), ...figures(system) });
 		}
@@ -102,11 +139,17 @@ function conclude(terminal: Terminal, system: System, end: RunEnd, { maxCycles }
 	}
 }
 
+/** The time of a run is that of the CPU that was at work longest. */
 function figures({ machine, counts }: System) {
 	const { ticks, ...patching } = counts;
+	const cpus = machine.cores.map(({ id }) => ({
+		cycles: ticksToCycles(getCounter(machine, id, Cpu.clock)),
+		instructions: getCounter(machine, id, Cpu.instructions),
+	}));
 	return {
-		cycles: ticksToCycles(getCounter(machine, 0, Cpu.clock)),
-		instructions: getCounter(machine, 0, Cpu.instructions),
+		cycles: Math.max(...cpus.map(({ cycles }) => cycles)),
+		instructions: cpus.reduce((sum, { instructions }) => sum + instructions, 0),
+		cpus,
 		patching: { ...patching, cycles: ticksToCycles(ticks) },
 	};
 }
@@ -116,15 +159,28 @@ function describeEnd(system: System, end: RunEnd): object {
 }
 
 function summary(system: System): string {
-	const { cycles, instructions, patching } = figures(system);
+	const { cycles, instructions, cpus, patching } = figures(system);
 	const { updates, sites, stores, syncs, traps } = patching;
 	const work = [plural(sites, "site"), plural(stores, "store"), plural(syncs, "sync"), plural(traps, "trap")].join(
 		", ",
 	);
 	return [
-		`${plural(cycles, "cycle")}, ${plural(instructions, "instruction")}\n`,
+		`${plural(cycles, "cycle")}, ${plural(instructions, "instruction")}${cpus.length > 1 ? ` on ${cpus.length} CPUs` : ""}\n`,
 		`${plural(updates, "update")} in ${plural(patching.cycles, "cycle")}: ${work}\n`,
 	].join("");
+}
+
+function traceText(system: System, file: string): string {
+	return isTextTrace(file) ? textTrace(system) : `${JSON.stringify(perfettoTrace(system))}\n`;
+}
+
+function isTextTrace(file: string): boolean {
+	return file.endsWith(".txt");
+}
+
+function parseTrace(file: string): string {
+	if (!isTextTrace(file) && !file.endsWith(".json")) throw new InvalidArgumentError("Name a .json or a .txt file.");
+	return file;
 }
 
 function parseCycles(text: string): number {

@@ -4,7 +4,7 @@
 import { sightings, watch } from "../machine/watch.ts";
 import { same } from "./plan.ts";
 import type { Edit } from "./step.ts";
-import type { System } from "./system.ts";
+import { placeOf, type System } from "./system.ts";
 
 /** New bytes at a site, and the CPUs that have run them. */
 export interface FirstRuns {
@@ -40,8 +40,7 @@ function noteRun(system: System, cpu: number, address: number, clock: number): v
 	const { cpus } = system.firstRuns.get(address)!;
 	if (cpus.has(cpu)) return;
 	cpus.add(cpu);
-	const place = system.image.symbolize(address) ?? `0x${address.toString(16)}`;
-	system.events?.push({ clock, cpu, what: "first", detail: place, duration: 0 });
+	system.events?.push({ clock, cpu, what: "first", detail: placeOf(system, address), duration: 0 });
 	if (cpus.size < system.machine.config.cpus) return;
 	system.machine.watch!.addresses.delete(address);
 	system.firstRuns.delete(address);

@@ -193,6 +193,7 @@ const CLOCK = 12;
 
 function lineText(event: Happening): string {
 	if (event.what === "end") return "done";
-	const phase = event.phase === undefined ? "" : `${phaseText(event.phase)}: `;
-	return phase + wording(event);
+	const words = wording(event);
+	const phase = event.phase === undefined ? words : phaseText(event.phase);
+	return phase === words ? words : `${phase}: ${words}`;
 }
