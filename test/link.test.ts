@@ -724,6 +724,17 @@ describe("link errors", () => {
 			{ sectionStart: new Map([[".data", 0x500004]]) },
 		],
 		[
+			"an address for a section that is not loaded",
+			() => [m("ret\n.section .notes\n.word 1")],
+			".notes: cannot start at 0x1000: it is not loaded",
+			{ sectionStart: new Map([[".notes", 0x1000]]) },
+		],
+		[
+			"a key that leaves no room for flags",
+			() => [m("call __SCT__p\n__SCT__p: jmp main\n.data\n.byte 1\n__SCK__p: .word main, main")],
+			"a.out: key 'p' at 0x402001 is not aligned to 4 bytes",
+		],
+		[
 			"more than the address space",
 			() => [m("ret\n.data\n.zero 8")],
 			".data: 8 bytes at 0xfffffffc do not fit in 32-bit addresses",

@@ -139,11 +139,13 @@ function finishOutput(output: Output, inputs: readonly Input[]): void {
 	}
 	if (output.type === SHT_NOBITS && (output.flags & SHF_WRITE) === 0) output.type = SHT_PROGBITS;
 	output.rank = order.findIndex(({ is }) => is(output));
-	if (output.start !== undefined && output.start % output.align !== 0) {
-		throw new LinkError(
-			`${output.name}: cannot start at 0x${output.start.toString(16)}: it is aligned to ${output.align} bytes`,
-		);
-	}
+	if (output.start !== undefined) checkStart(output, output.start);
+}
+
+function checkStart(output: Output, start: number): void {
+	const place = `${output.name}: cannot start at 0x${start.toString(16)}`;
+	if (!isLoaded(output)) throw new LinkError(`${place}: it is not loaded`);
+	if (start % output.align !== 0) throw new LinkError(`${place}: it is aligned to ${output.align} bytes`);
 }
 
 function refuseStart(name: string, names: Iterable<string>): never {

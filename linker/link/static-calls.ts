@@ -90,6 +90,8 @@ function readKey(
 	stubs: Stubs,
 	signatures: ReadonlyMap<number, number>,
 ): Omit<ImageKey, "sites"> {
+	if ((address & FLAGS) !== 0)
+		throw new LinkError(`${elf.name}: key '${name}' at 0x${address.toString(16)} is not aligned to ${FLAGS + 1} bytes`);
 	const [initial, fallback] = [address, address + 4].map((word) => {
 		const value = wordAt(elf, word);
 		if (value === undefined)
