@@ -34,6 +34,8 @@ export interface FunctionIndex {
 	readonly symbols: Symbols;
 	/** Symbol indices. */
 	readonly order: Uint32Array;
+	/** By position in `order`. */
+	readonly end: Float64Array;
 	/** The greatest end of the functions of the same section up to and including this one. */
 	readonly reach: Float64Array;
 }
@@ -48,22 +50,20 @@ export function indexFunctions(object: ElfObject): FunctionIndex {
 			symbols.size[b]! - symbols.size[a]! ||
 			a - b,
 	);
-	const reach = new Float64Array(order.length);
-	for (let i = 0; i < order.length; i++) {
-		const end = functionEnd(symbols, order, i);
-		const nested = i > 0 && symbols.section[order[i]!] === symbols.section[order[i - 1]!];
-		reach[i] = nested ? Math.max(reach[i - 1]!, end) : end;
-	}
-	return { symbols, order, reach };
+	const end = functionEnds(symbols, order);
+	const reach = end.slice();
+	for (let i = 1; i < order.length; i++)
+		if (symbols.section[order[i]!] === symbols.section[order[i - 1]!]) reach[i] = Math.max(reach[i - 1]!, end[i]!);
+	return { symbols, order, end, reach };
 }
 
 /** The innermost function of `section` (an index) that covers `value`: an offset in a relocatable file, an address in
  * an executable. One without a size covers what lies before the next. Undefined where no function is. */
 export function functionAt(index: FunctionIndex, section: number, value: number): number | undefined {
-	const { symbols, order, reach } = index;
+	const { symbols, order, end, reach } = index;
 	for (let i = lastStart(index, section, value); i >= 0; i--) {
 		if (symbols.section[order[i]!] !== section || reach[i]! <= value) return undefined;
-		if (functionEnd(symbols, order, i) > value) return order[i];
+		if (end[i]! > value) return order[i];
 	}
 	return undefined;
 }
@@ -78,13 +78,20 @@ function definedFunctions(symbols: Symbols): Uint32Array {
 	return found.slice(0, count);
 }
 
-function functionEnd(symbols: Symbols, order: Uint32Array, i: number): number {
-	const symbol = order[i]!;
-	const start = symbols.value[symbol]!;
-	if (symbols.size[symbol]! > 0) return start + symbols.size[symbol]!;
-	for (let j = i + 1; j < order.length && symbols.section[order[j]!] === symbols.section[symbol]; j++)
-		if (symbols.value[order[j]!]! > start) return symbols.value[order[j]!]!;
-	return Number.POSITIVE_INFINITY;
+/** Start and size, or for one without a size the start of the next function behind it. */
+function functionEnds(symbols: Symbols, order: Uint32Array): Float64Array {
+	const ends = new Float64Array(order.length);
+	let next = Number.POSITIVE_INFINITY;
+	for (let i = order.length - 1; i >= 0; i--) {
+		const symbol = order[i]!;
+		const follower = order[i + 1];
+		const start = symbols.value[symbol]!;
+		if (follower === undefined || symbols.section[follower] !== symbols.section[symbol])
+			next = Number.POSITIVE_INFINITY;
+		else if (symbols.value[follower]! > start) next = symbols.value[follower]!;
+		ends[i] = symbols.size[symbol]! > 0 ? start + symbols.size[symbol]! : next;
+	}
+	return ends;
 }
 
 /** The position of the last function that starts at or before `value` in `section`, or before that section. */
