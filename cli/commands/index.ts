@@ -6,6 +6,7 @@ import { asm } from "./asm.ts";
 import { check } from "./check.ts";
 import { compare } from "./compare.ts";
 import { compile } from "./compile.ts";
+import { cost } from "./cost.ts";
 import { demo } from "./demo.ts";
 import { dump } from "./dump.ts";
 import { link } from "./link.ts";
@@ -26,6 +27,7 @@ export const commands = [
 	link,
 	rewrite,
 	compare,
+	cost,
 	check,
 	matrix,
 	ablate,

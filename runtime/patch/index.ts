@@ -1,5 +1,6 @@
 // Patching (`patchbay/patch`): protocols as data, plans, the trap, static calls by name, recovery, and `run`.
 
+export { type CostCase, type UpdateCost, updateCost } from "./cost.ts";
 export { applyNow, isPatching, NOTHING, stepPatcher, submit } from "./patchers.ts";
 export { describeStep, nextStep, perform, ready } from "./perform.ts";
 export { plan, unfitFor } from "./plan.ts";

@@ -204,6 +204,7 @@ function takeInterrupt(system: System, cpu: number): void {
 	const clock = getCounter(machine, cpu, Cpu.clock);
 	const detail = system.events === undefined ? "" : requestsIn(getCpu(machine, cpu, Cpu.pending));
 	take(machine, { kind: "interrupt", cpu });
+	system.counts.interrupts++;
 	const duration = getCounter(machine, cpu, Cpu.clock) - clock;
 	system.events?.push({ clock, cpu, what: "interrupt", detail, duration });
 }

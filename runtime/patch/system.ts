@@ -16,6 +16,8 @@ export interface PatchCounts {
 	stores: number;
 	/** Rounds of interrupts. */
 	syncs: number;
+	/** Interrupts taken, over all CPUs. */
+	interrupts: number;
 	traps: number;
 	/** Ticks from the first to the last step, over all updates. */
 	ticks: number;
@@ -79,7 +81,7 @@ export function createSystem(
 		protocol,
 		plans: [],
 		queue: [],
-		counts: { updates: 0, sites: 0, stores: 0, syncs: 0, traps: 0, ticks: 0 },
+		counts: { updates: 0, sites: 0, stores: 0, syncs: 0, interrupts: 0, traps: 0, ticks: 0 },
 		output: [],
 		line: new Map(),
 		refusal: undefined,
