@@ -31,7 +31,6 @@ export function fetch(core: Core, pc: number): boolean {
 /** Fetches the instruction at `pc` as this CPU may see it now. @returns undefined with the core's trap set */
 export function fetchOnce(core: Core, pc: number): Instruction | undefined {
 	const bytes = fetchBytes(core, pc);
-	fetched(core.machine, core.id);
 	const instruction = decode(bytes, 0);
 	core.fetched = instruction;
 	core.fetchedBytes = bytes;
@@ -43,7 +42,8 @@ export function fetchOnce(core: Core, pc: number): Instruction | undefined {
 	return undefined;
 }
 
-/** The bytes of one instruction, as they are found: no more are looked at than it has. Fewer where a page refuses. */
+/** The bytes of one instruction, as they are found: no more are looked at than it has. Fewer where a page refuses. An
+ * instruction in flux ends what its queue may hold; one that nobody changes may have been fetched at any time. */
 function fetchBytes(core: Core, pc: number): Uint8Array {
 	const { machine } = core;
 	const seen = new Map<number, Value>();
@@ -59,6 +59,7 @@ function fetchBytes(core: Core, pc: number): Uint8Array {
 		bytes.push(byteAt(machine, core.id, frame + (address & (PAGE - 1)), seen));
 		if (decode(Uint8Array.from(bytes), 0) !== undefined) break;
 	}
+	if (seen.size > 0) fetched(machine, core.id);
 	return Uint8Array.from(bytes);
 }
 

@@ -94,7 +94,7 @@ export function flushTlb(machine: Machine, cpu: number): void {
 	});
 }
 
-/** The CPU fetched an instruction: its queue now holds at most what its caches may deliver from here on. */
+/** The CPU executes an instruction that is or was in flux: its queue now holds at most what its caches may deliver from here on. */
 export function fetched(machine: Machine, cpu: number): void {
 	if (getCpu(machine, cpu, Cpu.holding) === 0) return;
 	eachHistory(machine, CODE, (index) => releaseHold(machine, index, cpu));
