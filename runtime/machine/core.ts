@@ -8,6 +8,7 @@ import { WORDS_PER_BYTE } from "./decode-cache.ts";
 import { Cpu } from "./layout.ts";
 import { isSettled, isText, translate, writePhysical } from "./memory.ts";
 import { type Machine, PAGE } from "./state.ts";
+import { enqueue, isBuffered, loadedByte } from "./store-buffer.ts";
 
 /** Cached translations are pairs {page base, physical - virtual}, direct-mapped by page number. */
 const SLOTS = 64;
@@ -119,7 +120,7 @@ export class Core implements InstructionCore {
 			const physical = translate(this.machine, this.id, at, "r");
 			if (physical < 0) return this.fault(Stop.loadFault, at);
 			if (isSettled(this.machine, this.id, at)) cache(this.reads, at, physical);
-			value |= this.bytes[physical]! << (8 * i);
+			value |= loadedByte(this.machine, this.id, physical) << (8 * i);
 		}
 		return value;
 	}
@@ -139,7 +140,8 @@ export class Core implements InstructionCore {
 		for (let from = 0, to = 0; from < count; from = to) {
 			do to++;
 			while (to < count && places[to] === places[to - 1]! + 1 && places[to]! % ATOMIC !== 0);
-			writePhysical(this.machine, places[from]!, bytes.subarray(from, to));
+			if (isBuffered(this.machine)) enqueue(this.machine, this.id, places[from]!, bytes.subarray(from, to));
+			else writePhysical(this.machine, places[from]!, bytes.subarray(from, to));
 		}
 		for (const [i, physical] of places.entries()) {
 			const code = isText(this.machine, physical);

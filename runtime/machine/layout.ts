@@ -1,7 +1,7 @@
 // Where everything lies in the machine's one buffer. A machine is copied, compared and hashed as these bytes, so all
 // that can influence what happens next is in here; what can be rebuilt from it (decode cache, fast translations) is not.
 //
-//   globals | per-CPU blocks | patchers | predictors | page-table entries | histories | physical memory
+//   globals | per-CPU blocks | store buffers | patchers | predictors | page-table entries | histories | physical memory
 
 /** Word indices of a CPU's block. Registers come first, so that `r` is a plain subarray. */
 export const Cpu = {
@@ -40,6 +40,16 @@ export const Entry = { space: 0, page: 1, frame: 2, flags: 3, words: 4 } as cons
  * floors (per CPU, a byte each: the oldest value its caches may deliver) and holds (its fetch queue) follow. */
 export const History = { space: 0, unit: 1, count: 2, base: 3, values: 4, depth: 4, floors: 12 } as const;
 
+/** A CPU's store buffer, on models that have one: how many stores wait, and of each, oldest first, its physical address,
+ * its length and its bytes. */
+export const Buffer = {
+	count: 0,
+	stores: 1,
+	words: 14,
+	depth: 4,
+	store: { physical: 0, length: 1, value: 2, words: 3 },
+} as const;
+
 /** Word indices of a patcher, somebody who carries out a plan (runtime/patch). */
 export const Patcher = {
 	/** Nonzero while it has a plan (`Life` in runtime/patch); which one is known by the patcher's number. */
@@ -77,6 +87,7 @@ export interface Layout {
 	readonly cpus: number;
 	/** Byte offsets into the buffer. */
 	readonly cpuBlocks: number;
+	readonly buffers: number;
 	readonly patchers: number;
 	readonly predictors: number;
 	readonly predictorWords: number;
@@ -87,16 +98,21 @@ export interface Layout {
 	readonly bytes: number;
 }
 
-/** @param sizes numbers of CPUs, patchers, page-table entries and histories, bytes of physical memory */
-export function layoutOf(sizes: {
-	cpus: number;
-	patchers: number;
-	entries: number;
-	histories: number;
-	memory: number;
-}): Layout {
+/** @param buffered whether the CPUs have store buffers
+ * @param sizes numbers of CPUs, patchers, page-table entries and histories, bytes of physical memory */
+export function layoutOf(
+	sizes: {
+		cpus: number;
+		patchers: number;
+		entries: number;
+		histories: number;
+		memory: number;
+	},
+	buffered: boolean,
+): Layout {
 	const cpuBlocks = Global.words * 4;
-	const patchers = cpuBlocks + sizes.cpus * Cpu.words * 4;
+	const buffers = cpuBlocks + sizes.cpus * Cpu.words * 4;
+	const patchers = buffers + (buffered ? sizes.cpus * Buffer.words * 4 : 0);
 	const predictors = patchers + sizes.patchers * Patcher.words * 4;
 	const entries = predictors + sizes.cpus * PREDICTOR_WORDS * 4;
 	const histories = entries + sizes.entries * Entry.words * 4;
@@ -105,6 +121,7 @@ export function layoutOf(sizes: {
 	return {
 		cpus: sizes.cpus,
 		cpuBlocks,
+		buffers,
 		patchers,
 		predictors,
 		predictorWords: PREDICTOR_WORDS,

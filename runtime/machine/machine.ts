@@ -10,7 +10,7 @@ import { reindexHistories } from "./visibility.ts";
 export function createMachine(config: MachineConfig): Machine {
 	if (config.cpus < 1 || config.cpus > 256) throw new RangeError(`${config.cpus} CPUs: 1 to 256 are supported`);
 	if (config.memory % PAGE !== 0) throw new RangeError(`${config.memory} bytes of memory: not a multiple of ${PAGE}`);
-	const layout = layoutOf(config);
+	const layout = layoutOf(config, config.model.buffer !== undefined);
 	const buffer = new ArrayBuffer(layout.bytes);
 	const cores: Core[] = [];
 	const machine: Machine = {

@@ -105,9 +105,9 @@ export function translate(machine: Machine, cpu: number, address: number, access
 }
 
 /** Whether every CPU sees the same translation of the page, so that it may be cached. Nothing is cached of a machine whose
- * steps are chosen one by one: its state is put back again and again. */
+ * steps are chosen one by one: its state is put back again and again. Nor where stores wait in a buffer. */
 export function isSettled(machine: Machine, cpu: number, address: number): boolean {
-	if (machine.config.fetch === "chosen") return false;
+	if (machine.config.fetch === "chosen" || machine.config.model.buffer !== undefined) return false;
 	if (machine.words[Global.histories] === 0) return true;
 	const space = getCpu(machine, cpu, Cpu.space);
 	const index = entryFor(machine, space, address >>> 12);
@@ -228,6 +228,15 @@ export function writableAndExecutable(machine: Machine): number | undefined {
 		}
 	}
 	return undefined;
+}
+
+/** Puts a page-table entry back that was known before, with what is derived from it. */
+export function putEntry(machine: Machine, index: number, frame: number, flags: number): void {
+	const at = entryWord(machine, index);
+	countCode(machine, machine.words[at + Entry.frame]!, machine.words[at + Entry.flags]!, -1);
+	machine.words[at + Entry.frame] = frame;
+	machine.words[at + Entry.flags] = flags;
+	countCode(machine, frame, flags, 1);
 }
 
 /** Rebuilds what is derived from the page tables, after their bytes were replaced. */

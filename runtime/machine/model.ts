@@ -16,6 +16,10 @@ export interface Model {
 	/** How old bytes leave the instruction caches: by every CPU's own SERIALIZE, or by a broadcast invalidation; then
 	 * SERIALIZE only empties the queue. */
 	readonly invalidates: "own" | "broadcast";
-	/** A CPU may hold an instruction that it fetched before its last one executed; only its own SERIALIZE drops it. */
+	/** A CPU may hold an instruction that it fetched long before it executes it, in order: its own SERIALIZE drops it, and so
+	 * does executing one that was in flux itself. */
 	readonly queue: boolean;
+	/** Stores wait in a buffer of the CPU, in order, until they drain at any time or at a FENCE; `until-serialize`: its
+	 * SERIALIZE waits for them too. Absent: a store is everybody's at once. */
+	readonly buffer?: "until-fence" | "until-serialize";
 }

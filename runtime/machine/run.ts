@@ -7,6 +7,7 @@ import { Cpu, Status } from "./layout.ts";
 import { physicalIn } from "./memory.ts";
 import { TICKS_PER_CYCLE } from "./profile.ts";
 import { addCounter, getCpu, type Machine, setCpu } from "./state.ts";
+import { drain, drainAll, waiting } from "./store-buffer.ts";
 import { clean, flushTlb, invalidate, serialize } from "./visibility.ts";
 
 /** Ticks that the dispatcher runs at once: V8 compiles a function that returns now and then better than one that stays
@@ -18,15 +19,18 @@ export const Interrupt = { serialize: 1, flush: 2, park: 4 } as const;
 
 export type Choice =
 	| { readonly kind: "step"; readonly cpu: number }
-	| { readonly kind: "interrupt"; readonly cpu: number };
+	| { readonly kind: "interrupt"; readonly cpu: number }
+	/** The oldest store that waits in its buffer reaches memory. */
+	| { readonly kind: "drain"; readonly cpu: number };
 
 /** Everything that may happen next, in CPU order: an instruction of each running CPU, an interrupt of each CPU that has
- * one pending and does not mask it. */
+ * one pending and does not mask it, the drain of each store buffer. */
 export function choices(machine: Machine): Choice[] {
 	const all: Choice[] = [];
 	for (let cpu = 0; cpu < machine.config.cpus; cpu++) {
 		if (interruptible(machine, cpu)) all.push({ kind: "interrupt", cpu });
 		if (getCpu(machine, cpu, Cpu.status) === Status.running) all.push({ kind: "step", cpu });
+		if (waiting(machine, cpu) > 0) all.push({ kind: "drain", cpu });
 	}
 	return all;
 }
@@ -39,6 +43,9 @@ export function take(machine: Machine, choice: Choice): void {
 			return;
 		case "interrupt":
 			takeInterrupt(machine, choice.cpu);
+			return;
+		case "drain":
+			drain(machine, choice.cpu);
 			return;
 	}
 }
@@ -57,11 +64,17 @@ function takeInterrupt(machine: Machine, cpu: number): void {
 	setCpu(machine, cpu, Cpu.pending, 0);
 	addCounter(machine, cpu, Cpu.clock, machine.config.profile.interrupt * TICKS_PER_CYCLE);
 	if (getCpu(machine, cpu, Cpu.status) === Status.idle) setCpu(machine, cpu, Cpu.status, Status.running);
-	if ((pending & Interrupt.serialize) !== 0) serialize(machine, cpu);
+	if ((pending & Interrupt.serialize) !== 0) barrier(machine, cpu);
 	if ((pending & Interrupt.flush) !== 0) flush(machine, cpu);
 	if ((pending & Interrupt.park) === 0) return;
 	setCpu(machine, cpu, Cpu.before, getCpu(machine, cpu, Cpu.status));
 	setCpu(machine, cpu, Cpu.status, Status.parked);
+}
+
+/** A CPU's instruction barrier. */
+function barrier(machine: Machine, cpu: number): void {
+	if (machine.config.model.buffer === "until-serialize") drainAll(machine, cpu);
+	serialize(machine, cpu);
 }
 
 /** Flushes a CPU's TLB. */
@@ -93,9 +106,13 @@ export function advance(machine: Machine, cpu: number, ticks: number): number {
 function after(machine: Machine, cpu: number, stop: number, value: number): void {
 	switch (stop) {
 		case Stop.serialize:
-			serialize(machine, cpu);
+			barrier(machine, cpu);
+			break;
+		case Stop.fence:
+			drainAll(machine, cpu);
 			break;
 		case Stop.clean:
+			drainAll(machine, cpu);
 			onUnit(machine, cpu, value, clean);
 			break;
 		case Stop.invalidate:
