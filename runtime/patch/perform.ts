@@ -1,10 +1,10 @@
 // Carries out one step of a patcher on the machine.
 
 import { Cpu, Global, Patcher, Status } from "../machine/layout.ts";
-import { aliasOf, protectText, writePhysical } from "../machine/memory.ts";
+import { aliasOf, protectPages, protectText, writePhysical } from "../machine/memory.ts";
 import { TICKS_PER_CYCLE } from "../machine/profile.ts";
 import { flush, Interrupt } from "../machine/run.ts";
-import { getCounter, getCpu, type Machine, setCpu } from "../machine/state.ts";
+import { cpuWord, getCounter, getCpu, type Machine, setCpu } from "../machine/state.ts";
 import { clean, invalidate, serialize } from "../machine/visibility.ts";
 import type { Request, Step } from "./step.ts";
 import { getPatcher, Life, patcherClocks, type System, setPatcher } from "./system.ts";
@@ -15,14 +15,31 @@ export function nextStep(system: System, patcher: number): Step | undefined {
 	return system.plans[patcher]!.steps[getPatcher(system.machine, patcher, Patcher.at)];
 }
 
-/** Whether the patcher's next step can be done now: `lock` and `await` may have to wait. A CPU inside a trap handler takes
+/** Whether the patcher's next step can be done now: `lock`, `await`, `after` and `exchange` may have to wait. A CPU inside a trap handler takes
  * no interrupt, so an `await` waits for it too: no handler can outlive the batch it looked up. */
 export function ready(system: System, patcher: number): boolean {
 	const step = nextStep(system, patcher);
 	if (step === undefined) return false;
-	if (step.kind === "lock") return [0, patcher + 1].includes(system.machine.words[Global.lock]!);
-	if (step.kind !== "await") return true;
-	return system.machine.cores.every((core) => getCpu(system.machine, core.id, Cpu.pending) === 0);
+	const { machine, plans } = system;
+	switch (step.kind) {
+		case "lock":
+			return [0, patcher + 1].includes(machine.words[Global.lock]!);
+		case "await":
+			return machine.cores.every((core) => getCpu(machine, core.id, Cpu.pending) === 0);
+		case "after":
+			return getPatcher(machine, step.patcher, Patcher.at) >= plans[step.patcher]!.steps.length;
+		case "exchange":
+			return step.cpus.every((cpu) => isPreemptible(machine, cpu));
+		default:
+			return true;
+	}
+}
+
+/** Whether a CPU may be given another task now. */
+function isPreemptible(machine: Machine, cpu: number): boolean {
+	const status = getCpu(machine, cpu, Cpu.status) as Status;
+	const between: readonly Status[] = [Status.running, Status.idle, Status.halted];
+	return getCpu(machine, cpu, Cpu.masked) === 0 && between.includes(status);
 }
 
 /** Does the next step of a patcher that is `ready`, and charges its clock. */
@@ -83,6 +100,20 @@ function act(machine: Machine, step: Step, patcher: number, cpu: number, clock: 
 		case "disarm":
 			machine.words[Global.armed] = 0;
 			return 0;
+		case "map":
+			protectPages(machine, 0, step.address, step.bytes, step.permissions);
+			return profile.poke * TICKS_PER_CYCLE;
+		case "start":
+			setCpu(machine, step.cpu, Cpu.status, Status.running);
+			return 0;
+		case "exchange":
+			exchange(machine, ...step.cpus);
+			for (const one of step.serialize ? step.cpus : []) serialize(machine, one);
+			return 0;
+		case "after":
+		case "live":
+		case "free":
+			return 0;
 		case "protect":
 			protectText(machine, aliasOf(machine, 0, step.address), step.bytes, step.permissions);
 			machine.words[Global.window] = patcher + 1;
@@ -134,6 +165,16 @@ function releaseParked(machine: Machine, withBarrier: boolean, patching: number,
 	}
 }
 
+/** Registers, pc and flags change places, and so does whether they run; caches, TLB and interrupts stay. */
+function exchange(machine: Machine, a: number, b: number): void {
+	const { words } = machine;
+	for (let field: number = Cpu.registers; field <= Cpu.status; field++) {
+		const mine = words[cpuWord(machine, a, field)]!;
+		words[cpuWord(machine, a, field)] = words[cpuWord(machine, b, field)]!;
+		words[cpuWord(machine, b, field)] = mine;
+	}
+}
+
 /** A CPU that did nothing meanwhile is no earlier than what wakes it. */
 function waitUntil(machine: Machine, cpu: number, clock: number): void {
 	const { counters } = machine.cores[cpu]!;
@@ -150,12 +191,22 @@ export function describeStep(step: Step): string {
 			return `${step.kind} ${hex(step.address)}`;
 		case "interrupt":
 			return `interrupt: ${step.request}`;
-		case "protect": {
+		case "protect":
+		case "map": {
 			const { r, w, x } = step.permissions;
-			return `protect ${hex(step.address)} ${r ? "r" : "-"}${w ? "w" : "-"}${x ? "x" : "-"}`;
+			return `${step.kind} ${hex(step.address)} ${r ? "r" : "-"}${w ? "w" : "-"}${x ? "x" : "-"}`;
 		}
 		case "release":
 			return step.serialize ? "release, serialize" : "release";
+		case "after":
+			return `after patcher${step.patcher}`;
+		case "start":
+			return `start cpu${step.cpu}`;
+		case "exchange":
+			return `exchange the tasks of ${step.cpus.map((cpu) => `cpu${cpu}`).join(" and ")}${step.serialize ? ", serialize" : ""}`;
+		case "live":
+		case "free":
+			return `${step.kind} ${hex(step.address)} ${step.bytes}`;
 		default:
 			return step.kind;
 	}

@@ -91,7 +91,7 @@ function stores(edit: Edit, part: Part): Step[] {
 }
 
 /** Splits a store where it crosses the aligned unit. */
-function atomicStores(address: number, bytes: Uint8Array): Step[] {
+export function atomicStores(address: number, bytes: Uint8Array): Step[] {
 	const steps: Step[] = [];
 	for (let from = 0; from < bytes.length; ) {
 		const to = Math.min(bytes.length, from + ATOMIC - ((address + from) % ATOMIC));

@@ -34,6 +34,16 @@ export type Step =
 	/** From here on a breakpoint at one of the plan's sites executes the new instruction instead. */
 	| { readonly kind: "arm" }
 	| { readonly kind: "disarm" }
+	/** What agents of scenarios do besides (runtime/check): changes what the page table permits, of text or not. */
+	| { readonly kind: "map"; readonly address: number; readonly bytes: number; readonly permissions: Permissions }
+	/** Waits until another patcher has carried out its plan. */
+	| { readonly kind: "after"; readonly patcher: number }
+	/** A CPU that is off begins. */
+	| { readonly kind: "start"; readonly cpu: number }
+	/** Two CPUs exchange the tasks that they run, between two instructions; with an instruction barrier if so said. */
+	| { readonly kind: "exchange"; readonly cpus: readonly [number, number]; readonly serialize: boolean }
+	/** From here on the text there is somebody's to execute, or nobody's. Nothing is done: the checker judges by it. */
+	| { readonly kind: "live" | "free"; readonly address: number; readonly bytes: number }
 	/** Changes what every mapping of the text there permits. Until the patcher unlocks, a CPU that faults there retries. */
 	| { readonly kind: "protect"; readonly address: number; readonly bytes: number; readonly permissions: Permissions };
 
