@@ -38,11 +38,18 @@ export function judge(scenario: Scenario, verdict: Verdict): string | undefined 
 	return scenario.expect === undefined ? "its header expects nothing" : disagreement(scenario.expect, verdict);
 }
 
-const colours = { safe: "green", unsafe: "red", undecided: "yellow", refused: "yellow" } as const;
+const colours = {
+	safe: "green",
+	unsafe: "red",
+	undecided: "yellow",
+	refused: "yellow",
+	allowed: "red",
+	forbidden: "green",
+} as const;
 
 function headline(terminal: Terminal, { verdict, name, model, states, steps, depth }: Verdict): string {
 	const size = states === 0 ? "" : `: ${count(states)} states, ${count(steps)} steps, depth ${count(depth)}`;
-	return `${styled(terminal, colours[verdict] ?? "bold", verdict)}  ${name} on ${model}${size}`;
+	return `${styled(terminal, colours[verdict], verdict)}  ${name} on ${model}${size}`;
 }
 
 /** One line a scenario: does its header hold? */

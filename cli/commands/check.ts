@@ -136,9 +136,10 @@ async function shardProcess(
 	return (JSON.parse(text) as { verdicts: Judged[] }).verdicts;
 }
 
-/** The worst of all: unsafe, then undecided. */
+/** The worst of all: unsafe (or a litmus test that shows what it asks for), then undecided. */
 export function exitCode(verdicts: readonly Verdict[]): ExitCode {
-	if (verdicts.some(({ verdict }) => verdict === "unsafe" || verdict === "refused")) return ExitCode.violation;
+	const bad: readonly Verdict["verdict"][] = ["unsafe", "refused", "allowed"];
+	if (verdicts.some(({ verdict }) => bad.includes(verdict))) return ExitCode.violation;
 	return verdicts.some(({ verdict }) => verdict === "undecided") ? ExitCode.bound : ExitCode.ok;
 }
 

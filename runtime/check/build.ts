@@ -9,16 +9,18 @@ import { type Site, siteBytes, type Target } from "../../linker/sites/site-bytes
 import { SITE_BYTES } from "../../linker/sites/table.ts";
 import { entryNamed, load, start } from "../load.ts";
 import { Cpu, Patcher, Status } from "../machine/layout.ts";
-import { physicalIn, readVirtual } from "../machine/memory.ts";
+import { extentOf, mapPages, physicalIn, readVirtual } from "../machine/memory.ts";
 import { profiles } from "../machine/profiles/index.ts";
-import { getCpu, PAGE } from "../machine/state.ts";
+import { getCpu, PAGE, setCpu } from "../machine/state.ts";
+import { isBuffered } from "../machine/store-buffer.ts";
 import { plan, unfitFor } from "../patch/plan.ts";
 import type { Edit, Plan, Step } from "../patch/step.ts";
 import { createSystem, type System, setPatcher } from "../patch/system.ts";
 import { change, planUpdate } from "../patch/update.ts";
 import type { Stack } from "./footprint.ts";
+import { outcomeOf, type Term } from "./outcome.ts";
 import { modelOf, type PatcherPart, protocolOf, type Scenario } from "./scenario.ts";
-import { stepOf } from "./steps.ts";
+import { stepsOf } from "./steps.ts";
 
 export interface Built {
 	readonly system: System;
@@ -27,6 +29,14 @@ export interface Built {
 	readonly equals: readonly (readonly number[])[];
 	/** The machine's words at the start. */
 	readonly start: Int32Array;
+	/** Addresses that no CPU may come to, and those that some must, with their labels. */
+	readonly never: ReadonlySet<number>;
+	readonly reaches: ReadonlyMap<number, string>;
+	/** What a litmus test asks for. */
+	readonly outcome: readonly Term[] | undefined;
+	/** Pages of text that CPUs may write to through another mapping. */
+	readonly writable: readonly number[];
+	readonly redzone: number;
 }
 
 /** A scenario that a protocol or the patcher refuses. */
@@ -51,6 +61,7 @@ export function build(scenario: Scenario): Built | RefusedScenario {
 		histories: HISTORIES,
 		started: false,
 	});
+	const system = createSystem(machine, image, protocolOf("breakpoint", name));
 	const stacks = machine.cores.map((core) => {
 		const top = core.r[SP]!;
 		return { top, physical: physicalIn(machine, 0, top - PAGE) + PAGE, bytes: PAGE };
@@ -59,19 +70,52 @@ export function build(scenario: Scenario): Built | RefusedScenario {
 	for (const part of cpus) {
 		const first = equals.flat().length;
 		const group = Array.from({ length: part.count ?? 1 }, (_, i) => first + i);
-		if (part.off !== true) for (const cpu of group) start(machine, cpu, entryNamed(image, part.entry));
+		for (const cpu of group) {
+			start(machine, cpu, entryNamed(image, part.entry));
+			if (part.off === true) setCpu(machine, cpu, Cpu.status, Status.halted);
+		}
 		equals.push(group);
 	}
-	const system = createSystem(machine, image, protocolOf("breakpoint", name));
+	const writable = Object.entries(scenario.alias ?? {}).map(([window, text]) => alias(system, window, text, name));
 	for (const part of scenario.patchers ?? []) {
 		const one = planOf(system, part, name);
 		if ("refused" in one) return one;
-		addPlan(system, one);
+		addPlan(system, part.unlocked === true ? unlocked(one) : one);
 	}
 	for (const { steps } of scenario.agents ?? []) {
-		addPlan(system, { steps: steps.map((text): Step => stepOf(text, image, name)), edits: [] });
+		addPlan(system, { steps: steps.flatMap((text): Step[] => stepsOf(text, image, name)), edits: [] });
 	}
-	return { system, stacks, equals, start: machine.words.slice() };
+	const at = (label: string): number => addressOf(image, label, name);
+	return {
+		system,
+		stacks,
+		equals: scenario.exists === undefined && !namesCpus(system) ? equals : [],
+		start: machine.words.slice(),
+		never: new Set((scenario.never ?? []).map(at)),
+		reaches: new Map((scenario.reaches ?? []).map((label) => [at(label), label])),
+		outcome: scenario.exists === undefined ? undefined : outcomeOf(scenario.exists, image, name),
+		writable,
+		redzone: scenario.redzone ?? 0,
+	};
+}
+
+/** Whether CPUs that begin alike are told apart by somebody: then they cannot change places. */
+function namesCpus({ plans, machine }: System): boolean {
+	const named = plans.some(({ steps }) => steps.some(({ kind }) => kind === "start" || kind === "exchange"));
+	return named || isBuffered(machine);
+}
+
+/** Makes the page of `window` a writable view of the page of `text`. @returns the address of the latter */
+function alias({ machine, image }: System, window: string, text: string, place: string): number {
+	const pageOf = (label: string): number => addressOf(image, label, place) & ~(PAGE - 1);
+	const { physical } = extentOf(machine, 0, pageOf(text))!;
+	mapPages(machine, 0, pageOf(window), physical, PAGE, { r: true, w: true, x: false });
+	return pageOf(text);
+}
+
+/** Without the steps that wait for others and keep them waiting. */
+function unlocked({ steps, ...rest }: Plan): Plan {
+	return { ...rest, steps: steps.filter(({ kind }) => kind !== "lock" && kind !== "unlock") };
 }
 
 function addPlan(system: System, one: Plan): void {
@@ -120,10 +164,12 @@ function editAt(system: System, label: string, to: string, place: string): Edit 
 		];
 	if (old === undefined || instruction === undefined || kind === undefined)
 		throw new LinkError(`${place}: '${label}' is no site: it needs a CALL, JMP, Jcc, NOP5, RET0 or RET`);
-	const site: Site = { address, kind, condition: instruction.c };
+	const [, as, target] = /^(?:(call|tail)\s+)?(\S+)$/.exec(to) ?? [];
+	if (target === undefined) throw new LinkError(`${place}: '${to}' is no target`);
+	const site: Site = { address, kind: (as as "call" | "tail") ?? kind, condition: instruction.c };
 	const stub = (name: string): number => image.symbolNamed(name)?.address ?? 0;
 	const stubs = { return: stub("__static_call_return"), return0: stub("__static_call_return0") };
-	return { address, old, bytes: siteBytes(site, targetOf(image, to, place), stubs) };
+	return { address, old, bytes: siteBytes(site, targetOf(image, target, place), stubs) };
 }
 
 function targetOf(image: Image, to: string, place: string): Target {

@@ -4,9 +4,9 @@
 import { type Built, build } from "./build.ts";
 import { type Bounds, type Exploration, explore } from "./explore.ts";
 import { Grown, newFootprint } from "./footprint.ts";
-import { type Occurrence, type Property, properties, propertyNames } from "./properties.ts";
+import { type Property, properties, propertyNames } from "./properties.ts";
 import { type Expectation, modelOf, type Scenario } from "./scenario.ts";
-import { type MachineSpace, machineSpace, type Reductions } from "./space.ts";
+import { faults, type MachineSpace, machineSpace, OVER, type Reductions, WANTED } from "./space.ts";
 import { type TraceStep, traceOf } from "./trace.ts";
 
 export const VERDICT_SCHEMA = "patchbay/verdict@1";
@@ -21,7 +21,7 @@ export interface Verdict {
 	readonly schema: typeof VERDICT_SCHEMA;
 	readonly name: string;
 	readonly model: string;
-	readonly verdict: "safe" | "unsafe" | "undecided" | "refused";
+	readonly verdict: "safe" | "unsafe" | "undecided" | "refused" | "allowed" | "forbidden";
 	/** Why, in words: the property, the bound, the refusal. */
 	readonly why: string | undefined;
 	/** The property that broke, or `sometimes`. */
@@ -29,8 +29,8 @@ export interface Verdict {
 	readonly states: number;
 	readonly steps: number;
 	readonly depth: number;
-	readonly occurred: readonly Occurrence[];
-	/** When unsafe. */
+	readonly occurred: readonly string[];
+	/** When unsafe, or allowed. */
 	readonly trace: readonly TraceStep[] | undefined;
 }
 
@@ -50,21 +50,17 @@ export function check(scenario: Scenario, options: CheckOptions = {}): Verdict {
 	if (found.verdict === "undecided")
 		return { ...base, verdict: "undecided", why: found.bound, property: undefined, ...numbers, trace: undefined };
 	if (found.fault !== undefined) {
-		const property = propertyNames[found.fault]!;
-		return {
-			...base,
-			verdict: "unsafe",
-			why: `broken: ${properties[property]}`,
-			property,
-			...numbers,
-			trace: traceOf(space, found.path, property),
-		};
+		const broken = faults[found.fault]!;
+		const trace = traceOf(space, found.path, broken);
+		if (broken === WANTED)
+			return { ...base, verdict: "allowed", why: scenario.exists, property: undefined, ...numbers, trace };
+		return { ...base, verdict: "unsafe", why: `broken: ${properties[broken]}`, property: broken, ...numbers, trace };
 	}
-	const missing = (
-		scenario.sometimes ?? (built.system.plans.some(({ edits }) => edits.length > 0) ? ["new"] : [])
-	).filter((what) => !space.occurred.has(what));
-	if (missing.length === 0)
-		return { ...base, verdict: "safe", why: undefined, property: undefined, ...numbers, trace: undefined };
+	const missing = wanted(scenario, built).filter((what) => !space.occurred.has(what));
+	if (missing.length === 0) {
+		const verdict = scenario.exists === undefined ? "safe" : "forbidden";
+		return { ...base, verdict, why: undefined, property: undefined, ...numbers, trace: undefined };
+	}
 	return {
 		...base,
 		verdict: "unsafe",
@@ -73,6 +69,12 @@ export function check(scenario: Scenario, options: CheckOptions = {}): Verdict {
 		...numbers,
 		trace: [],
 	};
+}
+
+/** What must happen at least once: a program that does nothing breaks nothing. */
+function wanted({ sometimes, reaches = [], exists }: Scenario, { system }: Built): string[] {
+	const patched = system.plans.some(({ edits }) => edits.length > 0) ? ["new"] : [];
+	return [...(sometimes ?? patched), ...reaches, ...(exists === undefined ? [] : [OVER])];
 }
 
 /** Searches with a footprint that grows until it holds everything that changes. */

@@ -3,11 +3,13 @@
 // that changes is ever left out.
 //
 //   shared: globals | patchers | histories, sorted | memory | page-table entries
-//   per CPU: pc | small fields | registers | floors | stack            (so that equal CPUs can be sorted)
+//   per CPU: pc | small fields | registers | floors | store buffer | stack     (so that equal CPUs can be sorted)
 
 import { SP } from "../../linker/isa/sets/toy.ts";
-import { Cpu, Entry, Global, History, Patcher, Status } from "../machine/layout.ts";
+import { Buffer, Cpu, Entry, Global, History, Patcher, Status } from "../machine/layout.ts";
+import { putEntry } from "../machine/memory.ts";
 import { cpuWord, type Machine } from "../machine/state.ts";
+import { bufferWord, isBuffered } from "../machine/store-buffer.ts";
 import { FEW_HISTORIES, reindexHistories } from "../machine/visibility.ts";
 import type { System } from "../patch/system.ts";
 
@@ -55,11 +57,24 @@ export interface Shape {
 	readonly width: number;
 	/** Values of the registers that are not in the footprint. */
 	readonly fixed: Int32Array;
+	/** Bytes below the stack pointer that programs use; undefined: tasks move, and their stacks with them. */
+	readonly redZone: number | undefined;
+	/** Words of a CPU's store buffer. */
+	readonly buffer: number;
 }
 
-/** @param fixed the words of the machine in its initial state */
-export function shapeOf(system: System, footprint: Footprint, stacks: readonly Stack[], fixed: Int32Array): Shape {
+/** @param fixed the words of the machine in its initial state
+ * @param redZone bytes below the stack pointer that programs use */
+export function shapeOf(
+	system: System,
+	footprint: Footprint,
+	stacks: readonly Stack[],
+	fixed: Int32Array,
+	redZone: number,
+): Shape {
 	const { machine } = system;
+	const moving = system.plans.some(({ steps }) => steps.some(({ kind }) => kind === "exchange"));
+	const buffer = isBuffered(machine) ? Buffer.words : 0;
 	const shared =
 		4 +
 		2 * system.plans.length +
@@ -67,8 +82,9 @@ export function shapeOf(system: System, footprint: Footprint, stacks: readonly S
 		footprint.memory.length +
 		2 * footprint.entries.length;
 	const block =
-		2 + footprint.registers.length + Math.ceil(footprint.histories / FLOORS_PER_WORD) + footprint.stack.length;
-	return { system, footprint, stacks, shared, block, width: shared + machine.config.cpus * block, fixed };
+		2 + footprint.registers.length + Math.ceil(footprint.histories / FLOORS_PER_WORD) + buffer + footprint.stack.length;
+	const width = shared + machine.config.cpus * block;
+	return { system, footprint, stacks, shared, block, width, fixed, redZone: moving ? undefined : redZone, buffer };
 }
 
 /** Adds what a move of a CPU (or of nobody) changed outside of the footprint. @throws Grown when there is any */
@@ -161,10 +177,7 @@ export function unpack(shape: Shape, row: Int32Array): void {
 	from += footprint.histories * HISTORY_WORDS;
 	const memory = machine.layout.memory >> 2;
 	for (const physical of footprint.memory) words[memory + (physical >> 2)] = row[from++]!;
-	for (const entry of footprint.entries) {
-		words[entryWord(machine, entry) + Entry.frame] = row[from++]!;
-		words[entryWord(machine, entry) + Entry.flags] = row[from++]!;
-	}
+	for (const entry of footprint.entries) putEntry(machine, entry, row[from++]!, row[from++]!);
 	for (let cpu = 0; cpu < machine.config.cpus; cpu++)
 		unpackCpu(shape, cpu, count, row, shape.shared + cpu * shape.block);
 	if (count > FEW_HISTORIES) reindexHistories(machine);
@@ -239,8 +252,9 @@ function packCpu(shape: Shape, cpu: number, order: readonly number[], row: Int32
 		}
 		row[to++] = floors;
 	}
+	for (let i = 0; i < shape.buffer; i++) row[to++] = words[bufferWord(system.machine, cpu) + i]!;
 	const stack = stacks[cpu]!;
-	const depth = stack.top - words[at + SP]!;
+	const depth = shape.redZone === undefined ? stack.bytes : stack.top - words[at + SP]! + shape.redZone;
 	for (const below of footprint.stack) {
 		// What lies below the stack pointer is never read again.
 		row[to++] = below > depth ? 0 : relative(shape, cpu, words[(layout.memory + stack.physical - below) >> 2]!);
@@ -262,6 +276,7 @@ function unpackCpu(shape: Shape, cpu: number, histories: number, row: Int32Array
 			bytes[start + config.cpus] = (floors >> (4 * (i - first) + 2)) & 3;
 		}
 	}
+	for (let i = 0; i < shape.buffer; i++) words[bufferWord(system.machine, cpu) + i] = row[from++]!;
 	const stack = stacks[cpu]!;
 	for (const below of footprint.stack)
 		words[(layout.memory + stack.physical - below) >> 2] = absolute(shape, cpu, row[from++]!);
@@ -294,6 +309,7 @@ function setSmallFields(words: Int32Array, at: number, fields: number): void {
 
 /** Addresses in a CPU's own stack become those of CPU 0's, so that CPUs that do the same are the same. */
 function relative(shape: Shape, cpu: number, value: number): number {
+	if (shape.redZone === undefined) return value;
 	const own = shape.stacks[cpu]!;
 	const first = shape.stacks[0]!;
 	if (value >= own.top - own.bytes && value <= own.top) return value - own.top + first.top;
@@ -303,6 +319,7 @@ function relative(shape: Shape, cpu: number, value: number): number {
 }
 
 function absolute(shape: Shape, cpu: number, value: number): number {
+	if (shape.redZone === undefined) return value;
 	const own = shape.stacks[cpu]!;
 	const first = shape.stacks[0]!;
 	return value >= first.top - first.bytes && value <= first.top ? value - first.top + own.top : value;

@@ -1,15 +1,16 @@
 // What may happen next in a system, one indivisible move at a time. The moves are those of `run`: an instruction, an
-// interrupt, a trap served, a step of a patcher; `run` picks one, the checker tries all.
+// interrupt, a trap served, a store that drains, a step of a patcher; `run` picks one, the checker tries all.
 
 import { Cpu, Status } from "../machine/layout.ts";
 import { advance, interruptible, take } from "../machine/run.ts";
 import { getCpu } from "../machine/state.ts";
+import { waiting } from "../machine/store-buffer.ts";
 import { perform, ready } from "../patch/perform.ts";
 import type { System } from "../patch/system.ts";
 import { serveTrap } from "../patch/trap.ts";
 
 export interface Move {
-	readonly kind: "step" | "interrupt" | "trap" | "patch";
+	readonly kind: "step" | "interrupt" | "trap" | "drain" | "patch";
 	/** Number of the CPU, or of the patcher. */
 	readonly who: number;
 }
@@ -18,7 +19,7 @@ export interface Move {
 export function allMoves(cpus: number, patchers: number): Move[] {
 	const moves: Move[] = [];
 	for (let who = 0; who < cpus; who++)
-		for (const kind of ["interrupt", "trap", "step"] as const) moves.push({ kind, who });
+		for (const kind of ["interrupt", "trap", "step", "drain"] as const) moves.push({ kind, who });
 	for (let who = 0; who < patchers; who++) moves.push({ kind: "patch", who });
 	return moves;
 }
@@ -31,6 +32,8 @@ export function possible(system: System, move: Move): boolean {
 			return interruptible(system.machine, move.who);
 		case "trap":
 			return getCpu(system.machine, move.who, Cpu.status) === Status.trapped;
+		case "drain":
+			return waiting(system.machine, move.who) > 0;
 		case "patch":
 			return ready(system, move.who);
 	}
@@ -43,7 +46,8 @@ export function make(system: System, move: Move): boolean {
 			advance(system.machine, move.who, 1);
 			return true;
 		case "interrupt":
-			take(system.machine, { kind: "interrupt", cpu: move.who });
+		case "drain":
+			take(system.machine, { kind: move.kind, cpu: move.who });
 			return true;
 		case "trap":
 			return serveTrap(system, move.who);

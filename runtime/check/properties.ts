@@ -4,7 +4,7 @@ import { decode } from "../../linker/isa/decode.ts";
 import { encode } from "../../linker/isa/encode.ts";
 import type { Instruction } from "../../linker/isa/instruction-set.ts";
 import { SP } from "../../linker/isa/sets/toy.ts";
-import { Cpu, Global, Patcher, Status } from "../machine/layout.ts";
+import { Cpu, Patcher, Status } from "../machine/layout.ts";
 import { readVirtual, writableAndExecutable } from "../machine/memory.ts";
 import { getCpu } from "../machine/state.ts";
 import { getPatcher, type System } from "../patch/system.ts";
@@ -16,6 +16,8 @@ export const properties = {
 	stale: "after the update returned nobody starts the old target",
 	"w^x": "no page is writable and executable in any view a CPU may hold",
 	fault: "no CPU traps",
+	freed: "nobody executes text that is freed or not written yet",
+	never: "no CPU comes to a place that the scenario rules out",
 	finish: "the update finishes",
 } as const;
 export type Property = keyof typeof properties;
@@ -118,4 +120,21 @@ export function equal(a: Instruction, b: Instruction): boolean {
 /** Judged after a patcher's step that changed page tables. */
 export function judgeMappings(system: System): Property | undefined {
 	return writableAndExecutable(system.machine) === undefined ? undefined : "w^x";
+}
+
+/** Tells whether an address is in text that is nobody's now: before it is first `live`, and after it is `free`. How far
+ * the plans are says which; there is no other record of it. */
+export function freedText(system: System): (address: number) => boolean {
+	const marks = system.plans.flatMap(({ steps }, patcher) =>
+		steps.flatMap((step, index) =>
+			step.kind === "live" || step.kind === "free"
+				? [{ patcher, index, live: step.kind === "live", from: step.address, to: step.address + step.bytes }]
+				: [],
+		),
+	);
+	return (address) => {
+		const own = marks.filter(({ from, to }) => address >= from && address < to);
+		const passed = own.filter(({ patcher, index }) => getPatcher(system.machine, patcher, Patcher.at) > index);
+		return own.length > 0 && (passed.at(-1)?.live ?? !own[0]!.live) === false;
+	};
 }

@@ -3,7 +3,7 @@
 
 import { LinkError, suggestion } from "../../linker/errors.ts";
 import type { Model } from "../machine/model.ts";
-import { models } from "../machine/models/index.ts";
+import { models, variants, withStoreBuffer } from "../machine/models/index.ts";
 import type { Part, Phase, Protocol } from "../patch/protocol.ts";
 import { arm, disarm, protect, sync, write } from "../patch/protocol.ts";
 import { protocols } from "../patch/protocols/index.ts";
@@ -22,6 +22,19 @@ export interface Scenario {
 	readonly cpus: readonly CpuPart[];
 	readonly patchers?: readonly PatcherPart[];
 	readonly agents?: readonly AgentPart[];
+	/** The model with a store buffer. */
+	readonly tso?: boolean;
+	/** Label of a page of data -> label of text: the page is a writable view of that text instead. */
+	readonly alias?: Readonly<Record<string, string>>;
+	/** Bytes below the stack pointer that programs use. */
+	readonly redzone?: number;
+	/** Labels that no CPU may come to: breaks `never`. */
+	readonly never?: readonly string[];
+	/** Labels that some CPU must come to, as with `sometimes`. */
+	readonly reaches?: readonly string[];
+	/** Asks whether all CPUs can halt in a state like this: `0:r0=1 & 1:r1=0 & x=2`. Then the verdict is `allowed` with the
+	 * shortest way there, or `forbidden`. */
+	readonly exists?: string;
 	/** All, unless said otherwise. */
 	readonly properties?: readonly Property[];
 	/** `new`, unless said otherwise. */
@@ -37,10 +50,13 @@ export interface CpuPart {
 }
 
 export interface PatcherPart {
-	/** Label of a site, or name of a static call -> function, `null` or `ret0`. */
+	/** Label of a site, or name of a static call -> function, `null` or `ret0`; of a site also `call F` or `tail F`, where
+	 * somebody takes it for the other kind. */
 	readonly poke: Readonly<Record<string, string>>;
 	/** A name, or phases as text: `write breakpoint`, `sync serialize`, ... */
 	readonly protocol: string | readonly string[];
+	/** It does not wait for other patchers, nor they for it. */
+	readonly unlocked?: boolean;
 }
 
 /** Somebody who carries out steps, as text: `store slot 90 cc`, `interrupt serialize`, `await`, ... */
@@ -49,7 +65,7 @@ export interface AgentPart {
 }
 
 export interface Expectation {
-	readonly verdict: "safe" | "unsafe" | "undecided" | "refused";
+	readonly verdict: "safe" | "unsafe" | "undecided" | "refused" | "allowed" | "forbidden";
 	readonly states?: number;
 	readonly property?: string;
 	/** Length of the counterexample. */
@@ -85,16 +101,32 @@ const header: Readonly<Record<string, (draft: Draft, value: string, place: strin
 		draft.cpus = [...draft.cpus, { entry, count: Number(count ?? 1), off: off !== undefined }];
 	},
 	poke(draft, value, place) {
-		const [, list, protocol] = /^(.*?)\s+by\s+(.*)$/.exec(value) ?? [];
+		const [, list, protocol, unlocked] = /^(.*?)\s+by\s+(.*?)(\s+without lock)?$/.exec(value) ?? [];
 		if (list === undefined) throw new LinkError(`${place}: '${value}' is not 'LABEL = TARGET[, ...] by PROTOCOL'`);
-		const poke = Object.fromEntries(
-			list.split(",").map((pair) => pair.split("=").map((side) => side.trim()) as [string, string]),
-		);
+		const poke = pairs(list);
 		const phases = protocol!.includes(";") ? protocol!.split(";").map((phase) => phase.trim()) : protocol!;
-		draft.patchers = [...(draft.patchers ?? []), { poke, protocol: phases }];
+		draft.patchers = [...(draft.patchers ?? []), { poke, protocol: phases, unlocked: unlocked !== undefined }];
 	},
 	agent(draft, value) {
 		draft.agents = [...(draft.agents ?? []), { steps: value.split(";").map((step) => step.trim()) }];
+	},
+	tso(draft, value) {
+		draft.tso = value === "yes";
+	},
+	alias(draft, value) {
+		draft.alias = { ...draft.alias, ...pairs(value) };
+	},
+	redzone(draft, value) {
+		draft.redzone = Number(value);
+	},
+	never(draft, value) {
+		draft.never = value.split(/[\s,]+/);
+	},
+	reaches(draft, value) {
+		draft.reaches = value.split(/[\s,]+/);
+	},
+	exists(draft, value) {
+		draft.exists = value;
 	},
 	always(draft, value, place) {
 		draft.properties = names(value, Object.keys(properties), "property", place) as Property[];
@@ -107,6 +139,13 @@ const header: Readonly<Record<string, (draft: Draft, value: string, place: strin
 	},
 };
 
+/** `a = b, c = d` */
+function pairs(list: string): Record<string, string> {
+	return Object.fromEntries(
+		list.split(",").map((pair) => pair.split("=").map((side) => side.trim()) as [string, string]),
+	);
+}
+
 function names(value: string, known: readonly string[], what: string, place: string): string[] {
 	const list = value === "nothing" ? [] : value.split(/[\s,]+/);
 	const wrong = list.find((one) => !known.includes(one));
@@ -115,12 +154,13 @@ function names(value: string, known: readonly string[], what: string, place: str
 	return list;
 }
 
-/** `safe, 120 states` | `unsafe: torn, 7 steps` | `undecided` | `refused` */
+/** `safe, 120 states` | `unsafe: torn, 7 steps` | `allowed, 9 steps` | `forbidden, 80 states` | `undecided` | `refused` */
 function expectation(value: string, place: string): Expectation {
-	const match = /^(safe|unsafe|undecided|refused)(?::\s*([\w^]+))?(?:,\s*(\d+) (states|steps))?$/.exec(value);
+	const match =
+		/^(safe|unsafe|undecided|refused|allowed|forbidden)(?::\s*([\w^]+))?(?:,\s*(\d+) (states|steps))?$/.exec(value);
 	if (match === null)
 		throw new LinkError(
-			`${place}: '${value}' is not 'safe, N states', 'unsafe: PROPERTY, N steps', 'undecided' or 'refused'`,
+			`${place}: '${value}' is not 'safe, N states', 'unsafe: PROPERTY, N steps', 'allowed, N steps', 'forbidden, N states', 'undecided' or 'refused'`,
 		);
 	const [, verdict, property, count, unit] = match;
 	return {
@@ -132,10 +172,16 @@ function expectation(value: string, place: string): Expectation {
 
 /** @throws LinkError naming the models there are */
 export function modelOf(scenario: Scenario): Model {
+	const model = namedModel(scenario);
+	return scenario.tso === true ? withStoreBuffer(model) : model;
+}
+
+function namedModel(scenario: Scenario): Model {
 	const { model } = scenario;
 	if (typeof model !== "string") return model;
-	const known = models.map((one) => one.name);
-	const found = models.find((one) => one.name === model);
+	const all = [...models, ...variants];
+	const known = all.map((one) => one.name);
+	const found = all.find((one) => one.name === model);
 	if (found === undefined)
 		throw new LinkError(
 			`${scenario.name}: no model '${model}'${suggestion(model, known)}; there are ${known.join(", ")}`,

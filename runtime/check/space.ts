@@ -6,15 +6,20 @@ import { decode } from "../../linker/isa/decode.ts";
 import type { Instruction, Row } from "../../linker/isa/instruction-set.ts";
 import { SP } from "../../linker/isa/sets/toy.ts";
 import { Cpu, Patcher, Status } from "../machine/layout.ts";
+import { restore } from "../machine/machine.ts";
 import { readVirtual } from "../machine/memory.ts";
 import { advance } from "../machine/run.ts";
 import { getCpu, PAGE } from "../machine/state.ts";
-import type { System } from "../patch/system.ts";
+import { isBuffered } from "../machine/store-buffer.ts";
+import type { Step } from "../patch/step.ts";
+import { getPatcher, type System } from "../patch/system.ts";
 import type { Built } from "./build.ts";
 import type { Space } from "./explore.ts";
 import { type Footprint, isFinished, pack, type Shape, shapeOf, unpack, watch } from "./footprint.ts";
 import { allMoves, type Move, make, possible } from "./moves.ts";
+import { holds, isOver } from "./outcome.ts";
 import {
+	freedText,
 	judgeMappings,
 	judgeSite,
 	type Occurrence,
@@ -41,17 +46,25 @@ export interface Taken {
 	readonly instruction: Instruction | undefined;
 	/** Local steps merged into it. */
 	readonly merged: number;
-	readonly broken: Property | undefined;
+	readonly broken: Fault | undefined;
 	/** Which CPU of the state before is CPU i of the state after. */
 	readonly places: readonly number[];
 }
 
 export interface MachineSpace extends Space {
 	readonly system: System;
-	readonly occurred: ReadonlySet<Occurrence>;
+	/** What happened of `Occurrence`, the labels that were to be reached, and `OVER`. */
+	readonly occurred: ReadonlySet<string>;
 	/** Takes the step with this ordinal out of a state and shows it to `visit`. @returns the state after it */
 	replay(state: Int32Array, ordinal: number, visit: (taken: Taken) => void): Int32Array;
 }
+
+/** The outcome of a litmus test, as what ends a search; and that all was over once, in whatever way. */
+export const WANTED = "outcome";
+export const OVER = "the end";
+export type Fault = Property | typeof WANTED;
+/** What the explorer's faults are. */
+export const faults: readonly Fault[] = [...propertyNames, WANTED];
 
 /** Steps merged into one at most: a program that never does anything visible is still explored. */
 const MERGED = 64;
@@ -63,16 +76,17 @@ export function machineSpace(
 	reductions: Reductions,
 	judge: ReadonlySet<Property>,
 ): MachineSpace {
-	const { system, stacks, equals, start } = built;
+	const { system, stacks, equals, start, never, reaches, outcome } = built;
 	const { machine } = system;
-	machine.words.set(start);
+	restore(machine, start);
 	machine.written = [];
-	const shape = shapeOf(system, footprint, stacks, start);
+	const shape = shapeOf(system, footprint, stacks, start, built.redzone);
 	const moves = allMoves(machine.config.cpus, system.plans.length);
 	const sites = watchedSites(system);
-	const local = reductions.merge ? localInstructions(system) : () => false;
+	const local = reductions.merge ? localInstructions(built) : () => false;
 	const groups = reductions.symmetry ? equals.filter((group) => group.length > 1) : [];
-	const occurred = new Set<Occurrence>();
+	const isFreed = freedText(system);
+	const occurred = new Set<string>();
 	const seen = (what: Occurrence): void => {
 		occurred.add(what);
 	};
@@ -87,18 +101,45 @@ export function machineSpace(
 	function go(move: Move): Property | undefined {
 		from = move.kind === "patch" ? 0 : getCpu(machine, move.who, Cpu.pc) >>> 0;
 		merged = 0;
+		const freed = move.kind === "step" && isFreed(from);
 		const found = judged(system, sites, move, seen);
 		if (move.kind === "step") ({ fetched: instruction, fetchedBytes: bytes } = machine.cores[move.who]!);
-		const broken = found !== undefined && judge.has(found) ? found : undefined;
-		if (broken === undefined && move.kind !== "patch") merged = mergeLocal(system, move.who, local);
-		watch(shape, move.kind === "patch" ? undefined : move.who, isMapping(system, move));
+		let broken = judge.has(found!) ? found : undefined;
+		if (freed && instruction !== undefined && instruction.row.flow !== "trap" && judge.has("freed")) broken ??= "freed";
+		if (broken === undefined && move.kind !== "patch") {
+			merged = mergeLocal(system, move.who, local);
+			if (arrives(move.who) && judge.has("never")) broken = "never";
+		}
+		keepTrack(move);
 		return broken;
+	}
+
+	/** @returns whether the CPU came to a place that is ruled out */
+	function arrives(cpu: number): boolean {
+		const pc = getCpu(machine, cpu, Cpu.pc) >>> 0;
+		const label = reaches.get(pc);
+		if (label !== undefined) occurred.add(label);
+		return never.has(pc);
+	}
+
+	function keepTrack(move: Move): void {
+		const patch = move.kind === "patch";
+		watch(shape, patch ? undefined : move.who, isMapping(system, move));
+		const moved = patch && stepBefore(system, move.who)?.kind === "exchange";
+		for (const { id } of moved ? machine.cores : []) watch(shape, id, false);
+	}
+
+	/** Whether all is over, in a way that a litmus test asks for. */
+	function isWanted(): boolean {
+		if (outcome === undefined || !isOver(machine)) return false;
+		occurred.add(OVER);
+		return holds(machine, outcome);
 	}
 
 	function expand(
 		state: Int32Array,
 		next: Int32Array,
-		emit: (fault: number | undefined, move: Move, broken: Property | undefined) => void,
+		emit: (fault: number | undefined, move: Move, broken: Fault | undefined) => void,
 	): void {
 		unpack(shape, state);
 		const now = moves.map((move) => possible(system, move));
@@ -110,11 +151,11 @@ export function machineSpace(
 				if (dirty) unpack(shape, state);
 				dirty = true;
 				oracle.options.length = 0;
-				const broken = go(move);
+				const broken = go(move) ?? (isWanted() ? WANTED : undefined);
 				pack(shape, next);
 				for (let i = 0; i < places.length; i++) places[i] = i;
 				for (const group of groups) sortBlocks(shape, group, next, places);
-				emit(broken === undefined ? undefined : propertyNames.indexOf(broken), move, broken);
+				emit(broken === undefined ? undefined : faults.indexOf(broken), move, broken);
 			} while (nextAnswers(oracle.answers, oracle.options));
 		}
 	}
@@ -124,7 +165,7 @@ export function machineSpace(
 		occurred,
 		width: shape.width,
 		initial(state) {
-			machine.words.set(start);
+			restore(machine, start);
 			for (let cpu = 0; cpu < machine.config.cpus; cpu++) {
 				mergeLocal(system, cpu, local);
 				watch(shape, cpu, false);
@@ -184,8 +225,12 @@ function judged(
 
 function isMapping(system: System, move: Move): boolean {
 	if (move.kind !== "patch") return false;
-	const at = system.machine.words[(system.machine.layout.patchers >> 2) + move.who * Patcher.words + Patcher.at]!;
-	return system.plans[move.who]!.steps[at - 1]?.kind === "protect";
+	return ["protect", "map"].includes(stepBefore(system, move.who)?.kind ?? "");
+}
+
+/** The step that a patcher just did. */
+function stepBefore(system: System, patcher: number): Step | undefined {
+	return system.plans[patcher]!.steps[getPatcher(system.machine, patcher, Patcher.at) - 1];
 }
 
 /** The next combination of answers after one that met these options, like an odometer. @returns false after the last */
@@ -215,8 +260,10 @@ function mergeLocal(system: System, cpu: number, local: (pc: number) => boolean)
 }
 
 /** Tells of an address whether its instruction is local: in bytes that no plan touches, and without shared memory. */
-function localInstructions(system: System): (pc: number) => boolean {
-	const touched = touchedRanges(system);
+function localInstructions(built: Built): (pc: number) => boolean {
+	const { system } = built;
+	const touched = touchedRanges(built);
+	const buffered = isBuffered(system.machine);
 	const known = new Map<number, boolean>();
 	return (pc) => {
 		let answer = known.get(pc);
@@ -225,7 +272,7 @@ function localInstructions(system: System): (pc: number) => boolean {
 			const instruction = bytes && decode(bytes, 0);
 			answer =
 				instruction !== undefined &&
-				isOwn(instruction.row) &&
+				isOwn(instruction.row, buffered) &&
 				!touched.some(([from, to]) => pc < to && pc + instruction.length > from);
 			known.set(pc, answer);
 		}
@@ -233,15 +280,18 @@ function localInstructions(system: System): (pc: number) => boolean {
 	};
 }
 
-function isOwn(row: Row): boolean {
+/** A CPU's own stack is its own, unless what is stored there waits in a buffer among other stores. */
+function isOwn(row: Row, buffered: boolean): boolean {
 	return !row.stops
 		? row.mnemonic !== "cli" && row.mnemonic !== "spin"
-		: ["call", "ret", "push", "pop"].includes(row.mnemonic);
+		: !buffered && ["call", "ret", "push", "pop"].includes(row.mnemonic);
 }
 
-/** What plans write, in whole fetch units, and the pages whose rights they change. */
-function touchedRanges(system: System): [number, number][] {
-	const ranges: [number, number][] = [];
+/** What plans write, in whole fetch units, the pages whose rights they change or that CPUs may write, what is freed, and
+ * the places that somebody looks for. */
+function touchedRanges({ system, never, reaches, writable }: Built): [number, number][] {
+	const ranges = [...never, ...reaches.keys()].map((at): [number, number] => [at, at + 1]);
+	for (const page of writable) ranges.push([page, page + PAGE]);
 	const unit = Math.max(1, system.machine.config.model.unit);
 	for (const { steps } of system.plans) {
 		for (const step of steps) {
@@ -249,7 +299,9 @@ function touchedRanges(system: System): [number, number][] {
 				const end = step.address + step.bytes.length;
 				ranges.push([step.address - (step.address % unit), Math.ceil(end / unit) * unit]);
 			}
-			if (step.kind === "protect") ranges.push([step.address, step.address + Math.max(PAGE, step.bytes)]);
+			if (step.kind === "live" || step.kind === "free") ranges.push([step.address, step.address + step.bytes]);
+			if (step.kind === "protect" || step.kind === "map")
+				ranges.push([step.address, step.address + Math.max(PAGE, step.bytes)]);
 		}
 	}
 	return ranges;

@@ -1,11 +1,14 @@
 // The steps of agents as text: the patchers' own steps, spelled by hand.
 
 import { LinkError, suggestion } from "../../linker/errors.ts";
+import { encode } from "../../linker/isa/encode.ts";
 import type { Image } from "../../linker/link/image.ts";
+import type { Permissions } from "../machine/memory.ts";
 import { PAGE } from "../machine/state.ts";
+import { atomicStores } from "../patch/plan.ts";
 import type { Request, Step } from "../patch/step.ts";
 
-type Reader = (words: readonly string[], image: Image, place: string) => Step;
+type Reader = (words: readonly string[], image: Image, place: string) => Step | Step[];
 
 const readers: Readonly<Record<string, Reader>> = {
 	lock: () => ({ kind: "lock" }),
@@ -13,12 +16,18 @@ const readers: Readonly<Record<string, Reader>> = {
 	await: () => ({ kind: "await" }),
 	arm: () => ({ kind: "arm" }),
 	disarm: () => ({ kind: "disarm" }),
-	/** store PLACE BYTE... */
-	store: ([at, ...bytes], image, place) => ({
-		kind: "store",
-		address: numberOf(at, image, place),
-		bytes: Uint8Array.from(bytes, (byte) => Number.parseInt(byte, 16)),
-	}),
+	/** store PLACE BYTE...: one atomic store inside an aligned 8 bytes, as many as it takes otherwise */
+	store: ([at, ...bytes], image, place) =>
+		atomicStores(
+			numberOf(at, image, place),
+			Uint8Array.from(bytes, (byte) => Number.parseInt(byte, 16)),
+		),
+	/** copy PLACE FROM COUNT: the bytes that the program has at another place */
+	copy: ([at, from, count], image, place) =>
+		atomicStores(numberOf(at, image, place), bytesAt(image, numberOf(from, image, place), Number(count), place)),
+	/** fill PLACE COUNT: with breakpoints */
+	fill: ([at, count], image, place) =>
+		atomicStores(numberOf(at, image, place), new Uint8Array(Number(count)).fill(encode("brk")[0]!)),
 	/** publish PLACE VALUE: one word */
 	publish: ([at, value], image, place) => {
 		const bytes = new Uint8Array(4);
@@ -33,30 +42,59 @@ const readers: Readonly<Record<string, Reader>> = {
 		return { kind: "interrupt", request: request as Request };
 	},
 	release: ([how]) => ({ kind: "release", serialize: how !== "unserialized" }),
-	/** protect PLACE none|r|rw|rx: the page that holds the place */
-	protect: ([at, rights], image, place) => {
-		const address = numberOf(at, image, place);
-		const has = (letter: string): boolean => rights !== "none" && (rights ?? "").includes(letter);
-		return {
-			kind: "protect",
-			address: address - (address % PAGE),
-			bytes: PAGE,
-			permissions: { r: has("r"), w: has("w"), x: has("x") },
-		};
-	},
+	/** protect PLACE none|r|rw|rx: the page of text that holds the place, in every mapping */
+	protect: ([at, rights], image, place) => ({ kind: "protect", ...pageOf(at, rights, image, place) }),
+	/** map PLACE none|r|rw|rx: the page that holds the place, be it text or not */
+	map: ([at, rights], image, place) => ({ kind: "map", ...pageOf(at, rights, image, place) }),
+	/** after PATCHER: patchers count from 0, in the order of the header, agents behind them */
+	after: ([patcher]) => ({ kind: "after", patcher: Number(patcher) }),
+	/** start CPU: one that is off */
+	start: ([cpu]) => ({ kind: "start", cpu: Number(cpu) }),
+	/** exchange CPU CPU [serialize]: they go on with each other's tasks */
+	exchange: ([a, b, how]) => ({ kind: "exchange", cpus: [Number(a), Number(b)], serialize: how === "serialize" }),
+	/** live PLACE COUNT, free PLACE COUNT: who executes there before or after breaks `freed` */
+	live: ([at, count], image, place) => ({ kind: "live", address: numberOf(at, image, place), bytes: Number(count) }),
+	free: ([at, count], image, place) => ({ kind: "free", address: numberOf(at, image, place), bytes: Number(count) }),
 };
 
-/** One step. @throws LinkError naming the steps there are */
-export function stepOf(text: string, image: Image, place: string): Step {
+function pageOf(
+	at: string | undefined,
+	rights: string | undefined,
+	image: Image,
+	place: string,
+): { readonly address: number; readonly bytes: number; readonly permissions: Permissions } {
+	const address = numberOf(at, image, place);
+	if (!["none", "r", "rw", "rx"].includes(rights ?? ""))
+		throw new LinkError(`${place}: rights are none, r, rw or rx, not '${rights}'`);
+	const has = (letter: string): boolean => rights !== "none" && rights!.includes(letter);
+	return {
+		address: address - (address % PAGE),
+		bytes: PAGE,
+		permissions: { r: has("r"), w: has("w"), x: has("x") },
+	};
+}
+
+/** Bytes of the image before anything ran. */
+function bytesAt(image: Image, address: number, count: number, place: string): Uint8Array {
+	const segment = image.segments.find(
+		(one) => address >= one.address && address + count <= one.address + one.data.length,
+	);
+	if (segment === undefined)
+		throw new LinkError(`${place}: the program has no ${count} bytes at 0x${address.toString(16)}`);
+	return segment.data.slice(address - segment.address, address - segment.address + count);
+}
+
+/** One step as written: several where a store is too long for one. @throws LinkError naming the steps there are */
+export function stepsOf(text: string, image: Image, place: string): Step[] {
 	const [verb, ...words] = text.split(/\s+/) as [string, ...string[]];
 	const reader = readers[verb];
-	if (reader !== undefined) return reader(words, image, place);
+	if (reader !== undefined) return [reader(words, image, place)].flat();
 	const known = Object.keys(readers);
 	throw new LinkError(`${place}: no step '${verb}'${suggestion(verb, known)}; there are ${known.join(", ")}`);
 }
 
 /** A label, a number, or a label plus or minus a number. */
-function numberOf(text: string | undefined, image: Image, place: string): number {
+export function numberOf(text: string | undefined, image: Image, place: string): number {
 	const [, label, sign, offset] = /^([A-Za-z_.$][\w.$]*)?(?:(\+|-)?(0x[0-9a-f]+|\d+))?$/i.exec(text ?? "?") ?? [];
 	const number = offset === undefined ? 0 : (sign === "-" ? -1 : 1) * Number(offset);
 	if (label === undefined && offset === undefined)

@@ -7,8 +7,7 @@ import { getCpu } from "../machine/state.ts";
 import { describeStep } from "../patch/perform.ts";
 import { getPatcher, type System } from "../patch/system.ts";
 import type { Path } from "./explore.ts";
-import type { Property } from "./properties.ts";
-import type { MachineSpace, Taken } from "./space.ts";
+import type { Fault, MachineSpace, Taken } from "./space.ts";
 
 export interface TraceStep {
 	/** `cpu0`, `patcher0` */
@@ -23,11 +22,11 @@ export interface TraceStep {
 	/** What memory holds at each site of a plan afterwards. */
 	readonly sites: readonly { readonly address: number; readonly bytes: string }[];
 	/** Set on the step that broke it. */
-	readonly broken?: Property;
+	readonly broken?: Fault;
 }
 
-/** @param property that the last step broke, or that the last state breaks by itself */
-export function traceOf(space: MachineSpace, path: Path, property: Property): TraceStep[] {
+/** @param property (or outcome) that the last step broke, or that the last state breaks by itself */
+export function traceOf(space: MachineSpace, path: Path, property: Fault): TraceStep[] {
 	let labels = space.system.machine.cores.map((core) => core.id);
 	let state = new Int32Array(space.width);
 	space.initial(state);
@@ -43,7 +42,7 @@ export function traceOf(space: MachineSpace, path: Path, property: Property): Tr
 	return steps;
 }
 
-function described(system: System, taken: Taken, labels: readonly number[], broken: Property | undefined): TraceStep {
+function described(system: System, taken: Taken, labels: readonly number[], broken: Fault | undefined): TraceStep {
 	const { move } = taken;
 	const mark = broken === undefined ? {} : { broken };
 	if (move.kind === "patch") {
@@ -67,6 +66,7 @@ function textOf(system: System, { move, pc, merged, instruction, bytes }: Taken)
 	const { machine, image } = system;
 	const where = image.symbolize(pc) ?? `0x${pc.toString(16)}`;
 	if (move.kind === "interrupt") return `${where}: takes the interrupt`;
+	if (move.kind === "drain") return "its oldest store reaches memory";
 	if (move.kind === "trap") {
 		const to = getCpu(machine, move.who, Cpu.pc) >>> 0;
 		return `${where}: trap served, goes to ${image.symbolize(to) ?? `0x${to.toString(16)}`}`;
