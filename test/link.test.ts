@@ -117,33 +117,35 @@ const main = ".global main\nmain: ";
 
 describe("names", () => {
 	test("are the same exactly when their bytes are, wherever they lie in a table and however many there are", () => {
-		const name = fc.string({ unit: fc.constantFrom("a", "b", "\u0001", "\u00ff", "\u{1f600}"), maxLength: 9 });
+		const name = fc.array(fc.constantFrom(0x61, 0x62, 0x01, 0x80, 0x81, 0xff), { maxLength: 9 });
 		fc.assert(
 			fc.property(fc.array(fc.array(name, { minLength: 1, maxLength: 60 }), { maxLength: 8 }), (tables) => {
 				const table = newNameTable(0);
 				const ids = new Map<string, number>();
 				for (const names of tables) {
-					const offsets = names.map((_, i) =>
-						Buffer.byteLength(
-							`\0${names
-								.slice(0, i)
-								.map((each) => `${each}\0`)
-								.join("")}`,
-						),
-					);
-					const strings = new TextEncoder().encode(`\0${names.join("\0")}`);
+					const offsets = names.map((_, i) => names.slice(0, i).reduce((sum, each) => sum + each.length + 1, 1));
+					const strings = Uint8Array.from([0, ...names.flatMap((each) => [...each, 0])]).subarray(0, -1);
 					const found = new Uint32Array(names.length);
 					intern(table, strings, Uint32Array.from(offsets), Uint32Array.from(names.keys()), found);
 					for (const [i, each] of names.entries()) {
-						if (!ids.has(each)) ids.set(each, ids.size);
-						expect(found[i]).toBe(ids.get(each));
+						const text = each.join();
+						if (!ids.has(text)) ids.set(text, ids.size);
+						expect(found[i]).toBe(ids.get(text));
 					}
 				}
-				for (const [each, id] of ids) expect([idOf(table, each), nameOf(table, id)]).toEqual([id, each]);
-				expect(idOf(table, "cc")).toBe(-1);
 				expect(table.count).toBe(ids.size);
 			}),
 		);
+	});
+
+	test("are found by their text", () => {
+		const table = newNameTable(0);
+		const strings = new TextEncoder().encode("main\0größe\0");
+		intern(table, strings, Uint32Array.of(0, 5, 1), Uint32Array.of(0, 1, 2), new Uint32Array(3));
+		expect(["main", "größe", "ain", "mai", "mainx", ""].map((name) => idOf(table, name))).toEqual([
+			0, 1, 2, -1, -1, -1,
+		]);
+		expect([0, 1, 2].map((id) => nameOf(table, id))).toEqual(["main", "größe", "ain"]);
 	});
 
 	test("may be thousands, of any hash", () => {
@@ -256,6 +258,15 @@ describe("layout", () => {
 			...encode("ret"),
 			...new Array(15).fill(encode("brk")[0]),
 			...encode("ret"),
+		]);
+	});
+
+	test("does not fill the gap before a section with a large alignment", () => {
+		const image = build({ "a.s": `${main}ret\n.data\n.word 1\n.section .data.far, "aw"\n.align 65536\n.word 2` });
+		expect(image.segments.map(({ address, data }) => [address, data.length])).toEqual([
+			[0x400000, 7],
+			[0x401000, 4],
+			[0x410000, 4],
 		]);
 	});
 
@@ -374,10 +385,10 @@ describe("thunks", () => {
 		}
 	});
 
-	/** An object with 90 MiB of text that starts with a call of main. */
-	function large(name: string): ElfObject {
+	/** An object with much text that starts with a call of main. */
+	function large(name: string, mebibytes = 90): ElfObject {
 		const object = assemble(`.global ${name}\n${name}: call main`, { file: `${name}.s` });
-		const data = new Uint8Array(90 * 2 ** 20);
+		const data = new Uint8Array(mebibytes * 2 ** 20);
 		const text = object.sections.find(({ relocations }) => relocations !== undefined)!;
 		data.set(text.data);
 		const sections = object.sections.map((each) => (each === text ? { ...each, data, size: data.length } : each));
@@ -391,6 +402,12 @@ describe("thunks", () => {
 		for (const name of ["a", "b", "c", "_start"])
 			expect(destination(image, addressOf(image, name))).toBe(addressOf(image, "main"));
 		expect(addressOf(image, "__thunk_c")).toBeLessThan(addressOf(image, "b"));
+	});
+
+	test("are out of reach themselves where one section is longer than a call can reach", () => {
+		expect(() => link([large("a", 140), assemble(`${main}ret`, { file: "m.s" })])).toThrow(
+			"a.s:(.text+0x1): relocation R_TOY_CALL28 against 'main' out of range: 146800635 is not in [-134217728, 134217728)",
+		);
 	});
 
 	test("carry a call into the middle of a function there", () => {
@@ -522,18 +539,25 @@ describe("static calls", () => {
 		expect(checkKeptRelocations(image)).toBeGreaterThan(8);
 	});
 
-	test("local keys of one name in two objects keep to their own trampolines", () => {
-		const object = (name: string) =>
-			`.global ${name}\n${name}: call __SCT__pick\n ret\nown_${name}: ret\n.static_call pick, own_${name}`;
-		const image = build({ "m.s": `${main}call a\n call b`, "a.s": object("a"), "b.s": object("b") });
-		expect(image.keys.map(({ name }) => name)).toEqual(["pick", "pick"]);
-		for (const [i, owner] of ["a", "b"].entries()) {
-			const { trampoline, initial, sites } = image.keys[i]!;
-			expect(destination(image, trampoline)).toBe(addressOf(image, `own_${owner}`));
-			expect(initial).toBe(addressOf(image, `own_${owner}`));
-			expect(sites.map((index) => image.sites[index]!.address)).toEqual([addressOf(image, owner)]);
-		}
-	});
+	test.each(["with", "without"])(
+		"local keys of one name in two objects %s file names keep to their own trampolines",
+		(files) => {
+			const object = (name: string) => {
+				const source = `.global ${name}\n${name}: call __SCT__pick\n ret\nown_${name}: ret\n.static_call pick, own_${name}`;
+				const made = assemble(source, { file: `${name}.s` });
+				if (files === "without") made.symbols.info[1] = STB_LOCAL << 4;
+				return made;
+			};
+			const image = link([assemble(`${main}call a\n call b`, { file: "m.s" }), object("a"), object("b")]);
+			expect(image.keys.map(({ name }) => name)).toEqual(["pick", "pick"]);
+			for (const [i, owner] of ["a", "b"].entries()) {
+				const { trampoline, initial, sites } = image.keys[i]!;
+				expect(destination(image, trampoline)).toBe(addressOf(image, `own_${owner}`));
+				expect(initial).toBe(addressOf(image, `own_${owner}`));
+				expect(sites.map((index) => image.sites[index]!.address)).toEqual([addressOf(image, owner)]);
+			}
+		},
+	);
 
 	test("a site out of reach of its target calls the trampoline, a far target is called directly from afar", () => {
 		const far = '.section .text.far, "ax"\n.global far\nfar: ret\n.global user\nuser: call __SCT__pick';
@@ -1030,6 +1054,18 @@ describe("reading images", () => {
 		};
 		expect(withWord(".static_call_sites", 0, 0)).toThrow("a.out:(.static_call_sites+0x0): 0x402000 is no call site");
 		expect(withWord(".static_call_sites", 12, 0)).toThrow("a.out:(.static_call_sites+0x8): no key is at 0x40200c");
+	});
+
+	test("prefers a global symbol to local ones of its name", () => {
+		const local = "nop\nf: ret\n.global other\nother: call f";
+		const global = ".global f\nf: ret";
+		for (const sources of [
+			{ "m.s": `${main}ret`, "a.s": local, "b.s": global, "c.s": local.replaceAll("other", "another") },
+			{ "b.s": global, "a.s": local, "m.s": `${main}ret` },
+		]) {
+			const linked = build(sources);
+			expect(linked.symbolNamed("f")).toMatchObject({ binding: STB_GLOBAL });
+		}
 	});
 
 	test("answers by name and by address", () => {

@@ -252,6 +252,9 @@ fifo:	ret
 		const source = "main: call __SCT__pick\n call fifo\nfifo: ret\n.static_call pick, fifo";
 		const object = collectSites(assemble(source, { file: "a.s" }), { patchable: ["fifo"] });
 		expect(rowsOf(object).map(({ key }) => key)).toEqual(["__SCK__pick", "__SCK__fifo"]);
+		const { relocations } = sectionByName(object, ".text")!;
+		const called = [...relocations!.symbol].map((symbol) => symbolName(object.symbols, symbol));
+		expect(called).toEqual(["__SCT__pick", "__SCT__fifo", "fifo"]);
 	});
 
 	test("cannot be static calls already", () => {
