@@ -46,11 +46,17 @@ function checkShape(origin: Origin, node: AnyNode, around: Surroundings): void {
 /** The nodes directly below, in no promised order. */
 export function childrenOf(node: Node): AnyNode[] {
 	const found: AnyNode[] = [];
-	for (const value of Object.values(node)) {
-		for (const item of Array.isArray(value) ? value : [value])
-			if (typeof item === "object" && item !== null && typeof item.type === "string") found.push(item);
+	for (const key in node) {
+		const value: unknown = node[key as keyof Node];
+		if (typeof value !== "object" || value === null) continue;
+		if (isNode(value)) found.push(value);
+		else if (Array.isArray(value)) for (const item of value) if (isNode(item)) found.push(item);
 	}
 	return found;
+}
+
+function isNode(value: unknown): value is AnyNode {
+	return typeof value === "object" && value !== null && "type" in value && typeof value.type === "string";
 }
 
 function shapeError(node: AnyNode, around: Surroundings): string | undefined {

@@ -94,8 +94,8 @@ const immediates: Partial<Record<Operator, (value: number) => Immediate>> = {
 	shr: (value) => ["shri", value & 31],
 	sar: (value) => ["sari", value & 31],
 	divu: (value) => (isPower(value) ? ["shri", log2(value)] : undefined),
-	remu: (value) => (isPower(value) ? ["andi", value - 1] : undefined),
-	remtu: (value) => (isPower(value) ? ["andi", value - 1] : undefined),
+	remu: (value) => (isPower(value) ? ["andi", (value - 1) | 0] : undefined),
+	remtu: (value) => (isPower(value) ? ["andi", (value - 1) | 0] : undefined),
 };
 
 /** Of the unsigned value: 2^31 is one. */

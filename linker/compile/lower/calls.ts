@@ -80,7 +80,8 @@ export function print(l: Lowering, node: Expression & { op: "print" }): void {
 
 function printText(l: Lowering, text: string, at: Position): void {
 	const { offset, length } = placeText(l.texts, text);
-	emit(l, "movi", { a: 0, reference: { symbol: TEXTS, addend: offset } }, at);
+	// No byte of an empty text is read, wherever it is.
+	emit(l, "movi", { a: 0, ...(length > 0 && { reference: { symbol: TEXTS, addend: offset } }) }, at);
 	emit(l, "movi", { a: 1, imm: length }, at);
 	host(l, HostCall.printText, [0, 1], at);
 }

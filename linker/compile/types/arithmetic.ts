@@ -100,6 +100,12 @@ export function magnitude(value: Expression): number {
 	return value.bound ?? (value.type === "uint" ? 2 ** 32 : 2 ** 31);
 }
 
+/** A constant of 0 or more bounds what `&` makes of it. */
+function boundOfMask(left: Expression, right: Expression): number | undefined {
+	const masks = [left, right].flatMap((side) => (side.op === "constant" && side.value >= 0 ? [side.value] : []));
+	return masks.length > 0 ? Math.min(...masks) : undefined;
+}
+
 function mixed(c: Surroundings, left: Operand, right: Operand): string {
 	const [int, uint] = left.guess === "int" ? [left.node, right.node] : [right.node, left.node];
 	return `'${text(c, int)}' is int and '${text(c, uint)}' is uint: ${conversion(c, uint, "int")} for int, or ${operandText(c, int)} >>> 0 for uint`;
@@ -146,10 +152,9 @@ export function bits(c: Surroundings, operation: Operation): Expression {
 	for (const operand of [left, right]) if (operand.guess === "bool") refuseBit(c, operation, operand);
 	const values = { left: left.check("coerced", undefined), right: right.check("coerced", undefined) };
 	const operator = bitwise[operation.operator]!;
-	const small =
-		operator === "and" && [values.left, values.right].some((value) => value.op === "constant" && value.value >= 0);
-	const type = operator === "shr" ? "uint" : small ? "either" : "int";
-	return { op: "binary", operator, ...values, type, at: where(c, operation) };
+	const bound = operator === "and" ? boundOfMask(values.left, values.right) : undefined;
+	const type = operator === "shr" ? "uint" : bound !== undefined ? "either" : "int";
+	return { op: "binary", operator, ...values, type, at: where(c, operation), ...(bound !== undefined && { bound }) };
 }
 
 function refuseBit(c: Surroundings, { operator, left, right, node }: Operation, operand: Operand): never {
