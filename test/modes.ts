@@ -1,71 +1,60 @@
-// The ways to build a program for the simulated machine, and running what comes of it.
+// A program of several modules compiled, linked and run on the simulated machine, in every mode there is.
 
-import { assemble, compile, positionsOf, rewriteFfp } from "../linker/compile/index.ts";
-import { type ElfObject, readElf, writeElf } from "../linker/elf/index.ts";
-import { type Image, type LinkOptions, link, readImage } from "../linker/link/index.ts";
+import { compile, positionsOf, type Resolve, rewriteFfp } from "../linker/compile/index.ts";
+import type { ElfObject } from "../linker/elf/index.ts";
+import { type Image, link } from "../linker/link/index.ts";
 import { load } from "../runtime/load.ts";
-import { profiles } from "../runtime/machine/index.ts";
-import { breakpoint, createSystem, run } from "../runtime/patch/index.ts";
+import { profiles } from "../runtime/machine/profiles/index.ts";
+import { createSystem, protocols, type RunEnd, run } from "../runtime/patch/index.ts";
 import { type Program, resolveIn } from "./programs.ts";
 
-export interface MachineMode {
-	readonly name: string;
-	readonly build: (program: Program) => Image;
+export const modes = ["inline", "trampoline", "pointer", "ffp", "ffp-retpoline"] as const;
+export type Mode = (typeof modes)[number];
+
+type Sources = Pick<Program, "main" | "modules">;
+
+/** Image by mode. The first three differ only in how they are linked. */
+export function buildAll(program: Sources): Map<Mode, Image> {
+	const direct = compileAll(program);
+	const ffp = rewriteAll(program);
+	return new Map<Mode, Image>([
+		["inline", link(direct, { staticCalls: "inline" })],
+		["trampoline", link(direct, { staticCalls: "trampoline" })],
+		["pointer", link(direct, { staticCalls: "pointer" })],
+		["ffp", link(ffp("pointer"))],
+		["ffp-retpoline", link(ffp("retpoline"))],
+	]);
 }
 
-const linked = (staticCalls: LinkOptions["staticCalls"] & string) => (program: Program) =>
-	link(objectsOf(program), { staticCalls, sectionStart: program.sectionStart });
+function compileAll({ modules, ...program }: Sources): ElfObject[] {
+	const resolve = resolveIn({ ...program, modules } as Program);
+	return Array.from(modules, ([file, source]) => compile(source, { file, resolve }));
+}
 
-/** How calls of keys can be linked. */
-export const linkModes: readonly MachineMode[] = [
-	{ name: "inline", build: linked("inline") },
-	{ name: "trampoline", build: linked("trampoline") },
-	{ name: "pointer", build: linked("pointer") },
-	{ name: "inline, through files", build: throughFiles },
-];
-
-/** What the compiler can make of a program besides. */
-export const pointerModes: readonly MachineMode[] = [
-	{ name: "ffp", build: (program) => link(objectsInPointerForm(program, "pointer")) },
-	{ name: "ffp-retpoline", build: (program) => link(objectsInPointerForm(program, "retpoline")) },
-];
-
-/** Every module compiled or assembled. */
-export function objectsOf(program: Program): ElfObject[] {
-	const resolve = resolveIn(program);
-	return [...program.modules].map(([file, source]) =>
-		file.endsWith(".s") ? assemble(source, { file }) : compile(source, { file, resolve }),
+function rewriteAll({ modules, ...program }: Sources): (indirect: "pointer" | "retpoline") => ElfObject[] {
+	const asWritten = resolveIn({ ...program, modules } as Program);
+	const rewritten = new Map(
+		Array.from(modules, ([file, source]) => [file, rewriteFfp(source, { file, resolve: asWritten })] as const),
 	);
-}
-
-/** Every object and the image are written and read back. */
-function throughFiles(program: Program): Image {
-	const reread = (object: ElfObject) => readElf(writeElf(object), object.name);
-	const { elf } = link(objectsOf(program).map(reread), { sectionStart: program.sectionStart });
-	return readImage(reread(elf));
-}
-
-function objectsInPointerForm(program: Program, indirect: "pointer" | "retpoline"): ElfObject[] {
-	const written = resolveIn(program);
-	const rewritten = (file: string, source: string) => {
-		const { code, map } = rewriteFfp(source, { file, resolve: written });
-		return { file, source: code, map: positionsOf(map) };
+	const resolve: Resolve = (specifier, from) => {
+		const found = asWritten(specifier, from);
+		const form = found && rewritten.get(found.file);
+		return form && { file: found.file, source: form.code, map: positionsOf(form.map) };
 	};
-	const resolve = (specifier: string, from: string) => {
-		const found = written(specifier, from);
-		return found && rewritten(found.file, found.source);
-	};
-	return [...program.modules].map(([file, text]) => {
-		const { source, map } = rewritten(file, text);
-		return compile(source, { file, resolve, map, indirect });
-	});
+	return (indirect) =>
+		Array.from(rewritten, ([file, { code, map }]) => compile(code, { file, resolve, indirect, map: positionsOf(map) }));
 }
 
-/** What the program prints on one CPU; an error when it does not come to an end. */
-export function runOnMachine(image: Image): string[] {
-	const system = createSystem(load(image, { profile: profiles[0]! }), image, breakpoint);
-	const end = run(system, { cycles: 1e9 });
-	if (end.kind !== "halted")
-		throw new Error(`${system.output.join("\n")}\n${JSON.stringify(end)} ${system.refusal ?? ""}`);
-	return system.output;
+export interface Outcome {
+	readonly output: readonly string[];
+	readonly end: RunEnd;
+	readonly refusal: string | undefined;
+}
+
+/** Runs a program to its end, or until it has clearly lost its way. */
+export function execute(image: Image, cycles = 2e7): Outcome {
+	const machine = load(image, { profile: profiles.find(({ name }) => name === "in-order")! });
+	const system = createSystem(machine, image, protocols.find(({ name }) => name === "breakpoint") ?? protocols[0]!);
+	const end = run(system, { cycles });
+	return { output: system.output, end, refusal: system.refusal };
 }

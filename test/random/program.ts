@@ -1,0 +1,218 @@
+// Random programs: one module or two, with variables, tables, functions that call those before them, static calls that
+// start as a function, null or ret0, and a main that uses it all.
+
+import { callOf, print } from "./expressions.ts";
+import {
+	type Callee,
+	type Code,
+	code,
+	type Dice,
+	type Key,
+	type Name,
+	type NumberType,
+	newDice,
+	type Result,
+	type Scene,
+	type Table,
+	type Variable,
+} from "./scene.ts";
+import { block, returning } from "./statements.ts";
+
+export interface RandomProgram {
+	readonly main: string;
+	/** Source texts by file. */
+	readonly modules: ReadonlyMap<string, string>;
+	/** All modules as one script that takes the place of `patchbay/source` as parameters, and is followed by main(). */
+	readonly plain: string;
+	/** The same with steps checked: `$exact(value, type, place)`, `$index(value, length, place)`, `$number(value, place)`. */
+	readonly checked: string;
+	/** Where a place is. */
+	readonly places: readonly { readonly file: string; readonly line: number }[];
+}
+
+interface Draft {
+	readonly dice: Dice;
+	readonly variables: Variable[];
+	readonly tables: Table[];
+	readonly functions: Callee[];
+	readonly keys: Key[];
+	/** Lines of each module. */
+	readonly lines: Code[][];
+	readonly imports: Set<string>;
+	names: number;
+}
+
+const sourceNames = ["staticCall", "update", "reset", "query", "print"];
+
+/** @param size about how many statements a function has */
+export function randomProgram(seed: number, size: number): RandomProgram {
+	const dice = newDice(seed);
+	const draft: Draft = {
+		dice,
+		variables: [],
+		tables: [],
+		functions: [],
+		keys: [],
+		lines: [[]],
+		imports: new Set(),
+		names: 0,
+	};
+	const modules = dice.once(4) ? 2 : 1;
+	for (let module = 0; module < modules; module++) {
+		draft.lines[module] = [];
+		addData(draft, module);
+		for (let i = 0; i < 2 + dice.roll(3); i++) addFunctions(draft, module, size);
+	}
+	addMain(draft, modules - 1, size);
+	return finished(draft, modules);
+}
+
+function addData(draft: Draft, module: number): void {
+	const { dice, lines } = draft;
+	const own = lines[module]!;
+	const declare = (variable: Variable, value: string) => {
+		draft.variables.push(variable);
+		own.push(code`export let ${variable.name} = ${value};`);
+	};
+	declare({ name: `gi${module}`, type: "int", writable: true, module }, String(dice.roll(1000) - 500));
+	declare({ name: `gu${module}`, type: "uint", writable: true, module }, `${dice.pick([7, 0xfffffff0])} >>> 0`);
+	declare({ name: `gb${module}`, type: "bool", writable: true, module }, String(dice.once(2)));
+	draft.variables.push({ name: `C${module}`, type: "int", writable: false, module, fixed: true });
+	own.push(code`export const C${module} = ${dice.roll(100)};`);
+	for (const element of ["Int32Array", "Uint32Array", "Uint8Array"] as const) {
+		if (dice.once(3)) continue;
+		const table: Table = {
+			name: `t${module}${element[0]}${element.at(4)}`,
+			element,
+			length: dice.pick([1, 2, 8, 16]),
+			module,
+		};
+		draft.tables.push(table);
+		const values = Array.from({ length: table.length }, () => dice.roll(2 ** 31)).join(", ");
+		const init = dice.once(2) ? String(table.length) : `[${values}]`;
+		own.push(code`export const ${table.name} = new ${element}(${init});`);
+	}
+}
+
+const signatures: readonly { readonly parameters: readonly NumberType[]; readonly result: Result }[] = [
+	{ parameters: [], result: "int" },
+	{ parameters: ["int"], result: "int" },
+	{ parameters: ["int", "int"], result: "int" },
+	{ parameters: ["uint"], result: "uint" },
+	{ parameters: ["int", "uint"], result: "bool" },
+	{ parameters: ["int"], result: "none" },
+	{ parameters: ["int", "uint", "int", "uint", "int", "int"], result: "uint" },
+];
+
+/** One function, or several of one signature and a key that calls them. */
+function addFunctions(draft: Draft, module: number, size: number): void {
+	const { dice } = draft;
+	const signature = dice.pick(signatures);
+	const first = addFunction(draft, module, size, signature, dice.once(5) && signature.parameters[0] === "int");
+	const fitting = [first];
+	if (dice.once(2)) return;
+	while (fitting.length < 2 || dice.once(3)) fitting.push(addFunction(draft, module, size, signature, false));
+	addKey(
+		draft,
+		module,
+		fitting.filter(({ recursive }) => recursive !== true),
+	);
+}
+
+function addKey(draft: Draft, module: number, fitting: readonly Callee[]): void {
+	const { dice } = draft;
+	const like = fitting[0]!;
+	const cost = Math.max(...fitting.map((fn) => fn.cost));
+	const name = `key${draft.names++}`;
+	const kind = dice.pick(like.result === "bool" ? ["function", "null"] : ["function", "null", "ret0"]);
+	const result = kind === "null" ? "none" : like.result;
+	const extra: Name[] = kind === "null" ? [{ name: "null" }] : [];
+	if (like.result !== "bool" && kind !== "null" && dice.once(2)) extra.push({ name: "staticCall.ret0" });
+	draft.keys.push({ ...like, name, module, result, cost, targets: [...fitting, ...extra], recursive: false });
+	const initial =
+		kind === "function" ? `(${like.name})` : kind === "null" ? `(null, ${like.name})` : `.ret0(${like.name})`;
+	draft.lines[module]!.push(code`export const ${name} = staticCall${initial};`);
+}
+
+function newScene(draft: Draft, module: number, parameters: readonly Variable[], result: Result): Scene {
+	const { dice, variables, tables, functions, keys, imports, names } = draft;
+	return {
+		dice,
+		module,
+		result,
+		imports,
+		names,
+		tables,
+		functions,
+		keys,
+		variables: [...variables, ...parameters],
+		exits: [],
+		times: 1,
+		cost: 10,
+	};
+}
+
+/** @param recursive it calls itself, with its first argument one less, until that is 0 */
+function addFunction(
+	draft: Draft,
+	module: number,
+	size: number,
+	{ parameters, result }: (typeof signatures)[number],
+	recursive: boolean,
+): Callee {
+	const name = `f${draft.names++}`;
+	const variables = parameters.map((type, i) => ({ name: `p${i}`, type, writable: !(recursive && i === 0) }));
+	const s = newScene(draft, module, variables, result);
+	const self: Callee = { name, module, parameters, result, cost: 0 };
+	const unsigned = variables.filter(({ type }) => type === "uint");
+	const lines = [
+		code`export function ${name}(${variables.map((parameter) => parameter.name).join(", ")}) {`,
+		...unsigned.map((parameter) => code`	${parameter.name} = ${parameter.name} >>> 0;`),
+		...(recursive ? [code`	if (p0 < 1) ${returning(s, 0)}`] : []),
+		...block(s, size),
+		...(recursive ? [code`	${again(s, self)};`] : []),
+		code`	${returning(s, 2)}`,
+		code`}`,
+	];
+	draft.names = s.names;
+	draft.lines[module]!.push(...lines);
+	const callee: Callee = { ...self, cost: recursive ? s.cost * 8 : s.cost, recursive };
+	draft.functions.push(callee);
+	return callee;
+}
+
+function again(s: Scene, self: Callee): Code {
+	const call = callOf(s, { ...self, parameters: self.parameters.slice(1) }, 1);
+	const into = (text: string) => text.replace("(", self.parameters.length > 1 ? "(p0 - 1, " : "(p0 - 1");
+	return { plain: into(call.plain), checked: into(call.checked) };
+}
+
+/** Calls everything at least once, between retargetings. */
+function addMain(draft: Draft, module: number, size: number): void {
+	const s = newScene(draft, module, [], "none");
+	const calls = [...draft.functions, ...draft.keys].map((callee) => {
+		const call = callOf(s, callee, 1);
+		return callee.result === "int" || callee.result === "uint" ? code`	print(${call});` : code`	${call};`;
+	});
+	const body = calls.flatMap((call) => (s.dice.once(2) ? [...block(s, Math.min(size, 2)), call] : [call]));
+	draft.lines[module]!.push(code`export function main() {`, ...body, code`	${print(s, 2)};`, code`}`);
+}
+
+function finished(draft: Draft, count: number): RandomProgram {
+	const files = count === 1 ? ["main.js"] : ["lib.js", "main.js"];
+	const places: { file: string; line: number }[] = [];
+	const scripts: Record<"plain" | "checked", string[]> = { plain: [], checked: [] };
+	const modules = new Map<string, string>();
+	for (const [module, file] of files.entries()) {
+		const header = [`import { ${sourceNames.join(", ")} } from "patchbay/source";`];
+		if (module === 1) header.push(`import { ${[...draft.imports].join(", ")} } from "./lib.js";`);
+		const lines = draft.lines[module]!;
+		modules.set(file, [...header, ...lines.map(({ plain }) => plain), ""].join("\n"));
+		for (const [i, { plain, checked }] of lines.entries()) {
+			scripts.plain.push(plain.replace(/^export /, ""));
+			scripts.checked.push(checked.replace(/^export /, "").replaceAll("~L~", String(places.length)));
+			places.push({ file, line: header.length + i + 1 });
+		}
+	}
+	return { main: "main.js", modules, plain: scripts.plain.join("\n"), checked: scripts.checked.join("\n"), places };
+}

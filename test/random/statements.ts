@@ -1,0 +1,142 @@
+// Random statements, as lines. Loops count down or up in a variable of their own, so every one of them ends.
+
+import { bool, coerced, condition, effect, loose, ofType, small } from "./expressions.ts";
+import { type Code, code, newName, type Scene } from "./scene.ts";
+
+type Lines = readonly Code[];
+
+const indented = (lines: Lines): Lines => lines.map((line) => code`\t${line}`);
+
+export function block(s: Scene, size: number): Lines {
+	const count = s.variables.length;
+	const lines = Array.from({ length: 1 + s.dice.roll(Math.max(1, Math.min(size, 4))) }, () => statement(s, size - 1));
+	s.variables.length = count;
+	return indented(lines.flat());
+}
+
+function statement(s: Scene, size: number): Lines {
+	const { dice } = s;
+	const depth = 1 + dice.roll(3);
+	const kind = size <= 0 ? "effect" : dice.pick(kinds);
+	switch (kind) {
+		case "declaration":
+			return [declaration(s, depth)];
+		case "if":
+			return branch(s, size, depth);
+		case "loop":
+			return s.times < 200 ? loop(s, size, depth) : branch(s, size, depth);
+		case "switch":
+			return choice(s, size, depth);
+		case "jump":
+			return [jump(s, depth)];
+		case "block":
+			return named(s, "block", false, (label) => [code`${label}: {`, ...block(s, size - 1), code`}`]);
+		case "effect":
+			return [code`${effect(s, depth)};`];
+	}
+}
+
+const kinds = [
+	"declaration",
+	"declaration",
+	"if",
+	"if",
+	"loop",
+	"loop",
+	"switch",
+	"jump",
+	"block",
+	"effect",
+	"effect",
+	"effect",
+	"effect",
+	"effect",
+] as const;
+
+/** `x | 0` and the like say the type, which a literal would leave open. */
+function declaration(s: Scene, depth: number): Code {
+	const { dice } = s;
+	const type = dice.pick(["int", "uint", "bool"] as const);
+	const name = newName(s, "v");
+	const value = type === "bool" ? bool(s, depth) : code`${coerced(s, depth)} ${type === "int" ? "|" : ">>>"} 0`;
+	const fixed = dice.once(3);
+	s.variables.push({ name, type, writable: !fixed, fixed });
+	return code`${fixed ? "const" : "let"} ${name} = ${value};`;
+}
+
+function branch(s: Scene, size: number, depth: number): Lines {
+	const yes = [code`if (${condition(s, depth)}) {`, ...block(s, size - 1)];
+	return s.dice.once(2) ? [...yes, code`}`] : [...yes, code`} else {`, ...block(s, size - 1), code`}`];
+}
+
+/** A statement with a label that what is in it can name. */
+function named(s: Scene, prefix: string, isLoop: boolean, make: (label: string) => Lines): Lines {
+	const label = newName(s, prefix);
+	s.exits.push({ label, loop: isLoop });
+	const lines = make(label);
+	s.exits.pop();
+	return lines;
+}
+
+function loop(s: Scene, size: number, depth: number): Lines {
+	const { dice } = s;
+	const rounds = 1 + dice.roll(4);
+	const i = newName(s, "i");
+	const count = s.variables.length;
+	s.variables.push({ name: i, type: "int", writable: false });
+	s.times *= rounds;
+	const more = dice.once(3) ? code` && ${condition(s, depth - 1)}` : code``;
+	const lines = named(s, "loop", true, (label) => {
+		const body = block(s, size - 1);
+		const headless = [code`	${i}--;`, ...body];
+		switch (dice.roll(4)) {
+			case 0:
+				return [code`let ${i} = ${rounds};`, code`${label}: while (${i} > 0${more}) {`, ...headless, code`}`];
+			case 1:
+				return [code`let ${i} = ${rounds};`, code`${label}: do {`, ...headless, code`} while (${i} > 0${more});`];
+			case 2:
+				return [code`${label}: for (let ${i} = ${rounds}; ${i} > 0${more}; ${i}--) {`, ...body, code`}`];
+			default:
+				return [code`${label}: for (let ${i} = 0; ${i} < ${rounds}${more}; ${i}++) {`, ...body, code`}`];
+		}
+	});
+	s.times /= rounds;
+	s.variables.length = count;
+	return lines;
+}
+
+function choice(s: Scene, size: number, depth: number): Lines {
+	const { dice } = s;
+	const type = dice.pick(["int", "uint"] as const);
+	const isDense = dice.once(2);
+	const value = isDense ? small(s, type, depth) : ofType(s, type, depth);
+	const step = isDense ? 1 : dice.pick([1, 3, 1000]);
+	return named(s, "choice", false, (label) => {
+		const oneCase = (head: Code): Lines => [
+			code`	${head}: {`,
+			...indented(block(s, size - 2)),
+			code`	}`,
+			...(dice.once(3) ? [] : [code`		break;`]),
+		];
+		const cases = Array.from({ length: 1 + dice.roll(isDense ? 8 : 4) }, (_, i) => oneCase(code`case ${i * step}`));
+		if (dice.once(2)) cases.splice(dice.roll(cases.length + 1), 0, oneCase(code`default`));
+		return [code`${label}: switch (${value}) {`, ...cases.flat(), code`}`];
+	});
+}
+
+/** Leaves or repeats something around, or the function; always on a condition, so that what follows is reached. */
+function jump(s: Scene, depth: number): Code {
+	const { dice } = s;
+	const test = condition(s, depth);
+	if (s.exits.length === 0 || dice.once(3)) return code`if (${test}) ${returning(s, depth)}`;
+	const exit = dice.pick(s.exits);
+	return code`if (${test}) ${exit.loop && dice.once(2) ? "continue" : "break"} ${exit.label};`;
+}
+
+export function returning(s: Scene, depth: number): Code {
+	if (s.result === "none") return code`return;`;
+	if (s.result === "bool") return code`return ${bool(s, depth)};`;
+	// A function's result is int if nothing says otherwise.
+	if (s.result === "uint") return code`return ${loose(s, depth, "uint")} >>> 0;`;
+	return code`return ${ofType(s, s.result, depth)};`;
+}
