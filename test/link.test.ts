@@ -148,16 +148,23 @@ describe("names", () => {
 		expect([0, 1, 2].map((id) => nameOf(table, id))).toEqual(["main", "größe", "ain"]);
 	});
 
-	test("may be thousands, of any hash", () => {
+	test("stay apart where hashes collide: of so many names some do", () => {
 		const table = newNameTable(10);
-		const names = Array.from({ length: 5000 }, (_, i) => `name_${i * 7}`);
-		const found = new Uint32Array(names.length);
-		const offsets = Uint32Array.from(names, (_, i) =>
-			names.slice(0, i).reduce((sum, each) => sum + each.length + 1, 0),
-		);
-		intern(table, new TextEncoder().encode(`${names.join("\0")}\0`), offsets, Uint32Array.from(names.keys()), found);
-		expect(found).toEqual(Uint32Array.from(names.keys()));
-		expect(names.map((each) => idOf(table, each))).toEqual([...names.keys()]);
+		const count = 200_000;
+		const strings = new TextEncoder().encode(Array.from({ length: count }, (_, i) => `n${1_000_000 + i}`).join("\0"));
+		const offsets = Uint32Array.from({ length: count }, (_, i) => i * 9);
+		for (let round = 0; round < 2; round++) {
+			const found = new Uint32Array(count);
+			intern(
+				table,
+				strings,
+				offsets,
+				offsets.map((_, i) => i),
+				found,
+			);
+			expect(found).toEqual(offsets.map((_, i) => i));
+		}
+		expect(idOf(table, "n1199999")).toBe(count - 1);
 	});
 });
 
