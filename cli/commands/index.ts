@@ -12,6 +12,7 @@ import { dump } from "./dump.ts";
 import { link } from "./link.ts";
 import { matrix } from "./matrix.ts";
 import { merge } from "./merge.ts";
+import { patch } from "./patch.ts";
 import { rewrite } from "./rewrite.ts";
 import { run } from "./run.ts";
 import { sites } from "./sites.ts";
@@ -25,6 +26,7 @@ export const commands = [
 	sites,
 	dump,
 	link,
+	patch,
 	rewrite,
 	compare,
 	cost,

@@ -1,0 +1,120 @@
+// `patchbay patch`: retargets static calls in an image file, before it is ever loaded. All of it or nothing is written.
+
+import { readElf } from "../../linker/elf/index.ts";
+import { LinkError } from "../../linker/errors.ts";
+import { type Image, readImage } from "../../linker/link/index.ts";
+import { load } from "../../runtime/load.ts";
+import { profiles } from "../../runtime/machine/index.ts";
+import {
+	byDefault,
+	type Change,
+	change,
+	createSystem,
+	type DryRun,
+	describeUpdate,
+	early,
+	keyNames,
+	type PlannedSite,
+	planUpdate,
+	type Update,
+} from "../../runtime/patch/index.ts";
+import { type Command, ExitCode, UsageError, writeJson } from "../command.ts";
+import { readBytes, writeFile } from "../files.ts";
+import { changesOf, parseRetarget, type Retarget } from "../retarget.ts";
+import { type Column, plural, table } from "../table.ts";
+import { styled, type Terminal } from "../terminal.ts";
+
+interface Options {
+	readonly set?: readonly Retarget[];
+	readonly reset?: true;
+	readonly dryRun?: true;
+	readonly output?: string;
+}
+
+export const patch: Command<Options> = {
+	name: "patch",
+	operands: "<image>",
+	brief: "Retarget static calls in an image file, site by site, without running it.",
+	examples: [
+		["patch pick.elf --set pick=deadline --dry-run", "what would change: old and new bytes of every site"],
+		["patch pick.elf --set pick=deadline", "changes the file"],
+		["patch pick.elf --set pick=deadline,hook=null -o new.elf", "several keys, all or none, into another file"],
+		["patch pick.elf --reset", "back to every key's default"],
+	],
+	declare(line) {
+		line.option("--set <key=function>", "retarget a static call, to `default` too; may be given again", parseRetarget);
+		line.option("--reset", "retarget every static call to its default");
+		line.option("--dry-run", "print the plan and write nothing");
+		line.option("-o, --output <file>", "write there instead of changing the image");
+	},
+	async run(terminal, [file], options) {
+		const bytes = readBytes(file!);
+		const image = readImage(readElf(bytes, file!));
+		const { update, plan } = planPatch(image, wantedChanges(image, options));
+		const written = options.dryRun ? undefined : (options.output ?? file!);
+		// An image that says it already is left alone; a copy is asked for either way.
+		if (written !== undefined && (update.steps.length > 0 || options.output !== undefined))
+			writeFile(written, patched(image, bytes, update));
+		if (options.json) await writeJson(terminal, "patchbay/patch@1", describe(image, plan, written));
+		else await terminal.write(`${drawPlan(terminal, plan).join("\n")}\n`);
+		return ExitCode.ok;
+	},
+};
+
+function wantedChanges(image: Image, { set = [], reset }: Options): Change[] {
+	if (reset && set.length > 0) throw new UsageError("--reset is for every static call: leave --set out");
+	if (!reset && set.length === 0) throw new UsageError("say what to change: --set key=function, or --reset");
+	const late = set.find(({ cycle }) => cycle !== undefined);
+	if (late !== undefined) throw new UsageError(`--set ${late.text}: a file has no cycles; leave the @ out`);
+	if (reset) return keyNames(image).map((name) => change(image, name, byDefault));
+	return set.flatMap((each) => changesOf(image, each));
+}
+
+/** Validated as an update of a machine whose CPUs are all off. @throws LinkError when it is refused */
+function planPatch(image: Image, changes: readonly Change[]): { update: Update; plan: DryRun } {
+	const system = createSystem(load(image, { profile: profiles[0]!, started: false }), image, early);
+	const update = planUpdate(system, changes, early);
+	if ("refused" in update) throw new LinkError(`${image.name}: ${update.refused}`);
+	return { update, plan: describeUpdate(system, update) as DryRun };
+}
+
+/** The file with every store of the update in it. */
+function patched(image: Image, bytes: Uint8Array, { steps }: Update): Uint8Array {
+	const result = bytes.slice();
+	for (const step of steps) if (step.kind === "store") result.set(step.bytes, offsetOf(image, step.address));
+	return result;
+}
+
+/** Where a loaded byte is in the file. */
+function offsetOf({ name, segments }: Image, address: number): number {
+	const segment = segments.find((each) => address >= each.address && address < each.address + each.data.length);
+	if (segment === undefined) throw new LinkError(`${name}: 0x${address.toString(16)} has no bytes in the file`);
+	return segment.fileOffset + address - segment.address;
+}
+
+const columns: readonly Column<PlannedSite>[] = [
+	{ title: "key", text: ({ key }) => key },
+	{ title: "kind", text: ({ kind }) => kind },
+	{ title: "address", text: ({ address }) => `0x${address.toString(16)}` },
+	{ title: "place", text: ({ place }) => place },
+	{ title: "old bytes", text: ({ old }) => hex(old) },
+	{ title: "new bytes", text: ({ bytes }) => hex(bytes) },
+	{ title: "was", text: ({ was }) => was },
+	{ title: "becomes", text: ({ becomes }) => becomes },
+];
+
+function drawPlan(terminal: Terminal, { keys, sites, stores }: DryRun): string[] {
+	if (stores === 0) return ["nothing to change"];
+	const lines = keys.map(({ name, from, to }) => `${name}: ${from ?? "null"} -> ${to ?? "null"}`);
+	const rows = table(columns, sites, (text, _, row) => (row === undefined ? styled(terminal, "bold", text) : text));
+	return [...lines, ...(sites.length > 0 ? ["", ...rows] : []), "", plural(sites.length, "site")];
+}
+
+function describe({ name }: Image, { keys, sites, stores }: DryRun, written: string | undefined): object {
+	const listed = sites.map(({ old, bytes, ...site }) => ({ ...site, old: hex(old), bytes: hex(bytes) }));
+	return { file: name, written: written ?? null, keys, sites: listed, stores };
+}
+
+function hex(bytes: Uint8Array): string {
+	return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+}
