@@ -1,0 +1,138 @@
+// Every protocol on every model, with CPUs that run the sites all the time and an adversary that delivers the oldest bytes
+// it may. What a protocol claims holds on every seed; what it does not claim is seen to fail.
+
+import { describe, expect, test } from "vitest";
+import { Global } from "../runtime/machine/layout.ts";
+import { writableAndExecutable } from "../runtime/machine/memory.ts";
+import { models } from "../runtime/machine/models/index.ts";
+import { type Protocol, protocols, type RunEnd, type TargetName } from "../runtime/patch/index.ts";
+import type { System } from "../runtime/patch/system.ts";
+import { begin, countsOf, hotSystem, isAtWork, runFor } from "./hot-sites.ts";
+import { protocolNamed } from "./machines.ts";
+
+/** What happened to a system in a storm of updates. */
+interface Outcome {
+	/** The run ended: some instruction was torn, or a call went astray. */
+	readonly trap: RunEnd | undefined;
+	/** Calls of the old target that began after an update was complete. */
+	readonly stale: number;
+	readonly updates: number;
+	readonly calls: number;
+}
+
+const targets: readonly Record<string, TargetName>[] = [
+	{ pick: "two" },
+	{ hook: "three" },
+	{ pick: "one", hook: null },
+	{ pick: "__static_call_return0" },
+	{ pick: "two", hook: "three" },
+	{ pick: "one" },
+	{ hook: null },
+];
+
+/** The results that calls of both keys give now. */
+const resultsAfter = { one: 1, two: 2, three: 3, __static_call_return0: 0, null: 0 } as const;
+
+function storm(protocol: Protocol, model: (typeof models)[number], seed: number, rounds: number): Outcome {
+	const system = hotSystem({ protocol, model, fetch: "stale", seed });
+	const now = { pick: "one", hook: "null" };
+	let stale = 0;
+	let calls = 0;
+	let updates = 0;
+	for (let round = 0; round < rounds; round++) {
+		runFor(system, 100 + ((seed * 31 + round * 17) % 90));
+		const target = targets[round % targets.length]!;
+		const patcher = begin(system, target);
+		for (const [key, to] of Object.entries(target)) now[key as "pick"] = String(to);
+		while (isAtWork(system, patcher)) {
+			const end = runFor(system, 20);
+			if (end.kind !== "limit") return { trap: end, stale, updates, calls };
+		}
+		updates++;
+		const before = countsOf(system);
+		const end = runFor(system, 1500);
+		if (end.kind !== "limit") return { trap: end, stale, updates, calls };
+		const expected = new Set([now.pick, now.hook].map((name) => resultsAfter[name as "one"]));
+		for (const [cpu, all] of countsOf(system).entries()) {
+			const counts = all.map((count, result) => count - before[cpu]![result]!);
+			const old = counts.reduce((sum, count, result) => sum + (expected.has(result as 1) ? 0 : count), 0);
+			// One call of each CPU, and what `passed_by` makes of it, was under way.
+			stale += Math.max(0, old - 2);
+			calls += counts.reduce((sum, count) => sum + count, 0);
+		}
+	}
+	return { trap: undefined, stale, updates, calls };
+}
+
+const everywhere = models.map(({ name }) => name);
+/** Where fetches take the aligned eight bytes whole. */
+const whole = ["ideal", "amd-quad"];
+
+/** Protocol -> the models on which nothing is torn, and those where nothing is stale after the end either. */
+const claims: Record<string, { readonly whole: readonly string[]; readonly fresh: readonly string[] }> = {
+	breakpoint: { whole: everywhere, fresh: everywhere },
+	"stop-machine": { whole: everywhere, fresh: everywhere },
+	"unmap-write-map": { whole: everywhere, fresh: everywhere },
+	"rw-flip": { whole: everywhere, fresh: everywhere },
+	"aligned-store": { whole, fresh: whole },
+	"spin-jump": { whole, fresh: whole },
+	"naive-sync": { whole: [], fresh: [] },
+	naive: { whole: [], fresh: [] },
+};
+
+const running = protocols.filter(({ requires }) => requires !== "quiet");
+
+test("every protocol for running text has its line above", () => {
+	expect(Object.keys(claims).sort()).toEqual(running.map(({ name }) => name).sort());
+});
+
+describe.each(running)("$name", (protocol) => {
+	test.each(models)("$name", (model) => {
+		const claim = claims[protocol.name]!;
+		const isWhole = claim.whole.includes(model.name);
+		const rounds = isWhole ? 21 : 40;
+		const outcomes = (isWhole ? [1, 2] : [1, 2, 3, 4]).map((seed) => storm(protocol, model, seed, rounds));
+		if (isWhole) {
+			expect(outcomes.map(({ trap }) => trap)).toEqual(outcomes.map(() => undefined));
+			expect(outcomes.every(({ updates, calls }) => updates === rounds && calls > 1000)).toBe(true);
+		} else {
+			expect(
+				outcomes.some(({ trap }) => trap?.kind === "trapped"),
+				"torn or astray",
+			).toBe(true);
+		}
+		if (claim.fresh.includes(model.name)) expect(outcomes.map(({ stale }) => stale)).toEqual(outcomes.map(() => 0));
+	});
+});
+
+test.each(["x86", "amd-quad", "alpha"])(
+	"naive, where nothing tears it: %s calls the old target after the end",
+	(name) => {
+		const model = models.find((each) => each.name === name)!;
+		const aligned = { ...protocolNamed("naive"), requires: "aligned" } as const;
+		const outcomes = [1, 2, 3, 4].map((seed) => storm(aligned, { ...model, unit: 8 }, seed, 7));
+		expect(outcomes.some(({ stale }) => stale > 0)).toBe(true);
+	},
+);
+
+describe.each(running)("$name keeps W^X in every view after every step", (protocol) => {
+	test.each(models)("$name", (model) => {
+		for (const seed of [1, 2, 3]) {
+			const system = hotSystem({ protocol, model, fetch: "stale", seed });
+			runFor(system, 200);
+			const patcher = begin(system, { pick: "two", hook: "three" });
+			let steps = 0;
+			for (; isAtWork(system, patcher); steps++) {
+				const end = runFor(system, 1);
+				expect(writableAndExecutable(system.machine)).toBeUndefined();
+				if (end.kind === "trapped") return;
+			}
+			expect(steps).toBeGreaterThan(2);
+			expect(windowsOf(system)).toEqual([0, 0, 0]);
+		}
+	});
+});
+
+function windowsOf({ machine }: System): number[] {
+	return [Global.lock, Global.armed, Global.window].map((word) => machine.words[word]!);
+}
