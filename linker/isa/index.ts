@@ -7,7 +7,7 @@ export { disassemble, registerName, type Symbolize } from "./disassemble.ts";
 export { bounds, encode, type Operands } from "./encode.ts";
 export * from "./host-calls.ts";
 export * from "./instruction-set.ts";
-export { rowOf, rowOfOpcode, type Spelling, spell, spellings, takesCondition, usage } from "./lookup.ts";
+export { lengthOf, rowOf, rowOfOpcode, type Spelling, spell, spellings, takesCondition, usage } from "./lookup.ts";
 export { reference } from "./reference.ts";
 export * from "./relocations.ts";
 export { EM_TOY, groups, rows, SP } from "./sets/toy.ts";

@@ -2,7 +2,7 @@
 // condition). Checks once, at load, that no two rows share an opcode or a spelling.
 
 import { conditions } from "./conditions.ts";
-import type { Row } from "./instruction-set.ts";
+import { formats, type Row } from "./instruction-set.ts";
 import { rows } from "./sets/toy.ts";
 
 /** What an assembler mnemonic stands for: `jeq` is row `j` with condition 1. */
@@ -30,6 +30,16 @@ export function usage(row: Row): string {
 
 const byMnemonic = unique(rows.map((row) => [row.mnemonic, row] as const));
 const byOpcode = unique(rows.map((row) => [row.opcode, row] as const));
+
+const lengths = Uint8Array.from({ length: 256 }, (_, opcode) => {
+	const row = byOpcode.get(opcode);
+	return row === undefined ? 1 : formats[row.format].length;
+});
+
+/** Bytes of an instruction by its first byte; 1 when no instruction has it. */
+export function lengthOf(opcode: number): number {
+	return lengths[opcode]!;
+}
 
 /** Every mnemonic the assembler knows. */
 export const spellings: ReadonlyMap<string, Spelling> = unique(

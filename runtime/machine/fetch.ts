@@ -4,6 +4,7 @@
 import { Stop } from "../../linker/isa/core.ts";
 import { decode } from "../../linker/isa/decode.ts";
 import type { Instruction } from "../../linker/isa/instruction-set.ts";
+import { lengthOf } from "../../linker/isa/lookup.ts";
 import type { Core } from "./core.ts";
 import { decodedFrame, fill, MAX_LENGTH, WORDS_PER_BYTE } from "./decode-cache.ts";
 import { Global } from "./layout.ts";
@@ -36,46 +37,54 @@ export function fetchOnce(core: Core, pc: number): Instruction | undefined {
 	core.fetchedBytes = bytes;
 	if (core.machine.watch !== undefined) note(core.machine.watch, core, pc, bytes);
 	if (instruction !== undefined) return instruction;
-	const faulted = bytes.length < MAX_LENGTH;
+	const faulted = bytes.length === 0 || bytes.length < lengthOf(bytes[0]!);
 	core.stop = faulted ? Stop.fetchFault : Stop.illegal;
 	core.stopValue = faulted ? pc + bytes.length : bytes[0]!;
 	return undefined;
 }
 
-/** The bytes of one instruction, as they are found: no more are looked at than it has. Fewer where a page refuses. An
- * instruction in flux ends what its queue may hold; one that nobody changes may have been fetched at any time. */
+/** The bytes of one instruction: no more are looked at than it has, and fewer where a page refuses. Bytes of one unit come
+ * together. An instruction in flux ends what its queue may hold; one that nobody changes may have been fetched at any
+ * time. */
 function fetchBytes(core: Core, pc: number): Uint8Array {
-	const { machine } = core;
-	const seen = new Map<number, Value>();
-	const bytes: number[] = [];
+	const { machine, id } = core;
+	const unit = Math.max(1, machine.config.model.unit);
+	const bytes = new Uint8Array(MAX_LENGTH);
+	let length = 1;
 	let frame = -1;
-	for (let i = 0; i < MAX_LENGTH; i++) {
+	let base = -1;
+	let value: Value | undefined;
+	let flux = false;
+	let i = 0;
+	for (; i < length; i++) {
 		const address = pc + i;
 		if (i === 0 || (address & (PAGE - 1)) === 0) {
-			const physical = translate(machine, core.id, address, "x");
-			if (physical < 0) break;
-			frame = physical & ~(PAGE - 1);
+			frame = translate(machine, id, address, "x") & ~(PAGE - 1);
+			if (frame < 0) break;
 		}
-		bytes.push(byteAt(machine, core.id, frame + (address & (PAGE - 1)), seen));
-		if (decode(Uint8Array.from(bytes), 0) !== undefined) break;
+		const physical = frame + (address & (PAGE - 1));
+		if (physical - (physical % unit) !== base) {
+			base = physical - (physical % unit);
+			value = seenOf(machine, id, base);
+			flux ||= value !== undefined;
+		}
+		bytes[i] = value === undefined ? machine.memory[physical]! : byteOf(value, physical - base);
+		if (i === 0) length = lengthOf(bytes[0]!);
 	}
-	if (seen.size > 0) fetched(machine, core.id);
-	return Uint8Array.from(bytes);
+	if (flux) fetched(machine, id);
+	return bytes.subarray(0, i);
 }
 
-/** One byte as the CPU sees it; bytes of one unit come together. */
-function byteAt(machine: Machine, cpu: number, physical: number, seen: Map<number, Value>): number {
-	const { unit } = machine.config.model;
-	const base = physical - (physical % Math.max(1, unit));
-	const history = machine.words[Global.histories] === 0 ? undefined : historyOf(machine, CODE, base);
-	if (history === undefined) return machine.memory[physical]!;
-	let value = seen.get(base);
-	if (value === undefined) {
-		const values = visible(machine, history, cpu);
-		value = values[choose(machine, values.length)]!;
-		seen.set(base, value);
-	}
-	const offset = physical - base;
+/** What a CPU sees of a unit in flux, this time; undefined when there is only the present to see. */
+function seenOf(machine: Machine, cpu: number, unit: number): Value | undefined {
+	if (machine.words[Global.histories] === 0) return undefined;
+	const history = historyOf(machine, CODE, unit);
+	if (history === undefined) return undefined;
+	const values = visible(machine, history, cpu);
+	return values[choose(machine, values.length)]!;
+}
+
+function byteOf(value: Value, offset: number): number {
 	return (value[offset >> 2]! >> (8 * (offset & 3))) & 0xff;
 }
 
