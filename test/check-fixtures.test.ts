@@ -1,0 +1,47 @@
+// Every scenario under fixtures/check against its own header, exact counts included, and once more without reductions; the
+// pages that tell of them leave none out. Adding a case is adding a file.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { check, disagreement, readScenario, type Scenario } from "../runtime/check/index.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const folder = "fixtures/check";
+const files = readdirSync(`${root}/${folder}`, { recursive: true, encoding: "utf8" })
+	.map((file) => file.replaceAll("\\", "/"))
+	.filter((file) => file.endsWith(".s"))
+	.sort();
+
+/** Without reductions the same is explored if it takes no more states than this. */
+const SMALL = 20_000;
+
+function scenarioOf(file: string): Scenario {
+	return readScenario(readFileSync(`${root}/${folder}/${file}`, "utf8"), file);
+}
+
+describe.each(files)("%s", (file) => {
+	const scenario = scenarioOf(file);
+	const { expect: expected } = scenario;
+
+	test("is what its header says, to the state", () => {
+		expect(expected?.states ?? expected?.steps).toBeGreaterThan(0);
+		expect(disagreement(expected!, check(scenario))).toBeUndefined();
+	});
+
+	test("is the same without reductions", () => {
+		const reductions = { symmetry: false, merge: false };
+		const { verdict } = check(scenario, { reductions, bounds: { states: SMALL } });
+		expect([expected!.verdict, "undecided"]).toContain(verdict);
+	});
+});
+
+describe.each(["claims"])("docs/%s.md", (page) => {
+	const text = readFileSync(`${root}/docs/${page}.md`, "utf8");
+	const inFolder = files.filter((file) => file.startsWith(`${page}/`));
+
+	test("links every scenario, and nothing that is not there", () => {
+		const links = [...text.matchAll(/fixtures\/check\/([\w./-]+\.s)/g)].map(([, file]) => file);
+		expect(new Set(links)).toEqual(new Set(inFolder));
+	});
+});
