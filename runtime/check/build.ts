@@ -66,6 +66,7 @@ export function build(scenario: Scenario): Built | RefusedScenario {
 		const top = core.r[SP]!;
 		return { top, physical: physicalIn(machine, 0, top - PAGE) + PAGE, bytes: PAGE };
 	});
+	const writable = Object.entries(scenario.alias ?? {}).map(([window, text]) => alias(system, window, text, name));
 	const equals: number[][] = [];
 	for (const part of cpus) {
 		const first = equals.flat().length;
@@ -76,7 +77,6 @@ export function build(scenario: Scenario): Built | RefusedScenario {
 		}
 		equals.push(group);
 	}
-	const writable = Object.entries(scenario.alias ?? {}).map(([window, text]) => alias(system, window, text, name));
 	for (const part of scenario.patchers ?? []) {
 		const one = planOf(system, part, name);
 		if ("refused" in one) return one;
@@ -105,7 +105,7 @@ function namesCpus({ plans, machine }: System): boolean {
 	return named || isBuffered(machine);
 }
 
-/** Makes the page of `window` a writable view of the page of `text`. @returns the address of the latter */
+/** Makes the page of `window` a writable view of the page of `text`, before any CPU could see another. @returns the address of the latter */
 function alias({ machine, image }: System, window: string, text: string, place: string): number {
 	const pageOf = (label: string): number => addressOf(image, label, place) & ~(PAGE - 1);
 	const { physical } = extentOf(machine, 0, pageOf(text))!;

@@ -116,6 +116,7 @@ export function machineSpace(
 
 	/** @returns whether the CPU came to a place that is ruled out */
 	function arrives(cpu: number): boolean {
+		if (getCpu(machine, cpu, Cpu.status) !== Status.running) return false;
 		const pc = getCpu(machine, cpu, Cpu.pc) >>> 0;
 		const label = reaches.get(pc);
 		if (label !== undefined) occurred.add(label);
