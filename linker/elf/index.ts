@@ -50,4 +50,4 @@ export {
 	symbolType,
 } from "./symbols.ts";
 export { allocateRelocations, allocateSymbols } from "./tables.ts";
-export { writeElf } from "./writer.ts";
+export { elfPieces, writeElf } from "./writer.ts";

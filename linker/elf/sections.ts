@@ -31,12 +31,14 @@ import {
 	RELA_SIZE,
 	SYMBOL_SIZE,
 } from "./tables.ts";
-import { viewOf } from "./words.ts";
 
-/** A section header without its place in the file, and what fills its bytes. */
+/** A table of `entsize` bytes an entry that is put together when it is written. */
+export type PutEntries = (view: DataView, first: number) => void;
+
+/** A section header without its place in the file, and its bytes. */
 export interface PlannedSection extends Omit<Section, "data" | "relocations" | "fileOffset"> {
-	/** Gets the `size` bytes of the section, all zero; not called for those without bytes in the file. */
-	readonly fill: (target: Uint8Array) => void;
+	/** Empty for those without bytes in the file. */
+	readonly contents: Uint8Array | PutEntries;
 }
 
 export interface SectionPlan {
@@ -78,13 +80,13 @@ function hasSymbols({ sections, symbols }: ElfObject): boolean {
 function plainSection(object: ElfObject, section: Section): PlannedSection {
 	if (hasFileBytes(section) && section.data.length !== section.size)
 		throw new LinkError(`${object.name}:(${section.name}): has ${section.data.length} bytes of ${section.size}`);
-	return { ...section, fill: (target) => target.set(section.data) };
+	return { ...section, contents: section.data };
 }
 
-type Contents = Pick<PlannedSection, "type" | "size" | "fill"> & Partial<PlannedSection>;
+type Replacement = Pick<PlannedSection, "type" | "size" | "contents"> & Partial<PlannedSection>;
 
 /** Gives section `index` new contents or, for an index that is not in the list, appends it. Returns the index. */
-function put(sections: PlannedSection[], index: number, name: string, contents: Contents): number {
+function put(sections: PlannedSection[], index: number, name: string, contents: Replacement): number {
 	const old = sections[index];
 	if (old !== undefined) sections[index] = { ...old, ...contents };
 	else sections.push({ ...nullSection(), name, align: 1, ...contents });
@@ -102,13 +104,13 @@ function planSymbols(object: ElfObject, sections: PlannedSection[]): number {
 		info: locals,
 		align: 8,
 		entsize: SYMBOL_SIZE,
-		fill: (target) => putSymbols(symbols, viewOf(target)),
+		contents: (view, first) => putSymbols(symbols, view, first),
 	});
 	const oldStrings = sections[symtab]!.link;
 	const link = put(sections, isUnloadedStrings(sections[oldStrings]) ? oldStrings : -1, ".strtab", {
 		type: SHT_STRTAB,
 		size: symbols.strings.length,
-		fill: (target) => target.set(symbols.strings),
+		contents: symbols.strings,
 	});
 	sections[symtab] = { ...sections[symtab]!, link };
 	return symtab;
@@ -135,7 +137,7 @@ function planRelocations(object: ElfObject, sections: PlannedSection[], symtab: 
 			info: target,
 			align: 8,
 			entsize,
-			fill: (bytes) => putRelocations(columns, viewOf(bytes)),
+			contents: (view, first) => putRelocations(columns, view, first),
 		});
 	}
 }
@@ -151,7 +153,7 @@ function planExtendedSections(symbols: Symbols, sections: PlannedSection[], symt
 		link: symtab,
 		align: 4,
 		entsize: 4,
-		fill: (target) => putExtendedSections(symbols, viewOf(target)),
+		contents: (view, first) => putExtendedSections(symbols, view, first),
 	});
 }
 
@@ -166,7 +168,7 @@ function planNames(sections: PlannedSection[], symbolStrings: number): SectionPl
 	const namesIndex = put(sections, old, ".shstrtab", {
 		type: SHT_STRTAB,
 		size: bytes.length,
-		fill: (target) => target.set(bytes),
+		contents: bytes,
 	});
 	return { sections, names, namesIndex };
 }

@@ -131,8 +131,9 @@ function failRelocation(source: RelocationTableSource, i: number, at: number): n
 	throw new LinkError(`${source.place}+${hex(at)}: relocation ${i}: ${what}`);
 }
 
-export function putSymbols(symbols: Symbols, view: DataView): void {
-	for (let i = 0, at = 0; i < symbols.count; i++, at += SYMBOL_SIZE) {
+/** Fills the view with the entries from `first` on; so do the other two. */
+export function putSymbols(symbols: Symbols, view: DataView, first: number): void {
+	for (let i = first, at = 0; at < view.byteLength; i++, at += SYMBOL_SIZE) {
 		view.setUint32(at, symbols.name[i]!, true);
 		view.setUint8(at + 4, symbols.info[i]!);
 		view.setUint8(at + 5, symbols.other[i]!);
@@ -147,18 +148,18 @@ function fileSection(section: number): number {
 	return section >= SHN_LORESERVE ? section - RESERVED_SHIFT : FILE_XINDEX;
 }
 
-/** Fills a SHT_SYMTAB_SHNDX table. */
-export function putExtendedSections(symbols: Symbols, view: DataView): void {
-	for (let i = 0; i < symbols.count; i++) {
+/** Of a SHT_SYMTAB_SHNDX table. */
+export function putExtendedSections(symbols: Symbols, view: DataView, first: number): void {
+	for (let i = first, at = 0; at < view.byteLength; i++, at += 4) {
 		const section = symbols.section[i]!;
-		if (fileSection(section) === FILE_XINDEX) view.setUint32(i * 4, section, true);
+		view.setUint32(at, fileSection(section) === FILE_XINDEX ? section : 0, true);
 	}
 }
 
-export function putRelocations(columns: Relocations, view: DataView): void {
+export function putRelocations(columns: Relocations, view: DataView, first: number): void {
 	const implicit = columns.implicitAddends === true;
 	const entry = implicit ? REL_SIZE : RELA_SIZE;
-	for (let i = 0, at = 0; i < columns.count; i++, at += entry) {
+	for (let i = first, at = 0; at < view.byteLength; i++, at += entry) {
 		putWord64(view, at, columns.offset[i]!);
 		view.setUint32(at + 8, columns.type[i]!, true);
 		view.setUint32(at + 12, columns.symbol[i]!, true);

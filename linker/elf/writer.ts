@@ -4,7 +4,7 @@
 
 import { LinkError } from "../errors.ts";
 import { type ElfObject, ET_EXEC, ET_REL, SHF_ALLOC } from "./object.ts";
-import { hasFileBytes, type PlannedSection, planSections, type SectionPlan } from "./sections.ts";
+import { hasFileBytes, type PlannedSection, type PutEntries, planSections, type SectionPlan } from "./sections.ts";
 import { PAGE_SIZE, type PlannedSegment, planSegments } from "./segments.ts";
 import { addString } from "./strings.ts";
 import { FILE_HEADER_SIZE, FILE_LORESERVE, FILE_XINDEX, PROGRAM_HEADER_SIZE, SECTION_HEADER_SIZE } from "./tables.ts";
@@ -21,16 +21,92 @@ interface Layout {
 /** Takes ET_REL, without segments, and ET_EXEC, whose only program headers are PT_LOAD. LinkError where the object's
  * own parts contradict each other. */
 export function writeElf(object: ElfObject): Uint8Array {
-	if (object.type !== ET_REL && object.type !== ET_EXEC)
-		throw new LinkError(`${object.name}: only relocatable and executable files are written, not type ${object.type}`);
 	const plan = planSections(object);
-	const layout = place(object, plan.sections, object.type === ET_EXEC ? planSegments(object) : []);
+	const layout = layOut(object, plan);
 	const bytes = new Uint8Array(layout.headersAt + plan.sections.length * SECTION_HEADER_SIZE);
-	putFileHeader(object, plan, layout, viewOf(bytes));
-	putSegments(layout, bytes);
-	putSections(plan, layout, bytes);
+	let at = 0;
+	for (const piece of pieces(object, plan, layout)) {
+		bytes.set(piece, at);
+		at += piece.length;
+	}
 	return bytes;
 }
+
+/** The same file from its start to its end, in pieces: its tables are never in memory as a whole. A piece is good until
+ * the next one is asked for. */
+export function elfPieces(object: ElfObject): Generator<Uint8Array> {
+	const plan = planSections(object);
+	return pieces(object, plan, layOut(object, plan));
+}
+
+function layOut(object: ElfObject, plan: SectionPlan): Layout {
+	if (object.type !== ET_REL && object.type !== ET_EXEC)
+		throw new LinkError(`${object.name}: only relocatable and executable files are written, not type ${object.type}`);
+	return place(object, plan.sections, object.type === ET_EXEC ? planSegments(object) : []);
+}
+
+/** What lies at an offset of the file. */
+interface Extent {
+	readonly offset: number;
+	readonly size: number;
+	readonly contents: Uint8Array | PutEntries;
+	readonly entsize: number;
+}
+
+/** Entries of a table that are put together at once: they stay in the cache until they are written. */
+const BATCH = 1 << 13;
+
+function* pieces(object: ElfObject, plan: SectionPlan, layout: Layout): Generator<Uint8Array> {
+	let at = 0;
+	for (const extent of extents(object, plan, layout)) {
+		const { offset, size, contents, entsize } = extent;
+		if (offset < at) throw new LinkError(`${object.name}: sections overlap at ${hex(offset)} of the file`);
+		yield* between(layout, at, offset);
+		at = offset + size;
+		if (typeof contents !== "function") {
+			yield contents;
+			continue;
+		}
+		const batch = new Uint8Array(Math.min(size, BATCH * entsize));
+		for (let done = 0; done < size; done += batch.length) {
+			const piece = batch.subarray(0, size - done);
+			contents(viewOf(piece), done / entsize);
+			yield piece;
+		}
+	}
+}
+
+/** Ascending. Bytes of segments that no section has are not among them. */
+function extents(object: ElfObject, plan: SectionPlan, layout: Layout): Extent[] {
+	const { sections } = plan;
+	const found = sections.flatMap((section, i) =>
+		hasFileBytes(section) && section.size > 0 ? [{ ...section, offset: layout.sectionOffsets[i]! }] : [],
+	);
+	const start = fileStart(object, plan, layout);
+	const headers = sectionHeaders(plan, layout);
+	return [
+		{ offset: 0, size: start.length, contents: start, entsize: 1 },
+		...found.sort((a, b) => a.offset - b.offset),
+		{ offset: layout.headersAt, size: headers.length, contents: headers, entsize: 1 },
+	];
+}
+
+/** What lies between extents: the rest of segments, and zeros. */
+function* between({ segments, segmentOffsets }: Layout, start: number, end: number): Generator<Uint8Array> {
+	let at = start;
+	while (at < end) {
+		const within = segments.findIndex(
+			({ fileSize }, i) => at >= segmentOffsets[i]! && at < segmentOffsets[i]! + fileSize,
+		);
+		const next = segmentOffsets.find((offset) => offset > at) ?? end;
+		const offset = segmentOffsets[within] ?? 0;
+		const to = Math.min(end, within < 0 ? next : offset + segments[within]!.fileSize, at + zeros.length);
+		yield segments[within]?.data?.subarray(at - offset, to - offset) ?? zeros.subarray(0, to - at);
+		at = to;
+	}
+}
+
+const zeros = new Uint8Array(1 << 16);
 
 /** Requires: checked segments. After: everything has its offset, loaded bytes congruent to their address modulo the
  * segment's alignment, in the order program headers, segments, other sections, section headers. */
@@ -65,6 +141,14 @@ function segmentOf(object: ElfObject, section: PlannedSection, segments: readonl
 	return found;
 }
 
+/** The ELF header and the program headers. */
+function fileStart(object: ElfObject, plan: SectionPlan, layout: Layout): Uint8Array {
+	const bytes = new Uint8Array(FILE_HEADER_SIZE + layout.segments.length * PROGRAM_HEADER_SIZE);
+	putFileHeader(object, plan, layout, viewOf(bytes));
+	putSegments(layout, viewOf(bytes));
+	return bytes;
+}
+
 function putFileHeader(object: ElfObject, plan: SectionPlan, layout: Layout, view: DataView): void {
 	const { segments, headersAt } = layout;
 	if (segments.length >= 0xffff) throw new LinkError(`${object.name}: ${segments.length} segments, at most 65534 fit`);
@@ -90,8 +174,7 @@ const PF_X = 1;
 const PF_W = 2;
 const PF_R = 4;
 
-function putSegments({ segments, segmentOffsets }: Layout, bytes: Uint8Array): void {
-	const view = viewOf(bytes);
+function putSegments({ segments, segmentOffsets }: Layout, view: DataView): void {
 	for (const [i, segment] of segments.entries()) {
 		const at = FILE_HEADER_SIZE + i * PROGRAM_HEADER_SIZE;
 		const { readable, writable, executable } = segment;
@@ -103,27 +186,26 @@ function putSegments({ segments, segmentOffsets }: Layout, bytes: Uint8Array): v
 		putWord64(view, at + 32, segment.fileSize);
 		putWord64(view, at + 40, segment.memorySize);
 		putWord64(view, at + 48, segment.align);
-		if (segment.data !== undefined && segment.fileSize > 0) bytes.set(segment.data, segmentOffsets[i]!);
 	}
 }
 
-function putSections({ sections, names, namesIndex }: SectionPlan, layout: Layout, bytes: Uint8Array): void {
+function sectionHeaders({ sections, names, namesIndex }: SectionPlan, { sectionOffsets }: Layout): Uint8Array {
+	const bytes = new Uint8Array(sections.length * SECTION_HEADER_SIZE);
 	const view = viewOf(bytes);
 	for (const [i, section] of sections.entries()) {
-		const at = layout.headersAt + i * SECTION_HEADER_SIZE;
-		const offset = layout.sectionOffsets[i]!;
+		const at = i * SECTION_HEADER_SIZE;
 		view.setUint32(at, addString(names, section.name), true);
 		view.setUint32(at + 4, section.type, true);
 		putWord64(view, at + 8, section.flags);
 		putWord64(view, at + 16, section.address);
-		putWord64(view, at + 24, offset);
+		putWord64(view, at + 24, sectionOffsets[i]!);
 		putWord64(view, at + 32, section.size);
 		view.setUint32(at + 40, section.link, true);
 		view.setUint32(at + 44, section.info, true);
 		putWord64(view, at + 48, section.align);
 		putWord64(view, at + 56, section.entsize);
-		if (hasFileBytes(section)) section.fill(bytes.subarray(offset, offset + section.size));
 	}
-	if (sections.length >= FILE_LORESERVE) putWord64(view, layout.headersAt + 32, sections.length);
-	if (namesIndex >= FILE_LORESERVE) view.setUint32(layout.headersAt + 40, namesIndex, true);
+	if (sections.length >= FILE_LORESERVE) putWord64(view, 32, sections.length);
+	if (namesIndex >= FILE_LORESERVE) view.setUint32(40, namesIndex, true);
+	return bytes;
 }
