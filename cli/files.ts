@@ -2,8 +2,10 @@
 // renamed, so nobody ever sees half of one.
 
 import {
+	closeSync,
 	existsSync,
 	mkdirSync,
+	openSync,
 	readdirSync,
 	readFileSync,
 	realpathSync,
@@ -11,6 +13,7 @@ import {
 	rmSync,
 	statSync,
 	writeFileSync,
+	writeSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { LinkError, suggestion } from "../linker/errors.ts";
@@ -41,14 +44,34 @@ export function readTextIfThere(path: string): string | undefined {
 /** Writes all of it or nothing. A device or a pipe is written as it is.
  * @throws LinkError when it cannot be written */
 export function writeFile(path: string, contents: Uint8Array | string): void {
+	replaceFile(path, (beside) => writeFileSync(beside, contents));
+}
+
+/** The same for what comes in pieces. */
+export function writePieces(path: string, pieces: Iterable<Uint8Array>): void {
+	replaceFile(path, (beside) => {
+		const file = openSync(beside, "w");
+		try {
+			for (const piece of pieces) {
+				for (let at = 0; at < piece.length; ) at += writeSync(file, piece, at);
+			}
+		} finally {
+			closeSync(file);
+		}
+	});
+}
+
+/** @param write makes the file at the path it is given */
+function replaceFile(path: string, write: (beside: string) => void): void {
 	const target = existsSync(path) ? realpathSync(path) : path;
 	const special = isSpecial(target);
 	const beside = special ? target : `${target}.${process.pid}.tmp`;
 	try {
-		writeFileSync(beside, contents);
+		write(beside);
 		if (!special) renameSync(beside, target);
 	} catch (error) {
 		if (!special) rmSync(beside, { force: true });
+		if ((error as NodeJS.ErrnoException).code === undefined) throw error;
 		throw new LinkError(`${path}: ${reason(error)}`);
 	}
 }

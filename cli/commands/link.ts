@@ -2,11 +2,11 @@
 
 import { basename } from "node:path";
 import { InvalidArgumentError } from "commander";
-import { writeElf } from "../../linker/elf/index.ts";
+import { elfPieces } from "../../linker/elf/index.ts";
 import { map } from "../../linker/link/index.ts";
 import { type BuildOptions, declareBuildOptions, type LinkPlaces, linkObjects, loadObjects } from "../build.ts";
 import { type Command, ExitCode, writeJson } from "../command.ts";
-import { writeFile } from "../files.ts";
+import { writeFile, writePieces } from "../files.ts";
 
 interface Options extends BuildOptions, LinkPlaces {
 	readonly output?: string;
@@ -34,7 +34,7 @@ export const link: Command<Options> = {
 	async run(terminal, files, options) {
 		const output = options.output ?? `${basename(files[0]!).replace(/\.[^.]*$/, "")}.elf`;
 		const image = linkObjects(loadObjects(files, options.staticCalls), options, output, options);
-		writeFile(output, writeElf(image.elf));
+		writePieces(output, elfPieces(image.elf));
 		if (typeof options.map === "string") writeFile(options.map, map(image));
 		else if (options.map) await terminal.write(map(image));
 		if (options.json) {
