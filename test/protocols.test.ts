@@ -89,19 +89,18 @@ test("every protocol for running text has its line above", () => {
 describe.each(running)("$name", (protocol) => {
 	test.each(models)("$name", (model) => {
 		const claim = claims[protocol.name]!;
-		const isWhole = claim.whole.includes(model.name);
-		const rounds = isWhole ? 21 : 40;
-		const outcomes = (isWhole ? [1, 2] : [1, 2, 3, 4]).map((seed) => storm(protocol, model, seed, rounds));
-		if (isWhole) {
-			expect(outcomes.map(({ trap }) => trap)).toEqual(outcomes.map(() => undefined));
-			expect(outcomes.every(({ updates, calls }) => updates === rounds && calls > 1000)).toBe(true);
-		} else {
-			expect(
-				outcomes.some(({ trap }) => trap?.kind === "trapped"),
-				"torn or astray",
-			).toBe(true);
+		if (!claim.whole.includes(model.name)) {
+			const seeds = Array.from({ length: 12 }, (_, i) => i + 1);
+			const torn = seeds.some((seed) => storm(protocol, model, seed, 40).trap?.kind === "trapped");
+			expect(torn, "torn or astray on some seed").toBe(true);
+			return;
 		}
-		if (claim.fresh.includes(model.name)) expect(outcomes.map(({ stale }) => stale)).toEqual(outcomes.map(() => 0));
+		for (const seed of [1, 2]) {
+			const { trap, updates, calls, stale } = storm(protocol, model, seed, 21);
+			expect(trap).toBeUndefined();
+			expect([updates, calls > 1000]).toEqual([21, true]);
+			if (claim.fresh.includes(model.name)) expect(stale).toBe(0);
+		}
 	});
 });
 
