@@ -3,7 +3,7 @@
 import { CommanderError, Command as CommandLine } from "commander";
 import { LinkError, SourceError } from "../linker/errors.ts";
 import { type Command, type CommonOptions, ExitCode, UsageError } from "./command.ts";
-import { commands } from "./commands/index.ts";
+import { loadCommands } from "./commands/index.ts";
 import { version } from "./package-root.ts";
 import { styled, type Terminal } from "./terminal.ts";
 
@@ -28,7 +28,7 @@ export async function patchbay(argv: readonly string[], terminal: Terminal): Pro
 		})
 		.showSuggestionAfterError()
 		.addHelpText("before", examplesText(terminal, overview));
-	for (const command of commands) {
+	for (const command of await loadCommands(argv[0])) {
 		addCommand(line, command, terminal, async (running) => {
 			code = await running;
 		});

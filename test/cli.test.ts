@@ -3,8 +3,10 @@
 import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { commands } from "../cli/commands/index.ts";
+import { loadCommands } from "../cli/commands/index.ts";
 import { cli, inFolder } from "./command-line.ts";
+
+const commands = await loadCommands();
 
 const program = (name: string) => `fixtures/programs/${name}.js`;
 const assembly = (name: string) => `fixtures/asm/${name}.s`;

@@ -1,38 +1,30 @@
-// Every command, in the order of the help; a new one is a file beside and a line here.
+// Every command, in the order of the help; a new one is a file beside and a line here. Each is loaded when it is needed:
+// a command line names one of them, and starting is a good part of what a short one takes.
 
 import type { Command } from "../command.ts";
-import { ablate } from "./ablate.ts";
-import { asm } from "./asm.ts";
-import { check } from "./check.ts";
-import { compare } from "./compare.ts";
-import { compile } from "./compile.ts";
-import { cost } from "./cost.ts";
-import { demo } from "./demo.ts";
-import { dump } from "./dump.ts";
-import { link } from "./link.ts";
-import { matrix } from "./matrix.ts";
-import { merge } from "./merge.ts";
-import { patch } from "./patch.ts";
-import { rewrite } from "./rewrite.ts";
-import { run } from "./run.ts";
-import { sites } from "./sites.ts";
-import { synthesize } from "./synthesize.ts";
 
-export const commands = [
-	demo,
-	run,
-	compile,
-	asm,
-	sites,
-	dump,
-	link,
-	patch,
-	rewrite,
-	compare,
-	cost,
-	check,
-	matrix,
-	ablate,
-	synthesize,
-	merge,
-] as readonly Command<object>[];
+const loaders = {
+	demo: async () => (await import("./demo.ts")).demo,
+	run: async () => (await import("./run.ts")).run,
+	compile: async () => (await import("./compile.ts")).compile,
+	asm: async () => (await import("./asm.ts")).asm,
+	sites: async () => (await import("./sites.ts")).sites,
+	dump: async () => (await import("./dump.ts")).dump,
+	link: async () => (await import("./link.ts")).link,
+	patch: async () => (await import("./patch.ts")).patch,
+	rewrite: async () => (await import("./rewrite.ts")).rewrite,
+	compare: async () => (await import("./compare.ts")).compare,
+	cost: async () => (await import("./cost.ts")).cost,
+	check: async () => (await import("./check.ts")).check,
+	matrix: async () => (await import("./matrix.ts")).matrix,
+	ablate: async () => (await import("./ablate.ts")).ablate,
+	synthesize: async () => (await import("./synthesize.ts")).synthesize,
+	merge: async () => (await import("./merge.ts")).merge,
+};
+
+/** The command of that name alone, or all of them where there is none. */
+export async function loadCommands(name?: string): Promise<readonly Command<object>[]> {
+	const named = Object.entries(loaders).filter(([each]) => each === name);
+	const chosen = named.length > 0 ? named.map(([, load]) => load) : Object.values(loaders);
+	return (await Promise.all(chosen.map((load) => load()))) as readonly Command<object>[];
+}
