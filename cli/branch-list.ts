@@ -26,6 +26,7 @@ import {
 import { crossings, knownCrossings, lineSizes } from "../linker/sites/crossings.ts";
 import { holders } from "../linker/sites/holders.ts";
 import { type Intruder, jumpedInto, type Span } from "../linker/sites/jumped-into.ts";
+import { unrelocatedBranches } from "../linker/sites/unrelocated.ts";
 import {
 	endCell,
 	fixed,
@@ -60,7 +61,9 @@ export interface BranchList {
 export function listBranches(object: ElfObject, wanted: Wanted | undefined, note: (text: string) => void): BranchList {
 	const architecture = requireArchitecture(object);
 	requireRelocations(object);
-	const table = branchTable(object, architecture, wanted && wantedSymbols(object, wanted));
+	const flags = wanted && wantedSymbols(object, wanted);
+	const table = branchTable(object, architecture, flags);
+	if (wanted !== undefined && "names" in wanted) noteUnrelocated(object, architecture, flags!, table, note);
 	return {
 		object,
 		architecture,
@@ -70,6 +73,19 @@ export function listBranches(object: ElfObject, wanted: Wanted | undefined, note
 		intruders: intrudersOf(object, architecture, table),
 		known: object.sections.map(({ align }) => (object.type === ET_REL ? knownCrossings(align) : 15)),
 	};
+}
+
+function noteUnrelocated(
+	object: ElfObject,
+	architecture: Architecture,
+	flags: Uint8Array,
+	table: BranchTable,
+	note: (text: string) => void,
+): void {
+	const { length } = unrelocatedBranches(object, architecture, flags, table);
+	if (length === 0) return;
+	const what = length === 1 ? "a call has no relocation" : `${length} calls have no relocation`;
+	note(`${object.name}: ${what}, the assembler resolved it; compile with -ffunction-sections or -Wa,-mshared\n`);
 }
 
 function linesOf(object: ElfObject, note: (text: string) => void): LineTable | undefined {

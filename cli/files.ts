@@ -18,10 +18,11 @@ import {
 import { basename, dirname, join } from "node:path";
 import { LinkError, suggestion } from "../linker/errors.ts";
 
-/** @throws LinkError when it cannot be read */
+/** No Buffer, whose `slice` would not copy. @throws LinkError when it cannot be read */
 export function readBytes(path: string): Uint8Array {
 	try {
-		return readFileSync(path);
+		const { buffer, byteOffset, byteLength } = readFileSync(path);
+		return new Uint8Array(buffer, byteOffset, byteLength);
 	} catch (error) {
 		throw new LinkError(`${path}: ${reason(error)}${near(path, error)}`);
 	}
@@ -41,10 +42,10 @@ export function readTextIfThere(path: string): string | undefined {
 	}
 }
 
-/** Writes all of it or nothing. A device or a pipe is written as it is.
+/** Writes all of it or nothing. A device or a pipe is written as it is. @param mode who may read, write and run it
  * @throws LinkError when it cannot be written */
-export function writeFile(path: string, contents: Uint8Array | string): void {
-	replaceFile(path, (beside) => writeFileSync(beside, contents));
+export function writeFile(path: string, contents: Uint8Array | string, mode?: number): void {
+	replaceFile(path, (beside) => writeFileSync(beside, contents, { mode }));
 }
 
 /** The same for what comes in pieces. */
@@ -79,6 +80,11 @@ function replaceFile(path: string, write: (beside: string) => void): void {
 function isSpecial(path: string): boolean {
 	const status = statSync(path, { throwIfNoEntry: false });
 	return status !== undefined && !status.isFile() && !status.isDirectory();
+}
+
+/** Who may read, write and run a file that is there. */
+export function modeOf(path: string): number {
+	return statSync(path).mode & 0o777;
 }
 
 export function isFolder(path: string): boolean {

@@ -2,7 +2,7 @@
 // the object given stays as it is.
 
 import { nullSection } from "../elf/builder.ts";
-import { type ElfObject, type Relocations, type Section, STB_LOCAL, type Symbols } from "../elf/object.ts";
+import { type ElfObject, type Relocations, type Section, SHT_GROUP, STB_LOCAL, type Symbols } from "../elf/object.ts";
 import { addString, newStringTable, stringTableBytes } from "../elf/strings.ts";
 import { allocateRelocations, allocateSymbols } from "../elf/tables.ts";
 
@@ -80,6 +80,7 @@ function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
 }
 
 function withMovedSymbols(section: Section, moved: (symbol: number) => number): Section {
+	if (section.type === SHT_GROUP) return { ...section, info: moved(section.info) };
 	if (section.relocations === undefined) return section;
 	return { ...section, relocations: { ...section.relocations, symbol: section.relocations.symbol.map(moved) } };
 }

@@ -24,7 +24,7 @@ export function jumpedInto(
 	spans: Iterable<Span>,
 ): Map<number, Intruder> {
 	const found = new Map<number, Intruder>();
-	if (architecture.visitTargets === undefined) return found;
+	if (architecture.align > 1) return found;
 	const { data, address } = object.sections[index]!;
 	/** How far each byte is behind the first of its span. */
 	const inside = new Uint8Array(data.length);
@@ -33,7 +33,7 @@ export function jumpedInto(
 		const behind = inside[target];
 		if (behind !== undefined && behind > 0) found.set(target - behind, from);
 	};
-	visitDecoded(object, index, architecture, note);
+	visitBranchTargets(object, index, architecture, note);
 	visitRelocated(object, index, architecture, (from, target) => note(from, target - address));
 	visitLabels(object, index, (from, target) => note(from, target - address));
 	return found;
@@ -41,20 +41,22 @@ export function jumpedInto(
 
 type Note = (from: Intruder, target: number) => void;
 
-/** Each function is decoded from its start; where no function begins the section is taken as one. */
-function visitDecoded(object: ElfObject, index: number, { visitTargets }: Architecture, note: Note): void {
+/** Visits the direct branches of a section as its bytes are, by offsets in them. Each function is decoded from its start;
+ * where none begins the section is taken as one. */
+export function visitBranchTargets(
+	object: ElfObject,
+	index: number,
+	{ visitTargets }: Architecture,
+	visit: (from: number, target: number) => void,
+): void {
 	const { data, address } = object.sections[index]!;
 	const { symbols, order } = indexFunctions(object);
-	const starts = [
-		...new Set(
-			Array.from(order)
-				.filter((i) => symbols.section[i] === index)
-				.map((i) => symbols.value[i]! - address),
-		),
-	];
-	const inside = starts.filter((start) => start >= 0 && start < data.length).sort((a, b) => a - b);
-	if (inside[0] !== 0) inside.unshift(0);
-	for (const [i, start] of inside.entries()) visitTargets!(data, start, inside[i + 1] ?? data.length, note);
+	const starts = [0];
+	for (const symbol of order) {
+		const start = symbols.value[symbol]! - address;
+		if (symbols.section[symbol] === index && start > starts.at(-1)! && start < data.length) starts.push(start);
+	}
+	for (const [i, start] of starts.entries()) visitTargets(data, start, starts[i + 1] ?? data.length, visit);
 }
 
 /** Relocated branches of any code, and addresses in data. The position of an entry of a jump table made of differences

@@ -1,5 +1,6 @@
 // AArch64: every instruction is an aligned word, so nothing can go into the middle of one.
 
+import { viewOf } from "../../elf/words.ts";
 import type { Architecture, BranchForm, FoundBranch } from "./architecture.ts";
 
 const R_AARCH64_NONE = 0;
@@ -17,6 +18,7 @@ const RET = [0xc0, 0x03, 0x5f, 0xd6];
 /** A displacement in words in `bits` bits of the instruction from bit `shift` on. */
 function wordForm(
 	kind: BranchForm["kind"],
+	relocation: number,
 	bits: number,
 	shift: number,
 	nothing: readonly number[] | undefined,
@@ -35,16 +37,17 @@ function wordForm(
 			const word = view.getUint32(at, true) & ~mask;
 			view.setUint32(at, (word | (((displacement >> 2) << shift) & mask)) >>> 0, true);
 		},
+		relocation,
 		addend: 0,
 		nothing,
 	};
 }
 
 const forms: readonly BranchForm[] = [
-	wordForm("call", 26, 0, NOP),
-	wordForm("tail", 26, 0, RET),
-	wordForm("conditional", 19, 5, undefined),
-	wordForm("conditional", 14, 5, undefined),
+	wordForm("call", R_AARCH64_CALL26, 26, 0, NOP),
+	wordForm("tail", R_AARCH64_JUMP26, 26, 0, RET),
+	wordForm("conditional", R_AARCH64_CONDBR19, 19, 5, undefined),
+	wordForm("conditional", R_AARCH64_TSTBR14, 14, 5, undefined),
 ];
 
 /** Bits that say which form a word has: BL; B; B.cond, CBZ and CBNZ; TBZ and TBNZ. */
@@ -77,4 +80,12 @@ export const aarch64: Architecture = {
 	},
 	relocation: { none: R_AARCH64_NONE, relative32: R_AARCH64_PREL32, absolute64: R_AARCH64_ABS64 },
 	relativeTypes: [R_AARCH64_PREL32, R_AARCH64_PREL64],
+	visitTargets(bytes, start, end, visit) {
+		const view = viewOf(bytes);
+		for (let at = start; at + 4 <= end; at += 4) {
+			const word = view.getUint32(at, true);
+			const row = words.find(({ mask, value }) => (word & mask) >>> 0 === value);
+			if (row !== undefined) visit(at, at + forms[row.form]!.read(view, at));
+		}
+	},
 };

@@ -19,6 +19,8 @@ export interface BranchForm {
 	readonly read: (view: DataView, at: number) => number;
 	/** Changes the displacement, nothing else of the instruction. */
 	readonly write: (view: DataView, at: number, displacement: number) => void;
+	/** The relocation of a branch to a function that may be anywhere. */
+	readonly relocation: number;
 	/** The addend of a relocation that goes to its symbol's first byte. */
 	readonly addend: number;
 	/** The whole instruction when there is nothing to call; undefined where no one instruction does that. */
@@ -61,9 +63,9 @@ export interface Architecture {
 	};
 	/** `S + A - P` of 32 and 64 bits, as tables of code addresses use them. */
 	readonly relativeTypes: readonly number[];
-	/** Where instructions differ in length: visits the target of every direct branch from `start` to `end`, by linear
-	 * decoding. Undefined where nothing can go into the middle of an instruction. */
-	readonly visitTargets?: (
+	/** Visits every direct branch from `start` to `end`, by linear decoding: the offsets of its first byte and of where
+	 * it goes as the bytes are. Bytes that are no instruction end it. */
+	readonly visitTargets: (
 		bytes: Uint8Array,
 		start: number,
 		end: number,

@@ -25,6 +25,7 @@ function rel32(kind: BranchForm["kind"], fieldAt: number, nothing: readonly numb
 		max: 2 ** 31 - 1,
 		read: (view, at) => view.getInt32(at + fieldAt, true),
 		write: (view, at, displacement) => view.setInt32(at + fieldAt, displacement, true),
+		relocation: R_X86_64_PLT32,
 		addend: -4,
 		nothing,
 	};

@@ -1,0 +1,38 @@
+// `patchbay collect`: the table of an object's static calls, as the kernel's objtool makes it.
+
+import { elfPieces, readElf } from "../../linker/elf/index.ts";
+import { LinkError } from "../../linker/errors.ts";
+import { EM_TOY } from "../../linker/isa/index.ts";
+import { collectRealSites } from "../../linker/sites/collect-real.ts";
+import { type Command, ExitCode, writeJson } from "../command.ts";
+import { readBytes, writePieces } from "../files.ts";
+import { plural } from "../table.ts";
+
+interface Options {
+	readonly output: string;
+	readonly module?: true;
+}
+
+export const collect: Command<Options> = {
+	name: "collect",
+	operands: "<file>",
+	brief: "Add the table of static calls to an x86-64 or AArch64 object.",
+	examples: [
+		["collect foo.o -o foo.sites.o", "as objtool --static-call does"],
+		["collect foo.o -o foo.sites.o --module", "calls may name trampolines without keys"],
+	],
+	declare(line) {
+		line.requiredOption("-o, --output <file>", "the object to write");
+		line.option("--module", "the object is of a module: a trampoline without its key stands for the key");
+	},
+	async run(terminal, [file], { output, module, json }) {
+		const object = readElf(readBytes(file!), file!);
+		if (object.machine === EM_TOY)
+			throw new LinkError(`${file}: is for the toy machine, whose linker collects by itself`);
+		const collected = collectRealSites(object, { module: module === true });
+		writePieces(output, elfPieces(collected.object));
+		if (json) await writeJson(terminal, "patchbay/collect@1", { file: output, sites: collected.sites });
+		else await terminal.write(`${output}: ${plural(collected.sites, "call site")}\n`);
+		return ExitCode.ok;
+	},
+};

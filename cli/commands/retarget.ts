@@ -1,0 +1,116 @@
+// `patchbay retarget`: calls in x86-64 and AArch64 files to other functions, or to none.
+
+import { InvalidArgumentError } from "commander";
+import { isArchive } from "../../linker/elf/archive.ts";
+import { readElf } from "../../linker/elf/index.ts";
+import { LinkError } from "../../linker/errors.ts";
+import { type Change, type PlannedSite, planRetarget, type RetargetPlan } from "../../linker/sites/retarget.ts";
+import { applyRecord, type Edit, undoRecord } from "../../linker/sites/retarget-record.ts";
+import { type Command, ExitCode, UsageError, writeJson } from "../command.ts";
+import { modeOf, readBytes, writeFile } from "../files.ts";
+import { plural, table } from "../table.ts";
+import { styled, type Terminal } from "../terminal.ts";
+
+interface Options {
+	readonly set?: readonly Change[];
+	readonly only?: readonly string[];
+	readonly output?: string;
+	readonly dryRun?: true;
+	readonly reset?: true;
+}
+
+export const retarget: Command<Options> = {
+	name: "retarget",
+	operands: "<file>",
+	brief: "Make calls in an x86-64 or AArch64 file go to other functions.",
+	examples: [
+		["retarget foo.o --set checksum=checksum_fast -o fast.o", "all calls of checksum in an object"],
+		["retarget a.out --set checksum=checksum_fast --dry-run", "only say what would change"],
+		["retarget a.out --set trace=null -o quiet", "calls of nothing; link with -Wl,--emit-relocs"],
+		["retarget foo.o --set f=g --only main+0x12 -o out.o", "one call, or all in a function"],
+		["retarget fast.o --reset -o foo.o", "the file as it was, byte for byte"],
+	],
+	declare(line) {
+		line.option(
+			"--set <function=other>",
+			"make calls of a function calls of another, or of null; may be repeated",
+			parseChange,
+		);
+		line.option(
+			"--only <function>",
+			"only calls in this function, or the one at function+0x12; may be repeated",
+			append,
+		);
+		line.option("--reset", "undo everything that was retargeted");
+		line.option("--dry-run", "print the plan and write nothing");
+		line.option("-o, --output <file>", "the file to write");
+	},
+	async run(terminal, [file], { set = [], only, output, dryRun, reset, json }) {
+		if (reset ? set.length > 0 || only !== undefined : set.length === 0)
+			throw new UsageError(
+				reset ? "--reset undoes all; it goes without --set and --only" : "--set says what to retarget",
+			);
+		if (output === undefined && !dryRun) throw new UsageError("-o says what to write; --dry-run writes nothing");
+		const bytes = readBytes(file!);
+		if (isArchive(bytes)) throw new LinkError(`${file}: is an archive; extract the members to retarget (ar x)`);
+		const { original, record } = undoRecord(bytes, file!);
+		if (reset && record.edits.length === 0)
+			throw new LinkError(`${file}: was not retargeted, so there is nothing to undo`);
+		const plan = planRetarget(readElf(original, file!), set, { symbols: record.symbols, ...(only && { only }) });
+		const edits = reset ? [] : merge(record.edits, plan.edits);
+		const result = applyRecord(original, file!, { edits, symbols: plan.symbols });
+		if (output !== undefined && !dryRun) writeFile(output, result, modeOf(file!));
+		if (json) await writeJson(terminal, "patchbay/retarget@1", asJson(file!, plan));
+		else
+			await terminal.write(
+				reset ? `${file}: ${plural(record.edits.length, "change")} undone\n` : text(terminal, file!, plan),
+			);
+		return ExitCode.ok;
+	},
+};
+
+function parseChange(text: string, before: readonly Change[] = []): Change[] {
+	const parts = /^([^=\s]+)=([^=\s]+)$/.exec(text);
+	if (parts === null) throw new InvalidArgumentError("Write function=other, or function=null.");
+	return [...before, { from: parts[1]!, to: parts[2]! }];
+}
+
+function append(text: string, before: readonly string[] = []): string[] {
+	return [...before, text];
+}
+
+/** Later changes of the same bytes replace earlier ones; what is as it was is no change. */
+function merge(before: readonly Edit[], after: readonly Edit[]): Edit[] {
+	const byOffset = new Map([...before, ...after].map((edit) => [edit.offset, edit]));
+	return [...byOffset.values()].filter((edit) => edit.after.some((byte, i) => byte !== edit.before[i]));
+}
+
+function asJson(file: string, { sites, left, references }: RetargetPlan): object {
+	const planned = sites.map((site) => ({ ...site, before: hex(site.before), after: hex(site.after) }));
+	return { file, sites: planned, left, references };
+}
+
+function hex(bytes: Uint8Array): string {
+	return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+}
+
+function text(terminal: Terminal, file: string, { sites, left, references }: RetargetPlan): string {
+	const title = styled(terminal, "bold", `${file}: ${plural(sites.length, "call site")} retargeted`);
+	const rows = table<PlannedSite>(
+		[
+			{ title: "place", text: ({ place }) => place },
+			{ title: "in", text: (site) => site.in },
+			{ title: "kind", text: ({ kind }) => kind },
+			{ title: "from", text: ({ from }) => from },
+			{ title: "to", text: ({ to }) => to },
+			{
+				title: "bytes",
+				text: ({ before, after }) => (hex(before) === hex(after) ? hex(before) : `${hex(before)} → ${hex(after)}`),
+			},
+		],
+		sites,
+	);
+	const stays = left.map(({ place, in: where, from, why }) => `stays: ${place} in ${where}, a call of ${from}: ${why}`);
+	const taken = references > 0 ? [`${plural(references, "reference")} to these functions are no calls and stay`] : [];
+	return `${[title, ...(sites.length > 0 ? rows : []), ...stays, ...taken].join("\n")}\n`;
+}

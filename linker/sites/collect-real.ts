@@ -1,0 +1,117 @@
+// The collector for objects of real machines: `.static_call_sites` as the kernel's objtool writes it for x86-64, and the
+// same with AArch64's relocations. Calls of trampolines are found by the names in relocations, never by sections: those
+// of other objects have none.
+
+import { type ElfObject, ET_REL, SHF_ALLOC, SHF_WRITE, SHT_PROGBITS, STB_LOCAL, STT_SECTION } from "../elf/object.ts";
+import { symbolName } from "../elf/symbols.ts";
+import { allocateRelocations } from "../elf/tables.ts";
+import { LinkError, suggestion } from "../errors.ts";
+import { branchKinds } from "./arch/index.ts";
+import { type BranchTable, branchOffset, branchTable, requireArchitecture, wantedSymbols } from "./branches.ts";
+import { addSymbols, newSection } from "./edit.ts";
+import { place } from "./place.ts";
+import { KEY_PREFIX, SITE_ROW, SITES_SECTION, TAIL, TRAMPOLINE_PREFIX } from "./table.ts";
+
+export interface RealCollectOptions {
+	/** The object is of a module, which may call trampolines whose keys it cannot name: their rows name the trampoline. */
+	readonly module?: boolean;
+}
+
+/** Code that replaces other code once, before anything runs; its calls are patched along with it. */
+const REPLACEMENTS = ".altinstr_replacement";
+
+/** The object with `.static_call_sites`, or as it is when it calls no trampoline.
+ * @throws LinkError for a call that the kernel could not patch */
+export function collectRealSites(
+	object: ElfObject,
+	{ module = false }: RealCollectOptions = {},
+): {
+	object: ElfObject;
+	sites: number;
+} {
+	const architecture = requireArchitecture(object);
+	if (object.type !== ET_REL) throw new LinkError(`${object.name}: is linked; collect from the objects it is made of`);
+	if (object.sections.some(({ name }) => name === SITES_SECTION))
+		throw new LinkError(
+			`${object.name}: already has a ${SITES_SECTION} section; collect from the object as it was compiled`,
+		);
+	const table = branchTable(object, architecture, wantedSymbols(object, { prefix: TRAMPOLINE_PREFIX }));
+	const rows = Array.from({ length: table.count }, (_, i) => i).filter((i) => isSite(object, table, i));
+	if (rows.length === 0) return { object, sites: 0 };
+	const keys = keysOf(object, table, rows, module);
+	const bases = withSectionSymbols(object, new Set(rows.map((i) => table.section[i]!)));
+	const relocations = allocateRelocations(rows.length * 2);
+	relocations.type.fill(architecture.relocation.relative32);
+	for (const [row, i] of rows.entries()) {
+		const at = row * 2;
+		relocations.offset[at] = row * SITE_ROW;
+		relocations.symbol[at] = bases.symbols.get(table.section[i]!)!;
+		relocations.addend[at] = branchOffset(object, table, i);
+		relocations.offset[at + 1] = row * SITE_ROW + 4;
+		relocations.symbol[at + 1] = bases.moved(keys.get(table.callee[i]!)!);
+		relocations.addend[at + 1] = branchKinds[table.kind[i]!] === "call" ? 0 : TAIL;
+	}
+	const section = newSection(SITES_SECTION, {
+		type: SHT_PROGBITS,
+		flags: SHF_ALLOC | SHF_WRITE,
+		align: 4,
+		entsize: SITE_ROW,
+		data: new Uint8Array(rows.length * SITE_ROW),
+		relocations,
+	});
+	return { object: { ...bases.object, sections: [...bases.object.sections, section] }, sites: rows.length };
+}
+
+function isSite(object: ElfObject, table: BranchTable, i: number): boolean {
+	const section = table.section[i]!;
+	if (object.sections[section]!.name === REPLACEMENTS) return false;
+	const where = () => place(object, section, branchOffset(object, table, i));
+	const name = () => symbolName(object.symbols, table.callee[i]!);
+	if (table.form[i] === 255)
+		throw new LinkError(
+			`${where()}: calls '${name()}' through the global offset table, which cannot be patched; compile without -fno-plt`,
+		);
+	if (table.beyond[i] !== 0)
+		throw new LinkError(`${where()}: goes 0x${table.beyond[i]!.toString(16)} bytes into the trampoline '${name()}'`);
+	return true;
+}
+
+/** Per trampoline that is called the symbol of its key. */
+function keysOf(object: ElfObject, table: BranchTable, rows: readonly number[], module: boolean): Map<number, number> {
+	const { symbols } = object;
+	const byName = new Map<string, number>();
+	const flags = wantedSymbols(object, { prefix: KEY_PREFIX });
+	for (let i = 1; i < symbols.count; i++) if (flags[i] === 1) byName.set(symbolName(symbols, i), i);
+	const keys = new Map<number, number>();
+	for (const i of rows) {
+		const trampoline = table.callee[i]!;
+		if (keys.has(trampoline)) continue;
+		const where = place(object, table.section[i]!, branchOffset(object, table, i));
+		const name = symbolName(symbols, trampoline);
+		if (name === TRAMPOLINE_PREFIX)
+			throw new LinkError(`${where}: trampoline name '${name}' is malformed: no key name follows`);
+		const keyName = KEY_PREFIX + name.slice(TRAMPOLINE_PREFIX.length);
+		const key = byName.get(keyName) ?? (module ? trampoline : undefined);
+		if (key === undefined)
+			throw new LinkError(
+				`${where}: calls '${name}', but nothing here names its key '${keyName}'${suggestion(keyName, byName.keys())}; call it with static_call(), or say --module if only the trampoline is exported`,
+			);
+		keys.set(trampoline, key);
+	}
+	return keys;
+}
+
+/** Rows count from the start of their section: a function's own symbol might be replaced by another object's. */
+function withSectionSymbols(object: ElfObject, needed: ReadonlySet<number>) {
+	const symbols = new Map<number, number>();
+	const { count, info, section } = object.symbols;
+	for (let i = 1; i < count; i++)
+		if ((info[i]! & 15) === STT_SECTION && needed.has(section[i]!)) symbols.set(section[i]!, i);
+	const missing = [...needed].filter((index) => !symbols.has(index));
+	const extended = addSymbols(
+		object,
+		missing.map((index) => ({ name: "", binding: STB_LOCAL, type: STT_SECTION, section: index, value: 0, size: 0 })),
+	);
+	for (const [i, index] of missing.entries()) symbols.set(index, extended.added[i]!);
+	return { object: extended.object, moved: extended.moved, symbols };
+}

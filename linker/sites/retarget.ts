@@ -1,0 +1,366 @@
+// Retargets calls of a file that others compiled or linked: which bytes change, checked as a whole before any does. The
+// file stays as it is but for those bytes; what was there is kept in it (retarget-record.ts), so every plan starts from
+// the file as it was made, and undoing is exact.
+
+import { type ElfObject, ET_REL, SHF_ALLOC, SHN_LORESERVE, SHN_UNDEF, SHT_RELA } from "../elf/object.ts";
+import { functionAt, indexFunctions, symbolName } from "../elf/symbols.ts";
+import { REL_SIZE, RELA_SIZE } from "../elf/tables.ts";
+import { putWord64, viewOf } from "../elf/words.ts";
+import { LinkError, notIn, suggestion } from "../errors.ts";
+import { type Architecture, type BranchForm, type BranchKind, branchKinds } from "./arch/index.ts";
+import {
+	type BranchTable,
+	baseName,
+	branchOffset,
+	branchTable,
+	isCode,
+	requireArchitecture,
+	requireRelocations,
+	wantedSymbols,
+} from "./branches.ts";
+import { holders } from "./holders.ts";
+import { type Intruder, jumpedInto } from "./jumped-into.ts";
+import { nameForMessage, place } from "./place.ts";
+import type { Edit } from "./retarget-record.ts";
+import { findTarget, type Target } from "./retarget-target.ts";
+import { unrelocatedBranches } from "./unrelocated.ts";
+
+export interface Change {
+	/** A function, by the name that calls use. */
+	readonly from: string;
+	/** Another, or `null` for none. */
+	readonly to: string;
+}
+
+export interface PlannedSite {
+	/** `.text+0x12` or `0x401136` */
+	readonly place: string;
+	/** `main+0x12` */
+	readonly in: string;
+	readonly kind: BranchKind;
+	readonly from: string;
+	readonly to: string;
+	/** The instruction. */
+	readonly before: Uint8Array;
+	readonly after: Uint8Array;
+}
+
+/** A call that stays as it is, and why. */
+export interface LeftSite {
+	readonly place: string;
+	readonly in: string;
+	readonly from: string;
+	readonly why: string;
+}
+
+export interface RetargetPlan {
+	readonly sites: readonly PlannedSite[];
+	readonly left: readonly LeftSite[];
+	/** For each site one of its instruction and one of its relocation, also where nothing changes. */
+	readonly edits: readonly Edit[];
+	/** Undefined symbols that the file needs, those of `symbols` first. */
+	readonly symbols: readonly string[];
+	/** References to the functions that are no calls: their address is taken. */
+	readonly references: number;
+}
+
+export interface RetargetOptions {
+	/** Functions, or `function+0x12` for one call in it. All of them have something to change. */
+	readonly only?: readonly string[];
+	/** Names of undefined symbols that will be added anyway. */
+	readonly symbols?: readonly string[];
+}
+
+/** What is the same for all sites of a plan. */
+interface Planning {
+	readonly object: ElfObject;
+	readonly architecture: Architecture;
+	readonly table: BranchTable;
+	readonly holder: Uint32Array;
+	readonly relocationsAt: ReadonlyMap<number, number>;
+	readonly sites: PlannedSite[];
+	readonly left: LeftSite[];
+	readonly edits: Edit[];
+	readonly symbols: string[];
+	/** Which of `only` had something to change. */
+	readonly used: Set<string>;
+}
+
+/** @param object as read from the file that will be edited
+ * @throws LinkError when one of the changes cannot be made: then none should be */
+export function planRetarget(
+	object: ElfObject,
+	changes: readonly Change[],
+	options: RetargetOptions = {},
+): RetargetPlan {
+	const architecture = requireArchitecture(object);
+	requireRelocations(object);
+	const planning: Omit<Planning, "table" | "holder"> = {
+		object,
+		architecture,
+		relocationsAt: relocationTables(object),
+		sites: [],
+		left: [],
+		edits: [],
+		symbols: [...(options.symbols ?? [])],
+		used: new Set(),
+	};
+	let references = 0;
+	for (const change of changes) {
+		const wanted = wantedSymbols(object, { names: [change.from] });
+		requireFunction(object, change.from, wanted);
+		const table = branchTable(object, architecture, wanted);
+		const here = { ...planning, table, holder: holders(object, table) };
+		leaveUnrelocated(here, change, wanted);
+		planChange(here, change, options.only);
+		references += countReferences(object, architecture, wanted) - table.count;
+	}
+	const unused = options.only?.find((name) => !planning.used.has(name));
+	if (unused !== undefined) throw new LinkError(`${object.name}: nothing to retarget in '${unused}'`);
+	checkSpans(object, architecture, planning.edits);
+	const { sites, left, edits, symbols } = planning;
+	return { sites, left, edits, symbols, references: Math.max(0, references) };
+}
+
+function requireFunction(object: ElfObject, name: string, wanted: Uint8Array): void {
+	if (wanted.includes(1)) return;
+	const { symbols } = object;
+	const names = Array.from({ length: symbols.count - 1 }, (_, i) => baseName(symbolName(symbols, i + 1)));
+	throw new LinkError(`${object.name}: has no symbol '${name}'${suggestion(name, names)}`);
+}
+
+function planChange(planning: Planning, change: Change, only: readonly string[] | undefined): void {
+	const { object, table, left } = planning;
+	const target = findTarget(object, change.to, planning.symbols);
+	let planned = 0;
+	for (let i = 0; i < table.count; i++) {
+		const where = holderName(planning, i);
+		const selected = only?.find((name) => name === where || name === where.split("+")[0]);
+		if (only !== undefined && selected === undefined) continue;
+		const why = reasonToLeave(planning, i, target, only !== undefined);
+		if (selected !== undefined) planning.used.add(selected);
+		if (why !== undefined) left.push({ place: placeOf(planning, i), in: where, from: change.from, why });
+		else planSite(planning, i, change, target);
+		planned++;
+	}
+	if (planned === 0 && only === undefined) failNoCalls(object, change.from);
+}
+
+function leaveUnrelocated({ object, architecture, table, left }: Planning, { from }: Change, wanted: Uint8Array): void {
+	const functions = indexFunctions(object);
+	for (const { section, offset } of unrelocatedBranches(object, architecture, wanted, table)) {
+		const { name, address } = object.sections[section]!;
+		const value = offset + address;
+		const symbol = functionAt(functions, section, value);
+		const within = symbol === undefined ? 0 : value - object.symbols.value[symbol]!;
+		left.push({
+			place: object.type === ET_REL ? `${name}+0x${value.toString(16)}` : `0x${value.toString(16)}`,
+			in:
+				symbol === undefined
+					? ""
+					: symbolName(object.symbols, symbol) + (within === 0 ? "" : `+0x${within.toString(16)}`),
+			from,
+			why: "the assembler resolved it and left no relocation; compile with -ffunction-sections or -Wa,-mshared",
+		});
+	}
+}
+
+function failNoCalls(object: ElfObject, name: string): never {
+	const local =
+		object.type === ET_REL
+			? "; calls of a local function from its own section have no relocation, compile with -ffunction-sections"
+			: "";
+	throw new LinkError(`${object.name}: no relocation of a call names '${name}'${local}`);
+}
+
+function holderName({ object, table, holder }: Planning, i: number): string {
+	const { symbols, sections } = object;
+	const symbol = holder[i]!;
+	const { address } = sections[table.section[i]!]!;
+	if (symbol === 0) return "";
+	const within = branchOffset(object, table, i) + address - symbols.value[symbol]!;
+	return symbolName(symbols, symbol) + (within === 0 ? "" : `+0x${within.toString(16)}`);
+}
+
+function placeOf({ object, table }: Planning, i: number): string {
+	const { name, address } = object.sections[table.section[i]!]!;
+	const offset = (branchOffset(object, table, i) + address).toString(16);
+	return object.type === ET_REL ? `${name}+0x${offset}` : `0x${offset}`;
+}
+
+function reasonToLeave(
+	{ object, table, holder }: Planning,
+	i: number,
+	target: Target,
+	chosen: boolean,
+): string | undefined {
+	if (table.form[i] === 255)
+		return "goes through the global offset table; compile without -fno-plt to have a direct call";
+	if (table.beyond[i] !== 0) return `goes 0x${table.beyond[i]!.toString(16)} bytes into the function`;
+	const isInside = target.kind === "symbol" && holder[i] !== 0 && sameFunction(object, holder[i]!, target.symbol);
+	return isInside && !chosen
+		? "is in the new target, which would call itself; --only chooses it nevertheless"
+		: undefined;
+}
+
+function sameFunction({ symbols }: ElfObject, a: number, b: number): boolean {
+	const isDefined = symbols.section[a] !== SHN_UNDEF;
+	return a === b || (isDefined && symbols.section[a] === symbols.section[b] && symbols.value[a] === symbols.value[b]);
+}
+
+function planSite(planning: Planning, i: number, change: Change, target: Target): void {
+	const { object, architecture, table, sites, edits } = planning;
+	const index = table.section[i]!;
+	const section = object.sections[index]!;
+	const offset = branchOffset(object, table, i);
+	const form = architecture.forms[table.form[i]!]!;
+	const before = section.data.slice(offset, offset + form.length);
+	checkDestination(planning, i, form);
+	const after = newBytes(planning, i, form, target);
+	sites.push({
+		place: placeOf(planning, i),
+		in: holderName(planning, i),
+		kind: branchKinds[table.kind[i]!]!,
+		from: change.from,
+		to: change.to,
+		before,
+		after,
+	});
+	edits.push({ offset: section.fileOffset + offset, before, after });
+	edits.push(relocationEdit(planning, i, form, target));
+}
+
+/** A linked branch must go where its relocation says, or to a stub of the procedure linkage table. */
+function checkDestination({ object, table }: Planning, i: number, form: BranchForm): void {
+	if (object.type === ET_REL) return;
+	const section = object.sections[table.section[i]!]!;
+	const offset = branchOffset(object, table, i);
+	const destination = section.address + offset + form.base + form.read(viewOf(section.data), offset);
+	const callee = table.callee[i]!;
+	if (object.symbols.section[callee] !== SHN_UNDEF && object.symbols.value[callee] === destination) return;
+	const stubs = object.sections.some(
+		({ name, address, size }) => /^\.i?plt/.test(name) && destination >= address && destination < address + size,
+	);
+	if (stubs) return;
+	throw new LinkError(
+		`${place(object, table.section[i]!, offset)}: goes to 0x${destination.toString(16)}, not to '${nameForMessage(object, callee)}' as its relocation says`,
+	);
+}
+
+function newBytes({ object, table }: Planning, i: number, form: BranchForm, target: Target): Uint8Array {
+	const index = table.section[i]!;
+	const section = object.sections[index]!;
+	const offset = branchOffset(object, table, i);
+	const bytes = section.data.slice(offset, offset + form.length);
+	if (target.kind === "null") {
+		if (form.nothing !== undefined) return Uint8Array.from(form.nothing);
+		throw new LinkError(
+			`${place(object, index, offset)}: a conditional tail call cannot become nothing: no one instruction returns on a condition`,
+		);
+	}
+	const { symbols } = object;
+	const isPlaced =
+		target.kind === "symbol" &&
+		symbols.section[target.symbol] !== SHN_UNDEF &&
+		symbols.section[target.symbol]! < SHN_LORESERVE;
+	if (!isPlaced || (object.type === ET_REL && symbols.section[target.symbol] !== index)) return bytes;
+	const displacement = symbols.value[target.symbol]! - (section.address + offset + form.base);
+	if (displacement < form.min || displacement > form.max)
+		throw new LinkError(
+			`${place(object, index, offset)}: out of reach of '${symbolName(symbols, target.symbol)}': ${notIn(displacement, form.min, form.max)}`,
+		);
+	if (object.type !== ET_REL) form.write(viewOf(bytes), 0, displacement);
+	return bytes;
+}
+
+function relocationEdit(planning: Planning, i: number, form: BranchForm, target: Target): Edit {
+	const { object, architecture, table, relocationsAt } = planning;
+	const index = table.section[i]!;
+	const { offset, type, symbol, addend } = object.sections[index]!.relocations!;
+	const relocation = table.relocation[i]!;
+	const at = relocationsAt.get(index);
+	if (at === undefined)
+		throw new LinkError(
+			`${object.name}:(${object.sections[index]!.name}): its relocations keep their addends in the code, which is not supported`,
+		);
+	const before = entry(offset[relocation]!, type[relocation]!, symbol[relocation]!, addend[relocation]!);
+	const after =
+		target.kind === "null"
+			? entry(offset[relocation]!, architecture.relocation.none, symbol[relocation]!, addend[relocation]!)
+			: entry(offset[relocation]!, form.relocation, target.symbol, form.addend);
+	return { offset: at + relocation * RELA_SIZE, before, after };
+}
+
+function entry(offset: number, type: number, symbol: number, addend: number): Uint8Array {
+	const bytes = new Uint8Array(RELA_SIZE);
+	const view = viewOf(bytes);
+	putWord64(view, 0, offset);
+	view.setUint32(8, type, true);
+	view.setUint32(12, symbol, true);
+	putWord64(view, 16, addend);
+	return bytes;
+}
+
+/** Per section with relocations where in the file they are. */
+function relocationTables(object: ElfObject): Map<number, number> {
+	const found = new Map<number, number>();
+	for (const { type, flags, info, fileOffset, entsize } of object.sections)
+		if (type === SHT_RELA && entsize > REL_SIZE && (flags & SHF_ALLOC) === 0) found.set(info, fileOffset);
+	return found;
+}
+
+/** Relocations of loaded sections that name one of the functions. */
+function countReferences({ sections }: ElfObject, { relocation }: Architecture, wanted: Uint8Array): number {
+	let count = 0;
+	for (const { flags, relocations, name } of sections) {
+		if ((flags & SHF_ALLOC) === 0 || relocations === undefined || name === ".eh_frame") continue;
+		for (let i = 0; i < relocations.count; i++)
+			if (wanted[relocations.symbol[i]!] === 1 && relocations.type[i] !== relocation.none) count++;
+	}
+	return count;
+}
+
+/** After: within the instructions to change there is one relocation, and nothing goes into their middle. */
+function checkSpans(object: ElfObject, architecture: Architecture, edits: readonly Edit[]): void {
+	for (const [index, section] of object.sections.entries()) {
+		if (!isCode(section) || section.relocations === undefined) continue;
+		const { fileOffset, data } = section;
+		const spans = edits
+			.filter(({ offset }) => offset >= fileOffset && offset < fileOffset + data.length)
+			.map(({ offset, before }) => ({ offset: offset - fileOffset, length: before.length }));
+		if (spans.length === 0) continue;
+		checkRelocations(object, index, spans, architecture);
+		for (const [offset, intruder] of jumpedInto(object, index, architecture, spans))
+			throw new LinkError(
+				`${place(object, index, offset)}: ${intruderName(object, index, intruder)} goes into the middle of it`,
+			);
+	}
+}
+
+function intruderName(object: ElfObject, index: number, intruder: Intruder): string {
+	return typeof intruder === "number" ? `the branch at ${place(object, index, intruder)}` : intruder;
+}
+
+function checkRelocations(
+	object: ElfObject,
+	index: number,
+	spans: readonly { offset: number; length: number }[],
+	{ relocation }: Architecture,
+): void {
+	const { data, address, relocations } = object.sections[index]!;
+	const { count, offset, type } = relocations!;
+	/** 1 + the number of the span that a byte belongs to. */
+	const owner = new Uint32Array(data.length);
+	for (const [i, { offset, length }] of spans.entries()) {
+		if (owner[offset] !== 0) throw new LinkError(`${place(object, index, offset)}: two changes of the same call`);
+		owner.fill(i + 1, offset, offset + length);
+	}
+	const seen = new Uint8Array(spans.length + 1);
+	for (let i = 0; i < count; i++) {
+		const span = owner[offset[i]! - address] ?? 0;
+		if (span === 0 || type[i] === relocation.none) continue;
+		if (seen[span] === 1)
+			throw new LinkError(`${place(object, index, offset[i]! - address)}: another relocation lies inside the call`);
+		seen[span] = 1;
+	}
+}
