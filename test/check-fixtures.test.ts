@@ -36,12 +36,26 @@ describe.each(files)("%s", (file) => {
 	});
 });
 
-describe.each(["claims"])("docs/%s.md", (page) => {
+describe.each(["claims", "museum"])("docs/%s.md", (page) => {
 	const text = readFileSync(`${root}/docs/${page}.md`, "utf8");
 	const inFolder = files.filter((file) => file.startsWith(`${page}/`));
 
 	test("links every scenario, and nothing that is not there", () => {
 		const links = [...text.matchAll(/fixtures\/check\/([\w./-]+\.s)/g)].map(([, file]) => file);
 		expect(new Set(links)).toEqual(new Set(inFolder));
+	});
+});
+
+describe("the bug museum", () => {
+	const exhibits = files.filter((file) => file.startsWith("museum/"));
+
+	test("has each bug broken and fixed, with its reference", () => {
+		const names = new Set(exhibits.map((file) => file.replace(/-(broken|fixed)\.s$/, "")));
+		expect(names.size).toBeGreaterThanOrEqual(12);
+		for (const name of names) {
+			const [broken, fixed] = [scenarioOf(`${name}-broken.s`), scenarioOf(`${name}-fixed.s`)];
+			expect([broken.expect?.verdict, fixed.expect?.verdict]).toEqual(["unsafe", "safe"]);
+			for (const { about } of [broken, fixed]) expect(about).toMatch(/^reference: \S/);
+		}
 	});
 });
