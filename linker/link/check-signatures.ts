@@ -16,22 +16,29 @@ interface Claim {
 /** Requires: names resolved. After: all entries for a global symbol agree. */
 export function checkSignatures(inputs: readonly Input[], globals: Globals): void {
 	const claims = new Map<number, Claim>();
-	for (const [input, { object, firstGlobal, ids }] of inputs.entries()) {
-		for (const { name, data, relocations } of object.sections) {
-			if (name !== SIGNATURES_SECTION || relocations === undefined) continue;
-			for (let i = 0; i < relocations.count; i++) {
-				const symbol = relocations.symbol[i]!;
-				const at = relocations.offset[i]!;
-				if (symbol < firstGlobal || at % SIGNATURE_ENTRY !== 0 || at + SIGNATURE_ENTRY > data.length) continue;
-				const claim = { word: viewOf(data).getUint32(at + 4, true), input };
-				const id = ids[symbol]!;
-				const first = claims.get(id);
-				if (first === undefined) claims.set(id, claim);
-				else if (first.word !== claim.word)
-					disagree(inputs, globals.input[id]!, first, claim, symbolName(object.symbols, symbol));
-			}
+	for (const [input, { object, ids }] of inputs.entries()) {
+		for (const { symbol, word } of globalEntries(inputs[input]!)) {
+			const id = ids[symbol]!;
+			const first = claims.get(id);
+			if (first === undefined) claims.set(id, { word, input });
+			else if (first.word !== word)
+				disagree(inputs, globals.input[id]!, first, { word, input }, symbolName(object.symbols, symbol));
 		}
 	}
+}
+
+function globalEntries({ object, firstGlobal }: Input): { symbol: number; word: number }[] {
+	const entries: { symbol: number; word: number }[] = [];
+	for (const { name, data, relocations } of object.sections) {
+		if (name !== SIGNATURES_SECTION || relocations === undefined) continue;
+		const view = viewOf(data);
+		for (const [i, at] of relocations.offset.entries()) {
+			const symbol = relocations.symbol[i]!;
+			const whole = at % SIGNATURE_ENTRY === 0 && at + SIGNATURE_ENTRY <= data.length;
+			if (whole && symbol >= firstGlobal) entries.push({ symbol, word: view.getUint32(at + 4, true) });
+		}
+	}
+	return entries;
 }
 
 function disagree(inputs: readonly Input[], definer: number, a: Claim, b: Claim, symbol: string): never {
