@@ -17,6 +17,7 @@ const loaders = {
 	rewrite: async () => (await import("./rewrite.ts")).rewrite,
 	compare: async () => (await import("./compare.ts")).compare,
 	cost: async () => (await import("./cost.ts")).cost,
+	chaos: async () => (await import("./chaos.ts")).chaos,
 	check: async () => (await import("./check.ts")).check,
 	matrix: async () => (await import("./matrix.ts")).matrix,
 	ablate: async () => (await import("./ablate.ts")).ablate,

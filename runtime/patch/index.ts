@@ -34,6 +34,7 @@ export {
 	type Updated,
 } from "./static-calls.ts";
 export type { Edit, Plan, Request, Step, Transaction } from "./step.ts";
+export { type StormCase, type StormCounts, storm } from "./storm.ts";
 export { createSystem, type Happening, type PatchCounts, type System } from "./system.ts";
 export { perfettoTrace, type TraceEvent, type TraceFile, textTrace } from "./trace.ts";
 export { findEdit, serveTrap } from "./trap.ts";

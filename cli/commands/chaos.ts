@@ -1,0 +1,161 @@
+// `patchbay chaos`: storms of updates on a hot call site, every protocol on every model, under the adversary.
+
+import { type Command as CommandLine, InvalidArgumentError, Option } from "commander";
+import { models } from "../../runtime/machine/index.ts";
+import { protocols, type StormCase, type StormCounts, storm } from "../../runtime/patch/index.ts";
+import { type Command, ExitCode, writeJson } from "../command.ts";
+import { type Column, count, table } from "../table.ts";
+import { progressLine, type Terminal } from "../terminal.ts";
+
+interface Options {
+	readonly calls: number;
+	readonly cpus: number;
+	readonly seed: number;
+	readonly protocol?: readonly string[];
+	readonly model?: readonly string[];
+	readonly markdown?: true;
+}
+
+const placements = ["straddling", "aligned"] as const;
+type Placement = StormCase["site"];
+
+interface Cell {
+	readonly protocol: string;
+	readonly model: string;
+	readonly site: Placement;
+	/** Null: the protocol does not take such a site. */
+	readonly counts: StormCounts | null;
+}
+
+const runnable = protocols.filter(({ requires }) => requires !== "quiet").map(({ name }) => name);
+const modelNames = models.map(({ name }) => name);
+
+export const chaos: Command<Options> = {
+	name: "chaos",
+	operands: "",
+	brief: "Update a hot call site over and over under CPUs that see the oldest bytes they may; count what goes wrong.",
+	examples: [
+		["chaos", "every protocol on every model (half a minute)"],
+		["chaos --protocol naive breakpoint --model x86 --calls 1000000", "two of them for longer"],
+		["chaos --calls 1000000 --markdown > docs/protocol-table.md", "the page of the documentation (ten minutes)"],
+	],
+	declare(line) {
+		declareOptions(line);
+	},
+	async run(terminal, _, options) {
+		const cells = measure(terminal, options);
+		const { calls, cpus, seed } = options;
+		if (options.json) await writeJson(terminal, "patchbay/chaos@1", { calls, cpus, seed, cells });
+		else if (options.markdown) await terminal.write(page(options, cells));
+		else await terminal.write(`${drawTables(cells).join("\n")}\n`);
+		return ExitCode.ok;
+	},
+};
+
+function declareOptions(line: CommandLine): void {
+	line.addOption(new Option("--protocol <name...>", "these protocols only").choices(runnable));
+	line.addOption(new Option("--model <name...>", "these models only").choices(modelNames));
+	line.option("--calls <n>", "calls of each site by each protocol on each model", whole(1e9), 50_000);
+	line.option("--cpus <n>", "CPUs that call", whole(64), 4);
+	line.option("--seed <n>", "of all random choices", whole(2 ** 31 - 1), 1);
+	line.option("--markdown", "as the page of the documentation");
+}
+
+function measure(terminal: Terminal, { protocol, model, calls, cpus, seed }: Options): Cell[] {
+	const show = progressLine(terminal);
+	const cells: Cell[] = [];
+	for (const site of placements) {
+		for (const name of protocol ?? runnable) {
+			for (const hardware of model ?? modelNames) {
+				show(`${name} on ${hardware}, ${site} site`);
+				const found = {
+					protocol: protocols.find((each) => each.name === name)!,
+					model: models.find((each) => each.name === hardware)!,
+				};
+				const counts = storm({ ...found, site, cpus, calls, seed }) ?? null;
+				cells.push({ protocol: name, model: hardware, site, counts });
+			}
+		}
+	}
+	show();
+	return cells;
+}
+
+interface Row {
+	readonly protocol: string;
+	readonly cells: readonly Cell[];
+}
+
+function rowsOf(cells: readonly Cell[], site: Placement): Row[] {
+	const names = [...new Set(cells.map(({ protocol }) => protocol))];
+	return names.map((protocol) => ({
+		protocol,
+		cells: cells.filter((cell) => cell.protocol === protocol && cell.site === site),
+	}));
+}
+
+/** `0` when nothing went wrong, else what did: torn, stale, lost; and runs that died. */
+function outcome({ counts }: Cell): string {
+	if (counts === null) return "refused";
+	const { torn, stale, lost, died } = counts;
+	if (torn + stale + lost + died === 0) return "0";
+	return `${count(torn)} / ${count(stale)} / ${count(lost)}${died > 0 ? `, ${count(died)} died` : ""}`;
+}
+
+function drawTables(cells: readonly Cell[]): string[] {
+	return placements.flatMap((site, i) => {
+		const rows = rowsOf(cells, site);
+		const columns: Column<Row>[] = [
+			{ title: `${site} site`, text: ({ protocol }) => protocol },
+			...rows[0]!.cells.map(
+				({ model }, column): Column<Row> => ({
+					title: model,
+					align: "right",
+					text: (row) => outcome(row.cells[column]!),
+				}),
+			),
+		];
+		return [...(i === 0 ? ["torn / stale / lost", ""] : [""]), ...table(columns, rows)];
+	});
+}
+
+function page({ cpus, calls }: Options, cells: readonly Cell[]): string {
+	const total = cells.reduce((sum, { counts }) => sum + (counts?.calls ?? 0), 0);
+	const updates = cells.reduce((sum, { counts }) => sum + (counts?.updates ?? 0), 0);
+	return `# Protocols under the adversary
+
+${cpus} CPUs go round a loop with one call site while a patcher retargets it over and over, and every CPU sees, unit by unit, mostly the oldest bytes that the model
+still allows (\`--fetch stale\`). At least ${count(calls)} calls per cell, ${count(total)} calls and ${count(updates)} updates in all. A cell is \`0\` when nothing went wrong, else
+
+    torn / stale / lost
+
+* **torn**: executions at the site of an instruction that is neither the old one nor the new one nor what the protocol itself puts there (BRK, a jump to itself).
+* **stale**: executions of the old instruction that were fetched after the update was complete.
+* **lost**: calls that came to neither of the two targets. Every mixture of the two instructions calls something that counts, so that a torn
+  call is no crash and the run goes on; a run that a trap ends is counted as *died*.
+
+Every execution at the site is looked at. \`refused\`: the protocol takes sites inside an aligned 8 bytes only. This page is what
+\`patchbay chaos --calls ${calls} --markdown\` prints; [verdicts.md](verdicts.md) has what exhaustive checking says of the same protocols.
+${placements.map((site) => markdownTable(site, rowsOf(cells, site))).join("")}`;
+}
+
+const titles = {
+	straddling: "A site across two aligned 8 bytes",
+	aligned: "A site inside an aligned 8 bytes",
+} as const;
+
+function markdownTable(site: Placement, rows: readonly Row[]): string {
+	const line = (texts: readonly string[]): string => `| ${texts.join(" | ")} |\n`;
+	const models = rows[0]!.cells.map(({ model }) => model);
+	const body = rows.map(({ protocol, cells }) => line([protocol, ...cells.map(outcome)]));
+	return `\n## ${titles[site]}\n\n${line(["protocol", ...models])}${line(["---", ...models.map(() => "---:")])}${body.join("")}`;
+}
+
+function whole(most: number): (text: string) => number {
+	return (text) => {
+		const value = Number(text);
+		if (!Number.isInteger(value) || value < 1 || value > most)
+			throw new InvalidArgumentError(`Write a whole number from 1 to ${most}.`);
+		return value;
+	};
+}
