@@ -19,10 +19,11 @@ function parsed(origin: Origin): Program {
 	try {
 		return acornParse(origin.text, { ecmaVersion: "latest", sourceType: "module", locations: true });
 	} catch (error) {
-		if (error instanceof RangeError) throw errorAt(origin, { line: 1, column: 0 }, tooDeep);
 		if (!(error instanceof SyntaxError) || !("loc" in error)) throw error;
 		const message = error.message.replace(/ \(\d+:\d+\)$/, "");
-		throw errorAt(origin, error.loc as { line: number; column: number }, `not JavaScript: ${message}`);
+		const isTooDeep = message.startsWith("Not enough stack space");
+		const shown = isTooDeep ? tooDeep : `not JavaScript: ${message}`;
+		throw errorAt(origin, error.loc as { line: number; column: number }, shown);
 	}
 }
 

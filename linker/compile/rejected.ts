@@ -11,7 +11,6 @@ const noUnpacking = "destructuring is not available: write one assignment for ea
 const noForIn = "there is no for-in or for-of: write 'for (let i = 0; i < table.length; i++)' and use table[i]";
 const noTemplates = 'there are no template strings: write print("text", value), which puts a space between';
 const noSpread = "spread and rest are not available: write each element";
-const noMembers = "classes have no place here, so neither have their members: write functions";
 
 /** By acorn's node type. */
 export const rejectedNodes: Readonly<Record<string, string>> = {
@@ -19,9 +18,7 @@ export const rejectedNodes: Readonly<Record<string, string>> = {
 	ArrowFunctionExpression: functionValue,
 	AssignmentPattern: "a parameter has no default value: pass every argument",
 	AwaitExpression: noAsync,
-	CatchClause: noExceptions,
 	ChainExpression: "optional chaining is not available: there are no objects, write table[i] and test i before",
-	ClassBody: noClasses,
 	ClassDeclaration: noClasses,
 	ClassExpression: noClasses,
 	DebuggerStatement: "'debugger' is not available: use print, or a breakpoint of the machine",
@@ -35,24 +32,15 @@ export const rejectedNodes: Readonly<Record<string, string>> = {
 	ImportDefaultSpecifier: "there is no default import: write import { name } from ...",
 	ImportNamespaceSpecifier: "'import *' is not available: write import { name } from ..., with each name that is used",
 	MetaProperty: "import.meta and new.target are not available: pass the value as an argument",
-	MethodDefinition: noMembers,
 	ObjectExpression: noObjects,
 	ObjectPattern: noUnpacking,
-	PrivateIdentifier: noMembers,
-	Property: noObjects,
-	PropertyDefinition: noMembers,
 	RestElement: noSpread,
 	SpreadElement: noSpread,
-	StaticBlock: noMembers,
-	Super: noClasses,
 	TaggedTemplateExpression: noTemplates,
-	TemplateElement: noTemplates,
 	TemplateLiteral: noTemplates,
 	ThisExpression: "there is no 'this': pass what the function needs as an argument",
 	ThrowStatement: noExceptions,
 	TryStatement: noExceptions,
-	WithStatement: "'with' is not available: write the whole name",
-	YieldExpression: "there are no generators: keep the state in module-level variables and return the next value",
 };
 
 /** Unary, binary, logical and assignment operators. */

@@ -162,15 +162,16 @@ function assigned(s: Scene, type: NumberType, depth: number): Code | undefined {
 	const variables = writableOf(s, type);
 	if (variables.length === 0) return undefined;
 	const { name } = dice.pick(variables);
-	const stepped = (value: string) => `${name} = $exact(${name} + ${value}, "${type}", ~L~)`;
+	const stepped = (value: string, operator = "+") => `${name} = $exact(${name} ${operator} ${value}, "${type}", ~L~)`;
 	switch (dice.roll(5)) {
 		case 0:
 			return { plain: `(${name}++)`, checked: `((${stepped("1")}) - 1)` };
 		case 1:
 			return { plain: `(++${name})`, checked: `(${stepped("1")})` };
 		case 2: {
-			const value = small(s, type, depth);
-			return { plain: `(${name} += ${value.plain})`, checked: `(${stepped(value.checked)})` };
+			const operator = dice.pick(["+", "+", "-", "*"]);
+			const value = operator === "*" ? code`${dice.roll(4)}` : small(s, type, depth);
+			return { plain: `(${name} ${operator}= ${value.plain})`, checked: `(${stepped(value.checked, operator)})` };
 		}
 		case 3:
 			if (type === "uint") return code`(${name} >>>= ${dice.roll(32)})`;

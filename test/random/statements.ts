@@ -53,12 +53,12 @@ const kinds = [
 	"effect",
 ] as const;
 
-/** `x | 0` and the like say the type, which a literal would leave open. */
+/** `x >>> 0` says the type, which a literal would leave open, and int if nothing says otherwise. */
 function declaration(s: Scene, depth: number): Code {
 	const { dice } = s;
 	const type = dice.pick(["int", "uint", "bool"] as const);
 	const name = newName(s, "v");
-	const value = type === "bool" ? bool(s, depth) : code`${coerced(s, depth)} ${type === "int" ? "|" : ">>>"} 0`;
+	const value = type === "uint" ? code`${coerced(s, depth)} >>> 0` : ofType(s, type, depth);
 	const fixed = dice.once(3);
 	s.variables.push({ name, type, writable: !fixed, fixed });
 	return code`${fixed ? "const" : "let"} ${name} = ${value};`;

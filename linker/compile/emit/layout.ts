@@ -20,13 +20,15 @@ export interface Layout {
 
 interface Line {
 	readonly frame: Frame;
+	/** Of the function. */
+	readonly at: Position;
 	readonly items: Item[];
 	readonly starts: Map<Block, number>;
 }
 
 /** @param at of the function, where setting up the frame belongs */
 export function layOut(code: Code, frame: Frame, at: Position): Layout {
-	const line: Line = { frame, items: [], starts: new Map() };
+	const line: Line = { frame, at, items: [], starts: new Map() };
 	const blocks = code.blocks.filter((block, i) => i === 0 || !isBareTail(line, block) || isInTable(code, block));
 	for (const [i, block] of blocks.entries()) {
 		line.starts.set(block, line.items.length);
@@ -79,13 +81,7 @@ function putEnd(line: Line, block: Block, next: Block | undefined): void {
 function putJump(line: Line, to: Block, next: Block | undefined, at: Position | undefined): void {
 	const bare = bareTail(line, to);
 	if (bare !== undefined) put(line, bare);
-	else if (to !== next) put(line, newOp("jmp", {}, at ?? firstPosition(to)), to);
-}
-
-function firstPosition({ ops, end }: Block): Position {
-	const [first] = ops;
-	if (first !== undefined) return first.at;
-	return end?.kind === "tail" ? end.op.at : end?.kind === "jump" ? firstPosition(end.to) : end!.at;
+	else if (to !== next) put(line, newOp("jmp", {}, at ?? line.items.at(-1)?.op.at ?? line.at), to);
 }
 
 /** Branches to whichever side does not follow. A branch to nothing but a jump to a function is a conditional jump to

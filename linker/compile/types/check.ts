@@ -189,20 +189,18 @@ function checkVariables(c: Surroundings, node: VariableDeclaration): Statement[]
 function checkLoop(b: Body, node: LoopSyntax, labels: readonly string[]): Statement[] {
 	const { c } = b;
 	const start = node.type === "ForStatement" ? checkStart(c, node) : [];
-	const test = node.test == null ? undefined : condition(c, node.test);
+	const test = loopTest(c, node);
 	const update = node.type === "ForStatement" && node.update != null ? effect(c, node.update) : undefined;
 	const exit = newExit(labels);
 	const body = within(b, { exit, labels, kind: "loop" }, () => checkStatement(b, node.body));
-	const isEndless = test?.op === "constant" && test.value !== 0;
-	const loop: Loop = {
-		kind: "loop",
-		exit,
-		test: isEndless ? undefined : test,
-		update,
-		body,
-		...boundsOf(node, start, test),
-	};
+	const loop: Loop = { kind: "loop", exit, test, update, body, ...boundsOf(node, start, test) };
 	return [...start, loop];
+}
+
+/** Undefined when the loop goes on for ever. */
+function loopTest(c: Surroundings, { test }: LoopSyntax): Expression | undefined {
+	const checked = test == null ? undefined : condition(c, test);
+	return checked?.op === "constant" && checked.value !== 0 ? undefined : checked;
 }
 
 function checkStart(c: Surroundings, node: StatementSyntax & { type: "ForStatement" }): Statement[] {

@@ -153,7 +153,7 @@ function add(module: Module, id: Identifier, binding: Declared): void {
 export function checkName(origin: Origin, id: Identifier): void {
 	if (id.name.startsWith("__") || id.name === "_start")
 		fail(origin, id, `names like '${id.name}' belong to the linker: choose another`);
-	if (id.name in rejectedNames || isElementType(id.name))
+	if (Object.hasOwn(rejectedNames, id.name) || isElementType(id.name))
 		fail(origin, id, `'${id.name}' means something in JavaScript: choose another name`);
 }
 
