@@ -58,13 +58,11 @@ export function expectationLine(terminal: Terminal, { verdict, failed }: Judged)
 	return `${mark}  ${headline(terminal, verdict)}${failed === undefined ? "" : `\n      ${failed}`}\n`;
 }
 
-/** The verdict with what was checked and, when unsafe, how it goes wrong. */
-export function verdictText(terminal: Terminal, about: string | undefined, verdict: Verdict): string {
+/** The verdict with what was checked and, when unsafe, how it goes wrong; `sample`: when safe, how it goes right. */
+export function verdictText(terminal: Terminal, about: string | undefined, verdict: Verdict, sample = false): string {
 	const intro = about === undefined || about === "" ? "" : `${styled(terminal, "dim", about)}\n\n`;
 	const why = verdict.why === undefined ? "" : `  ${verdict.why}\n`;
-	const trace =
-		verdict.trace === undefined || verdict.trace.length === 0
-			? ""
-			: `\n${counterexample(terminal, verdict.trace).join("\n")}\n`;
+	const steps = verdict.trace ?? (sample ? verdict.sample : undefined) ?? [];
+	const trace = steps.length === 0 ? "" : `\n${counterexample(terminal, steps).join("\n")}\n`;
 	return `${intro}${headline(terminal, verdict)}\n${why}${trace}`;
 }

@@ -67,5 +67,5 @@ function outcome({ verdict, witness }: Ablation): string {
 	if (verdict === "untouched") return ".";
 	if (witness === undefined) return "-";
 	if (witness.verdict !== "unsafe") return witness.verdict;
-	return `${witness.property} ${witness.trace!.length}`;
+	return `${witness.property} ${witness.path.length}`;
 }

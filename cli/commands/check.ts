@@ -3,7 +3,9 @@
 import { spawn } from "node:child_process";
 import { InvalidArgumentError } from "commander";
 import { check as checkScenario, type Verdict } from "../../runtime/check/index.ts";
-import { type Command, ExitCode, writeJson } from "../command.ts";
+import { type Command, ExitCode, UsageError, writeJson } from "../command.ts";
+import { counterexampleEvents } from "../counterexample.ts";
+import { writeFile } from "../files.ts";
 import { expectationLine, type Judged, judge, readScenarioFile, VERDICTS_SCHEMA, verdictText } from "../scenarios.ts";
 import { count } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
@@ -17,6 +19,8 @@ interface Options {
 	readonly merge: boolean;
 	readonly shard?: Shard;
 	readonly jobs: number;
+	readonly sample?: true;
+	readonly trace?: string;
 }
 
 /** Every `of`-th file, beginning with the `part`-th (from 1). */
@@ -31,6 +35,7 @@ export const check: Command<Options> = {
 	brief: "Check scenarios: every interleaving, and every fetch that the model allows.",
 	examples: [
 		["check poke.s", "safe, or a shortest counterexample"],
+		["check poke.s --json > cex.json", "and `run --replay cex.json` goes the same way again"],
 		["check poke.s --model arm", "the same on another model"],
 		["check fixtures/check/*.s --expect", "does every header's expectation hold?"],
 		["check *.s --json --shard 3/8 > 3.json", "one part of eight of a campaign; `merge` joins them"],
@@ -42,10 +47,13 @@ export const check: Command<Options> = {
 		line.option("--max-memory <MiB>", "give up beyond so much memory for states (exit 4)", whole, 8192);
 		line.option("--no-symmetry", "do not treat equal CPUs as one");
 		line.option("--no-merge", "take every step by itself, also those that only one CPU can see");
+		line.option("--sample", "show an execution of a safe scenario, in which everybody finishes");
+		line.option("--trace <file>", "write the counterexample, or the sample, for Perfetto");
 		line.option("--shard <k/n>", "only the k-th of n parts of the files", shard);
 		line.option("--jobs <n>", "so many processes at once", whole, 1);
 	},
 	async run(terminal, files, options) {
+		if (options.trace !== undefined && files.length > 1) throw new UsageError("--trace takes one scenario at a time");
 		const mine = files.filter((_, i) => options.shard === undefined || i % options.shard.of === options.shard.part - 1);
 		const judged =
 			options.jobs > 1 && mine.length > 1
@@ -80,11 +88,14 @@ async function oneByOne(
 		});
 		const judged: Judged = { file, verdict, failed: judge(scenario, verdict) };
 		all.push(judged);
+		const steps = verdict.trace ?? verdict.sample;
+		if (options.trace !== undefined && steps !== undefined)
+			writeFile(options.trace, `${JSON.stringify(counterexampleEvents(steps))}\n`);
 		if (options.json === true) continue;
 		await terminal.write(
 			options.expect === true
 				? expectationLine(terminal, judged)
-				: verdictText(terminal, files.length === 1 ? scenario.about : undefined, verdict),
+				: verdictText(terminal, files.length === 1 ? scenario.about : undefined, verdict, options.sample),
 		);
 	}
 	return all;

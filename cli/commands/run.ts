@@ -12,11 +12,12 @@ import {
 	textTrace,
 } from "../../runtime/patch/index.ts";
 import { type BuildOptions, declareBuildOptions, loadImage } from "../build.ts";
-import { type Command, ExitCode, writeJson } from "../command.ts";
+import { type Command, ExitCode, UsageError, writeJson } from "../command.ts";
 import { type CrowdOptions, declareCrowdOptions, loadCrowd } from "../crowd.ts";
 import { execute } from "../execute.ts";
 import { describeTrap } from "../faults.ts";
 import { writeFile } from "../files.ts";
+import { replayVerdict } from "../replay.ts";
 import { parseRetarget, type Retarget, retargetAtLoad } from "../retarget.ts";
 import { count, plural } from "../table.ts";
 import { progressLine, type Terminal } from "../terminal.ts";
@@ -29,6 +30,7 @@ interface Options extends BuildOptions, CrowdOptions {
 	readonly profile: string;
 	readonly maxCycles?: number;
 	readonly stats?: true;
+	readonly replay?: string;
 }
 
 /** `early` is for bytes that nobody runs: it is what `--set` without a cycle uses. */
@@ -40,7 +42,7 @@ export const profileOption = new Option("--profile <name>", "what instructions c
 
 export const run: Command<Options> = {
 	name: "run",
-	operands: "<files...>",
+	operands: "[files...]",
 	brief: "Run an image, or link sources and objects in memory and run the result.",
 	examples: [
 		["run pick.js", "compile, link, run"],
@@ -56,6 +58,10 @@ export const run: Command<Options> = {
 		["run work.js --cpus 4 --set a=x,b=y@5000 --trace out.json", "two keys in one update, for ui.perfetto.dev"],
 	],
 	declare(line) {
+		line.option(
+			"--replay <verdict>",
+			"go the way of a counterexample that `check --json` wrote, on the machine, step by step",
+		);
 		line.option(
 			"--set <key=function[@cycle]>",
 			"retarget a static call, or several with commas between, as one update; may be given again",
@@ -79,6 +85,8 @@ export const run: Command<Options> = {
 		line.option("--stats", "print a summary to standard error");
 	},
 	async run(terminal, files, options) {
+		if (options.replay !== undefined) return replayVerdict(terminal, options.replay, options.json === true);
+		if (files.length === 0) throw new UsageError("nothing to run: name an image, sources or objects");
 		const image = loadImage(files, options);
 		const profile = profiles.find(({ name }) => name === options.profile)!;
 		const protocol = protocols.find(({ name }) => name === options.protocol)!;

@@ -1,8 +1,9 @@
 // From a scenario to a verdict: `safe` with the number of states, `unsafe` with a shortest counterexample, `undecided` with
 // the bound that was hit, `refused` where the patcher itself says no.
 
+import { LinkError } from "../../linker/errors.ts";
 import { type Built, build } from "./build.ts";
-import { type Bounds, type Exploration, explore } from "./explore.ts";
+import { type Bounds, explore, type Path } from "./explore.ts";
 import { Grown, newFootprint } from "./footprint.ts";
 import { type Property, properties, propertyNames } from "./properties.ts";
 import { type Expectation, modelOf, type Scenario } from "./scenario.ts";
@@ -30,23 +31,39 @@ export interface Verdict {
 	readonly steps: number;
 	readonly depth: number;
 	readonly occurred: readonly string[];
-	/** When unsafe, or allowed. */
+	/** When unsafe, or allowed: a shortest way there. */
 	readonly trace: readonly TraceStep[] | undefined;
+	/** When safe: an execution in which everybody finishes. */
+	readonly sample?: readonly TraceStep[];
+	/** The same as ordinals of steps, for `replay`, with what it needs. */
+	readonly path: Path;
+	readonly reductions: Reductions;
+	readonly scenario: Scenario;
 }
 
 const DEFAULT_BOUNDS: Bounds = { states: 20_000_000, memory: 8 * 2 ** 30 };
 
 /** @throws SourceError and LinkError for mistakes in the scenario */
 export function check(scenario: Scenario, options: CheckOptions = {}): Verdict {
+	const reductions: Reductions = { symmetry: true, merge: true, ...options.reductions };
+	const base = {
+		schema: VERDICT_SCHEMA,
+		name: scenario.name,
+		model: modelOf(scenario).name,
+		reductions,
+		scenario,
+	} as const;
 	const built = build(scenario);
-	const base = { schema: VERDICT_SCHEMA, name: scenario.name, model: modelOf(scenario).name } as const;
 	if ("refused" in built) {
-		const nothing = { property: undefined, states: 0, steps: 0, depth: 0, occurred: [], trace: undefined };
+		const nothing = { property: undefined, states: 0, steps: 0, depth: 0, occurred: [], trace: undefined, path: [] };
 		return { ...base, verdict: "refused", why: built.refused, ...nothing };
 	}
-	const { space, found } = search(built, scenario, options);
+	const { space, found } = search(built, scenario, reductions, (space) => ({
+		space,
+		found: explore(space, { ...DEFAULT_BOUNDS, ...options.bounds }, options.progress),
+	}));
 	const { states, steps, depth } = found;
-	const numbers = { states, steps, depth, occurred: [...space.occurred] };
+	const numbers = { states, steps, depth, occurred: [...space.occurred], path: found.path };
 	if (found.verdict === "undecided")
 		return { ...base, verdict: "undecided", why: found.bound, property: undefined, ...numbers, trace: undefined };
 	if (found.fault !== undefined) {
@@ -56,19 +73,22 @@ export function check(scenario: Scenario, options: CheckOptions = {}): Verdict {
 			return { ...base, verdict: "allowed", why: scenario.exists, property: undefined, ...numbers, trace };
 		return { ...base, verdict: "unsafe", why: `broken: ${properties[broken]}`, property: broken, ...numbers, trace };
 	}
-	const missing = wanted(scenario, built).filter((what) => !space.occurred.has(what));
-	if (missing.length === 0) {
-		const verdict = scenario.exists === undefined ? "safe" : "forbidden";
-		return { ...base, verdict, why: undefined, property: undefined, ...numbers, trace: undefined };
+	const missing = wanted(scenario, built).filter((what) => !numbers.occurred.includes(what));
+	const sample = { ...numbers, path: found.sample, trace: undefined, sample: traceOf(space, found.sample) };
+	if (missing.length > 0) {
+		const why = `never happens: ${missing.join(", ")}`;
+		return { ...base, verdict: "unsafe", why, property: "sometimes", ...sample };
 	}
-	return {
-		...base,
-		verdict: "unsafe",
-		why: `never happens: ${missing.join(", ")}`,
-		property: "sometimes",
-		...numbers,
-		trace: [],
-	};
+	const verdict = scenario.exists === undefined ? "safe" : "forbidden";
+	return { ...base, verdict, why: undefined, property: undefined, ...sample };
+}
+
+/** Executes the way of a verdict again, from its scenario, on a machine of its own. @throws LinkError when it cannot be gone */
+export function replay({ name, scenario, path, reductions, property, verdict }: Verdict): TraceStep[] {
+	const built = build(scenario);
+	if ("refused" in built) throw new LinkError(`${name}: refused, so there is nothing to replay: ${built.refused}`);
+	const fault = verdict === "allowed" ? WANTED : property === "sometimes" ? undefined : property;
+	return search(built, scenario, reductions, (space) => traceOf(space, path, fault));
 }
 
 /** What must happen at least once: a program that does nothing breaks nothing. */
@@ -77,20 +97,13 @@ function wanted({ sometimes, reaches = [], exists }: Scenario, { system }: Built
 	return [...(sometimes ?? patched), ...reaches, ...(exists === undefined ? [] : [OVER])];
 }
 
-/** Searches with a footprint that grows until it holds everything that changes. */
-function search(
-	built: Built,
-	scenario: Scenario,
-	options: CheckOptions,
-): { readonly space: MachineSpace; readonly found: Exploration } {
+/** Does something with the scenario's space, with a footprint that grows until it holds everything that changes. */
+function search<T>(built: Built, scenario: Scenario, reductions: Reductions, act: (space: MachineSpace) => T): T {
 	const footprint = newFootprint();
-	const reductions: Reductions = { symmetry: true, merge: true, ...options.reductions };
-	const bounds: Bounds = { ...DEFAULT_BOUNDS, ...options.bounds };
 	const judged = new Set(scenario.properties ?? propertyNames);
 	for (;;) {
 		try {
-			const space = machineSpace(built, footprint, reductions, judged);
-			return { space, found: explore(space, bounds, options.progress) };
+			return act(machineSpace(built, footprint, reductions, judged));
 		} catch (error) {
 			if (!(error instanceof Grown)) throw error;
 		}
@@ -105,7 +118,7 @@ export function disagreement(expected: Expectation, verdict: Verdict): string | 
 		return `expected '${expected.property}' to break, got '${verdict.property}'`;
 	if (expected.states !== undefined && expected.states !== verdict.states)
 		return `expected ${expected.states} states, got ${verdict.states}`;
-	const steps = verdict.trace?.length;
+	const steps = verdict.path.length;
 	if (expected.steps !== undefined && expected.steps !== steps)
 		return `expected a counterexample of ${expected.steps} steps, got ${steps}`;
 	return undefined;

@@ -32,6 +32,8 @@ export interface Exploration {
 	/** When unsafe: what was broken, and the shortest way to it. */
 	readonly fault: number | undefined;
 	readonly path: Path;
+	/** When safe: the shortest way to a goal, or to the state found last. */
+	readonly sample: Path;
 	/** When undecided: the bound that was hit. */
 	readonly bound: string | undefined;
 }
@@ -78,9 +80,12 @@ export function explore(
 		const bound = boundHit(table, edges, bounds);
 		if (bound !== undefined) return { ...result(table, steps, index), verdict: "undecided", bound };
 	}
-	const stuck = space.goal === undefined ? -1 : firstWithout(table, edges, space.goal.reached);
 	const all = result(table, steps, table.count - 1);
-	return stuck < 0 ? all : { ...all, verdict: "unsafe", fault: space.goal!.fault, path: pathTo(table, stuck) };
+	if (space.goal === undefined) return all;
+	const good = goals(table, space.goal.reached);
+	const stuck = firstWithout(table, edges, good);
+	if (stuck < 0) return { ...all, sample: pathTo(table, Math.max(0, good.indexOf(1))) };
+	return { ...all, verdict: "unsafe", fault: space.goal.fault, path: pathTo(table, stuck) };
 }
 
 /** Steps as pairs of state numbers. */
@@ -100,13 +105,17 @@ function addEdge(edges: Edges, from: number, to: number): void {
 	edges.count++;
 }
 
+/** Which states are goals, by number. */
+function goals(table: Table, reached: (state: Int32Array) => boolean): Uint8Array {
+	return Uint8Array.from({ length: table.count }, (_, index) => (reached(stateAt(table, index)) ? 1 : 0));
+}
+
 /** The first state, in the order they were found, from which no goal can be reached; -1 when there is none. */
-function firstWithout(table: Table, edges: Edges, reached: (state: Int32Array) => boolean): number {
+function firstWithout(table: Table, edges: Edges, goal: Uint8Array): number {
 	const { before, starts } = backwards(table.count, edges);
-	const good = new Uint8Array(table.count);
+	const good = goal.slice();
 	const queue: number[] = [];
-	for (let index = 0; index < table.count; index++)
-		if (reached(stateAt(table, index))) queue.push((good[index] = 1) && index);
+	for (let index = 0; index < table.count; index++) if (good[index] === 1) queue.push(index);
 	for (let state = queue.pop(); state !== undefined; state = queue.pop()) {
 		for (let i = starts[state]!; i < starts[state + 1]!; i++) {
 			const from = before[i]!;
@@ -133,8 +142,9 @@ function backwards(
 }
 
 function result(table: Table, steps: number, last: number): Exploration {
-	const depth = pathTo(table, last).length;
-	return { verdict: "safe", states: table.count, steps, depth, fault: undefined, path: [], bound: undefined };
+	const sample = pathTo(table, last);
+	const nothing = { fault: undefined, path: [], bound: undefined };
+	return { verdict: "safe", states: table.count, steps, depth: sample.length, ...nothing, sample };
 }
 
 function boundHit(table: Table, edges: Edges, bounds: Bounds): string | undefined {

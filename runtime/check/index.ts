@@ -2,7 +2,7 @@
 
 export { type Ablation, ablate } from "./ablate.ts";
 export { build } from "./build.ts";
-export { type CheckOptions, check, disagreement, VERDICT_SCHEMA, type Verdict } from "./check.ts";
+export { type CheckOptions, check, disagreement, replay, VERDICT_SCHEMA, type Verdict } from "./check.ts";
 export { type Bounds, type Exploration, explore, type Space } from "./explore.ts";
 export {
 	type Cell,
@@ -18,6 +18,6 @@ export {
 	siteKinds,
 } from "./matrix.ts";
 export { type Occurrence, occurrences, type Property, properties } from "./properties.ts";
-export { protocolOf, readScenario, SCENARIO_SCHEMA, type Scenario } from "./scenario.ts";
+export { onEveryModel, protocolOf, readScenario, SCENARIO_SCHEMA, type Scenario } from "./scenario.ts";
 export { type Found, letterTexts, synthesize, type Wish } from "./synthesize.ts";
 export type { TraceStep } from "./trace.ts";

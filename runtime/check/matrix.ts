@@ -109,8 +109,8 @@ export function matrixRows(all: readonly Cell[], verdicts: readonly Verdict[]): 
 	}));
 }
 
-function outcome({ verdict, property, trace }: Verdict): string {
-	return verdict === "unsafe" ? `${property} ${trace!.length}` : verdict;
+function outcome({ verdict, property, path }: Verdict): string {
+	return verdict === "unsafe" ? `${property} ${path.length}` : verdict;
 }
 
 /** One outcome where all agree. */

@@ -40,6 +40,8 @@ export interface Scenario {
 	/** `new`, unless said otherwise. */
 	readonly sometimes?: readonly Occurrence[];
 	readonly expect?: Expectation;
+	/** Model -> what is expected of the same there. */
+	readonly also?: Readonly<Record<string, Expectation>>;
 }
 
 /** CPUs that begin at a label; `off`: they stay off until somebody starts them. */
@@ -137,6 +139,11 @@ const header: Readonly<Record<string, (draft: Draft, value: string, place: strin
 	expect(draft, value, place) {
 		draft.expect = expectation(value, place);
 	},
+	also(draft, value, place) {
+		const [, model, expected] = /^(\S+)\s+(.*)$/.exec(value) ?? [];
+		if (model === undefined) throw new LinkError(`${place}: '${value}' is not 'MODEL EXPECTATION'`);
+		draft.also = { ...draft.also, [model]: expectation(expected!, place) };
+	},
 };
 
 /** `a = b, c = d` */
@@ -170,23 +177,24 @@ function expectation(value: string, place: string): Expectation {
 	};
 }
 
-/** @throws LinkError naming the models there are */
-export function modelOf(scenario: Scenario): Model {
-	const model = namedModel(scenario);
-	return scenario.tso === true ? withStoreBuffer(model) : model;
+/** The scenario on every model that its header tells of. */
+export function onEveryModel({ also = {}, ...scenario }: Scenario): Scenario[] {
+	return [scenario, ...Object.entries(also).map(([model, expect]) => ({ ...scenario, model, expect }))];
 }
 
-function namedModel(scenario: Scenario): Model {
+/** `NAME-tso` is the model NAME with a store buffer. @throws LinkError naming the models there are */
+export function modelOf(scenario: Scenario): Model {
 	const { model } = scenario;
-	if (typeof model !== "string") return model;
+	if (typeof model !== "string") return scenario.tso === true ? withStoreBuffer(model) : model;
+	const name = model.replace(/-tso$/, "");
 	const all = [...models, ...variants];
 	const known = all.map((one) => one.name);
-	const found = all.find((one) => one.name === model);
+	const found = all.find((one) => one.name === name);
 	if (found === undefined)
 		throw new LinkError(
-			`${scenario.name}: no model '${model}'${suggestion(model, known)}; there are ${known.join(", ")}`,
+			`${scenario.name}: no model '${name}'${suggestion(name, known)}; there are ${known.join(", ")}`,
 		);
-	return found;
+	return scenario.tso === true || name !== model ? withStoreBuffer(found) : found;
 }
 
 /** A protocol by name, or from phases as text. @throws LinkError */

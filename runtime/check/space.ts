@@ -55,8 +55,9 @@ export interface MachineSpace extends Space {
 	readonly system: System;
 	/** What happened of `Occurrence`, the labels that were to be reached, and `OVER`. */
 	readonly occurred: ReadonlySet<string>;
-	/** Takes the step with this ordinal out of a state and shows it to `visit`. @returns the state after it */
-	replay(state: Int32Array, ordinal: number, visit: (taken: Taken) => void): Int32Array;
+	/** Takes the step with this ordinal out of a state and shows it to `visit`. @returns the state after it, or undefined when
+	 * there is no such step */
+	replay(state: Int32Array, ordinal: number, visit: (taken: Taken) => void): Int32Array | undefined;
 }
 
 /** The outcome of a litmus test, as what ends a search; and that all was over once, in whatever way. */
@@ -187,7 +188,7 @@ export function machineSpace(
 				after = next.slice();
 				visit({ move, pc: from, bytes, instruction, merged, broken, places });
 			});
-			return after!;
+			return after;
 		},
 	};
 }

@@ -1,5 +1,6 @@
 // A counterexample as a person reads it: who did what, and what the sites held afterwards.
 
+import { LinkError } from "../../linker/errors.ts";
 import { disassemble } from "../../linker/isa/disassemble.ts";
 import { Cpu, Patcher } from "../machine/layout.ts";
 import { readVirtual } from "../machine/memory.ts";
@@ -25,18 +26,21 @@ export interface TraceStep {
 	readonly broken?: Fault;
 }
 
-/** @param property (or outcome) that the last step broke, or that the last state breaks by itself */
-export function traceOf(space: MachineSpace, path: Path, property: Fault): TraceStep[] {
+/** @param property (or outcome) that the last step broke, or that the last state breaks by itself
+ * @throws LinkError when there is no such way */
+export function traceOf(space: MachineSpace, path: Path, property?: Fault): TraceStep[] {
 	let labels = space.system.machine.cores.map((core) => core.id);
 	let state = new Int32Array(space.width);
 	space.initial(state);
 	const steps: TraceStep[] = [];
 	for (const [i, ordinal] of path.entries()) {
 		let places: readonly number[] = [];
-		state = space.replay(state, ordinal, (taken) => {
+		const after = space.replay(state, ordinal, (taken) => {
 			places = [...taken.places];
 			steps.push(described(space.system, taken, labels, i === path.length - 1 ? property : undefined));
-		}) as Int32Array<ArrayBuffer>;
+		});
+		if (after === undefined) throw new LinkError(`step ${i + 1} of the path: there is no choice ${ordinal}`);
+		state = after as Int32Array<ArrayBuffer>;
 		labels = places.map((before) => labels[before]!);
 	}
 	return steps;

@@ -1,0 +1,39 @@
+// `run --replay`: a counterexample again, executed from its scenario and held against what was recorded.
+
+import { LinkError } from "../linker/errors.ts";
+import { replay, VERDICT_SCHEMA, type Verdict } from "../runtime/check/index.ts";
+import { ExitCode, writeJson } from "./command.ts";
+import { counterexample } from "./counterexample.ts";
+import { readText } from "./files.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** @throws LinkError when the file is no verdict, or its way cannot be gone or goes elsewhere */
+export async function replayVerdict(terminal: Terminal, file: string, json: boolean): Promise<ExitCode> {
+	const verdict = readVerdict(file);
+	const steps = replay(verdict);
+	const recorded = verdict.trace ?? verdict.sample ?? [];
+	const differs = steps.findIndex((step, i) => JSON.stringify(step) !== JSON.stringify(recorded[i]));
+	if (differs >= 0 || steps.length !== recorded.length)
+		throw new LinkError(`${file}: step ${Math.max(0, differs) + 1} goes another way than recorded`);
+	if (json)
+		await writeJson(terminal, "patchbay/replay@1", { verdict: verdict.verdict, why: verdict.why, trace: steps });
+	else if (steps.length === 0) terminal.note(`${file}: ${verdict.verdict}, and no step to replay\n`);
+	else
+		await terminal.write(
+			`${counterexample(terminal, steps).join("\n")}\n${verdict.why === undefined ? "" : `${verdict.why}\n`}`,
+		);
+	return verdict.verdict === "unsafe" ? ExitCode.violation : ExitCode.ok;
+}
+
+function readVerdict(file: string): Verdict {
+	let verdict: Verdict;
+	try {
+		verdict = JSON.parse(readText(file)) as Verdict;
+	} catch (error) {
+		if (error instanceof LinkError) throw error;
+		throw new LinkError(`${file}: is no JSON: ${(error as Error).message}`);
+	}
+	if (verdict.schema !== VERDICT_SCHEMA || !Array.isArray(verdict.path) || typeof verdict.scenario !== "object")
+		throw new LinkError(`${file}: is no verdict of one scenario; \`check FILE --json\` writes one`);
+	return verdict;
+}
