@@ -23,6 +23,7 @@ import {
 	type Wanted,
 	wantedSymbols,
 } from "../linker/sites/branches.ts";
+import { isInit } from "../linker/sites/call-sites.ts";
 import { crossings, knownCrossings, lineSizes } from "../linker/sites/crossings.ts";
 import { holders } from "../linker/sites/holders.ts";
 import { type Intruder, jumpedInto, type Span } from "../linker/sites/jumped-into.ts";
@@ -53,8 +54,17 @@ export interface BranchList {
 	readonly lines: LineTable | undefined;
 	/** Per section with rows: what goes into the middle of some of them. */
 	readonly intruders: ReadonlyMap<number, ReadonlyMap<number, Intruder>>;
-	/** Per section which crossings are certain. */
-	readonly known: readonly number[];
+	/** By section. */
+	readonly sections: readonly ListedSection[];
+}
+
+interface ListedSection {
+	readonly name: Uint8Array;
+	/** The name as a JSON string. */
+	readonly json: Uint8Array;
+	/** Which crossings are certain. */
+	readonly known: number;
+	readonly isInit: boolean;
 }
 
 /** @param wanted undefined for all @param note gets what could not be read */
@@ -71,7 +81,12 @@ export function listBranches(object: ElfObject, wanted: Wanted | undefined, note
 		holder: holders(object, table),
 		lines: table.count === 0 ? undefined : linesOf(object, note),
 		intruders: intrudersOf(object, architecture, table),
-		known: object.sections.map(({ align }) => (object.type === ET_REL ? knownCrossings(align) : 15)),
+		sections: object.sections.map(({ name, align }) => ({
+			name: fixed(name),
+			json: fixed(JSON.stringify(name)),
+			known: knownCrossings(object.type === ET_REL ? align : 4096),
+			isInit: isInit({ name }),
+		})),
 	};
 }
 
@@ -123,53 +138,35 @@ function* spans(
 		yield { offset: branchOffset(object, table, i), length: branchLength(architecture, table, i) };
 }
 
-/** Rows that call the same, `rows[first]` to `rows[end - 1]`. */
-export interface Group {
-	readonly callee: number;
-	readonly beyond: number;
+/** Rows that call the same. */
+interface Group {
 	readonly name: string;
-	readonly first: number;
-	readonly end: number;
+	count: number;
+	/** Their lines. */
+	readonly out: LineBytes;
 }
 
-/** The rows ordered by what they call, groups by name. */
-export function groupRows({ object, table }: BranchList): { rows: Uint32Array; groups: Group[] } {
-	const groupOf = new Uint32Array(table.count);
-	const ids = new Map<string, number>();
-	const plain = new Int32Array(object.symbols.count).fill(-1);
-	const found: { callee: number; beyond: number; count: number }[] = [];
-	for (let i = 0; i < table.count; i++) {
-		const callee = table.callee[i]!;
-		const beyond = table.beyond[i]!;
-		let id = beyond === 0 ? plain[callee]! : (ids.get(`${callee} ${beyond}`) ?? -1);
-		if (id < 0) {
-			id = found.push({ callee, beyond, count: 0 }) - 1;
-			if (beyond === 0) plain[callee] = id;
-			else ids.set(`${callee} ${beyond}`, id);
-		}
-		found[id]!.count++;
-		groupOf[i] = id;
-	}
-	return orderGroups(object, groupOf, found);
-}
-
-function orderGroups(
-	object: ElfObject,
-	groupOf: Uint32Array,
-	found: readonly { callee: number; beyond: number; count: number }[],
-): { rows: Uint32Array; groups: Group[] } {
-	const named = found.map((group, id) => ({ ...group, id, name: placeName(object, group.callee, group.beyond) }));
-	named.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.id - b.id));
-	const next = new Uint32Array(found.length);
-	let first = 0;
-	const groups = named.map(({ callee, beyond, count, id, name }): Group => {
-		next[id] = first;
-		first += count;
-		return { callee, beyond, name, first: first - count, end: first };
-	});
-	const rows = new Uint32Array(groupOf.length);
-	for (let i = 0; i < groupOf.length; i++) rows[next[groupOf[i]!]!++] = i;
-	return { rows, groups };
+/** Finds the group of a row, or makes it. */
+function grouping({ object, table }: BranchList): { groups: Group[]; groupOf: (row: number) => Group } {
+	const groups: Group[] = [];
+	/** By symbol, for calls of its first byte. */
+	const plain: Group[] = [];
+	const others = new Map<string, Group>();
+	const make = (callee: number, beyond: number): Group => {
+		const group = { name: placeName(object, callee, beyond), count: 0, out: newLineBytes(256) };
+		groups.push(group);
+		return group;
+	};
+	const groupOf = (row: number): Group => {
+		const callee = table.callee[row]!;
+		const beyond = table.beyond[row]!;
+		if (beyond === 0) return (plain[callee] ??= make(callee, 0));
+		const key = `${callee} ${beyond}`;
+		const group = others.get(key) ?? make(callee, beyond);
+		others.set(key, group);
+		return group;
+	};
+	return { groups, groupOf };
 }
 
 /** `main+0x12`; a section symbol is called after its section. */
@@ -199,20 +196,22 @@ const mebibyte = 2 ** 20;
 const kindTexts = branchKinds.map(fixed);
 const separator = fixed(", ");
 
-/** The lines of the file, below its title. */
+/** The lines of the file, below its title. They are made in the order of the file, each behind those of its group: going
+ * through the file once per group would take far longer. */
 export async function writeText(list: BranchList, terminal: Terminal): Promise<void> {
-	const { rows, groups } = groupRows(list);
-	const out = newLineBytes();
+	const { groups, groupOf } = grouping(list);
 	const widths = columnWidths(list);
-	putHeader(out, list, widths);
-	for (const { name, first, end } of groups) {
-		putText(out, `${name}: ${end - first} ${end - first === 1 ? "call site" : "call sites"}\n`);
-		for (let at = first; at < end; at++) {
-			putRow(out, list, rows[at]!, widths);
-			if (isFull(out)) await flush(out, terminal);
-		}
+	for (let row = 0; row < list.table.count; row++) {
+		const group = groupOf(row);
+		group.count++;
+		putRow(group.out, list, row, widths);
 	}
-	await flush(out, terminal);
+	await terminal.write(headerText(list, widths));
+	groups.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+	for (const { name, count, out } of groups) {
+		await terminal.write(`${name}: ${count} ${count === 1 ? "call site" : "call sites"}\n`);
+		await flush(out, terminal);
+	}
 }
 
 interface Widths {
@@ -222,20 +221,30 @@ interface Widths {
 }
 
 function columnWidths({ object, table, architecture }: BranchList): Widths {
-	const sections = new Set(table.section.subarray(0, table.count));
-	const ends = [...sections].map((index) => {
-		const { name, address, size } = object.sections[index]!;
-		return (object.type === ET_REL ? name.length + 1 : 0) + 2 + (address + size).toString(16).length;
-	});
-	const kinds = new Set(table.kind.subarray(0, table.count));
-	const longest = Math.max(...[...kinds].map((kind) => branchKinds[kind]!.length), 4);
-	const isLong = architecture.align === 1 && [...kinds].some((kind) => kind > 1);
-	return { place: Math.max(5, ...ends), kind: longest, bytes: architecture.align === 4 ? 11 : isLong ? 17 : 14 };
+	const { place, kinds } = used(object, table);
+	const longest = Math.max(...branchKinds.map(({ length }, kind) => (kinds[kind] === 1 ? length : 4)));
+	const isLong = architecture.align === 1 && kinds.lastIndexOf(1) > 1;
+	return { place, kind: longest, bytes: architecture.align === 4 ? 11 : isLong ? 17 : 14 };
 }
 
-function putHeader(out: LineBytes, { lines }: BranchList, { place, kind, bytes }: Widths): void {
+/** The longest place of a section with rows, and which kinds there are. */
+function used(object: ElfObject, table: BranchTable): { place: number; kinds: Uint8Array } {
+	const kinds = new Uint8Array(branchKinds.length);
+	const sections = new Uint8Array(object.sections.length);
+	for (let i = 0; i < table.count; i++) {
+		kinds[table.kind[i]!] = 1;
+		sections[table.section[i]!] = 1;
+	}
+	const lengths = object.sections.map(({ name, address, size }, index) => {
+		const prefix = object.type === ET_REL ? name.length + 1 : 0;
+		return sections[index] === 1 ? prefix + 2 + (address + size).toString(16).length : 0;
+	});
+	return { place: lengths.reduce((most, length) => Math.max(most, length), 5), kinds };
+}
+
+function headerText({ lines }: BranchList, { place, kind, bytes }: Widths): string {
 	const cells = ["place".padEnd(place), "kind".padEnd(kind), "bytes".padEnd(bytes), "crosses".padEnd(CROSSES)];
-	putText(out, `  ${[...cells, "in"].join("  ")}${lines === undefined ? "" : ", source"}\n`);
+	return `  ${[...cells, "in"].join("  ")}${lines === undefined ? "" : ", source"}\n`;
 }
 
 /** `8,16?,64?`: as wide as it gets but for pages. */
@@ -248,10 +257,9 @@ const crossesCells = Array.from({ length: 256 }, (_, code) => {
 	});
 	return fixed(sizes.join(",").padEnd(CROSSES + 2));
 });
-const sectionNames = new WeakMap<ElfObject, Uint8Array[]>();
 
 function putRow(out: LineBytes, list: BranchList, i: number, { place, kind, bytes }: Widths): void {
-	const { object, architecture, table, known } = list;
+	const { object, architecture, table } = list;
 	const index = table.section[i]!;
 	const section = object.sections[index]!;
 	const offset = branchOffset(object, table, i);
@@ -259,7 +267,7 @@ function putRow(out: LineBytes, list: BranchList, i: number, { place, kind, byte
 	putBytes(out, indent);
 	let start = out.at;
 	if (object.type === ET_REL) {
-		putBytes(out, nameOf(object, index));
+		putBytes(out, list.sections[index]!.name);
 		putBytes(out, plus);
 	}
 	putHex(out, offset + section.address);
@@ -270,7 +278,7 @@ function putRow(out: LineBytes, list: BranchList, i: number, { place, kind, byte
 	start = out.at;
 	putByteList(out, section.data, offset, length);
 	endCell(out, start, bytes);
-	putBytes(out, crossesCells[(crossings(offset + section.address, length) << 4) | known[index]!]!);
+	putBytes(out, crossesCells[(crossings(offset + section.address, length) << 4) | list.sections[index]!.known]!);
 	putHolder(out, list, i, offset + section.address);
 	putRemarks(out, list, i, offset);
 	putBytes(out, newline);
@@ -278,16 +286,6 @@ function putRow(out: LineBytes, list: BranchList, i: number, { place, kind, byte
 
 const indent = fixed("  ");
 const newline = fixed("\n");
-
-/** Names of sections, encoded once. */
-function nameOf(object: ElfObject, index: number): Uint8Array {
-	let names = sectionNames.get(object);
-	if (names === undefined) {
-		names = object.sections.map(({ name }) => fixed(name));
-		sectionNames.set(object, names);
-	}
-	return names[index]!;
-}
 
 function putHolder(out: LineBytes, { object, holder }: BranchList, i: number, value: number): void {
 	const { symbols } = object;
@@ -313,7 +311,7 @@ function putRemarks(out: LineBytes, list: BranchList, i: number, offset: number)
 			putDecimal(out, lines.line[row]!);
 		}
 	}
-	if (isInitText(object, section)) putText(out, ", init text");
+	if (list.sections[section]!.isInit) putText(out, ", init text");
 	const left = reachLeft(list, i);
 	if (left !== undefined && left < 64 * mebibyte) putText(out, `, ${Math.floor(left / mebibyte)} MiB reach left`);
 	const intruder = intruders.get(section)?.get(offset);
@@ -323,10 +321,6 @@ const colon = fixed(":");
 
 export function intruderText(intruder: Intruder): string {
 	return typeof intruder === "number" ? `0x${intruder.toString(16)}` : intruder;
-}
-
-function isInitText(object: ElfObject, section: number): boolean {
-	return object.sections[section]!.name.startsWith(".init.");
 }
 
 const paths = new WeakMap<LineTable, Map<number, Uint8Array>>();
@@ -354,12 +348,11 @@ export async function writeJsonRows(
 	const out = newLineBytes();
 	const head = fixed(`{"file":${JSON.stringify(list.object.name)},"section":`);
 	const callees = new Map<number, Uint8Array>();
-	const sections = list.object.sections.map(({ name }) => fixed(JSON.stringify(name)));
 	const first = fixed(before(true));
 	const next = fixed(before(false));
 	for (let i = 0; i < list.table.count; i++) {
 		putBytes(out, i === 0 ? first : next);
-		putJson(out, list, i, head, sections, callees);
+		putJson(out, list, i, head, callees);
 		if (isFull(out)) await flush(out, terminal);
 	}
 	await flush(out, terminal);
@@ -392,10 +385,9 @@ function putJson(
 	list: BranchList,
 	i: number,
 	head: Uint8Array,
-	sections: readonly Uint8Array[],
 	callees: Map<number, Uint8Array>,
 ): void {
-	const { object, architecture, table, holder, known } = list;
+	const { object, architecture, table, holder } = list;
 	const { symbols } = object;
 	const index = table.section[i]!;
 	const section = object.sections[index]!;
@@ -403,7 +395,7 @@ function putJson(
 	const value = offset + section.address;
 	const length = branchLength(architecture, table, i);
 	putBytes(out, head);
-	putBytes(out, sections[index]!);
+	putBytes(out, list.sections[index]!.json);
 	putBytes(out, texts.offset);
 	putDecimal(out, value);
 	putBytes(out, texts.in);
@@ -416,13 +408,13 @@ function putJson(
 	putBytes(out, texts.bytes);
 	putByteList(out, section.data, offset, length);
 	putBytes(out, texts.crosses);
-	putBytes(out, crossesJson[(crossings(value, length) << 4) | known[index]!]!);
+	putBytes(out, crossesJson[(crossings(value, length) << 4) | list.sections[index]!.known]!);
 	putBytes(out, texts.reach);
 	const left = reachLeft(list, i);
 	if (left === undefined) putBytes(out, texts.null);
 	else putDecimal(out, left);
 	putBytes(out, texts.init);
-	putBytes(out, isInitText(object, index) ? texts.true : texts.false);
+	putBytes(out, list.sections[index]!.isInit ? texts.true : texts.false);
 	putBytes(out, texts.source);
 	putSource(out, list, i);
 	putBytes(out, texts.inside);

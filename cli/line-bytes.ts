@@ -11,8 +11,8 @@ const CHUNK = 1 << 18;
 /** Longer lines make the buffer grow. */
 const ROOM = 1 << 14;
 
-export function newLineBytes(): LineBytes {
-	return { bytes: new Uint8Array(CHUNK + ROOM), at: 0 };
+export function newLineBytes(size = CHUNK + ROOM): LineBytes {
+	return { bytes: new Uint8Array(size), at: 0 };
 }
 
 /** Makes room for `size` bytes more. Everything that puts bytes of unknown length calls it. */
@@ -107,13 +107,15 @@ export function putDecimal(out: LineBytes, value: number): void {
 export function putByteList(out: LineBytes, from: Uint8Array, start: number, length: number): void {
 	reserve(out, length * 3);
 	const { bytes } = out;
-	let { at } = out;
+	let at = out.at;
 	for (let i = start; i < start + length; i++) {
-		if (i > start) bytes[at++] = 0x20;
-		bytes[at++] = digits[from[i]! >> 4]!;
-		bytes[at++] = digits[from[i]! & 15]!;
+		const byte = from[i]!;
+		bytes[at] = digits[byte >> 4]!;
+		bytes[at + 1] = digits[byte & 15]!;
+		bytes[at + 2] = 0x20;
+		at += 3;
 	}
-	out.at = at;
+	out.at = at - 1;
 }
 
 /** Blanks up to column `width` of a cell that started at `start`, and two between cells. */

@@ -9,8 +9,8 @@ import {
 	type Wanted,
 	wantedSymbols,
 } from "../linker/sites/branches.ts";
-import { TRAMPOLINE_PREFIX } from "../linker/sites/index.ts";
 import { type Address, type KnownTable, knownTables } from "../linker/sites/kernel-tables.ts";
+import { TRAMPOLINE_PREFIX } from "../linker/sites/table.ts";
 import { type BranchList, listBranches, placeName, writeJsonRows, writeText } from "./branch-list.ts";
 import { realObjects } from "./real-files.ts";
 import { count, plural, table } from "./table.ts";
@@ -79,13 +79,18 @@ export async function writeTexts(
 ): Promise<void> {
 	for (const object of objectsOf(files)) {
 		const list = listBranches(object, wanted, (text) => terminal.note(text));
-		const keys = new Set(list.table.callee.subarray(0, list.table.count)).size;
-		const title = `${object.name}: ${list.architecture.name}, ${plural(list.table.count, "call site")} of ${plural(keys, "key")}`;
+		const title = `${object.name}: ${list.architecture.name}, ${plural(list.table.count, "call site")} of ${plural(calleeCount(list), "key")}`;
 		await terminal.write(`${styled(terminal, "bold", title)}\n`);
 		if (list.table.count > 0) await writeText(list, terminal);
 		else if (wanted !== undefined) await terminal.write(instead(list, wanted));
 		for (const known of knownTables(object, list.architecture)) await terminal.write(tableText(object, known));
 	}
+}
+
+function calleeCount({ object, table }: BranchList): number {
+	const seen = new Uint8Array(object.symbols.count);
+	for (let i = 0; i < table.count; i++) seen[table.callee[i]!] = 1;
+	return seen.reduce((sum, each) => sum + each, 0);
 }
 
 /** What there is when what was asked for is not. */

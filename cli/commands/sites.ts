@@ -1,8 +1,5 @@
 // `patchbay sites`: every call that can be retargeted, where it is and what it calls.
 
-import { ET_EXEC } from "../../linker/elf/index.ts";
-import { readImage } from "../../linker/link/index.ts";
-import { loadObjects } from "../build.ts";
 import { type Command, ExitCode, UsageError } from "../command.ts";
 import { readBytes } from "../files.ts";
 import { isReal } from "../real-files.ts";
@@ -16,17 +13,8 @@ import {
 	writeSummary,
 	writeTexts,
 } from "../real-sites.ts";
-import { imageSites, type ListedSite, objectSites } from "../site-list.ts";
-import { type Column, plural, table } from "../table.ts";
-import { styled, type Terminal } from "../terminal.ts";
-
-interface ListedFile {
-	readonly file: string;
-	readonly kind: "object" | "image";
-	/** How an image's calls are linked. */
-	readonly mode: string | undefined;
-	readonly sites: readonly ListedSite[];
-}
+import type { Terminal } from "../terminal.ts";
+import type { ListedFile } from "../toy-sites.ts";
 
 interface Options extends RealSitesOptions {
 	readonly jsonLines?: true;
@@ -67,30 +55,27 @@ export const sites: Command<Options> = {
 				);
 			return ExitCode.ok;
 		}
-		const listed = listOurs(ours);
+		const listed = ours.length > 0 ? (await toySites()).listToySites(ours) : [];
 		if (options.json) {
 			await writeJson(listed, real, options, terminal);
 			return ExitCode.ok;
 		}
-		if (listed.length > 0) await terminal.write(`${listed.map((file) => text(terminal, file)).join("\n\n")}\n`);
+		if (listed.length > 0) {
+			const { toySitesText } = await toySites();
+			await terminal.write(`${listed.map((file) => toySitesText(terminal, file)).join("\n\n")}\n`);
+		}
 		await writeTexts(real, wanted, terminal);
 		return ExitCode.ok;
 	},
 };
 
-function append(text: string, before: readonly string[] = []): string[] {
-	return [...before, text];
+/** Loaded when it is needed: it compiles and links. */
+function toySites() {
+	return import("../toy-sites.ts");
 }
 
-/** Sources, objects and images of the toy machine. */
-function listOurs(files: readonly string[]): ListedFile[] {
-	return loadObjects(files, "inline").map((object): ListedFile => {
-		if (object.type !== ET_EXEC) {
-			return { file: object.name, kind: "object", mode: undefined, sites: objectSites(object) };
-		}
-		const image = readImage(object);
-		return { file: object.name, kind: "image", mode: image.mode, sites: imageSites(image) };
-	});
+function append(text: string, before: readonly string[] = []): string[] {
+	return [...before, text];
 }
 
 /** Written as it is found: there may be millions of sites. */
@@ -104,26 +89,4 @@ async function writeJson(
 	await terminal.write(`{"schema":"patchbay/sites@2","sites":[${ours.map((each) => `\n${each}`).join(",")}`);
 	const tables = await writeJsonElements(real, wantedOf(options), terminal, ours.length > 0);
 	await terminal.write(`\n],"tables":${JSON.stringify(tables)}}\n`);
-}
-
-const columns: readonly Column<ListedSite>[] = [
-	{ title: "key", text: ({ key }) => key },
-	{ title: "kind", text: ({ kind, init }) => (init ? `${kind}, init` : kind) },
-	{ title: "source", text: ({ source }) => (source ? `${source.file}:${source.line}:${source.column}` : "") },
-	{ title: "place", text: ({ place }) => place },
-	{ title: "in", text: ({ symbol }) => symbol },
-	{ title: "bytes", text: ({ bytes }) => bytes },
-	{ title: "calls", text: ({ target, via }) => (target ?? "(imported)") + (via === undefined ? "" : `, by ${via}`) },
-];
-
-function text(terminal: Terminal, { file, mode, sites }: ListedFile): string {
-	const keys = new Set(sites.map(({ key }) => key)).size;
-	const how = mode === undefined ? "" : `, linked ${mode}`;
-	const title = `${file}: ${plural(sites.length, "call site")} of ${plural(keys, "key")}${how}`;
-	if (sites.length === 0) return title;
-	const lines = table(columns, sites, (cell, column, row) => {
-		if (row === undefined) return styled(terminal, "dim", cell);
-		return column === 0 ? styled(terminal, "cyan", cell) : column === 6 ? styled(terminal, "green", cell) : cell;
-	});
-	return [styled(terminal, "bold", title), ...lines].join("\n");
 }

@@ -6,12 +6,13 @@ export const lineSizes = [8, 16, 64, 4096] as const;
 
 /** Bit `i` for each of `lineSizes` that the bytes [at, at + length) cross. */
 export function crossings(at: number, length: number): number {
-	let bits = 0;
-	for (let i = 0; i < lineSizes.length; i++) {
-		const within = ((at % lineSizes[i]!) + lineSizes[i]!) % lineSizes[i]!;
-		if (within + length > lineSizes[i]!) bits |= 1 << i;
-	}
-	return bits;
+	const [word, fetch, line, page] = lineSizes;
+	return (
+		((at & (word - 1)) + length > word ? 1 : 0) |
+		((at & (fetch - 1)) + length > fetch ? 2 : 0) |
+		((at & (line - 1)) + length > line ? 4 : 0) |
+		((at & (page - 1)) + length > page ? 8 : 0)
+	);
 }
 
 /** Bit `i` for each of `lineSizes` where an offset in a section of this alignment says where in a line it will be. */

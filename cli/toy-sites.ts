@@ -1,0 +1,45 @@
+// `patchbay sites` for sources, and for objects and images of the toy machine.
+
+import { ET_EXEC } from "../linker/elf/index.ts";
+import { readImage } from "../linker/link/index.ts";
+import { loadObjects } from "./build.ts";
+import { imageSites, type ListedSite, objectSites } from "./site-list.ts";
+import { type Column, plural, table } from "./table.ts";
+import { styled, type Terminal } from "./terminal.ts";
+
+export interface ListedFile {
+	readonly file: string;
+	/** How an image's calls are linked. */
+	readonly mode: string | undefined;
+	readonly sites: readonly ListedSite[];
+}
+
+export function listToySites(files: readonly string[]): ListedFile[] {
+	return loadObjects(files, "inline").map((object): ListedFile => {
+		if (object.type !== ET_EXEC) return { file: object.name, mode: undefined, sites: objectSites(object) };
+		const image = readImage(object);
+		return { file: object.name, mode: image.mode, sites: imageSites(image) };
+	});
+}
+
+const columns: readonly Column<ListedSite>[] = [
+	{ title: "key", text: ({ key }) => key },
+	{ title: "kind", text: ({ kind, init }) => (init ? `${kind}, init` : kind) },
+	{ title: "source", text: ({ source }) => (source ? `${source.file}:${source.line}:${source.column}` : "") },
+	{ title: "place", text: ({ place }) => place },
+	{ title: "in", text: ({ symbol }) => symbol },
+	{ title: "bytes", text: ({ bytes }) => bytes },
+	{ title: "calls", text: ({ target, via }) => (target ?? "(imported)") + (via === undefined ? "" : `, by ${via}`) },
+];
+
+export function toySitesText(terminal: Terminal, { file, mode, sites }: ListedFile): string {
+	const keys = new Set(sites.map(({ key }) => key)).size;
+	const how = mode === undefined ? "" : `, linked ${mode}`;
+	const title = `${file}: ${plural(sites.length, "call site")} of ${plural(keys, "key")}${how}`;
+	if (sites.length === 0) return title;
+	const lines = table(columns, sites, (cell, column, row) => {
+		if (row === undefined) return styled(terminal, "dim", cell);
+		return column === 0 ? styled(terminal, "cyan", cell) : column === 6 ? styled(terminal, "green", cell) : cell;
+	});
+	return [styled(terminal, "bold", title), ...lines].join("\n");
+}
