@@ -10,8 +10,8 @@ import { targetAt } from "../linker/sites/index.ts";
 import { load } from "../runtime/load.ts";
 import { Cpu, getCounter, profiles } from "../runtime/machine/index.ts";
 import { breakpoint, createSystem, run } from "../runtime/patch/index.ts";
-import { objectsOf } from "./builds.ts";
 import { cli } from "./command-line.ts";
+import { objectsOf } from "./modes.ts";
 import { type Program, programs } from "./programs.ts";
 
 /** The program without its updates: what plain calls can be compared with. */

@@ -2,22 +2,46 @@
 
 import { describe, expect, test } from "vitest";
 import { rewriteFfp } from "../linker/compile/rewrite.ts";
-import { linkModes, pointerModes, runOnMachine } from "./builds.ts";
+import { type ElfObject, readElf, writeElf } from "../linker/elf/index.ts";
+import { type Image, link, readImage, type StaticCallMode, staticCallModes } from "../linker/link/index.ts";
+import { execute, objectsOf, pointerObjectsOf } from "./modes.ts";
 import { assemblyPrograms, expectedLines, type Program, programs, resolveIn, runUnderNode } from "./programs.ts";
 
 interface Mode {
 	readonly name: string;
-	readonly run: (program: Program) => string[] | Promise<string[]>;
+	readonly run: (program: Program) => readonly string[] | Promise<readonly string[]>;
 }
+
+const linked = (staticCalls: StaticCallMode) => (program: Program) =>
+	link(objectsOf(program), { staticCalls, sectionStart: program.sectionStart });
+
+const linkModes: readonly Mode[] = [
+	...staticCallModes.map((name) => ({ name, run: onMachine(linked(name)) })),
+	{ name: "inline, through files", run: onMachine(throughFiles) },
+];
 
 const modes: readonly Mode[] = [
 	{ name: "Node, as written", run: runUnderNode },
 	{ name: "Node, rewritten to pointers", run: (program) => runUnderNode(asPointers(program)) },
-	...[...linkModes, ...pointerModes].map(({ name, build }) => ({
-		name,
-		run: (program: Program) => runOnMachine(build(program)),
-	})),
+	...linkModes,
+	{ name: "ffp", run: onMachine((program) => link(pointerObjectsOf(program)("pointer"))) },
+	{ name: "ffp-retpoline", run: onMachine((program) => link(pointerObjectsOf(program)("retpoline"))) },
 ];
+
+function onMachine(build: (program: Program) => Image): Mode["run"] {
+	return (program) => {
+		const { output, end, refusal } = execute(build(program), 1e9);
+		expect({ output, end, refusal }).toEqual({ output, end: { kind: "halted" }, refusal: undefined });
+		return output;
+	};
+}
+
+/** Every object and the image are written and read back. */
+function throughFiles(program: Program): Image {
+	const reread = (object: ElfObject) => readElf(writeElf(object), object.name);
+	const { elf } = link(objectsOf(program).map(reread), { sectionStart: program.sectionStart });
+	return readImage(reread(elf));
+}
 
 function asPointers(program: Program): Program {
 	const resolve = resolveIn(program);
@@ -35,9 +59,9 @@ describe.each(programs())("$name", (program) => {
 });
 
 describe.each(assemblyPrograms())("$name", (program) => {
-	test.each(linkModes)("$name", ({ build }) => {
+	test.each(linkModes)("$name", async ({ run }) => {
 		expect(program.expected).not.toEqual([]);
-		expect(runOnMachine(build(program))).toEqual(program.expected);
+		expect(await run(program)).toEqual(program.expected);
 	});
 });
 

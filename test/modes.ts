@@ -1,6 +1,6 @@
 // A program of several modules compiled, linked and run on the simulated machine, in every mode there is.
 
-import { compile, positionsOf, type Resolve, rewriteFfp } from "../linker/compile/index.ts";
+import { assemble, compile, positionsOf, type Resolve, rewriteFfp } from "../linker/compile/index.ts";
 import type { ElfObject } from "../linker/elf/index.ts";
 import { type Image, link } from "../linker/link/index.ts";
 import { load } from "../runtime/load.ts";
@@ -15,8 +15,8 @@ type Sources = Pick<Program, "main" | "modules">;
 
 /** Image by mode. The first three differ only in how they are linked. */
 export function buildAll(program: Sources): Map<Mode, Image> {
-	const direct = compileAll(program);
-	const ffp = rewriteAll(program);
+	const direct = objectsOf(program);
+	const ffp = pointerObjectsOf(program);
 	return new Map<Mode, Image>([
 		["inline", link(direct, { staticCalls: "inline" })],
 		["trampoline", link(direct, { staticCalls: "trampoline" })],
@@ -26,12 +26,16 @@ export function buildAll(program: Sources): Map<Mode, Image> {
 	]);
 }
 
-function compileAll({ modules, ...program }: Sources): ElfObject[] {
+/** Every module compiled or assembled. */
+export function objectsOf({ modules, ...program }: Sources): ElfObject[] {
 	const resolve = resolveIn({ ...program, modules } as Program);
-	return Array.from(modules, ([file, source]) => compile(source, { file, resolve }));
+	return Array.from(modules, ([file, source]) =>
+		file.endsWith(".s") ? assemble(source, { file }) : compile(source, { file, resolve }),
+	);
 }
 
-function rewriteAll({ modules, ...program }: Sources): (indirect: "pointer" | "retpoline") => ElfObject[] {
+/** Every module rewritten to pointers and compiled. */
+export function pointerObjectsOf({ modules, ...program }: Sources): (indirect: "pointer" | "retpoline") => ElfObject[] {
 	const asWritten = resolveIn({ ...program, modules } as Program);
 	const rewritten = new Map(
 		Array.from(modules, ([file, source]) => [file, rewriteFfp(source, { file, resolve: asWritten })] as const),
