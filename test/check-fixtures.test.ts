@@ -4,7 +4,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { check, disagreement, readScenario, type Scenario } from "../runtime/check/index.ts";
+import { check, disagreement, onEveryModel, readScenario, type Scenario } from "../runtime/check/index.ts";
+import { modelNamed } from "./machines.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = "fixtures/check";
@@ -20,8 +21,11 @@ function scenarioOf(file: string): Scenario {
 	return readScenario(readFileSync(`${root}/${folder}/${file}`, "utf8"), file);
 }
 
-describe.each(files)("%s", (file) => {
-	const scenario = scenarioOf(file);
+const cases = files.flatMap((file) =>
+	onEveryModel(scenarioOf(file)).map((scenario) => ({ file, model: String(scenario.model), scenario })),
+);
+
+describe.each(cases)("$file on $model", ({ scenario }) => {
 	const { expect: expected } = scenario;
 
 	test("is what its header says, to the state", () => {
@@ -36,7 +40,7 @@ describe.each(files)("%s", (file) => {
 	});
 });
 
-describe.each(["claims", "museum"])("docs/%s.md", (page) => {
+describe.each(["claims", "museum", "litmus"])("docs/%s.md", (page) => {
 	const text = readFileSync(`${root}/docs/${page}.md`, "utf8");
 	const inFolder = files.filter((file) => file.startsWith(`${page}/`));
 
@@ -57,5 +61,35 @@ describe("the bug museum", () => {
 			expect([broken.expect?.verdict, fixed.expect?.verdict]).toEqual(["unsafe", "safe"]);
 			for (const { about } of [broken, fixed]) expect(about).toMatch(/^reference: \S/);
 		}
+	});
+});
+
+describe("the published verdicts", () => {
+	const published = cases.filter(({ file, model }) => /^litmus\/.* arm(-idc)?(-dic)?$/.test(`${file} ${model}`));
+
+	test("are many, both ways", () => {
+		const verdicts = published.map(({ scenario }) => scenario.expect!.verdict);
+		expect(verdicts.filter((verdict) => verdict === "allowed").length).toBeGreaterThan(20);
+		expect(verdicts.filter((verdict) => verdict === "forbidden").length).toBeGreaterThan(20);
+	});
+
+	test("lose without a queue what the literature says, and nothing else", () => {
+		const arm = published.filter(({ model }) => model === "arm");
+		const lost = arm.filter(({ scenario }) => {
+			const model = { ...modelNamed("arm"), queue: false };
+			return check({ ...scenario, model }).verdict !== scenario.expect!.verdict;
+		});
+		expect(lost.map(({ file }) => file)).toEqual([
+			"litmus/minijit01.s",
+			"litmus/mp.ff-clean-inval.s",
+			"litmus/mp.ff-dmb.st-cachesync.s",
+			"litmus/mp.rf-cachesync-ctrl.s",
+			"litmus/sm-cachesync.s",
+		]);
+	});
+
+	test.each(published)("$file on $model: a store buffer shows nothing forbidden", ({ model, scenario }) => {
+		const { verdict } = check({ ...scenario, model: `${model}-tso` });
+		expect(verdict).toBe(scenario.expect!.verdict);
 	});
 });

@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { InvalidArgumentError } from "commander";
-import { check as checkScenario, type Verdict } from "../../runtime/check/index.ts";
+import { check as checkScenario, onEveryModel, type Scenario, type Verdict } from "../../runtime/check/index.ts";
 import { type Command, ExitCode, UsageError, writeJson } from "../command.ts";
 import { counterexampleEvents } from "../counterexample.ts";
 import { writeFile } from "../files.ts";
@@ -78,8 +78,7 @@ async function oneByOne(
 	options: Options & { json?: true },
 ): Promise<Judged[]> {
 	const all: Judged[] = [];
-	for (const file of files) {
-		const scenario = { ...readScenarioFile(file), ...(options.model === undefined ? {} : { model: options.model }) };
+	for (const [file, scenario] of files.flatMap((file) => scenariosIn(file, options))) {
 		const verdict = checkScenario(scenario, {
 			bounds: { states: options.maxStates, memory: options.maxMemory * 2 ** 20 },
 			reductions: { symmetry: options.symmetry, merge: options.merge },
@@ -101,6 +100,13 @@ async function oneByOne(
 	return all;
 }
 
+/** A file's scenario on the model asked for; where expectations are judged, on every model it has one for. */
+function scenariosIn(file: string, { model, expect }: Options): [string, Scenario][] {
+	const scenario = readScenarioFile(file);
+	if (model !== undefined) return [[file, { ...scenario, model }]];
+	return (expect === true ? onEveryModel(scenario) : [scenario]).map((one) => [file, one]);
+}
+
 /** The same command in several processes, one shard each. */
 async function inParallel(
 	terminal: Terminal,
@@ -111,8 +117,7 @@ async function inParallel(
 	const parts = await Promise.all(
 		Array.from({ length: jobs }, (_, i) => shardProcess(terminal, files, options, `${i + 1}/${jobs}`)),
 	);
-	const byFile = new Map(parts.flat().map((judged) => [judged.file, judged]));
-	const all = files.map((file) => byFile.get(file)).filter((judged) => judged !== undefined);
+	const all = files.flatMap((file) => parts.flat().filter((judged) => judged.file === file));
 	if (options.json !== true) {
 		for (const judged of all)
 			await terminal.write(
@@ -132,6 +137,7 @@ async function shardProcess(
 	const flags = [
 		...["--json", "--shard", part, "--max-states", String(maxStates), "--max-memory", String(maxMemory)],
 		...(model === undefined ? [] : ["--model", model]),
+		...(options.expect === true ? ["--expect"] : []),
 		...(symmetry ? [] : ["--no-symmetry"]),
 		...(merge ? [] : ["--no-merge"]),
 	];
