@@ -4,6 +4,7 @@
 
 import type { CheckedFunction } from "../ir.ts";
 import type { Code } from "./code.ts";
+import { removeCopies } from "./copies.ts";
 import { tidyFlow } from "./flow.ts";
 import { type LowerOptions, move, newLowering, registerOf } from "./lowering.ts";
 import { allocateRegisters } from "./registers.ts";
@@ -24,6 +25,7 @@ export function lowerFunction(fn: CheckedFunction, texts: Texts, options: LowerO
 	lowerBody(l, fn.body, fn.end);
 	tidyFlow(l.code);
 	const saved = allocateRegisters(l.code);
+	removeCopies(l.code);
 	tidyFlow(l.code);
 	return { code: l.code, frame: shrinkWrap(l.code, saved) };
 }

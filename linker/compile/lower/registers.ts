@@ -105,12 +105,9 @@ const callerMask = callerSaved.reduce((mask, register) => mask | (1 << register)
 const bitOf = (colour: number) => (colour < 0 ? 0 : 1 << colour);
 const lowestBit = (mask: number) => mask & -mask;
 
-function likedColour(
-	{ moves }: Interference,
-	colours: Int8Array,
-	register: Register,
-	free: number,
-): number | undefined {
+/** @returns the colour with the most moves to gain, less those that a neighbour would lose by it */
+function likedColour(graph: Interference, colours: Int8Array, register: Register, free: number): number | undefined {
+	const { moves, neighbours, forbidden } = graph;
 	const votes = new Map<number, number>();
 	const vote = (colour: number, weight: number) => {
 		if ((free & bitOf(colour)) !== 0) votes.set(colour, (votes.get(colour) ?? 0) + weight);
@@ -119,8 +116,13 @@ function likedColour(
 		if (colours[other]! >= 0) vote(colours[other]!, weight);
 		else for (const next of moves[other]!) vote(colours[next.other]!, Math.min(weight, next.weight) / 2);
 	}
-	const best = [...votes].sort((a, b) => b[1] - a[1])[0];
-	return best?.[0];
+	if (votes.size === 0) return undefined;
+	for (const other of neighbours[register]!)
+		if (colours[other]! < 0)
+			for (const move of moves[other]!)
+				if ((bitOf(colours[move.other]!) & ~forbidden[other]!) !== 0) vote(colours[move.other]!, -move.weight);
+	const [best] = [...votes].sort((a, b) => b[1] - a[1]);
+	return best !== undefined && best[1] > 0 ? best[0] : undefined;
 }
 
 /** Puts colours in place of virtual registers, which leaves some moves without effect. */
