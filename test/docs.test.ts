@@ -1,0 +1,48 @@
+// What the documentation promises is there, and what is there is documented.
+
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { loadCommands } from "../cli/commands/index.ts";
+
+const commands = await loadCommands();
+
+const pages = [
+	"README.md",
+	...readdirSync("docs")
+		.filter((name) => name.endsWith(".md"))
+		.map((name) => `docs/${name}`),
+];
+const texts = new Map(pages.map((page) => [page, readFileSync(page, "utf8")]));
+
+test.each(pages)("the links of %s lead somewhere", (page) => {
+	const targets = Array.from(texts.get(page)!.matchAll(/\]\((?!https?:)([^)#\s]+)/g), ([, target]) => target!);
+	expect(targets.filter((target) => !existsSync(join(dirname(page), target)))).toEqual([]);
+});
+
+test("docs/README.md lists every page", () => {
+	const missing = pages.filter((page) => page.startsWith("docs/") && page !== "docs/README.md");
+	expect(missing.filter((page) => !texts.get("docs/README.md")!.includes(page.replace("docs/", "](")))).toEqual([]);
+});
+
+describe("docs/cli.md", () => {
+	const page = texts.get("docs/cli.md")!;
+
+	test.each(commands.map(({ name }) => name))("knows %s", (name) => {
+		expect(page).toMatch(new RegExp(`^\\| \`${name}[ \`]`, "m"));
+	});
+
+	test("every schema that is written is described somewhere", () => {
+		const sources = ["cli", "runtime"].flatMap((folder) =>
+			readdirSync(folder, { recursive: true, encoding: "utf8" })
+				.filter((file) => file.endsWith(".ts"))
+				.map((file) => readFileSync(join(folder, file), "utf8")),
+		);
+		const schemas = new Set(
+			sources.flatMap((text) => Array.from(text.matchAll(/"(patchbay\/\w+@\d+)"/g), ([, name]) => name!)),
+		);
+		const all = [...texts.values()].join("\n");
+		expect(schemas.size).toBeGreaterThan(8);
+		expect([...schemas].filter((schema) => !all.includes(schema))).toEqual([]);
+	});
+});
