@@ -46,7 +46,7 @@ describe("mistyped", () => {
 		["a file", ["run", "fixtures/programs/pik.js"], 3, "no such file (did you mean 'fixtures/programs/pick.js'?)"],
 		["a retarget", ["run", pick, "--set", "pick"], 2, "Write key=function, or key=function@cycle."],
 		["a bound", ["run", pick, "--max-cycles", "0"], 2, "Not a positive whole number."],
-		["the number of files", ["run"], 2, "missing required argument 'files'"],
+		["the number of files", ["link"], 2, "missing required argument 'files'"],
 	])("%s", async (_, argv, code, message) => {
 		const seen = await cli(...argv);
 		expect(seen.err).toContain(message);

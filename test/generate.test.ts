@@ -5,5 +5,5 @@ import { expect, test } from "vitest";
 import { generated } from "../cli/generate.ts";
 
 test.each(generated)("$path is what its maker yields", async ({ path, contents }) => {
-	expect(readFileSync(path, "utf8")).toBe(await contents());
+	expect(readFileSync(path, "utf8"), "out of date: npm run generate").toBe(await contents());
 });
