@@ -1021,7 +1021,7 @@ test("a link map shows sections with their inputs, symbols, thunks with the call
 	for (const line of [
 		"Link map of demo",
 		"entry 0x00400016 _start",
-		"static calls 1 keys, 1 sites, linked inline",
+		"static calls 1 key, 1 site, linked inline",
 		"0x00400000 0x00000024 .text",
 		"0x00400000 0x0000000f m.s",
 		"0x0040000f 0x0000000d <supplied>",

@@ -19,8 +19,12 @@ export function map(image: Image): string {
 }
 
 function header({ name, mode, entry, symbolize, sites, keys }: Image): string[] {
-	const calls = `${keys.length} keys, ${sites.length} sites, linked ${mode}`;
+	const calls = `${counted(keys, "key")}, ${counted(sites, "site")}, linked ${mode}`;
 	return [`Link map of ${name}`, `  entry         ${hex(entry)} ${symbolize(entry) ?? ""}`, `  static calls  ${calls}`];
+}
+
+function counted({ length }: readonly unknown[], noun: string): string {
+	return `${length} ${noun}${length === 1 ? "" : "s"}`;
 }
 
 /** Every output section with the input sections it was made of, and the symbols of each. */
