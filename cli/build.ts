@@ -1,6 +1,7 @@
 // From the files on a command line to objects and an image: sources are compiled or assembled in memory, a module brings
 // its relative imports along, and every module counts once.
 
+import { existsSync } from "node:fs";
 import { resolve as absolute, dirname, join, normalize } from "node:path";
 import { type Command as CommandLine, Option } from "commander";
 import { assemble, compile, positionsOf, type Resolved, type Rewritten, rewriteFfp } from "../linker/compile/index.ts";
@@ -121,7 +122,8 @@ function sourceOf(file: string, mode: CallMode): Resolved {
 	return { file, source: code, map: positionsOf(map) };
 }
 
-/** The file behind a relative import. */
+/** The file behind a relative import, if it is there. */
 function modulePath(specifier: string, from: string): string | undefined {
-	return /^\.\.?\//.test(specifier) ? normalize(join(dirname(from), specifier)) : undefined;
+	const path = /^\.\.?\//.test(specifier) ? normalize(join(dirname(from), specifier)) : undefined;
+	return path !== undefined && existsSync(path) ? path : undefined;
 }
