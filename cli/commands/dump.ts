@@ -1,6 +1,8 @@
 // `patchbay dump`: the code of sources, objects and images, as `objdump -dr` shows it.
 
 import { type ElfObject, filePath, readLineTable } from "../../linker/elf/index.ts";
+import { LinkError } from "../../linker/errors.ts";
+import { EM_TOY } from "../../linker/isa/index.ts";
 import { listing } from "../../linker/sites/index.ts";
 import { loadObjects } from "../build.ts";
 import { type Command, ExitCode, writeJson } from "../command.ts";
@@ -31,6 +33,10 @@ export const dump: Command<Options> = {
 };
 
 function text(object: ElfObject, withSource: boolean): string {
+	if (object.machine !== EM_TOY)
+		throw new LinkError(
+			`${object.name}: is for machine 0x${object.machine.toString(16)}, not the toy; objdump -dr disassembles it`,
+		);
 	return listing(object, withSource ? { sources: sourcesOf(object) } : {});
 }
 
