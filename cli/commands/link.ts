@@ -36,7 +36,7 @@ export const link: Command<Options> = {
 		const image = linkObjects(loadObjects(files, options.staticCalls), options, output, options);
 		writePieces(output, elfPieces(image.elf));
 		if (typeof options.map === "string") writeFile(options.map, map(image));
-		else if (options.map) await terminal.write(map(image));
+		else if (options.map && !options.json) await terminal.write(map(image));
 		if (options.json) {
 			const { mode, keys, sites, entry } = image;
 			await writeJson(terminal, "patchbay/link@1", {
@@ -45,6 +45,7 @@ export const link: Command<Options> = {
 				entry,
 				keys: keys.map(({ name, address }) => ({ name, address })),
 				sites: sites.length,
+				...(options.map === true && { map: map(image) }),
 			});
 		}
 		return ExitCode.ok;
