@@ -1,20 +1,27 @@
 // Faults of the simulated program, in words, at the line the user wrote.
 
 import { SourceError } from "../linker/errors.ts";
-import { FIRST_EVENT, Stop } from "../linker/isa/index.ts";
+import { FIRST_EVENT, SP, Stop } from "../linker/isa/index.ts";
+import { type Machine, PAGE } from "../runtime/machine/index.ts";
 import type { RunEnd, System } from "../runtime/patch/index.ts";
 import { readTextIfThere } from "./files.ts";
 
 type Trap = Extract<RunEnd, { kind: "trapped" }>;
 
 /** `fib.js:3:9: …` with the source line and a caret where they are known, else the address and its function. */
-export function describeTrap({ image, refusal }: System, trap: Trap): string {
-	const what = refusal ?? whatHappened(trap);
+export function describeTrap({ image, machine, refusal }: System, trap: Trap): string {
+	const what =
+		refusal ?? (isStackFull(machine, trap) ? "the stack is full: this recursion is too deep" : whatHappened(trap));
 	const at = image.lines.at(trap.stop >= FIRST_EVENT ? trap.pc - 1 : trap.pc);
 	if (at === undefined) return `${image.name}: 0x${trap.pc.toString(16)} <${image.symbolize(trap.pc) ?? "?"}>: ${what}`;
 	const lineText = readTextIfThere(at.file)?.split(/\r?\n/)[at.line - 1];
 	if (lineText === undefined) return `${at.file}:${at.line}:${at.column}: ${what}`;
 	return new SourceError(what, { ...at, lineText }).message;
+}
+
+/** Below each stack is a page that nobody may write. */
+function isStackFull({ cores }: Machine, { cpu, stop, value }: Trap): boolean {
+	return stop === Stop.storeFault && Math.abs((value >>> 0) - (cores[cpu]!.r[SP]! >>> 0)) < PAGE;
 }
 
 function whatHappened({ stop, value }: Trap): string {
