@@ -25,7 +25,9 @@ export interface RetargetedKey {
 export function parseRetarget(text: string, before: readonly Retarget[] = []): Retarget[] {
 	const parts = /^((?:[^=@,\s]+=[^=@,\s]+,)*[^=@,\s]+=[^=@,\s]+)(?:@(\d+))?$/.exec(text);
 	if (parts === null)
-		throw new InvalidArgumentError("Write key=function, or key=function@cycle. A comma joins keys in one update.");
+		throw new InvalidArgumentError(
+			"Write key=function, or key=function@cycle. A comma joins keys in one update: a=x,b=y@cycle.",
+		);
 	const targets = parts[1]!.split(",").map((each) => {
 		const [key, target] = each.split("=") as [string, string];
 		return { key, target };
