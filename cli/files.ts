@@ -64,8 +64,8 @@ export function writePieces(path: string, pieces: Iterable<Uint8Array>): void {
 
 /** @param write makes the file at the path it is given */
 function replaceFile(path: string, write: (beside: string) => void): void {
-	const target = existsSync(path) ? realpathSync(path) : path;
-	const special = isSpecial(target);
+	const special = isSpecial(path);
+	const target = !special && existsSync(path) ? realpathSync(path) : path;
 	const beside = special ? target : `${target}.${process.pid}.tmp`;
 	try {
 		write(beside);
@@ -73,7 +73,7 @@ function replaceFile(path: string, write: (beside: string) => void): void {
 	} catch (error) {
 		if (!special) rmSync(beside, { force: true });
 		if ((error as NodeJS.ErrnoException).code === undefined) throw error;
-		throw new LinkError(`${path}: ${reason(error)}`);
+		throw new LinkError(`${path}: ${isFolder(dirname(target)) ? reason(error) : "no such folder"}`);
 	}
 }
 

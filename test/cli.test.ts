@@ -1,6 +1,17 @@
 // The command line as its users meet it: output, messages and exit codes.
 
-import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+	closeSync,
+	existsSync,
+	openSync,
+	readdirSync,
+	readFileSync,
+	readSync,
+	rmSync,
+	symlinkSync,
+	writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { loadCommands } from "../cli/commands/index.ts";
@@ -120,6 +131,26 @@ describe("run", () => {
 		});
 	});
 
+	test("recursion without an end says so", async () => {
+		await inFolder(async (folder) => {
+			const file = join(folder, "deep.js");
+			writeFileSync(file, "function f(n) { return f(n + 1) + 1; }\nexport function main() { f(0); }\n");
+			const { code, err } = await cli("run", file);
+			expect(code).toBe(1);
+			expect(err).toContain(`${file}:1:24: the stack is full: this recursion is too deep`);
+		});
+	});
+
+	test("an import that is not there is named where it stands", async () => {
+		await inFolder(async (folder) => {
+			const file = join(folder, "main.js");
+			writeFileSync(file, 'import { f } from "./missing.js";\nexport function main() { f(); }\n');
+			const { code, err } = await cli("run", file);
+			expect(code).toBe(3);
+			expect(err).toContain(`${file}:1:19: cannot find "./missing.js"`);
+		});
+	});
+
 	test("a bound that is reached is exit code 4", async () => {
 		await inFolder(async (folder) => {
 			const file = join(folder, "forever.s");
@@ -213,7 +244,7 @@ describe("compile, asm and link", () => {
 	test("a file that cannot be written is the user's error, and no half of it stays", async () => {
 		const { code, err } = await cli("link", pick, "-o", "/nowhere/pick.elf");
 		expect(code).toBe(3);
-		expect(err).toBe("/nowhere/pick.elf: no such file\n");
+		expect(err).toBe("/nowhere/pick.elf: no such folder\n");
 	});
 
 	test("a link is written through", async () => {
@@ -232,6 +263,28 @@ describe("compile, asm and link", () => {
 			const { out } = await cli("link", pick, "-o", join(folder, "pick.elf"), "--map");
 			expect(out).toMatch(/\.text\n/);
 			expect(out).toMatch(/ pick +fifo\n/);
+		});
+	});
+
+	test("the map is part of the JSON", async () => {
+		await inFolder(async (folder) => {
+			const { out } = await cli("link", pick, "-o", join(folder, "pick.elf"), "--map", "--json");
+			expect(JSON.parse(out).map).toContain("1 key, 2 sites, linked inline");
+		});
+	});
+
+	test("a pipe without a name is written as it is", async () => {
+		await inFolder(async (folder) => {
+			const name = join(folder, "pipe");
+			execFileSync("mkfifo", [name]);
+			const pipe = openSync(name, "r+");
+			rmSync(name);
+			const { code, err } = await cli("compile", pick, "-o", `/proc/self/fd/${pipe}`);
+			expect({ code, err }).toEqual({ code: 0, err: "" });
+			const head = new Uint8Array(4);
+			readSync(pipe, head);
+			closeSync(pipe);
+			expect(head).toEqual(new Uint8Array([0x7f, 0x45, 0x4c, 0x46]));
 		});
 	});
 
@@ -296,6 +349,12 @@ describe("dump", () => {
 		expect(out).toContain("print(pick(3));");
 		expect((await cli("dump", pick, "--no-source")).out).not.toContain("print(pick(3));");
 	});
+});
+
+test("dump refuses the code of other machines", async () => {
+	const { code, out, err } = await cli("dump", process.execPath);
+	expect({ code, out }).toEqual({ code: 3, out: "" });
+	expect(err).toMatch(/is for machine 0x\w+, not the toy; objdump -dr disassembles it\n$/);
 });
 
 describe("rewrite", () => {
