@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { reference, rows } from "../linker/isa/index.ts";
 import { dispatchText } from "../runtime/machine/dispatch-text.ts";
+import { ExitCode } from "./command.ts";
 import { patchbay } from "./patchbay.ts";
 import { textOf } from "./terminal.ts";
 
@@ -20,22 +21,29 @@ export const generated: readonly GeneratedFile[] = [
 	{ path: "README.md", contents: readme },
 ];
 
-/** The page as it is, with what the demo prints now. */
+/** The page as it is, with what its commands print now. */
 async function readme(): Promise<string> {
-	const page = readFileSync("README.md", "utf8");
-	const screen = await demoScreen();
-	return page.replace(/(<!-- demo -->\n)[\s\S]*(<!-- \/demo -->)/, (_, before, after) => `${before}${screen}${after}`);
+	const checks = ["naive", "text-poke"].map((name) => ["check", `fixtures/check/${name}.s`]);
+	const shown = await Promise.all(checks.map(async (argv) => `$ patchbay ${argv.join(" ")}\n${await screenOf(argv)}`));
+	const temporary = /\S*patchbay-\w{6}(?=\/)/g;
+	const demo = (await screenOf(["demo"])).replace(temporary, "/tmp");
+	return withScreen(withScreen(readFileSync("README.md", "utf8"), "demo", demo), "check", shown.join("\n"));
 }
 
-async function demoScreen(): Promise<string> {
+/** @param name of the two comments that the screen is between */
+function withScreen(page: string, name: string, text: string): string {
+	const between = new RegExp(`(<!-- ${name} -->\n)[^]*(<!-- /${name} -->)`);
+	return page.replace(between, (_, before, after) => `${before}\`\`\`console\n${text}\`\`\`\n${after}`);
+}
+
+async function screenOf(argv: readonly string[]): Promise<string> {
 	let text = "";
 	const note = (more: string) => {
 		text += more;
 	};
-	const code = await patchbay(["demo"], { write: async (more) => note(textOf(more)), note, colour: false, width: 120 });
-	if (code !== 0) throw new Error(text);
-	const folder = /\S*patchbay-\w{6}(?=\/)/g;
-	return `\`\`\`console\n${text.replace(folder, "/tmp")}\`\`\`\n`;
+	const code = await patchbay(argv, { write: async (more) => note(textOf(more)), note, colour: false, width: 120 });
+	if (code > ExitCode.violation) throw new Error(text);
+	return text;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {

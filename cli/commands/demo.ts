@@ -67,7 +67,7 @@ async function perform(terminal: Terminal, source: string, steps: readonly Step[
 		const code = await shell(argv, inOrder(terminal));
 		if (code !== ExitCode.ok) return ExitCode.violation;
 	}
-	await terminal.write(`\n${remarkText(terminal, "Next: patchbay --help, and docs/ for how it works.")}\n`);
+	await terminal.write(`\n${remarkText(terminal, "Next: npx patchbay --help, and docs/ for how it works.")}\n`);
 	return ExitCode.ok;
 }
 
