@@ -73,7 +73,7 @@ export function loose(s: Scene, depth: number, type: NumberType = s.dice.pick(["
 	return value.exact === true ? leaf(s, type) : value;
 }
 
-export function anyNumber(s: Scene, depth: number): Code {
+function anyNumber(s: Scene, depth: number): Code {
 	return ofType(s, s.dice.pick(["int", "uint"]), depth);
 }
 
@@ -142,7 +142,7 @@ function bitwise(s: Scene, depth: number): Code {
 }
 
 /** A call of something that gives the type, unless that costs too much. */
-export function callFor(s: Scene, type: Result, depth: number): Code | undefined {
+function callFor(s: Scene, type: Result, depth: number): Code | undefined {
 	const all = [...s.functions, ...s.keys].filter(({ result }) => result === type);
 	const callees = all.filter(({ cost }) => s.cost + cost * s.times < DEAREST);
 	return callees.length === 0 ? undefined : callOf(s, s.dice.pick(callees), depth);
@@ -183,10 +183,20 @@ function assigned(s: Scene, type: NumberType, depth: number): Code | undefined {
 
 /** A store as a value: what was stored, not what the table keeps of it. */
 function storedElement(s: Scene, type: NumberType, depth: number): Code | undefined {
+	const { dice } = s;
 	const tables = ownTables(s);
-	if (tables.length === 0) return undefined;
-	const table = s.dice.pick(tables);
-	return code`(${table.name}[${index(s, table)}] = ${ofType(s, type, depth - 1)})`;
+	if (tables.length > 0 && dice.once(2)) {
+		const table = dice.pick(tables);
+		return code`(${table.name}[${index(s, table)}] = ${ofType(s, type, depth - 1)})`;
+	}
+	const fitting = tables.filter(({ element }) => (element === "Uint32Array") === (type === "uint"));
+	if (fitting.length === 0) return undefined;
+	const table = dice.pick(fitting);
+	const place = code`${table.name}[${index(s, table)}]`;
+	const stepped = (value: string) => `${place.checked} = $exact(${place.checked} + ${value}, "${type}", ~L~)`;
+	if (dice.once(2)) return { plain: `(${place.plain}++)`, checked: `((${stepped("1")}) - 1)` };
+	const value = small(s, type, depth);
+	return { plain: `(${place.plain} += ${value.plain})`, checked: `(${stepped(value.checked)})` };
 }
 
 function eitherOf(s: Scene, yes: Code, no: Code, depth: number): Code {
