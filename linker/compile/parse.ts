@@ -161,7 +161,7 @@ function newError(node: AnyNode & { type: "NewExpression" }, inFunction: boolean
 	return undefined;
 }
 
-export const elementTypes = ["Int32Array", "Uint32Array", "Uint8Array"] as const;
+const elementTypes = ["Int32Array", "Uint32Array", "Uint8Array"] as const;
 export type ElementType = (typeof elementTypes)[number];
 
 export function isElementType(name: string): name is ElementType {

@@ -13,8 +13,3 @@ export function hold(l: Lowering, register: Register, later: readonly Expression
 	const changed = later.find((node) => contains(node, assigns));
 	return changed === undefined ? register : move(l, newRegister(l), register, changed.at);
 }
-
-/** All values, in order, each in a register that keeps it. */
-export function holdAll(l: Lowering, nodes: readonly Expression[]): Register[] {
-	return nodes.map((node, i) => hold(l, l.value(node), nodes.slice(i + 1)));
-}

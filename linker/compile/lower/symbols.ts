@@ -11,7 +11,7 @@ export const slotOf = ({ form, name }: Key): string => (form === "static" ? `__S
 export const trampolineOf = ({ name }: Key): string => `__SCT__${name}`;
 
 /** Supplied by the linker: functions that return at once. */
-export const RETURN = "__static_call_return";
+const RETURN = "__static_call_return";
 export const RETURN0 = "__static_call_return0";
 export const INDIRECT_THUNK = "__indirect_thunk_r14";
 

@@ -83,11 +83,6 @@ function typed(c: Surroundings, node: Syntax, wanted: Type, who: string): Expres
 	return value;
 }
 
-/** A number or a boolean, whichever it is. */
-export function anyValue(c: Surroundings, node: Syntax): Expression {
-	return guess(c, node) === "bool" ? boolean(c, node) : numeric(c, node);
-}
-
 function boolean(c: Surroundings, node: Syntax): Expression {
 	const found = guess(c, node);
 	if (found !== "bool" && found !== "none")
