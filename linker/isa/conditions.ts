@@ -32,10 +32,15 @@ export function holds(condition: number, flags: number): boolean {
 	return ((masks[condition]! >> flags) & 1) !== 0;
 }
 
+// Local: V8 compiles a module's own constants in, and looks exports up.
+const same = EQUAL;
+const less = LESS;
+const below = BELOW;
+
 /** The flags after comparing two 32-bit values. */
 export function compare(a: number, b: number): number {
-	if (a === b) return EQUAL;
-	return (a < b ? LESS : 0) | (a >>> 0 < b >>> 0 ? BELOW : 0);
+	if (a === b) return same;
+	return (a < b ? less : 0) | (a >>> 0 < b >>> 0 ? below : 0);
 }
 
 export function conditionCode(name: string): number {

@@ -7,10 +7,10 @@ import { type Flow, formats, type Row } from "../../linker/isa/instruction-set.t
 const prediction: Partial<Record<Flow, string>> = {
 	jump: "",
 	branch: "",
-	call: " predictCall(core, next);",
-	"indirect-call": " predictCall(core, next); if (!predictedTarget(core, pc, to)) spent = (spent + penalty) | 0;",
-	"indirect-jump": " if (!predictedTarget(core, pc, to)) spent = (spent + penalty) | 0;",
-	return: " if (!predictedReturn(core, to)) spent = (spent + penalty) | 0;",
+	call: " called(core, next);",
+	"indirect-call": " called(core, next); if (!foundTarget(core, pc, to)) spent = (spent + penalty) | 0;",
+	"indirect-jump": " if (!foundTarget(core, pc, to)) spent = (spent + penalty) | 0;",
+	return: " if (!foundReturn(core, to)) spent = (spent + penalty) | 0;",
 };
 
 /** One case of the switch. Four things keep it fast: the length is a constant of the case, so the next fetch need not
@@ -43,6 +43,10 @@ export function dispatchText(rows: readonly Row[]): string {
 	const names = rows.map((_, i) => `const x${i} = rows[${i}]!.execute;`);
 	const cases = rows.map(caseOf);
 	return `${header}
+// Local: V8 compiles a module's own constants in, and looks imports up.
+const called = predictCall;
+const foundReturn = predictedReturn;
+const foundTarget = predictedTarget;
 ${names.join("\n")}
 
 /** Runs instructions of one CPU until \`limit\` ticks (below 2^30) are spent or one of them stops (\`core.stop\`).

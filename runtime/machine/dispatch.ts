@@ -7,6 +7,10 @@ import { fetch } from "./fetch.ts";
 import { predictCall, predictedReturn, predictedTarget } from "./predictor.ts";
 import { stepOnce } from "./step.ts";
 
+// Local: V8 compiles a module's own constants in, and looks imports up.
+const called = predictCall;
+const foundReturn = predictedReturn;
+const foundTarget = predictedTarget;
 const x0 = rows[0]!.execute;
 const x1 = rows[1]!.execute;
 const x2 = rows[2]!.execute;
@@ -112,16 +116,16 @@ export function dispatch(core: Core, mispredict: number, limit: number): number 
 			case 1: next = (pc + 1) | 0; x0(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // nop
 			case 2: next = (pc + 1) | 0; x1(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); if (core.stop !== 0) break loop; break; // brk
 			case 3: next = (pc + 1) | 0; to = x2(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next)! | 0; next = to; break; // spin
-			case 4: next = (pc + 1) | 0; to = x3(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next)! | 0; if (core.stop !== 0) break loop; if (!predictedReturn(core, to)) spent = (spent + penalty) | 0; next = to; break; // ret
-			case 5: next = (pc + 5) | 0; to = x4(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next)! | 0; if (core.stop !== 0) break loop; predictCall(core, next); next = to; break; // call
+			case 4: next = (pc + 1) | 0; to = x3(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next)! | 0; if (core.stop !== 0) break loop; if (!foundReturn(core, to)) spent = (spent + penalty) | 0; next = to; break; // ret
+			case 5: next = (pc + 5) | 0; to = x4(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next)! | 0; if (core.stop !== 0) break loop; called(core, next); next = to; break; // call
 			case 6: next = (pc + 5) | 0; to = x5(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next)! | 0; next = to; break; // jmp
 			case 7: next = (pc + 5) | 0; to = x6(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next)! | 0; next = to; break; // j
 			case 8: next = (pc + 5) | 0; x7(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // nop5
 			case 9: next = (pc + 5) | 0; x8(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // ret0
-			case 10: next = (pc + 2) | 0; to = x9(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next)! | 0; if (core.stop !== 0) break loop; predictCall(core, next); if (!predictedTarget(core, pc, to)) spent = (spent + penalty) | 0; next = to; break; // callr
-			case 11: next = (pc + 2) | 0; to = x10(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next)! | 0; if (!predictedTarget(core, pc, to)) spent = (spent + penalty) | 0; next = to; break; // jmpr
-			case 12: next = (pc + 5) | 0; to = x11(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next)! | 0; if (core.stop !== 0) break loop; predictCall(core, next); if (!predictedTarget(core, pc, to)) spent = (spent + penalty) | 0; next = to; break; // callm
-			case 13: next = (pc + 5) | 0; to = x12(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next)! | 0; if (core.stop !== 0) break loop; if (!predictedTarget(core, pc, to)) spent = (spent + penalty) | 0; next = to; break; // jmpm
+			case 10: next = (pc + 2) | 0; to = x9(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next)! | 0; if (core.stop !== 0) break loop; called(core, next); if (!foundTarget(core, pc, to)) spent = (spent + penalty) | 0; next = to; break; // callr
+			case 11: next = (pc + 2) | 0; to = x10(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next)! | 0; if (!foundTarget(core, pc, to)) spent = (spent + penalty) | 0; next = to; break; // jmpr
+			case 12: next = (pc + 5) | 0; to = x11(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next)! | 0; if (core.stop !== 0) break loop; called(core, next); if (!foundTarget(core, pc, to)) spent = (spent + penalty) | 0; next = to; break; // callm
+			case 13: next = (pc + 5) | 0; to = x12(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next)! | 0; if (core.stop !== 0) break loop; if (!foundTarget(core, pc, to)) spent = (spent + penalty) | 0; next = to; break; // jmpm
 			case 14: next = (pc + 2) | 0; x13(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, 0, next); break; // mov
 			case 15: next = (pc + 6) | 0; x14(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); break; // movi
 			case 16: next = (pc + 6) | 0; x15(core, (word >> 8) & 15, (word >> 12) & 15, (word >> 16) & 15, code[(offset << 1) + 1]!, next); if (core.stop !== 0) break loop; break; // ld

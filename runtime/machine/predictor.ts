@@ -7,10 +7,12 @@ import { RETURN_STACK, TARGETS } from "./layout.ts";
 
 const TOP = RETURN_STACK;
 const TABLE = RETURN_STACK + 1;
+const NEWEST = RETURN_STACK - 1;
+const ENTRY = TARGETS - 1;
 
 /** A call happened: its return address goes on the return stack, which forgets its oldest entry when full. */
 export function predictCall(core: Core, returnAddress: number): void {
-	const top = (core.predictor[TOP]! + 1) & (RETURN_STACK - 1);
+	const top = (core.predictor[TOP]! + 1) & NEWEST;
 	core.predictor[TOP] = top;
 	core.predictor[top] = returnAddress;
 }
@@ -18,13 +20,13 @@ export function predictCall(core: Core, returnAddress: number): void {
 /** @returns whether the return went where the return stack said */
 export function predictedReturn(core: Core, to: number): boolean {
 	const top = core.predictor[TOP]!;
-	core.predictor[TOP] = (top - 1) & (RETURN_STACK - 1);
+	core.predictor[TOP] = (top - 1) & NEWEST;
 	return core.predictor[top] === to;
 }
 
 /** @returns whether the indirect jump at `from` went where it went last time */
 export function predictedTarget(core: Core, from: number, to: number): boolean {
-	const entry = TABLE + 2 * ((from ^ (from >>> 8)) & (TARGETS - 1));
+	const entry = TABLE + 2 * ((from ^ (from >>> 8)) & ENTRY);
 	const hit = core.predictor[entry] === from && core.predictor[entry + 1] === to;
 	core.predictor[entry] = from;
 	core.predictor[entry + 1] = to;

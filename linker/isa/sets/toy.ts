@@ -3,13 +3,19 @@
 //
 // Opcodes borrow x86's values where there is a counterpart (e8 CALL, cc BRK, ...): its users read them at sight.
 
-import { compare, holds } from "../conditions.ts";
+import { compare as compareWords, holds as conditionHolds } from "../conditions.ts";
 import { type Core, type Execute, Stop } from "../core.ts";
 import type { CostClass, Flow, Format, Group, Row } from "../instruction-set.ts";
 
 export const SP = 15;
 /** `e_machine` of toy objects: unassigned in the ELF registry. */
 export const EM_TOY = 0x7062;
+
+// What the hot instructions use is local: V8 compiles a module's own constants in, and looks exports and imports up.
+const STACK = SP;
+const NONE = Stop.none;
+const compare = compareWords;
+const holds = conditionHolds;
 
 const group = (title: string, rows: readonly Row[]): Group => ({ title, rows });
 
@@ -23,15 +29,15 @@ function row(...[opcode, mnemonic, format, syntax, cost, flow, brief, execute]: 
 const quiet = (...columns: Columns): Row => ({ ...row(...columns), stops: false });
 
 function push(x: Core, value: number): void {
-	const sp = (x.r[SP]! - 4) | 0;
+	const sp = (x.r[STACK]! - 4) | 0;
 	x.store32(sp, value);
-	if (x.stop === Stop.none) x.r[SP] = sp;
+	if (x.stop === NONE) x.r[STACK] = sp;
 }
 
 function pop(x: Core): number {
-	const sp = x.r[SP]!;
+	const sp = x.r[STACK]!;
 	const value = x.load32(sp);
-	if (x.stop === Stop.none) x.r[SP] = sp + 4;
+	if (x.stop === NONE) x.r[STACK] = sp + 4;
 	return value;
 }
 
@@ -81,7 +87,7 @@ export const groups: readonly Group[] = [
 		quiet(0xd1, "jmpr", "reg", "a", "indirect", "indirect-jump", "jump to the address in a register", (x, a) => x.r[a]!),
 		row(0xd8, "callm", "abs", "[imm]", "indirect", "indirect-call", "call the address stored at imm", (x, _a, _b, _c, imm, next) => {
 			const to = x.load32(imm);
-			return x.stop === Stop.none ? call(x, to, next) : next;
+			return x.stop === NONE ? call(x, to, next) : next;
 		}),
 		row(0xd9, "jmpm", "abs", "[imm]", "indirect", "indirect-jump", "jump to the address stored at imm", (x, _a, _b, _c, imm) => x.load32(imm)),
 	]),
@@ -94,15 +100,15 @@ export const groups: readonly Group[] = [
 		}),
 		row(0x8b, "ld", "reg2Imm", "a, [b+imm]", "load", "next", "load 32 bits", (x, a, b, _c, imm) => {
 			const value = x.load32((x.r[b]! + imm) | 0);
-			if (x.stop === Stop.none) x.r[a] = value;
+			if (x.stop === NONE) x.r[a] = value;
 		}),
 		row(0x8a, "ldb", "reg2Imm", "a, [b+imm]", "load", "next", "load a byte, zero-extended", (x, a, b, _c, imm) => {
 			const value = x.load8((x.r[b]! + imm) | 0);
-			if (x.stop === Stop.none) x.r[a] = value;
+			if (x.stop === NONE) x.r[a] = value;
 		}),
 		row(0x8c, "ldx", "reg2Imm", "a, [imm+b*4]", "load", "next", "load element b of a table of words", (x, a, b, _c, imm) => {
 			const value = x.load32((imm + (x.r[b]! << 2)) | 0);
-			if (x.stop === Stop.none) x.r[a] = value;
+			if (x.stop === NONE) x.r[a] = value;
 		}),
 		row(0x87, "st", "reg2Imm", "[b+imm], a", "store", "next", "store 32 bits", (x, a, b, _c, imm) => {
 			x.store32((x.r[b]! + imm) | 0, x.r[a]!);
@@ -118,19 +124,19 @@ export const groups: readonly Group[] = [
 		}),
 		row(0x58, "pop", "reg", "a", "load", "next", "load a from sp; sp += 4", (x, a) => {
 			const value = pop(x);
-			if (x.stop === Stop.none) x.r[a] = value;
+			if (x.stop === NONE) x.r[a] = value;
 		}),
 		row(0x82, "xchg", "reg2Imm", "a, [b+imm]", "atomic", "next", "swap a with memory, atomically", (x, a, b, _c, imm) => {
 			const address = (x.r[b]! + imm) | 0;
 			const old = x.load32(address);
-			if (x.stop === Stop.none) x.store32(address, x.r[a]!);
-			if (x.stop === Stop.none) x.r[a] = old;
+			if (x.stop === NONE) x.store32(address, x.r[a]!);
+			if (x.stop === NONE) x.r[a] = old;
 		}),
 		row(0x83, "xadd", "reg2Imm", "a, [b+imm]", "atomic", "next", "add a to memory, a = the old value, atomically", (x, a, b, _c, imm) => {
 			const address = (x.r[b]! + imm) | 0;
 			const old = x.load32(address);
-			if (x.stop === Stop.none) x.store32(address, (old + x.r[a]!) | 0);
-			if (x.stop === Stop.none) x.r[a] = old;
+			if (x.stop === NONE) x.store32(address, (old + x.r[a]!) | 0);
+			if (x.stop === NONE) x.r[a] = old;
 		}),
 	]),
 	group("Comparison", [
