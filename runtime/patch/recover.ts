@@ -23,8 +23,8 @@ export interface Recovery {
 
 /** Takes over from every dead patcher, who holds the lock first, and drives the machine until sites, key words, trap,
  * lock, parked CPUs and page rights are as after the update (`finish`) or as before it (`rollback`). A CPU that waited for
- * the update goes on either way. Can itself be killed and recovered. */
-export function recover(system: System, how: "finish" | "rollback"): Recovery {
+ * the update goes on either way. Can itself be killed and recovered. @param cycles to wait at most */
+export function recover(system: System, how: "finish" | "rollback", cycles?: number): Recovery {
 	const { machine } = system;
 	const dead = Array.from({ length: machine.config.patchers }, (_, i) => i).filter(
 		(patcher) => getPatcher(machine, patcher, Patcher.active) === Life.dead,
@@ -37,7 +37,7 @@ export function recover(system: System, how: "finish" | "rollback"): Recovery {
 		const clocks = patcherClocks(machine, patcher);
 		clocks[Patcher.clock / 2] = Math.max(clocks[Patcher.clock / 2]!, clock);
 	}
-	return { patchers: dead.length, ended: settle(system) };
+	return { patchers: dead.length, ended: settle(system, cycles) };
 }
 
 /** Steps that end in the update, or undo it, wherever the first patcher stopped. From the moment they replace the plan, an

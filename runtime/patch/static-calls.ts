@@ -67,9 +67,10 @@ export interface StaticCalls {
 	plan(targets: Targets): DryRun | Refusal;
 }
 
-export function staticCalls(system: System): StaticCalls {
+/** @param cycles that an update waits at most */
+export function staticCalls(system: System, cycles?: number): StaticCalls {
 	const planned = (targets: Targets): Update | Refusal => planTargets(system, targets);
-	const update = (targets: Targets): Updated => carryOut(system, () => planned(targets));
+	const update = (targets: Targets): Updated => carryOut(system, () => planned(targets), cycles);
 	const plan = (targets: Targets): DryRun | Refusal => describeUpdate(system, planned(targets));
 	const get = (name: string): StaticCall => ({
 		name: slotNamed(system.image, name).name,
@@ -88,8 +89,8 @@ function planTargets(system: System, targets: Targets): Update | Refusal {
 }
 
 /** Waits until nobody else patches, plans against what is there then, and drives the machine until it is done. */
-function carryOut(system: System, planned: () => Update | Refusal): Updated {
-	const before = settle(system);
+function carryOut(system: System, planned: () => Update | Refusal, cycles: number | undefined): Updated {
+	const before = settle(system, cycles);
 	if (before !== undefined) return { ended: before };
 	const update = planned();
 	if ("refused" in update) return update;
@@ -99,7 +100,7 @@ function carryOut(system: System, planned: () => Update | Refusal): Updated {
 	}
 	const submitted = submit(system, update, now(system));
 	if (typeof submitted === "object") return submitted;
-	const after = settle(system);
+	const after = settle(system, cycles);
 	return after === undefined ? { sites: update.edits.length } : { ended: after };
 }
 
