@@ -1,12 +1,11 @@
 // `patchbay compare`: one table of what the calls of a program cost, made in five ways.
 
-import { profiles } from "../../runtime/machine/index.ts";
 import { type Command, ExitCode, UsageError, writeJson } from "../command.ts";
 import { type Comparison, compareWays, type Way } from "../comparison.ts";
+import { profileOf, profileOption } from "../cost-profiles.ts";
 import { parseRetarget, type Retarget } from "../retarget.ts";
 import { bar, type Column, count, plural, table } from "../table.ts";
 import { styled, type Terminal } from "../terminal.ts";
-import { profileOption } from "./run.ts";
 
 interface Options {
 	readonly set?: readonly Retarget[];
@@ -32,7 +31,7 @@ export const compare: Command<Options> = {
 		if (late !== undefined) {
 			throw new UsageError(`--set ${late.text}: a cycle means another place in each of the programs that are compared`);
 		}
-		const profile = profiles.find((each) => each.name === name)!;
+		const profile = profileOf(name);
 		const comparison = await compareWays(files, { profile, retargets });
 		if (options.json) await writeJson(terminal, "patchbay/compare@1", { files, profile: name, ...comparison });
 		else await terminal.write(text(terminal, comparison, profile.name));

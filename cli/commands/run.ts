@@ -1,7 +1,7 @@
 // `patchbay run`: runs a program on the simulated machine. Its own lines, and nothing else, go to standard output.
 
 import { InvalidArgumentError, Option } from "commander";
-import { Cpu, getCounter, profiles, ticksToCycles } from "../../runtime/machine/index.ts";
+import { Cpu, getCounter, ticksToCycles } from "../../runtime/machine/index.ts";
 import {
 	createSystem,
 	early,
@@ -13,6 +13,7 @@ import {
 } from "../../runtime/patch/index.ts";
 import { type BuildOptions, declareBuildOptions, loadImage } from "../build.ts";
 import { type Command, ExitCode, UsageError, writeJson } from "../command.ts";
+import { profileOf, profileOption } from "../cost-profiles.ts";
 import { type CrowdOptions, declareCrowdOptions, loadCrowd } from "../crowd.ts";
 import { execute } from "../execute.ts";
 import { describeTrap } from "../faults.ts";
@@ -35,10 +36,6 @@ interface Options extends BuildOptions, CrowdOptions {
 
 /** `early` is for bytes that nobody runs: it is what `--set` without a cycle uses. */
 const runningProtocols = protocols.filter((protocol) => protocol !== early);
-
-export const profileOption = new Option("--profile <name>", "what instructions cost")
-	.choices(profiles.map(({ name }) => name))
-	.default(profiles[0]!.name);
 
 export const run: Command<Options> = {
 	name: "run",
@@ -88,7 +85,7 @@ export const run: Command<Options> = {
 		if (options.replay !== undefined) return replayVerdict(terminal, options.replay, options.json === true);
 		if (files.length === 0) throw new UsageError("nothing to run: name an image, sources or objects");
 		const image = loadImage(files, options);
-		const profile = profiles.find(({ name }) => name === options.profile)!;
+		const profile = profileOf(options.profile);
 		const protocol = protocols.find(({ name }) => name === options.protocol)!;
 		const trace = options.trace !== undefined;
 		const system = createSystem(loadCrowd(image, options, profile), image, protocol, { trace });

@@ -2,11 +2,11 @@
 
 import { InvalidArgumentError, Option } from "commander";
 import { letterTexts, placements, synthesize as search, siteKinds } from "../../runtime/check/index.ts";
-import { models, profiles } from "../../runtime/machine/index.ts";
+import { models } from "../../runtime/machine/index.ts";
 import { type Command, ExitCode, writeJson } from "../command.ts";
+import { profileOf, profileOption } from "../cost-profiles.ts";
 import { count } from "../table.ts";
 import { styled } from "../terminal.ts";
-import { profileOption } from "./run.ts";
 
 interface Options {
 	readonly model: string;
@@ -46,7 +46,7 @@ export const synthesize: Command<Options> = {
 				kinds: siteKinds.filter((one) => one === options.kind),
 				cpus: Number(options.cpus),
 				without: options.without ?? [],
-				profile: profiles.find(({ name }) => name === options.profile)!,
+				profile: profileOf(options.profile),
 			},
 			(tried, cycles) => {
 				if (tried % 500 === 0) terminal.note(`${count(tried)} beginnings tried, up to ${count(cycles)} cycles\n`);
