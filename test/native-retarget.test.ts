@@ -87,6 +87,17 @@ describe.skipIf(!hasNative("readelf"))("on this machine", () => {
 		),
 	);
 
+	test("a checksum made fast is the same checksum", () =>
+		inFolder(async (folder) => {
+			run("gcc", "-O2", "-Wl,--emit-relocs", source("crc.c"), "-o", `${folder}/crc`);
+			const set = ["--set", "crc32_update=crc32_update_table"];
+			const plan = JSON.parse(await ok("retarget", `${folder}/crc`, ...set, "-o", `${folder}/fast`, "--json"));
+			expect(plan.sites).toMatchObject([{ in: expect.stringMatching(/^main/), kind: "call" }]);
+			expect(plan.left).toMatchObject([{ in: expect.stringMatching(/^crc32_update_table/) }]);
+			expect(run(`${folder}/fast`, source("crc.c"))).toBe(run(`${folder}/crc`, source("crc.c")));
+			expect(run(`${folder}/fast`, source("calls.c"))).not.toBe(run(`${folder}/crc`, source("crc.c")));
+		}));
+
 	test("chooses one function, or one call", () =>
 		inFolder(async (folder) => {
 			run("gcc", "-O1", "-c", calls, "-o", `${folder}/a.o`);
