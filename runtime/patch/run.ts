@@ -17,6 +17,8 @@ import { serveTrap } from "./trap.ts";
 const QUANTUM = 256 * TICKS_PER_CYCLE;
 /** Ticks a CPU that is alone runs before it looks up. */
 const LONG = 2 ** 30;
+/** Cycles that whoever asks for an update waits for it. */
+const PATIENCE = 1e9;
 /** While CPUs may see different things, they take turns by the instruction. */
 const ONE_INSTRUCTION = 1;
 
@@ -62,12 +64,15 @@ export function run(system: System, limits: RunLimits = {}): RunEnd {
 	}
 }
 
-/** Runs until nobody patches and no update that is due waits. @returns why it ended before that */
-export function settle(system: System): RunEnd | undefined {
+/** Runs until nobody patches and no update that is due waits, or so many cycles have passed: a CPU may keep its interrupts
+ * masked forever. @returns why it ended before that */
+export function settle(system: System, cycles: number = PATIENCE): RunEnd | undefined {
+	const limit = now(system) + cycles * TICKS_PER_CYCLE;
 	const isDue = ({ clock }: Queued): boolean => clock <= now(system);
 	while (isPatching(system.machine) || system.queue.some(isDue)) {
 		const turn = nextTurn(system);
-		const end = turn === undefined ? ended(system) : takeTurn(system, turn, Number.POSITIVE_INFINITY);
+		if (turn !== undefined && turn.clock >= limit) return { kind: "limit" };
+		const end = turn === undefined ? ended(system) : takeTurn(system, turn, limit);
 		if (end !== undefined) return end;
 	}
 	return undefined;
