@@ -15,7 +15,7 @@ const files = readdirSync(`${root}/${folder}`, { recursive: true, encoding: "utf
 	.sort();
 
 /** Without reductions the same is explored if it takes no more states than this. */
-const SMALL = 20_000;
+const SMALL = 4_000;
 
 function scenarioOf(file: string): Scenario {
 	return readScenario(readFileSync(`${root}/${folder}/${file}`, "utf8"), file);

@@ -13,6 +13,7 @@ import { extentOf, mapPages, physicalIn, readVirtual } from "../machine/memory.t
 import { profiles } from "../machine/profiles/index.ts";
 import { getCpu, PAGE, setCpu } from "../machine/state.ts";
 import { isBuffered } from "../machine/store-buffer.ts";
+import { describeStep } from "../patch/perform.ts";
 import { plan, unfitFor } from "../patch/plan.ts";
 import type { Edit, Plan, Step } from "../patch/step.ts";
 import { createSystem, type System, setPatcher } from "../patch/system.ts";
@@ -85,24 +86,37 @@ export function build(scenario: Scenario): Built | RefusedScenario {
 	for (const { steps } of scenario.agents ?? []) {
 		addPlan(system, { steps: steps.flatMap((text): Step[] => stepsOf(text, image, name)), edits: [] });
 	}
+	refuseStrangers(system);
 	const at = (label: string): number => addressOf(image, label, name);
 	return {
 		system,
 		stacks,
-		equals: scenario.exists === undefined && !namesCpus(system) ? equals : [],
+		equals: scenario.exists === undefined && !namesCpus(system, scenario.program) ? equals : [],
 		start: machine.words.slice(),
 		never: new Set((scenario.never ?? []).map(at)),
 		reaches: new Map((scenario.reaches ?? []).map((label) => [at(label), label])),
-		outcome: scenario.exists === undefined ? undefined : outcomeOf(scenario.exists, image, name),
+		outcome: scenario.exists === undefined ? undefined : outcomeOf(scenario.exists, image, total, name),
 		writable,
 		redzone: scenario.redzone ?? 0,
 	};
 }
 
-/** Whether CPUs that begin alike are told apart by somebody: then they cannot change places. */
-function namesCpus({ plans, machine }: System): boolean {
-	const named = plans.some(({ steps }) => steps.some(({ kind }) => kind === "start" || kind === "exchange"));
-	return named || isBuffered(machine);
+/** @throws LinkError when a step names a CPU or a patcher that there is not */
+function refuseStrangers({ plans, machine, image }: System): void {
+	for (const step of plans.flatMap(({ steps }) => steps)) {
+		const cpus = "cpus" in step ? step.cpus : "cpu" in step ? [step.cpu] : [];
+		const cpu = cpus.find((one) => machine.cores[one] === undefined);
+		if (cpu !== undefined) throw new LinkError(`${image.name}: '${describeStep(step)}': there is no cpu${cpu}`);
+		if (step.kind === "after" && plans[step.patcher] === undefined)
+			throw new LinkError(`${image.name}: '${describeStep(step)}': there is no such patcher or agent`);
+	}
+}
+
+/** Whether CPUs that begin alike are told apart, by a step or by their own number: then they cannot change places. Nor can
+ * they where store buffers hold physical addresses of their stacks. */
+function namesCpus({ plans, machine }: System, program: string): boolean {
+	const named = plans.some(({ steps }) => steps.some((step) => "cpu" in step || "cpus" in step));
+	return named || /\bcpuid\b/.test(program) || isBuffered(machine);
 }
 
 /** Makes the page of `window` a writable view of the page of `text`, before any CPU could see another. @returns the address of the latter */

@@ -1,6 +1,7 @@
 // The question of a litmus test: can all CPUs halt with these values in registers and memory?
 
 import { LinkError } from "../../linker/errors.ts";
+import { SP } from "../../linker/isa/sets/toy.ts";
 import type { Image } from "../../linker/link/image.ts";
 import { Cpu, Status } from "../machine/layout.ts";
 import { readVirtual } from "../machine/memory.ts";
@@ -13,12 +14,13 @@ export type Term =
 	| { readonly cpu: number; readonly register: number; readonly value: number }
 	| { readonly address: number; readonly value: number };
 
-/** `0:r0=1 & 1:r1=0 & x=2`. @throws LinkError */
-export function outcomeOf(text: string, image: Image, place: string): Term[] {
+/** `0:r0=1 & 1:r1=0 & x=2`. @param cpus how many there are @throws LinkError */
+export function outcomeOf(text: string, image: Image, cpus: number, place: string): Term[] {
 	return text.split("&").map((part): Term => {
 		const [, cpu, register, label, value] = /^\s*(?:(\d+):r(\d+)|([\w.$+]+))\s*=\s*(-?\d+)\s*$/.exec(part) ?? [];
 		if (value === undefined) throw new LinkError(`${place}: '${part.trim()}' is not CPU:REGISTER=VALUE or LABEL=VALUE`);
 		if (label !== undefined) return { address: numberOf(label, image, place), value: Number(value) };
+		if (Number(cpu) >= cpus || Number(register) > SP) throw new LinkError(`${place}: there is no ${cpu}:r${register}`);
 		return { cpu: Number(cpu), register: Number(register), value: Number(value) };
 	});
 }

@@ -20,14 +20,17 @@ const readers: Readonly<Record<string, Reader>> = {
 	store: ([at, ...bytes], image, place) =>
 		atomicStores(
 			numberOf(at, image, place),
-			Uint8Array.from(bytes, (byte) => Number.parseInt(byte, 16)),
+			Uint8Array.from(bytes, (byte) => digits(byte, 16, place)),
 		),
 	/** copy PLACE FROM COUNT: the bytes that the program has at another place */
 	copy: ([at, from, count], image, place) =>
-		atomicStores(numberOf(at, image, place), bytesAt(image, numberOf(from, image, place), Number(count), place)),
+		atomicStores(
+			numberOf(at, image, place),
+			bytesAt(image, numberOf(from, image, place), digits(count, 10, place), place),
+		),
 	/** fill PLACE COUNT: with breakpoints */
 	fill: ([at, count], image, place) =>
-		atomicStores(numberOf(at, image, place), new Uint8Array(Number(count)).fill(encode("brk")[0]!)),
+		atomicStores(numberOf(at, image, place), new Uint8Array(digits(count, 10, place)).fill(encode("brk")[0]!)),
 	/** publish PLACE VALUE: one word */
 	publish: ([at, value], image, place) => {
 		const bytes = new Uint8Array(4);
@@ -47,14 +50,29 @@ const readers: Readonly<Record<string, Reader>> = {
 	/** map PLACE none|r|rw|rx: the page that holds the place, be it text or not */
 	map: ([at, rights], image, place) => ({ kind: "map", ...pageOf(at, rights, image, place) }),
 	/** after PATCHER: patchers count from 0, in the order of the header, agents behind them */
-	after: ([patcher]) => ({ kind: "after", patcher: Number(patcher) }),
+	after: ([patcher], _image, place) => ({ kind: "after", patcher: digits(patcher, 10, place) }),
+	/** serialize CPU, flush CPU: by itself, now */
+	serialize: ([cpu], _image, place) => ({ kind: "serialize", cpu: digits(cpu, 10, place) }),
+	flush: ([cpu], _image, place) => ({ kind: "flush", cpu: digits(cpu, 10, place) }),
 	/** start CPU: one that is off */
-	start: ([cpu]) => ({ kind: "start", cpu: Number(cpu) }),
+	start: ([cpu], _image, place) => ({ kind: "start", cpu: digits(cpu, 10, place) }),
 	/** exchange CPU CPU [serialize]: they go on with each other's tasks */
-	exchange: ([a, b, how]) => ({ kind: "exchange", cpus: [Number(a), Number(b)], serialize: how === "serialize" }),
+	exchange: ([a, b, how], _image, place) => ({
+		kind: "exchange",
+		cpus: [digits(a, 10, place), digits(b, 10, place)],
+		serialize: how === "serialize",
+	}),
 	/** live PLACE COUNT, free PLACE COUNT: who executes there before or after breaks `freed` */
-	live: ([at, count], image, place) => ({ kind: "live", address: numberOf(at, image, place), bytes: Number(count) }),
-	free: ([at, count], image, place) => ({ kind: "free", address: numberOf(at, image, place), bytes: Number(count) }),
+	live: ([at, count], image, place) => ({
+		kind: "live",
+		address: numberOf(at, image, place),
+		bytes: digits(count, 10, place),
+	}),
+	free: ([at, count], image, place) => ({
+		kind: "free",
+		address: numberOf(at, image, place),
+		bytes: digits(count, 10, place),
+	}),
 };
 
 function pageOf(
@@ -72,6 +90,13 @@ function pageOf(
 		bytes: PAGE,
 		permissions: { r: has("r"), w: has("w"), x: has("x") },
 	};
+}
+
+function digits(text: string | undefined, base: 10 | 16, place: string): number {
+	const known = base === 10 ? /^\d+$/ : /^[0-9a-f]{1,2}$/i;
+	if (!known.test(text ?? ""))
+		throw new LinkError(`${place}: '${text}' is no ${base === 10 ? "number" : "byte in hex"}`);
+	return Number.parseInt(text!, base);
 }
 
 /** Bytes of the image before anything ran. */

@@ -71,8 +71,8 @@ function takeInterrupt(machine: Machine, cpu: number): void {
 	setCpu(machine, cpu, Cpu.status, Status.parked);
 }
 
-/** A CPU's instruction barrier. */
-function barrier(machine: Machine, cpu: number): void {
+/** A CPU's instruction barrier; on some models it waits for the CPU's stores. */
+export function barrier(machine: Machine, cpu: number): void {
 	if (machine.config.model.buffer === "until-serialize") drainAll(machine, cpu);
 	serialize(machine, cpu);
 }

@@ -3,9 +3,9 @@
 import { Cpu, Global, Patcher, Status } from "../machine/layout.ts";
 import { aliasOf, protectPages, protectText, writePhysical } from "../machine/memory.ts";
 import { TICKS_PER_CYCLE } from "../machine/profile.ts";
-import { flush, Interrupt } from "../machine/run.ts";
+import { barrier, flush, Interrupt } from "../machine/run.ts";
 import { cpuWord, getCounter, getCpu, type Machine, setCpu } from "../machine/state.ts";
-import { clean, invalidate, serialize } from "../machine/visibility.ts";
+import { clean, invalidate } from "../machine/visibility.ts";
 import type { Request, Step } from "./step.ts";
 import { getPatcher, Life, patcherClocks, type System, setPatcher } from "./system.ts";
 
@@ -103,12 +103,16 @@ function act(machine: Machine, step: Step, patcher: number, cpu: number, clock: 
 		case "map":
 			protectPages(machine, 0, step.address, step.bytes, step.permissions);
 			return profile.poke * TICKS_PER_CYCLE;
+		case "serialize":
+		case "flush":
+			comply(machine, step.cpu, step.kind);
+			return 0;
 		case "start":
 			setCpu(machine, step.cpu, Cpu.status, Status.running);
 			return 0;
 		case "exchange":
 			exchange(machine, ...step.cpus);
-			for (const one of step.serialize ? step.cpus : []) serialize(machine, one);
+			for (const one of step.serialize ? step.cpus : []) barrier(machine, one);
 			return 0;
 		case "after":
 		case "live":
@@ -149,7 +153,7 @@ function interrupt(machine: Machine, request: Request, patching: number, clock: 
 
 /** Does a request on the spot. */
 function comply(machine: Machine, cpu: number, request: Request): void {
-	if (request === "serialize") serialize(machine, cpu);
+	if (request === "serialize") barrier(machine, cpu);
 	if (request === "flush") flush(machine, cpu);
 }
 
@@ -161,7 +165,7 @@ function releaseParked(machine: Machine, withBarrier: boolean, patching: number,
 			setCpu(machine, cpu, Cpu.before, 0);
 			waitUntil(machine, cpu, clock);
 		} else if (cpu !== patching) continue;
-		if (withBarrier) serialize(machine, cpu);
+		if (withBarrier) barrier(machine, cpu);
 	}
 }
 
@@ -201,7 +205,9 @@ export function describeStep(step: Step): string {
 		case "after":
 			return `after patcher${step.patcher}`;
 		case "start":
-			return `start cpu${step.cpu}`;
+		case "serialize":
+		case "flush":
+			return `${step.kind} cpu${step.cpu}`;
 		case "exchange":
 			return `exchange the tasks of ${step.cpus.map((cpu) => `cpu${cpu}`).join(" and ")}${step.serialize ? ", serialize" : ""}`;
 		case "live":

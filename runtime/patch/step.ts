@@ -38,6 +38,8 @@ export type Step =
 	| { readonly kind: "map"; readonly address: number; readonly bytes: number; readonly permissions: Permissions }
 	/** Waits until another patcher has carried out its plan. */
 	| { readonly kind: "after"; readonly patcher: number }
+	/** A CPU executes an instruction barrier, or flushes its TLB, as if its program had said so. */
+	| { readonly kind: "serialize" | "flush"; readonly cpu: number }
 	/** A CPU that is off begins. */
 	| { readonly kind: "start"; readonly cpu: number }
 	/** Two CPUs exchange the tasks that they run, between two instructions; with an instruction barrier if so said. */

@@ -7,10 +7,9 @@ import { decode } from "../../linker/isa/decode.ts";
 import { Cpu, Global, Status } from "../machine/layout.ts";
 import { type Access, extentOf, permits } from "../machine/memory.ts";
 import { TICKS_PER_CYCLE } from "../machine/profile.ts";
-import { flush, Interrupt } from "../machine/run.ts";
+import { barrier, flush, Interrupt } from "../machine/run.ts";
 import { addCounter, getCpu, type Machine, setCpu } from "../machine/state.ts";
 import { executeAt } from "../machine/step.ts";
-import { serialize } from "../machine/visibility.ts";
 import type { Edit } from "./step.ts";
 import type { System } from "./system.ts";
 
@@ -60,7 +59,7 @@ function retryFault(system: System, cpu: number, stop: number): boolean {
 	const space = getCpu(machine, cpu, Cpu.space);
 	if (!permits(machine, space, address, access) && (access === "w" || !isHeld(system, space, address))) return false;
 	const pending = getCpu(machine, cpu, Cpu.pending);
-	if ((pending & Interrupt.serialize) !== 0) serialize(machine, cpu);
+	if ((pending & Interrupt.serialize) !== 0) barrier(machine, cpu);
 	flush(machine, cpu);
 	setCpu(machine, cpu, Cpu.pending, pending & ~(Interrupt.serialize | Interrupt.flush));
 	setCpu(machine, cpu, Cpu.stop, Stop.none);

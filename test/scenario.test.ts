@@ -1,0 +1,87 @@
+// The language of scenarios: what its mistakes are told, and the parts of it that no fixture needs.
+
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { check, onEveryModel, readScenario, type Scenario } from "../runtime/check/index.ts";
+
+const program = `	.global main, other
+	.type main, @function
+main:	nop
+	hlt
+	.size main, . - main
+	.type other, @function
+other:	hlt
+	.size other, . - other
+	.data
+word:	.word 0
+`;
+
+function scenario(...lines: string[]): Scenario {
+	const header = ["cpu: main", ...lines].map((line) => `# ${line}\n`).join("");
+	return readScenario(header + program, "mine.s");
+}
+
+test.each<[string, RegExp]>([
+	["model: amr", /mine\.s: no model 'amr' .did you mean 'arm'/],
+	["model: amr-tso", /mine\.s: no model 'amr' .did you mean 'arm'/],
+	["agent: strat 0", /no step 'strat' .did you mean 'start'/],
+	["agent: start 3", /'start cpu3': there is no cpu3/],
+	["agent: exchange 0 1", /there is no cpu1/],
+	["agent: serialize zero", /'zero' is no number/],
+	["agent: after 4", /'after patcher4': there is no such patcher or agent/],
+	["agent: store word 0x1", /'0x1' is no byte in hex/],
+	["agent: store wrd 01", /no label 'wrd' .did you mean 'word'/],
+	["agent: copy main word 99", /the program has no 99 bytes at 0x/],
+	["agent: map word rwx", /rights are none, r, rw or rx, not 'rwx'/],
+	["never: nowhere", /no label 'nowhere'/],
+	["exists: r0=1", /'r0=1' is not CPU:REGISTER=VALUE or LABEL=VALUE|no label 'r0'/],
+	["exists: 1:r0=1", /there is no 1:r0/],
+	["exists: 0:r16=1", /there is no 0:r16/],
+	["also: arm", /mine\.s:2: 'arm' is not 'MODEL EXPECTATION'/],
+	["expect: fine", /mine\.s:2: 'fine' is not 'safe, N states'/],
+])("%s", (line, message) => {
+	expect(() => check(scenario(line))).toThrow(message);
+});
+
+describe("verdicts", () => {
+	const verdictOf = (...lines: string[]): string => check(scenario(...lines)).verdict;
+
+	test("an outcome of memory and registers is allowed or forbidden", () => {
+		expect(verdictOf("agent: publish word 7", "exists: word=7 & 0:r0=0")).toBe("allowed");
+		expect(verdictOf("agent: publish word 7", "exists: word=8")).toBe("forbidden");
+	});
+
+	test("a question about the end of a program without one is vacuous", () => {
+		const endless = { ...scenario("exists: 0:r0=1"), program: program.replace("nop", "jmp main") };
+		expect(check(endless)).toMatchObject({ verdict: "unsafe", property: "sometimes", why: "never happens: the end" });
+	});
+
+	test("a place that is never reached is missed, and one that is ruled out is found", () => {
+		expect(check(scenario("reaches: other")).why).toBe("never happens: other");
+		expect(verdictOf("cpu: other off", "agent: start 1", "sometimes: nothing")).toBe("safe");
+	});
+
+	test("a barrier that somebody gives a CPU is as good as its own", () => {
+		const fixture = readScenario(readFileSync("fixtures/check/claims/h-fence.s", "utf8"), "h-fence.s");
+		const [store, publish] = fixture.agents![0]!.steps as [string, string];
+		const among = (...steps: string[]): string => check({ ...fixture, agents: [{ steps }] }).verdict;
+		expect(among(store, publish)).toBe("unsafe");
+		expect(among(store, "flush 0", publish)).toBe("unsafe");
+		expect(among(store, "serialize 0", publish)).toBe("safe");
+	});
+
+	test("CPUs that know their number do not change places", () => {
+		const numbered = program.replace("nop", "nop\n\tcpuid r1\n\tcpuid r1");
+		const two = { ...scenario(), program: numbered, cpus: [{ entry: "main", count: 2 }] };
+		const all = (symmetry: boolean): number => check(two, { reductions: { symmetry, merge: false } }).states;
+		expect(all(true)).toBe(all(false));
+	});
+});
+
+test("a header tells of several models", () => {
+	const all = onEveryModel(scenario("model: arm", "expect: safe, 1 states", "also: x86-tso unsafe: torn, 3 steps"));
+	expect(all.map(({ model, expect: expected }) => [model, expected])).toEqual([
+		["arm", { verdict: "safe", states: 1 }],
+		["x86-tso", { verdict: "unsafe", property: "torn", steps: 3 }],
+	]);
+});
