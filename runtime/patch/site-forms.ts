@@ -5,7 +5,7 @@
 import { decode } from "../../linker/isa/decode.ts";
 import { encode } from "../../linker/isa/encode.ts";
 import { THUNK_PREFIX } from "../../linker/link/emit-symbols.ts";
-import type { Image } from "../../linker/link/image.ts";
+import { bytesAt, type Image, type ImageKey } from "../../linker/link/image.ts";
 import { THUNK_BYTES } from "../../linker/link/thunks.ts";
 import {
 	currentTarget,
@@ -16,6 +16,7 @@ import {
 	type Target,
 	targetAt,
 } from "../../linker/sites/site-bytes.ts";
+import { SITE_BYTES } from "../../linker/sites/table.ts";
 import { readVirtual } from "../machine/memory.ts";
 import type { Machine } from "../machine/state.ts";
 import { same } from "./plan.ts";
@@ -29,11 +30,12 @@ interface Relayed {
 	readonly address: number;
 }
 
-/** The bytes with which a site calls the function at `to` (0: nothing); undefined when nothing in reach leads there. */
+/** The bytes with which a site calls the function at `to` (0: nothing), those of the linker where it is the function that
+ * the linker had there; undefined when nothing in reach leads to it. */
 export function bytesFor(
 	image: Image,
 	machine: Machine,
-	key: Relayed,
+	key: ImageKey,
 	site: Site,
 	to: number,
 	route: Route,
@@ -41,6 +43,8 @@ export function bytesFor(
 	const { stubs } = image;
 	const target = targetAt(to, stubs);
 	const isTrampoline = site.address === key.trampoline;
+	if (route === "direct" && sameTarget(target, targetAt(key.initial, stubs)))
+		return bytesAt(image.elf, site.address, SITE_BYTES);
 	if (isTrampoline || route === "direct") {
 		const destination = siteDestination(site, target, stubs);
 		if (destination === undefined || reaches(site.address, destination)) return siteBytes(site, target, stubs);
