@@ -1,7 +1,7 @@
 // From an image to a machine that is about to run it: segments copied to fresh frames and mapped with their
 // permissions, a stack per CPU, CPU 0 at the entry, the other CPUs idle until somebody starts them.
 
-import { STT_FUNC } from "../linker/elf/object.ts";
+import { STT_FUNC, STT_NOTYPE } from "../linker/elf/object.ts";
 import { planSegments } from "../linker/elf/segments.ts";
 import { LinkError, suggestion } from "../linker/errors.ts";
 import { encode, SP } from "../linker/isa/index.ts";
@@ -108,6 +108,8 @@ export function start(machine: Machine, cpu: number, address: number): void {
 export function entryNamed(image: Image, name: string): number {
 	const symbol = image.symbolNamed(name);
 	if (symbol?.type === STT_FUNC) return symbol.address;
+	if (symbol?.type === STT_NOTYPE)
+		throw new LinkError(`${image.name}: '${name}' is no function to start at: write .type ${name}, @function`);
 	const functions = image.symbols.filter((one) => one.type === STT_FUNC).map((one) => one.name);
 	throw new LinkError(`${image.name}: no function '${name}' to start at${suggestion(name, functions)}`);
 }

@@ -39,6 +39,25 @@ describe("check", () => {
 	});
 });
 
+describe("the label that a CPU begins at", () => {
+	it.each([
+		[
+			"is a function",
+			"\t.type caller, @function",
+			"'caller' is no function to start at: write .type caller, @function",
+		],
+		["is global", "\t.global caller", "the entry 'caller' is a local name: write .global caller"],
+	])("%s", async (_, line, message) => {
+		await inFolder(async (folder) => {
+			const file = join(folder, "x.s");
+			writeFileSync(file, readFileSync(unsafe, "utf8").replace(line, ""));
+			const { code, err } = await cli("check", file);
+			expect(code).toBe(3);
+			expect(err).toContain(message);
+		});
+	});
+});
+
 describe("run --replay", () => {
 	it("goes the same way again", async () => {
 		await inFolder(async (folder) => {

@@ -710,6 +710,12 @@ describe("link errors", () => {
 			{ entry: "mein" },
 		],
 		[
+			"an entry that no other object may name",
+			() => [m(), assemble("begin: ret", { file: "n.s" })],
+			"n.s: the entry 'begin' is a local name: write .global begin",
+			{ entry: "begin" },
+		],
+		[
 			"a symbol defined twice",
 			() => [m(), assemble(".data\n.word 1\n.global main\nmain: .word 2", { file: "n.s" })],
 			"n.s:(.data+0x4): 'main' is defined here and at m.s:(.text+0x0)",

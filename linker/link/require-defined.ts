@@ -1,6 +1,6 @@
 // Undefined symbols. Only those that a relocation uses matter: an import that nothing uses is nobody's mistake.
 
-import { SHN_UNDEF, STB_WEAK } from "../elf/object.ts";
+import { type ElfObject, SHN_UNDEF, STB_WEAK } from "../elf/object.ts";
 import { symbolName } from "../elf/symbols.ts";
 import { LinkError, suggestion } from "../errors.ts";
 import { KEY_PREFIX, TRAMPOLINE_PREFIX } from "../sites/index.ts";
@@ -19,9 +19,18 @@ export function requireDefined(inputs: readonly Input[], globals: Globals, entry
 	globals.absent = absent;
 	const id = idOf(globals.names, entry);
 	if (id >= 0 && isDefined(globals, id)) return;
+	const owner = inputs.find(({ object }) => hasSymbol(object, entry));
+	if (owner !== undefined)
+		throw new LinkError(`${owner.object.name}: the entry '${entry}' is a local name: write .global ${entry}`);
 	throw new LinkError(
 		`${inputs[0]!.object.name}: no object defines the entry '${entry}'${suggestion(entry, definedNames(globals))}`,
 	);
+}
+
+function hasSymbol({ symbols }: ElfObject, name: string): boolean {
+	for (let i = 1; i < symbols.count; i++)
+		if (symbols.section[i] !== SHN_UNDEF && symbolName(symbols, i) === name) return true;
+	return false;
 }
 
 /** What nobody defines: wanted by somebody, or absent from weak mentions only. */
