@@ -11,7 +11,7 @@ import { type Program, resolveIn } from "./programs.ts";
 export const modes = ["inline", "trampoline", "pointer", "ffp", "ffp-retpoline"] as const;
 export type Mode = (typeof modes)[number];
 
-type Sources = Pick<Program, "main" | "modules">;
+type Sources = Pick<Program, "modules">;
 
 /** Image by mode. The first three differ only in how they are linked. */
 export function buildAll(program: Sources): Map<Mode, Image> {
@@ -27,16 +27,16 @@ export function buildAll(program: Sources): Map<Mode, Image> {
 }
 
 /** Every module compiled or assembled. */
-export function objectsOf({ modules, ...program }: Sources): ElfObject[] {
-	const resolve = resolveIn({ ...program, modules } as Program);
+export function objectsOf({ modules }: Sources): ElfObject[] {
+	const resolve = resolveIn({ modules });
 	return Array.from(modules, ([file, source]) =>
 		file.endsWith(".s") ? assemble(source, { file }) : compile(source, { file, resolve }),
 	);
 }
 
 /** Every module rewritten to pointers and compiled. */
-export function pointerObjectsOf({ modules, ...program }: Sources): (indirect: "pointer" | "retpoline") => ElfObject[] {
-	const asWritten = resolveIn({ ...program, modules } as Program);
+export function pointerObjectsOf({ modules }: Sources): (indirect: "pointer" | "retpoline") => ElfObject[] {
+	const asWritten = resolveIn({ modules });
 	const rewritten = new Map(
 		Array.from(modules, ([file, source]) => [file, rewriteFfp(source, { file, resolve: asWritten })] as const),
 	);

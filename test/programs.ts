@@ -77,7 +77,7 @@ export function expectedLines(source: string, mark: "//" | "#"): string[] {
 }
 
 /** How a module of `program` finds another: for the compiler and the rewriter. */
-export function resolveIn(program: Program) {
+export function resolveIn(program: Pick<Program, "modules">) {
 	return (specifier: string, fromFile: string): { file: string; source: string } | undefined => {
 		const file = posix.join(posix.dirname(fromFile), specifier);
 		const source = program.modules.get(file);
