@@ -63,7 +63,7 @@ export const retarget: Command<Options> = {
 		if (json) await writeJson(terminal, "patchbay/retarget@1", asJson(file!, plan));
 		else
 			await terminal.write(
-				reset ? `${file}: ${plural(record.edits.length, "change")} undone\n` : text(terminal, file!, plan),
+				reset ? `${file}: all that was retargeted is undone\n` : text(terminal, file!, plan, dryRun === true),
 			);
 		return ExitCode.ok;
 	},
@@ -94,8 +94,9 @@ function hex(bytes: Uint8Array): string {
 	return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
 }
 
-function text(terminal: Terminal, file: string, { sites, left, references }: RetargetPlan): string {
-	const title = styled(terminal, "bold", `${file}: ${plural(sites.length, "call site")} retargeted`);
+function text(terminal: Terminal, file: string, { sites, left, references }: RetargetPlan, dryRun: boolean): string {
+	const done = dryRun ? "to retarget" : "retargeted";
+	const title = styled(terminal, "bold", `${file}: ${plural(sites.length, "call site")} ${done}`);
 	const rows = table<PlannedSite>(
 		[
 			{ title: "place", text: ({ place }) => place },
@@ -111,6 +112,7 @@ function text(terminal: Terminal, file: string, { sites, left, references }: Ret
 		sites,
 	);
 	const stays = left.map(({ place, in: where, from, why }) => `stays: ${place} in ${where}, a call of ${from}: ${why}`);
-	const taken = references > 0 ? [`${plural(references, "reference")} to these functions are no calls and stay`] : [];
+	const what = references === 1 ? "is no call and stays" : "are no calls and stay";
+	const taken = references > 0 ? [`${plural(references, "reference")} to these functions ${what}`] : [];
 	return `${[title, ...(sites.length > 0 ? rows : []), ...stays, ...taken].join("\n")}\n`;
 }
