@@ -359,23 +359,41 @@ describe("a module that knows only the trampoline", () => {
 		mov	r8, r0
 		ret`;
 
-	test("has its calls patched like the others, when the key is exported", () => {
-		const objects = [
-			assemble(kernel.replace("__SCT__pick", "pick"), { file: "kernel.s" }),
-			assemble(module, { file: "module.s" }),
-		];
-		const linked = link(objects);
-		const system = systemOf(linked, { model: modelNamed("x86"), fetch: "stale" });
+	const systemOfBoth = (exported: string): System => {
+		const own = kernel.replace("__SCT__pick", exported);
+		const linked = link([assemble(own, { file: "kernel.s" }), assemble(module, { file: "module.s" })]);
+		return systemOf(linked, { model: modelNamed("x86"), fetch: "stale" });
+	};
+
+	test.each([
+		["both are", "pick"],
+		["its trampoline alone is", "__SCT__pick"],
+	])("has its calls patched like the others, when %s exported", (_, exported) => {
+		const system = systemOfBoth(exported);
+		expect(system.image.keys.map(({ name, trampoline }) => [name, trampoline > 0])).toEqual([["pick", true]]);
 		run(system, { cycles: 100 });
 		expect(staticCalls(system).get("pick").update("deadline")).toEqual({ sites: 2 });
 		runFor(system, 100);
 		expect(system.machine.cores[0]!.r[8]).toBe(7);
 	});
 
-	test("cannot be linked to a key that is local", () => {
-		const objects = [assemble(kernel, { file: "kernel.s" }), assemble(module, { file: "module.s" })];
-		const attempt = (): unknown => link(objects);
-		expect(attempt).toThrow(/static call 'pick'/);
+	test("cannot update what it may only call", () => {
+		const objects = [kernel, module.replace("mov	r8, r0", "movi	r0, __SCK__pick")];
+		const attempt = (): unknown => link(objects.map((text, i) => assemble(text, { file: `${i}.s` })));
+		expect(attempt).toThrow(
+			"1.s:(.text+0x7): static call 'pick' may be called here but not updated: its key is not exported",
+		);
+	});
+
+	test("cannot call what is not exported at all", () => {
+		const attempt = (): unknown => systemOfBoth("fifo");
+		expect(attempt).toThrow(/static call 'pick' is not defined/);
+	});
+
+	test("a trampoline exported by its own object alone is patched, too", () => {
+		const system = systemOf(imageOf(kernel.replace("call	module", "call	__SCT__pick")));
+		run(system, { cycles: 100 });
+		expect(staticCalls(system).get("pick").update("deadline")).toEqual({ sites: 2 });
 	});
 });
 

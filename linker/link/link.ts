@@ -12,6 +12,7 @@ import { emitSymbols } from "./emit-symbols.ts";
 import type { Image, StaticCallMode } from "./image.ts";
 import { checkLinkable, newInput } from "./inputs.ts";
 import { gather } from "./layout.ts";
+import { lendKeys } from "./lend-keys.ts";
 import { fillMemory } from "./memory.ts";
 import { mergeSignatures } from "./merge-signatures.ts";
 import { idOf } from "./names.ts";
@@ -49,6 +50,7 @@ export function link(objects: readonly ElfObject[], options: LinkOptions = {}): 
 	const inputs = (mode === "pointer" ? collected.map(usePointers) : collected).map(newInput);
 	const globals = resolve(inputs);
 	synthesise(inputs, globals, mode, entry);
+	lendKeys(inputs, globals);
 	requireDefined(inputs, globals, entry);
 	checkSignatures(inputs, globals);
 	const outputs = gather(inputs, options.sectionStart ?? new Map());

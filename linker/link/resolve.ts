@@ -93,6 +93,13 @@ export function isDefined(globals: Globals, id: number): boolean {
 	return globals.state[id] !== State.undefined;
 }
 
+/** Gives an undefined name a definition that is not a global symbol. */
+export function defineAs(globals: Globals, id: number, input: number, symbol: number): void {
+	globals.state[id] = State.strong;
+	globals.input[id] = input;
+	globals.symbol[id] = symbol;
+}
+
 function definitionPlace({ object }: Input, symbol: number): string {
 	const section = object.symbols.section[symbol]!;
 	const value = object.symbols.value[symbol]!;

@@ -72,8 +72,13 @@ function findSymbols({ symbols }: ElfObject): Found {
 		else if (prefix === 1) found.trampolines.set(`${scope} ${name.slice(TRAMPOLINE_PREFIX.length)}`, address);
 		else found.special.set(name, address);
 	}
-	found.keys.sort((a, b) => a.address - b.address);
-	return found;
+	return { ...found, keys: onePerAddress(found.keys) };
+}
+
+/** A local key that was lent to other objects has a global name besides. */
+function onePerAddress(keys: Found["keys"]): Found["keys"] {
+	const sorted = keys.sort((a, b) => a.address - b.address || a.scope - b.scope);
+	return sorted.filter(({ address }, i) => address !== sorted[i - 1]?.address);
 }
 
 function readMode(elf: ElfObject, { special }: Found): StaticCallMode {
@@ -85,7 +90,7 @@ function readMode(elf: ElfObject, { special }: Found): StaticCallMode {
 
 function readKey(
 	elf: ElfObject,
-	{ trampolines }: Found,
+	found: Found,
 	{ name, scope, address }: Found["keys"][number],
 	stubs: Stubs,
 	signatures: ReadonlyMap<number, number>,
@@ -100,8 +105,13 @@ function readKey(
 	}) as [number, number];
 	const signature = signatures.get(address) ?? signatures.get(fallback);
 	const nullable = fallback === 0 || ((signature ?? 0) & NULLABLE) !== 0;
-	const trampoline = trampolines.get(`${scope} ${name}`) ?? 0;
+	const trampoline = found.trampolines.get(`${scope} ${name}`) ?? exportedTrampoline(found, name) ?? 0;
 	return { name, address, trampoline, default: fallback, initial, nullable, signature };
+}
+
+/** A local key's, unless there is a global key of that name. */
+function exportedTrampoline({ trampolines, keys }: Found, name: string): number | undefined {
+	return keys.some((key) => key.scope === 0 && key.name === name) ? undefined : trampolines.get(`0 ${name}`);
 }
 
 function readSites(elf: ElfObject, keys: readonly Omit<ImageKey, "sites">[]): ImageSite[] {
