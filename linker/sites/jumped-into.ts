@@ -33,7 +33,7 @@ export function jumpedInto(
 		const behind = inside[target];
 		if (behind !== undefined && behind > 0) found.set(target - behind, from);
 	};
-	visitBranchTargets(object, index, architecture, note);
+	visitBranchTargets(object, index, architecture, note, inside);
 	visitRelocated(object, index, architecture, (from, target) => note(from, target - address));
 	visitLabels(object, index, (from, target) => note(from, target - address));
 	return found;
@@ -42,12 +42,13 @@ export function jumpedInto(
 type Note = (from: Intruder, target: number) => void;
 
 /** Visits the direct branches of a section as its bytes are, by offsets in them. Each function is decoded from its start;
- * where none begins the section is taken as one. */
+ * where none begins the section is taken as one. @param marked leave out functions that cannot go to a byte marked here */
 export function visitBranchTargets(
 	object: ElfObject,
 	index: number,
-	{ visitTargets }: Architecture,
+	{ visitTargets, mayTarget }: Architecture,
 	visit: (from: number, target: number) => void,
+	marked?: Uint8Array,
 ): void {
 	const { data, address } = object.sections[index]!;
 	const { symbols, order } = indexFunctions(object);
@@ -56,7 +57,10 @@ export function visitBranchTargets(
 		const start = symbols.value[symbol]! - address;
 		if (symbols.section[symbol] === index && start > starts.at(-1)! && start < data.length) starts.push(start);
 	}
-	for (const [i, start] of starts.entries()) visitTargets(data, start, starts[i + 1] ?? data.length, visit);
+	for (let i = 0; i < starts.length; i++) {
+		const end = starts[i + 1] ?? data.length;
+		if (marked === undefined || mayTarget(data, starts[i]!, end, marked)) visitTargets(data, starts[i]!, end, visit);
+	}
 }
 
 /** Relocated branches of any code, and addresses in data. The position of an entry of a jump table made of differences

@@ -80,6 +80,7 @@ export const aarch64: Architecture = {
 	},
 	relocation: { none: R_AARCH64_NONE, relative32: R_AARCH64_PREL32, absolute64: R_AARCH64_ABS64 },
 	relativeTypes: [R_AARCH64_PREL32, R_AARCH64_PREL64],
+	mayTarget: () => true,
 	visitTargets(bytes, start, end, visit) {
 		const view = viewOf(bytes);
 		for (let at = start; at + 4 <= end; at += 4) {

@@ -71,4 +71,6 @@ export interface Architecture {
 		end: number,
 		visit: (from: number, target: number) => void,
 	) => void;
+	/** Whether a direct branch from `start` to `end` could go to a byte where `marked` is not 0; may say so in vain. */
+	readonly mayTarget: (bytes: Uint8Array, start: number, end: number, marked: Uint8Array) => boolean;
 }

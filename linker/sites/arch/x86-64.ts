@@ -1,7 +1,7 @@
 // x86-64: a call or jump is five bytes, a conditional jump six, the last four of them the displacement from the end.
 
 import type { Architecture, BranchForm, FoundBranch } from "./architecture.ts";
-import { visitTargets } from "./x86-decode.ts";
+import { mayTarget, visitTargets } from "./x86-decode.ts";
 
 const R_X86_64_NONE = 0;
 const R_X86_64_64 = 1;
@@ -71,4 +71,5 @@ export const x86: Architecture = {
 	relocation: { none: R_X86_64_NONE, relative32: R_X86_64_PC32, absolute64: R_X86_64_64 },
 	relativeTypes: [R_X86_64_PC32, R_X86_64_PC64],
 	visitTargets,
+	mayTarget,
 };

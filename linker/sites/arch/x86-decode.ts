@@ -207,6 +207,23 @@ export function visitTargets(
 	}
 }
 
+/** Per byte: 1 if a displacement of one byte may follow it, 2 if one of four bytes may. */
+const beforeDisplacement = new Uint8Array(256).fill(1, 0x70, 0x80).fill(2, 0x80, 0x90).fill(1, 0xe0, 0xe4);
+beforeDisplacement.set([2, 2, 0, 1], 0xe8);
+beforeDisplacement[0xf8] = 2;
+
+/** Whether any direct branch from `start` to `end` could go to a byte where `marked` is not 0, wherever instructions begin:
+ * much cheaper than decoding them, and almost always the answer is no. */
+export function mayTarget(bytes: Uint8Array, start: number, end: number, marked: Uint8Array): boolean {
+	for (let at = start; at + 1 < end; at++) {
+		const size = beforeDisplacement[bytes[at]!]!;
+		if (size === 0) continue;
+		const target = size === 1 ? at + 2 + ((bytes[at + 1]! << 24) >> 24) : at + 5 + word(bytes, at + 1);
+		if (target >= 0 && target < marked.length && marked[target] !== 0) return true;
+	}
+	return false;
+}
+
 function word(bytes: Uint8Array, at: number): number {
 	return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
 }
