@@ -18,6 +18,7 @@ import {
 	branchLength,
 	branchOffset,
 	branchTable,
+	placeName,
 	requireArchitecture,
 	requireRelocations,
 	type Wanted,
@@ -167,13 +168,6 @@ function grouping({ object, table }: BranchList): { groups: Group[]; groupOf: (r
 		return group;
 	};
 	return { groups, groupOf };
-}
-
-/** `main+0x12`; a section symbol is called after its section. */
-export function placeName(object: ElfObject, symbol: number, beyond: number): string {
-	const { symbols, sections } = object;
-	const name = symbolName(symbols, symbol) || (sections[symbols.section[symbol]!]?.name ?? "");
-	return beyond === 0 ? name : `${name}${beyond < 0 ? "-" : "+"}0x${Math.abs(beyond).toString(16)}`;
 }
 
 /** The offset or address of the branch of a row, as the file counts. */

@@ -1,8 +1,9 @@
 // Files of real machines as a command line names them: objects, executables, and archives, whose members count one by one.
 
 import { isArchive, readArchive } from "../linker/elf/archive.ts";
-import { type ElfObject, readElf } from "../linker/elf/index.ts";
-import { EM_TOY } from "../linker/isa/index.ts";
+import type { ElfObject } from "../linker/elf/object.ts";
+import { readElf } from "../linker/elf/reader.ts";
+import { EM_TOY } from "../linker/isa/sets/toy.ts";
 import { readBytes } from "./files.ts";
 
 /** Whether a file is for `realObjects`: anything but a source and an object of the toy machine. */

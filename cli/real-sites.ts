@@ -2,75 +2,12 @@
 // compilers leave.
 
 import { type ElfObject, functionAt, indexFunctions, symbolName } from "../linker/elf/index.ts";
-import {
-	countBranches,
-	requireArchitecture,
-	requireRelocations,
-	type Wanted,
-	wantedSymbols,
-} from "../linker/sites/branches.ts";
+import { countBranches, placeName, type Wanted } from "../linker/sites/branches.ts";
 import { type Address, type KnownTable, knownTables } from "../linker/sites/kernel-tables.ts";
-import { TRAMPOLINE_PREFIX } from "../linker/sites/table.ts";
-import { type BranchList, listBranches, placeName, writeJsonRows, writeText } from "./branch-list.ts";
-import { realObjects } from "./real-files.ts";
-import { count, plural, table } from "./table.ts";
+import { type BranchList, listBranches, writeJsonRows, writeText } from "./branch-list.ts";
+import { objectsOf, type RealFile } from "./site-counts.ts";
+import { plural } from "./table.ts";
 import { styled, type Terminal } from "./terminal.ts";
-
-export interface RealSitesOptions {
-	readonly callsTo?: readonly string[];
-	readonly prefix?: string;
-	readonly all?: true;
-}
-
-export interface RealFile {
-	readonly file: string;
-	readonly bytes: Uint8Array;
-}
-
-function* objectsOf(files: readonly RealFile[]): Generator<ElfObject> {
-	for (const { file, bytes } of files) yield* realObjects(file, bytes);
-}
-
-/** Undefined for all calls. */
-export function wantedOf({ callsTo, prefix, all }: RealSitesOptions): Wanted | undefined {
-	if (callsTo !== undefined) return { names: callsTo };
-	return all ? undefined : { prefix: prefix ?? TRAMPOLINE_PREFIX };
-}
-
-/** The counts per callee over all files, the most called first. */
-export function summarize(files: readonly RealFile[], wanted: Wanted | undefined): { key: string; sites: number }[] {
-	const counts = new Map<string, number>();
-	for (const object of objectsOf(files)) {
-		const architecture = requireArchitecture(object);
-		requireRelocations(object);
-		const found = countBranches(object, architecture, wanted && wantedSymbols(object, wanted));
-		for (const [symbol, sites] of found.entries()) {
-			if (sites === 0) continue;
-			const key = placeName(object, symbol, 0);
-			counts.set(key, (counts.get(key) ?? 0) + sites);
-		}
-	}
-	const rows = Array.from(counts, ([key, sites]) => ({ key, sites }));
-	return rows.sort((a, b) => b.sites - a.sites || (a.key < b.key ? -1 : 1));
-}
-
-export async function writeSummary(
-	files: readonly RealFile[],
-	wanted: Wanted | undefined,
-	terminal: Terminal,
-): Promise<void> {
-	const rows = summarize(files, wanted);
-	const total = rows.reduce((sum, { sites }) => sum + sites, 0);
-	const lines = table(
-		[
-			{ title: "sites", align: "right", text: ({ sites }: { key: string; sites: number }) => count(sites) },
-			{ title: "key", text: ({ key }) => key },
-		],
-		rows,
-	);
-	const title = styled(terminal, "bold", `${plural(total, "call site")} of ${plural(rows.length, "key")}`);
-	await terminal.write(`${[title, ...(rows.length > 0 ? lines : [])].join("\n")}\n`);
-}
 
 export async function writeTexts(
 	files: readonly RealFile[],

@@ -3,16 +3,7 @@
 import { type Command, ExitCode, UsageError } from "../command.ts";
 import { readBytes } from "../files.ts";
 import { isReal } from "../real-files.ts";
-import {
-	type RealFile,
-	type RealSitesOptions,
-	summarize,
-	wantedOf,
-	writeJsonElements,
-	writeJsonLines,
-	writeSummary,
-	writeTexts,
-} from "../real-sites.ts";
+import { type RealFile, type RealSitesOptions, summarize, wantedOf, writeSummary } from "../site-counts.ts";
 import type { Terminal } from "../terminal.ts";
 import type { ListedFile } from "../toy-sites.ts";
 
@@ -47,7 +38,7 @@ export const sites: Command<Options> = {
 		if (options.summary || options.jsonLines) {
 			if (ours.length > 0)
 				throw new UsageError(`--summary and --json-lines are for x86-64 and AArch64, not ${ours[0]}`);
-			if (options.jsonLines) await writeJsonLines(real, wanted, terminal);
+			if (options.jsonLines) await (await realSites()).writeJsonLines(real, wanted, terminal);
 			else if (!options.json) await writeSummary(real, wanted, terminal);
 			else
 				await terminal.write(
@@ -64,7 +55,7 @@ export const sites: Command<Options> = {
 			const { toySitesText } = await toySites();
 			await terminal.write(`${listed.map((file) => toySitesText(terminal, file)).join("\n\n")}\n`);
 		}
-		await writeTexts(real, wanted, terminal);
+		await (await realSites()).writeTexts(real, wanted, terminal);
 		return ExitCode.ok;
 	},
 };
@@ -72,6 +63,10 @@ export const sites: Command<Options> = {
 /** Loaded when it is needed: it compiles and links. */
 function toySites() {
 	return import("../toy-sites.ts");
+}
+
+function realSites() {
+	return import("../real-sites.ts");
 }
 
 function append(text: string, before: readonly string[] = []): string[] {
@@ -87,6 +82,7 @@ async function writeJson(
 ) {
 	const ours = listed.flatMap(({ file, mode, sites }) => sites.map((site) => JSON.stringify({ file, mode, ...site })));
 	await terminal.write(`{"schema":"patchbay/sites@2","sites":[${ours.map((each) => `\n${each}`).join(",")}`);
+	const { writeJsonElements } = await realSites();
 	const tables = await writeJsonElements(real, wantedOf(options), terminal, ours.length > 0);
 	await terminal.write(`\n],"tables":${JSON.stringify(tables)}}\n`);
 }

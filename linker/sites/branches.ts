@@ -202,6 +202,13 @@ function nameTest(names: readonly string[], symbols: ElfObject["symbols"]): (sym
 	return (symbol) => wanted.has(baseName(symbolName(symbols, symbol)));
 }
 
+/** `main+0x12`; a section symbol is called after its section. */
+export function placeName(object: ElfObject, symbol: number, beyond: number): string {
+	const { symbols, sections } = object;
+	const name = symbolName(symbols, symbol) || (sections[symbols.section[symbol]!]?.name ?? "");
+	return beyond === 0 ? name : `${name}${beyond < 0 ? "-" : "+"}0x${Math.abs(beyond).toString(16)}`;
+}
+
 /** Without `@GLIBC_2.34`. */
 export function baseName(name: string): string {
 	const at = name.indexOf("@", 1);
