@@ -82,7 +82,7 @@ describe("the command", () => {
 	});
 
 	test("ends without a word when its reader goes away", () => {
-		const sites = `'${process.execPath}' ${command} dump fixtures/programs/*.js`;
+		const sites = `'${process.execPath}' ${command} dump fixtures/programs/{interpreter,sha256,tokenizer,chacha20}.js`;
 		const { stdout, stderr } = spawnSync("bash", ["-c", `${sites} | head -n 1`], { encoding: "utf8" });
 		expect({ lines: stdout.split("\n").length, stderr }).toEqual({ lines: 2, stderr: "" });
 	});
