@@ -1,0 +1,123 @@
+// Programs under a storm: every fixture runs on four CPUs while somebody outside retargets all of its keys all the time,
+// and must print what Node prints. Three ways to retarget that mean the same: direct calls become calls through the
+// trampoline and back, a function is replaced by an equal one, and back.
+//
+// STORM=all runs every program on every model, protocol and policy: minutes, not seconds.
+
+import { describe, expect, test } from "vitest";
+import type { Image } from "../linker/link/image.ts";
+import { link } from "../linker/link/link.ts";
+import { entryNamed, start } from "../runtime/load.ts";
+import type { FetchPolicy } from "../runtime/machine/index.ts";
+import { Cpu } from "../runtime/machine/layout.ts";
+import type { Model } from "../runtime/machine/model.ts";
+import { models } from "../runtime/machine/models/index.ts";
+import { getCounter } from "../runtime/machine/state.ts";
+import { asIs, type Change, change, type Protocol, run } from "../runtime/patch/index.ts";
+import type { System } from "../runtime/patch/system.ts";
+import { protocolNamed, systemOf } from "./machines.ts";
+import { objectsOf } from "./modes.ts";
+import { type Program, programs } from "./programs.ts";
+
+const CPUS = 4;
+/** Updates from outside per program, at least. */
+const ENOUGH = 2000;
+/** Programs that are over before that begin again, with another seed, so often. */
+const TRIES = 12;
+
+/** Functions of a program that compute the same, by key. */
+const equal: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+	chacha20: { permute: ["permuteCompact", "permuteUnrolled"] },
+	checksum: { copyAndSum: ["copyThenSum", "copyWhileSumming"] },
+	sha256: { compress: ["compressPlain", "compressUnrolled"] },
+	workers: { advance: ["shiftAndXor", "stepByStep"], look: ["ignore"], stop: ["never", "__static_call_return0"] },
+};
+
+/** xorshift: the storm's own luck, not the machine's. */
+function luck(seed: number): (below: number) => number {
+	let x = seed;
+	return (below) => {
+		x ^= x << 13;
+		x ^= x >>> 17;
+		x ^= x << 5;
+		return (x >>> 0) % below;
+	};
+}
+
+/** One transaction over some of the keys. */
+function gust(image: Image, name: string, below: (limit: number) => number): Change[] {
+	const chosen = image.keys.filter(() => below(3) > 0);
+	return (chosen.length > 0 ? chosen : image.keys).map((key) => {
+		const functions = equal[name]?.[key.name] ?? [];
+		const route = below(2) === 0 ? "direct" : "trampoline";
+		if (functions.length === 0 || below(3) === 0) return change(image, key.name, asIs, route);
+		return change(image, key.name, functions[below(functions.length)]!, route);
+	});
+}
+
+interface Weather {
+	readonly model: Model;
+	readonly protocol: Protocol;
+	readonly fetch: FetchPolicy;
+}
+
+/** Runs the program to its end. @returns the system, for its output and counts */
+function weather(program: Program, image: Image, { model, protocol, fetch }: Weather, seed: number): System {
+	const system = systemOf(image, { model, protocol, fetch, seed, cpus: CPUS, stack: 64 * 1024 });
+	if (image.symbolNamed("worker") !== undefined)
+		for (let cpu = 1; cpu < CPUS; cpu++) start(system.machine, cpu, entryNamed(image, "worker"));
+	const below = luck(seed);
+	let at = 0;
+	for (;;) {
+		at = Math.max(at, getCounter(system.machine, 0, Cpu.clock) / 16) + 1 + below(150);
+		const updates = system.queue.length < 3 ? [{ at, changes: gust(image, program.name, below) }] : [];
+		const end = run(system, { cycles: at + 1, updates });
+		if (end.kind === "limit" && system.counts.updates < LIMIT) continue;
+		expect(end.kind === "limit" ? run(system) : end, system.refusal).toEqual({ kind: "halted" });
+		return system;
+	}
+}
+
+/** Long programs go on in peace after so many. */
+const LIMIT = 2500;
+
+function expectToHold(program: Program, image: Image, conditions: Weather): void {
+	let updates = 0;
+	let traps = 0;
+	for (let seed = 1; seed <= TRIES && updates < ENOUGH; seed++) {
+		const system = weather(program, image, conditions, seed);
+		expect(system.output, `seed ${seed}`).toEqual(program.expected);
+		updates += system.counts.updates;
+		traps += system.counts.traps;
+	}
+	// What is over after a few calls does not see thousands.
+	if (program.name === "pick") return;
+	expect(updates).toBeGreaterThan(ENOUGH);
+	if (conditions.protocol.name !== "stop-machine") expect(traps).toBeGreaterThan(0);
+}
+
+const policies: readonly FetchPolicy[] = ["stale", "random"];
+const holding = ["breakpoint", "stop-machine", "unmap-write-map", "rw-flip"].map(protocolNamed);
+
+/** Every program meets one model; together they meet them all, and both policies. */
+function conditionsFor(index: number): Weather[] {
+	if (process.env.STORM !== "all")
+		return [{ model: models[index % models.length]!, protocol: holding[0]!, fetch: policies[(index >> 1) % 2]! }];
+	return models.flatMap((model) =>
+		holding.flatMap((protocol) => policies.map((fetch) => ({ model, protocol, fetch }))),
+	);
+}
+
+describe.each(programs().map((program, index) => [program.name, program, index] as const))(
+	"%s",
+	(_, program, index) => {
+		const image = link(objectsOf(program));
+		const cases = conditionsFor(index).map(
+			(one) => [`${one.protocol.name}, ${one.model.name}, ${one.fetch}`, one] as const,
+		);
+
+		test.each(cases)("%s", (_name, conditions) => {
+			expectToHold(program, image, conditions);
+		});
+	},
+);
