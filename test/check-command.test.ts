@@ -39,6 +39,21 @@ describe("check", () => {
 	});
 });
 
+describe("a header that would say less than it seems to", () => {
+	it.each([
+		["model: x86", "modle: arm", ":3: a header has no 'modle' (did you mean 'model'?)"],
+		["poke: site", "poke site", ":5: write '# poke: ', with a colon"],
+	])("is refused: %s as %s", async (right, wrong, message) => {
+		await inFolder(async (folder) => {
+			const file = join(folder, "x.s");
+			writeFileSync(file, readFileSync(unsafe, "utf8").replace(right, wrong));
+			const { code, err } = await cli("check", file);
+			expect(code).toBe(3);
+			expect(err).toContain(file + message);
+		});
+	});
+});
+
 describe("the label that a CPU begins at", () => {
 	it.each([
 		[

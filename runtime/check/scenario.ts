@@ -82,10 +82,13 @@ export function readScenario(source: string, name: string): Scenario {
 	for (const [i, line] of source.split("\n").entries()) {
 		if (line.trim() === "") continue;
 		if (!line.startsWith("#")) break;
-		const [, key, value] = /^#\s*([a-z]+):\s*(.*)$/.exec(line) ?? [];
-		const reader = key === undefined ? undefined : header[key];
+		const [, key = "", value = ""] = /^#\s*([a-z]+)\s*:\s*(.*)$/.exec(line) ?? [];
+		const reader = header[key];
+		const meant = key !== "" && reader === undefined ? suggestion(key, Object.keys(header)) : "";
+		if (meant !== "") throw new LinkError(`${name}:${i + 1}: a header has no '${key}'${meant}`);
+		if (/^#\s*poke\s.*=.*\sby\s/.test(line)) throw new LinkError(`${name}:${i + 1}: write '# poke: ', with a colon`);
 		if (reader === undefined) about.push(line.replace(/^#\s?/, ""));
-		else reader(draft, value!.trim(), `${name}:${i + 1}`);
+		else reader(draft, value.trim(), `${name}:${i + 1}`);
 	}
 	if (draft.cpus.length === 0) throw new LinkError(`${name}: the header names no CPU; write '# cpu: 2 caller'`);
 	return { ...draft, about: about.join("\n").trim() };
