@@ -28,7 +28,6 @@ const TRIES = 12;
 /** Functions of a program that compute the same, by key. */
 const equal: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
 	chacha20: { permute: ["permuteCompact", "permuteUnrolled"] },
-	checksum: { copyAndSum: ["copyThenSum", "copyWhileSumming"] },
 	sha256: { compress: ["compressPlain", "compressUnrolled"] },
 	workers: { advance: ["shiftAndXor", "stepByStep"], look: ["ignore"], stop: ["never", "__static_call_return0"] },
 };
