@@ -252,6 +252,22 @@ describe("the breakpoint trap", () => {
 		expect(serveTrap(elsewhere(0), 0), "the same text").toBe(true);
 	});
 
+	test("the same text is the same, whatever the size of the page that maps it", () => {
+		const LARGE = 2 ** 21;
+		const machine = bareMachine({ memory: 2 * LARGE, fetch: "fresh" });
+		mapPages(machine, 0, LARGE, LARGE, LARGE, RX, true);
+		mapPages(machine, 1, LARGE + PAGE, LARGE + PAGE, PAGE, RX);
+		putCode(machine, LARGE + PAGE, encode("brk"));
+		setCpu(machine, 0, Cpu.space, 1);
+		setCpu(machine, 0, Cpu.pc, LARGE + PAGE);
+		setCpu(machine, 0, Cpu.status, Status.running);
+		const system = createSystem(machine, imageOf(".global main\nmain: ret"), breakpoint);
+		system.plans[0] = plan(breakpoint, [edit(LARGE + PAGE, encode("call"), encode("nop5"))], x86);
+		machine.words[Global.armed] = 1;
+		advance(machine, 0, 1);
+		expect(serveTrap(system, 0)).toBe(true);
+	});
+
 	test("nobody leaves the handler before the sync: the patcher waits for a CPU inside of it", () => {
 		const system = trapped(encode("nop5"));
 		const { machine } = system;

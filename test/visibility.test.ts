@@ -120,20 +120,25 @@ function happen(machine: Machine, account: Account, event: Event): void {
 			const old = account.values[unit]!.at(-1)!;
 			if (old === value) return;
 			record(machine, CODE, UNITS[unit]!, [old, 0], [value, 0]);
-			return account.store(unit, value);
+			account.store(unit, value);
+			return;
 		}
 		case "clean":
 			clean(machine, UNITS[event.unit]!);
-			return account.clean(event.unit);
+			account.clean(event.unit);
+			return;
 		case "invalidate":
 			invalidate(machine, UNITS[event.unit]!);
-			return account.invalidate(event.unit);
+			account.invalidate(event.unit);
+			return;
 		case "serialize":
 			serialize(machine, event.cpu);
-			return account.serialize(event.cpu);
+			account.serialize(event.cpu);
+			return;
 		case "fetched":
 			fetched(machine, event.cpu);
-			return account.fetched(event.cpu);
+			account.fetched(event.cpu);
+			return;
 	}
 }
 

@@ -5,7 +5,7 @@
 import { Stop } from "../../linker/isa/core.ts";
 import { decode } from "../../linker/isa/decode.ts";
 import { Cpu, Global, Status } from "../machine/layout.ts";
-import { type Access, extentOf, permits } from "../machine/memory.ts";
+import { type Access, aliasOf, extentOf, permits } from "../machine/memory.ts";
 import { TICKS_PER_CYCLE } from "../machine/profile.ts";
 import { barrier, flush, Interrupt } from "../machine/run.ts";
 import { addCounter, getCpu, type Machine, setCpu } from "../machine/state.ts";
@@ -46,7 +46,11 @@ function serveBreakpoint(system: System, cpu: number): boolean {
 
 /** Sites are known by their address in space 0: another space may have something else there, with breakpoints of its own. */
 function sameText(machine: Machine, space: number, address: number): boolean {
-	return extentOf(machine, space, address)?.physical === extentOf(machine, 0, address)?.physical;
+	return (
+		space === 0 ||
+		(extentOf(machine, space, address) !== undefined &&
+			aliasOf(machine, space, address) === aliasOf(machine, 0, address))
+	);
 }
 
 /** A CPU that faults in a page whose rights a patcher changes tries again, and so does one whose TLB is merely old. While
