@@ -27,13 +27,24 @@ async function readme(): Promise<string> {
 	const shown = await Promise.all(checks.map(async (argv) => `$ patchbay ${argv.join(" ")}\n${await screenOf(argv)}`));
 	const temporary = /\S*patchbay-\w{6}(?=\/)/g;
 	const demo = (await screenOf(["demo"])).replace(temporary, "/tmp");
-	return withScreen(withScreen(readFileSync("README.md", "utf8"), "demo", demo), "check", shown.join("\n"));
+	const page = withText(readFileSync("README.md", "utf8"), "storm", stormTable());
+	return withScreen(withScreen(page, "demo", demo), "check", shown.join("\n"));
 }
 
-/** @param name of the two comments that the screen is between */
+/** The first table of what `npm run table` wrote: that takes ten minutes. */
+function stormTable(): string {
+	const [table] = /(?:^\|.*\n)+/m.exec(readFileSync("docs/protocol-table.md", "utf8"))!;
+	return `\n${table}\n`;
+}
+
 function withScreen(page: string, name: string, text: string): string {
+	return withText(page, name, `\`\`\`console\n${text}\`\`\`\n`);
+}
+
+/** @param name of the two comments that the text is between */
+function withText(page: string, name: string, text: string): string {
 	const between = new RegExp(`(<!-- ${name} -->\n)[^]*(<!-- /${name} -->)`);
-	return page.replace(between, (_, before, after) => `${before}\`\`\`console\n${text}\`\`\`\n${after}`);
+	return page.replace(between, (_, before, after) => `${before}${text}${after}`);
 }
 
 async function screenOf(argv: readonly string[]): Promise<string> {

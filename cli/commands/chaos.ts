@@ -134,6 +134,8 @@ still allows (\`--fetch stale\`). At least ${count(calls)} calls per cell, ${cou
 * **lost**: calls that came to neither of the two targets. Every mixture of the two instructions calls something that counts, so that a torn
   call is no crash and the run goes on; a run that a trap ends is counted as *died*.
 
+Writing includes the cache maintenance that a model needs, on arm clean and broadcast invalidate: hence nothing stale there, though it tears.
+
 Every execution at the site is looked at. \`refused\`: the protocol takes sites inside an aligned 8 bytes only. This page is what
 \`patchbay chaos --calls ${calls} --markdown\` prints; [verdicts.md](verdicts.md) has what exhaustive checking says of the same protocols.
 ${placements.map((site) => markdownTable(site, rowsOf(cells, site))).join("")}`;
