@@ -1,5 +1,7 @@
-// Patching (`patchbay/patch`): protocols as data, plans, the trap, static calls by name, recovery, and `run`.
+// Patching (`patchbay/patch`): from an image to a running system, protocols as data, plans, the trap, static calls by name,
+// recovery, and `run`.
 
+export { entryNamed, type LoadOptions, load, start } from "../load.ts";
 export { type CostCase, type UpdateCost, updateCost } from "./cost.ts";
 export { applyNow, isPatching, NOTHING, stepPatcher, submit } from "./patchers.ts";
 export { describeStep, nextStep, perform, ready } from "./perform.ts";
