@@ -30,10 +30,8 @@ const profile = {
 /** Of the mix. */
 const CYCLES_PER_INSTRUCTION = 1.4;
 
-interface Work {
-	/** Does about `INSTRUCTIONS` instructions. @returns how many exactly */
-	(): number;
-}
+/** Does about `INSTRUCTIONS` instructions. @returns how many exactly */
+type Work = () => number;
 
 /** Millions per second of processor time. */
 function speed(work: Work): number {
