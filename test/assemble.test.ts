@@ -195,7 +195,7 @@ describe("static calls and FFP pointers", () => {
 	test("null and ret0", () => {
 		const object = build(".static_call a, null\n.static_call b, ret0");
 		expect(symbolOf(object, "__SCK__a")).toBe("0 1 .data 0 8");
-		expect(hex(sectionOf(object, ".text").data)).toBe("c3 90 90 90 90 e9 00 00 00 00");
+		expect(hex(sectionOf(object, ".text").data)).toBe("c3 cc cc cc cc e9 00 00 00 00");
 		expect(relocationsOf(object)).toEqual(["6 R_TOY_JUMP28 __static_call_return0 -4"]);
 		expect(relocationsOf(object, ".data")).toEqual([8, 12].map((at) => `${at} R_TOY_ABS32 __static_call_return0 0`));
 	});

@@ -265,7 +265,7 @@ describe("objects", () => {
 			"20 1 __static_call_return0",
 		]);
 		expect(codeOf(object, "__SCT__pick")).toEqual(["jmp one"]);
-		expect(codeOf(object, "__SCT__off")).toEqual(["ret", "nop", "nop", "nop", "nop"]);
+		expect(codeOf(object, "__SCT__off")).toEqual(["ret", "brk", "brk", "brk", "brk"]);
 		expect(codeOf(object, "__SCT__zero")).toEqual(["jmp __static_call_return0"]);
 		expect(globalsOf(object)).toEqual([
 			"__SCK__pick",

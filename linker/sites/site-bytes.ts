@@ -97,7 +97,7 @@ export function describeSite(bytes: Uint8Array, address: number): SiteForm | und
 	}
 }
 
-/** The filler behind a RET: all BRK, as written here, or all NOP, as compilers fill trampolines of null keys. */
+/** The filler behind a RET: all BRK, as written here and by the compilers, or all NOP, as others may have it. */
 function isPadding(bytes: Uint8Array): boolean {
 	const name = decode(bytes, 0)?.row.mnemonic;
 	return (name === "brk" || name === "nop") && bytes.every((byte) => byte === bytes[0]);

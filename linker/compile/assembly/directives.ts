@@ -198,7 +198,7 @@ function runSet(assembly: Assembly, cursor: Cursor): void {
 
 /** What a key's default compiles to: as an address, and as the trampoline. */
 function defaultForms(target: string): { readonly address: string; readonly jump: string } {
-	if (target === "null") return { address: "0", jump: "ret; nop; nop; nop; nop" };
+	if (target === "null") return { address: "0", jump: "ret; brk; brk; brk; brk" };
 	const address = target === "ret0" ? "__static_call_return0" : target;
 	return { address, jump: `jmp ${address}` };
 }

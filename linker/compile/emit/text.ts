@@ -104,7 +104,7 @@ export function emitTrampoline(e: Emission, key: Key, initial: string | undefine
 	noteLine(e, text, positionOf(e.module.origin, key.node));
 	if (initial === undefined) {
 		append(text, encode("ret"));
-		for (let i = 0; i < 4; i++) append(text, encode("nop"));
+		for (let i = 0; i < 4; i++) append(text, encode("brk"));
 	} else {
 		append(text, encode("jmp"));
 		refer(e, text, start + 1, R_TOY_JUMP28, { symbol: initial, addend: -4 });
