@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // What the shell starts.
 
-import "./inlining.ts";
 import { patchbay } from "./patchbay.ts";
 import { processTerminal } from "./terminal.ts";
 

@@ -1,5 +1,6 @@
 // `patchbay run`: runs a program on the simulated machine. Its own lines, and nothing else, go to standard output.
 
+import "../inlining.ts";
 import { InvalidArgumentError, Option } from "commander";
 import { Cpu, getCounter, ticksToCycles } from "../../runtime/machine/index.ts";
 import {
