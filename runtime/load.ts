@@ -89,7 +89,7 @@ function checkLoadable(image: Image, cpus: number, stackPages: number): void {
 }
 
 /** Lets a CPU wait for interrupts forever. */
-function idle(machine: Machine, cpu: number): void {
+export function idle(machine: Machine, cpu: number): void {
 	setCpu(machine, cpu, Cpu.pc, IDLE_LOOP);
 	setCpu(machine, cpu, Cpu.status, Status.idle);
 }

@@ -1,6 +1,7 @@
 // A program that does nothing but call its static calls, through sites of every kind, and counts on every CPU what they
 // gave. It checks its own stack and results, so a call that went wrong traps.
 
+import { idle } from "../runtime/load.ts";
 import { Patcher } from "../runtime/machine/layout.ts";
 import { TICKS_PER_CYCLE } from "../runtime/machine/profile.ts";
 import { change, planUpdate, type RunEnd, run, submit, type TargetName } from "../runtime/patch/index.ts";
@@ -94,7 +95,7 @@ crooked:
 	.type one, @function
 one:	movi	r0, 1
 	ret
-	.zero 0x1000, 0x90
+	.zero 0x1000, 0xcc
 	.type two, @function
 two:	movi	r0, 2
 	ret
@@ -110,13 +111,21 @@ counts:	.zero ${256 * RESULTS * 4}
 
 const images = { plain: imageOf(source), aligned: imageOf(source, { alignSites: true }) };
 
+export interface HotOptions extends SystemOptions {
+	readonly aligned?: boolean;
+	readonly cpus?: number;
+	/** One more CPU that only wakes for interrupts, far from the sites. */
+	readonly idler?: boolean;
+}
+
 /** CPUs that all run the program. */
-export function hotSystem(
-	options: SystemOptions & { readonly aligned?: boolean; readonly cpus?: number } = {},
-): System {
-	const { aligned, cpus = 3, ...rest } = options;
+export function hotSystem(options: HotOptions = {}): System {
+	const { aligned, cpus = 3, idler = false, ...rest } = options;
 	const image = aligned || options.protocol?.requires === "aligned" ? images.aligned : images.plain;
-	return systemOf(image, { entries: Array(cpus).fill("worker"), histories: 256, ...rest });
+	const total = idler ? cpus + 1 : cpus;
+	const system = systemOf(image, { entries: Array(cpus).fill("worker"), histories: 256, ...rest, cpus: total });
+	if (idler) idle(system.machine, cpus);
+	return system;
 }
 
 /** How often each result came, per CPU. */

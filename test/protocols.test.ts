@@ -4,11 +4,12 @@
 import { describe, expect, test } from "vitest";
 import { Global } from "../runtime/machine/layout.ts";
 import { writableAndExecutable } from "../runtime/machine/memory.ts";
+import type { Model } from "../runtime/machine/model.ts";
 import { models } from "../runtime/machine/models/index.ts";
-import { type Protocol, protocols, type RunEnd, type TargetName } from "../runtime/patch/index.ts";
+import { type Protocol, phaseText, protocols, type RunEnd, type TargetName } from "../runtime/patch/index.ts";
 import type { System } from "../runtime/patch/system.ts";
 import { begin, countsOf, hotSystem, isAtWork, runFor } from "./hot-sites.ts";
-import { protocolNamed } from "./machines.ts";
+import { modelNamed, protocolNamed, quick } from "./machines.ts";
 
 /** What happened to a system in a storm of updates. */
 interface Outcome {
@@ -18,6 +19,18 @@ interface Outcome {
 	readonly stale: number;
 	readonly updates: number;
 	readonly calls: number;
+	/** Some page could be written and executed. */
+	readonly both: boolean;
+}
+
+/** How a storm blows. */
+interface Storm {
+	readonly seed: number;
+	readonly rounds: number;
+	/** Cycles that a store takes: with none, all stores of a phase are one blow. */
+	readonly poke?: number;
+	/** Cycles between two looks at the pages; they are not looked at when left out. */
+	readonly look?: number;
 }
 
 const targets: readonly Record<string, TargetName>[] = [
@@ -33,25 +46,28 @@ const targets: readonly Record<string, TargetName>[] = [
 /** The results that calls of both keys give now. */
 const resultsAfter = { one: 1, two: 2, three: 3, __static_call_return0: 0, null: 0 } as const;
 
-function storm(protocol: Protocol, model: (typeof models)[number], seed: number, rounds: number): Outcome {
-	const system = hotSystem({ protocol, model, fetch: "stale", seed });
+function storm(protocol: Protocol, model: Model, { seed, rounds, poke = 4, look }: Storm): Outcome {
+	const profile = { ...quick, poke };
+	const system = hotSystem({ protocol, model, fetch: "stale", seed, profile, idler: true });
 	const now = { pick: "one", hook: "null" };
 	let stale = 0;
 	let calls = 0;
 	let updates = 0;
+	let both = false;
 	for (let round = 0; round < rounds; round++) {
 		runFor(system, 100 + ((seed * 31 + round * 17) % 90));
 		const target = targets[round % targets.length]!;
 		const patcher = begin(system, target);
 		for (const [key, to] of Object.entries(target)) now[key as "pick"] = String(to);
 		while (isAtWork(system, patcher)) {
-			const end = runFor(system, 20);
-			if (end.kind !== "limit") return { trap: end, stale, updates, calls };
+			const end = runFor(system, look ?? 20);
+			if (look !== undefined && writableAndExecutable(system.machine) !== undefined) both = true;
+			if (end.kind !== "limit") return { trap: end, stale, updates, calls, both };
 		}
 		updates++;
 		const before = countsOf(system);
 		const end = runFor(system, 1500);
-		if (end.kind !== "limit") return { trap: end, stale, updates, calls };
+		if (end.kind !== "limit") return { trap: end, stale, updates, calls, both };
 		const expected = new Set([now.pick, now.hook].map((name) => resultsAfter[name as "one"]));
 		for (const [cpu, all] of countsOf(system).entries()) {
 			const counts = all.map((count, result) => count - before[cpu]![result]!);
@@ -61,7 +77,7 @@ function storm(protocol: Protocol, model: (typeof models)[number], seed: number,
 			calls += counts.reduce((sum, count) => sum + count, 0);
 		}
 	}
-	return { trap: undefined, stale, updates, calls };
+	return { trap: undefined, stale, updates, calls, both };
 }
 
 const everywhere = models.map(({ name }) => name);
@@ -91,12 +107,12 @@ describe.each(running)("$name", (protocol) => {
 		const claim = claims[protocol.name]!;
 		if (!claim.whole.includes(model.name)) {
 			const seeds = Array.from({ length: 12 }, (_, i) => i + 1);
-			const torn = seeds.some((seed) => storm(protocol, model, seed, 40).trap?.kind === "trapped");
+			const torn = seeds.some((seed) => storm(protocol, model, { seed, rounds: 40 }).trap?.kind === "trapped");
 			expect(torn, "torn or astray on some seed").toBe(true);
 			return;
 		}
 		for (const seed of [1, 2]) {
-			const { trap, updates, calls, stale } = storm(protocol, model, seed, 21);
+			const { trap, updates, calls, stale } = storm(protocol, model, { seed, rounds: 21 });
 			expect(trap).toBeUndefined();
 			expect([updates, calls > 1000]).toEqual([21, true]);
 			if (claim.fresh.includes(model.name)) expect(stale).toBe(0);
@@ -109,7 +125,7 @@ test.each(["x86", "amd-quad", "alpha"])(
 	(name) => {
 		const model = models.find((each) => each.name === name)!;
 		const aligned = { ...protocolNamed("naive"), requires: "aligned" } as const;
-		const outcomes = [1, 2, 3, 4].map((seed) => storm(aligned, { ...model, unit: 8 }, seed, 7));
+		const outcomes = [1, 2, 3, 4].map((seed) => storm(aligned, { ...model, unit: 8 }, { seed, rounds: 7 }));
 		expect(outcomes.some(({ stale }) => stale > 0)).toBe(true);
 	},
 );
@@ -117,7 +133,7 @@ test.each(["x86", "amd-quad", "alpha"])(
 describe.each(running)("$name keeps W^X in every view after every step", (protocol) => {
 	test.each(models)("$name", (model) => {
 		for (const seed of [1, 2, 3]) {
-			const system = hotSystem({ protocol, model, fetch: "stale", seed });
+			const system = hotSystem({ protocol, model, fetch: "stale", seed, idler: true });
 			runFor(system, 200);
 			const patcher = begin(system, { pick: "two", hook: "three" });
 			let steps = 0;
@@ -131,6 +147,29 @@ describe.each(running)("$name keeps W^X in every view after every step", (protoc
 		}
 	});
 });
+
+/** Every sync and release of the protocols that hold anywhere. */
+const needed = running
+	.filter(({ name }) => claims[name]!.whole === everywhere)
+	.flatMap((protocol) =>
+		protocol.phases.flatMap((phase, i) =>
+			phase.kind === "sync" || phase.kind === "release" ? [[protocol, i, phaseText(phase)] as const] : [],
+		),
+	);
+
+test.each(needed.map(([protocol, i, text]) => [`${protocol.name} ${i}: ${text}`, protocol, i] as const))(
+	"%s is missed when it is left out",
+	(_, protocol, i) => {
+		const without = { ...protocol, phases: protocol.phases.filter((_, at) => at !== i) };
+		const goesWrong = (model: string, storms: Storm): boolean => {
+			const { trap, stale, both } = storm(without, modelNamed(model), storms);
+			return trap !== undefined || stale > 0 || both;
+		};
+		const seeds = Array.from({ length: 10 }, (_, at) => at + 1);
+		const found = seeds.some((seed) => [0, 4].some((poke) => goesWrong("x86", { seed, rounds: 14, poke, look: 2 })));
+		expect(found).toBe(true);
+	},
+);
 
 function windowsOf({ machine }: System): number[] {
 	return [Global.lock, Global.armed, Global.window].map((word) => machine.words[word]!);
