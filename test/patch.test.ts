@@ -423,12 +423,31 @@ describe("patchers and CPUs", () => {
 	});
 
 	test("a patcher that waited begins when the one before it is done", () => {
-		const system = systemOf(image, { entries: ["main"], model: x86, fetch: "stale" });
-		const updates = ["two", "one"].map((to) => ({ at: 50, changes: [change(image, "pick", to)] }));
-		run(system, { updates, cycles: 5000 });
-		const clocks = [0, 1].map((patcher) => getPatcher(system.machine, patcher, Patcher.active));
-		expect(clocks).toEqual([Life.idle, Life.idle]);
-		expect(system.counts.ticks, "the second waited for the first").toBeGreaterThan(system.counts.syncs * 10 * 16 * 1.3);
+		const { machine } = systemOf(image, { entries: ["main"], model: x86, fetch: "stale" });
+		const queued = createSystem(machine, image, breakpoint, { trace: true });
+		run(queued, {
+			updates: ["two", "one"].map((to) => ({ at: 50, changes: [change(image, "pick", to)] })),
+			cycles: 5000,
+		});
+		const steps = queued.events!.filter(({ what }) => what === "step");
+		const ends = queued.events!.filter(({ what }) => what === "end");
+		expect(ends).toHaveLength(2);
+		const after = steps.filter((_, i) => i >= steps.length / 2);
+		expect(Math.min(...after.map(({ clock }) => clock))).toBeGreaterThanOrEqual(ends[0]!.clock);
+		expect(ends[1]!.duration, "waiting counts").toBe(ends[1]!.clock - 50 * 16);
+	});
+
+	test("one that waits at the lock goes on when it is free, not earlier", () => {
+		const { machine } = systemOf(image, { entries: ["main", "main"] });
+		const both = createSystem(machine, image, breakpoint, { trace: true });
+		submit(both, planOf(both, "pick", "two") as Update, 0);
+		submit(both, planOf(both, "hook", "one") as Update, 0);
+		settle(both);
+		const [first, second] = [0, 1].map((patcher) => both.events!.filter((event) => event.patcher === patcher));
+		const end = first!.find(({ what }) => what === "end")!.clock;
+		const stores = second!.filter(({ what, detail }) => what === "step" && detail.startsWith("store"));
+		expect(stores.length).toBeGreaterThan(3);
+		expect(Math.min(...stores.map(({ clock }) => clock))).toBeGreaterThanOrEqual(end);
 	});
 
 	test("changing the same site twice at a time is refused, another one is not", () => {
@@ -510,8 +529,10 @@ describe("pages that a patcher holds", () => {
 
 	test("a store to text is never let through", () => {
 		const system = held("unmap-write-map", ["main", "main"]);
+		for (let i = 0; i < 100 && system.machine.words[Global.window] === 0; i++) runFor(system, 1);
 		setCpu(system.machine, 1, Cpu.pc, image.symbolNamed("writer")!.address);
 		expect(run(system)).toMatchObject({ kind: "trapped", cpu: 1, stop: Stop.storeFault });
+		expect(system.machine.words[Global.window], "while the pages are held").toBe(1);
 	});
 
 	test("a fault elsewhere stays one", () => {

@@ -324,8 +324,8 @@ describe("init text", () => {
 		expect(runFor(system, 200)).toEqual({ kind: "limit" });
 	});
 
-	test("is gone for every CPU at once, and no target any more", () => {
-		const system = systemOf(withInit, { model: modelNamed("x86"), fetch: "stale", entries: ["main", "main"] });
+	test.each([1, 2, 3, 4, 5, 6])("is gone for every CPU at once, and no target any more (seed %i)", (seed) => {
+		const system = systemOf(withInit, { model: modelNamed("x86"), fetch: "stale", entries: ["main", "main"], seed });
 		expect(staticCalls(system).get("pick").update("only_init")).toEqual({ sites: 3 });
 		expect(staticCalls(system).get("pick").reset()).toEqual({ sites: 3 });
 		run(system, { cycles: 200 });
@@ -334,7 +334,7 @@ describe("init text", () => {
 			refused: expect.stringMatching(/not in executable memory/),
 		});
 		setCpu(system.machine, 1, Cpu.pc, setup);
-		expect(run(system)).toMatchObject({ kind: "trapped", cpu: 1, value: setup });
+		expect(run(system)).toMatchObject({ kind: "trapped", cpu: 1, pc: setup, value: setup });
 	});
 });
 

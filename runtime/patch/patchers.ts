@@ -27,7 +27,10 @@ export function submit(system: System, update: Update, clock: number, cpu?: numb
 	setPatcher(machine, patcher, Patcher.active, Life.atWork);
 	setPatcher(machine, patcher, Patcher.at, 0);
 	setPatcher(machine, patcher, Patcher.cpu, cpu === undefined ? 0 : cpu + 1);
-	patcherClocks(machine, patcher).fill(clock, Patcher.clock / 2, Patcher.started / 2 + 1);
+	const clocks = patcherClocks(machine, patcher);
+	clocks[Patcher.started / 2] = clock;
+	// It ended its last plan then, and time does not go back.
+	clocks[Patcher.clock / 2] = Math.max(clock, clocks[Patcher.clock / 2]!);
 	system.counts.updates++;
 	system.counts.sites += update.edits.length;
 	awaitFirstRuns(system, update.edits);

@@ -2,7 +2,7 @@
 // machine), so somebody else can finish it or undo it: by the same protocol from its first phase, over sites that may hold
 // anything in between. Nobody else patches until then; whether the program still runs is the protocol's virtue.
 
-import { Global, Patcher } from "../machine/layout.ts";
+import { Patcher } from "../machine/layout.ts";
 import { plan } from "./plan.ts";
 import { now, type RunEnd, settle } from "./run.ts";
 import type { Edit, Plan } from "./step.ts";
@@ -42,15 +42,12 @@ export function recover(system: System, how: "finish" | "rollback", cycles?: num
 
 /** Steps that end in the update, or undo it, wherever the first patcher stopped. From the moment they replace the plan, an
  * armed trap executes the instruction that they will write. */
-function successor(system: System, patcher: number, how: "finish" | "rollback"): Plan {
-	const { machine } = system;
-	const { transaction } = system.plans[patcher]!;
+function successor({ machine, plans }: System, patcher: number, how: "finish" | "rollback"): Plan {
+	const { transaction } = plans[patcher]!;
 	if (transaction === undefined) throw new Error("assert: steps without a transaction cannot be recovered");
 	const { protocol, edits, words } = transaction;
-	const begun = machine.words[Global.lock] === patcher + 1;
-	if (how === "finish") return { ...plan(protocol, edits, machine.config.model, words), transaction };
-	if (!begun) return { steps: [{ kind: "lock" }, { kind: "unlock" }], edits: [], transaction };
-	return { ...plan(protocol, edits.map(inverse), machine.config.model, words.map(inverse)), transaction };
+	const towards = how === "finish" ? (edit: Edit): Edit => edit : inverse;
+	return { ...plan(protocol, edits.map(towards), machine.config.model, words.map(towards)), transaction };
 }
 
 function inverse({ address, old, bytes }: Edit): Edit {
