@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { resolve as absolute, dirname, join, normalize } from "node:path";
 import { type Command as CommandLine, Option } from "commander";
 import { assemble, compile, positionsOf, type Resolved, type Rewritten, rewriteFfp } from "../linker/compile/index.ts";
-import { type ElfObject, ET_EXEC, readElf } from "../linker/elf/index.ts";
+import { type ElfObject, ET_EXEC, isElf, readElf } from "../linker/elf/index.ts";
 import { LinkError } from "../linker/errors.ts";
 import { type Image, link, readImage } from "../linker/link/index.ts";
 import { UsageError } from "./command.ts";
@@ -35,8 +35,14 @@ export function loadObjects(files: readonly string[], mode: CallMode): ElfObject
 		if (seen.has(absolute(file))) return [];
 		seen.add(absolute(file));
 		if (file.endsWith(".s")) return [assemble(readText(file), { file })];
-		return [readElf(readBytes(file), file)];
+		return [readObject(file)];
 	});
+}
+
+function readObject(file: string): ElfObject {
+	const bytes = readBytes(file);
+	if (isElf(bytes)) return readElf(bytes, file);
+	throw new LinkError(`${file}: is neither a source (.js, .s) nor an ELF file`);
 }
 
 /** An image, read if the one file is one, otherwise linked. */

@@ -72,7 +72,10 @@ function replaceFile(path: string, write: (beside: string) => void): void {
 		if (!special) renameSync(beside, target);
 	} catch (error) {
 		if (!special) rmSync(beside, { force: true });
-		if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+		const { code } = error as NodeJS.ErrnoException;
+		if (code === undefined) throw error;
+		// Who read the pipe went away: nothing is left to say, as in terminal.ts.
+		if (special && code === "EPIPE") process.exit();
 		throw new LinkError(`${path}: ${isFolder(dirname(target)) ? reason(error) : "no such folder"}`);
 	}
 }

@@ -2,7 +2,7 @@
 
 import { CommanderError, Command as CommandLine } from "commander";
 import { LinkError, SourceError } from "../linker/errors.ts";
-import { type Command, type CommonOptions, ExitCode, UsageError } from "./command.ts";
+import { type Command, type CommonOptions, ExitCode, UsageError, writeJson } from "./command.ts";
 import { loadCommands } from "./commands/index.ts";
 import { version } from "./package-root.ts";
 import { styled, type Terminal } from "./terminal.ts";
@@ -37,6 +37,7 @@ export async function patchbay(argv: readonly string[], terminal: Terminal): Pro
 		await line.parseAsync(argv, { from: "user" });
 	} catch (error) {
 		code = report(terminal, error);
+		if (argv.includes("--json") && code !== ExitCode.ok) pending.push(reportJson(terminal, error, code));
 	}
 	await Promise.all(pending);
 	return code;
@@ -73,6 +74,13 @@ function examplesText(terminal: Terminal, examples: readonly (readonly [string, 
 		([line, what]) => `  ${styled(terminal, "cyan", `patchbay ${line}`.padEnd(width + 11))}${what}`,
 	);
 	return `${styled(terminal, "bold", "Examples:")}\n${lines.join("\n")}\n`;
+}
+
+/** For programs that read standard output: what went wrong, and where in a source. */
+function reportJson(terminal: Terminal, error: unknown, exitCode: number): Promise<void> {
+	const { message } = error instanceof Error ? error : { message: String(error) };
+	const at = error instanceof SourceError ? { file: error.file, line: error.line, column: error.column } : {};
+	return writeJson(terminal, "patchbay/error@1", { message, exitCode, ...at });
 }
 
 /** Says what went wrong, once. */

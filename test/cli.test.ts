@@ -31,6 +31,12 @@ describe("help", () => {
 		expect(out).toContain("Usage: patchbay");
 	});
 
+	test("a failing command says so in JSON too", async () => {
+		const { code, out, err } = await cli("run", "nowhere.js", "--json");
+		expect(JSON.parse(out)).toEqual({ schema: "patchbay/error@1", message: "nowhere.js: no such file", exitCode: 3 });
+		expect({ code, err }).toEqual({ code: 3, err: "nowhere.js: no such file\n" });
+	});
+
 	test("every command takes --json", async () => {
 		for (const { name } of commands) expect((await cli(name, "--help")).out).toContain("--json");
 	});
@@ -300,7 +306,7 @@ describe("compile, asm and link", () => {
 
 	test("what is no ELF file is said to be none", async () => {
 		expect(await cli("run", "package.json")).toMatchObject({ code: 3, out: "" });
-		expect((await cli("run", "package.json")).err).toContain("package.json: ");
+		expect((await cli("run", "package.json")).err).toBe("package.json: is neither a source (.js, .s) nor an ELF file\n");
 	});
 });
 

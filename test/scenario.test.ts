@@ -24,7 +24,11 @@ function scenario(...lines: string[]): Scenario {
 test.each<[string, RegExp]>([
 	["model: amr", /mine\.s: no model 'amr' .did you mean 'arm'/],
 	["model: amr-tso", /mine\.s: no model 'amr' .did you mean 'arm'/],
-	["agent: strat 0", /no step 'strat' .did you mean 'start'/],
+	["agent: strat 0", /mine\.s:2: no step 'strat' .did you mean 'start'/],
+	["poke: min = other by breakpoint", /mine\.s:2: no label 'min' .did you mean 'main'/],
+	["poke: main = other by brakpoint", /mine\.s:2: no protocol 'brakpoint' .did you mean 'breakpoint'/],
+	["tso: maybe", /mine\.s:2: tso is 'yes' or 'no', not 'maybe'/],
+	["redzone: wide", /mine\.s:2: redzone is a number of bytes, not 'wide'/],
 	["agent: start 3", /'start cpu3': there is no cpu3/],
 	["agent: exchange 0 1", /there is no cpu1/],
 	["agent: serialize zero", /'zero' is no number/],

@@ -86,10 +86,15 @@ export function readFileHeader(bytes: Uint8Array, name: string): FileHeader {
 	return header;
 }
 
+/** Whether the bytes begin as an ELF file does. */
+export function isElf(bytes: Uint8Array): boolean {
+	return bytes[0] === 0x7f && bytes[1] === 0x45 && bytes[2] === 0x4c && bytes[3] === 0x46;
+}
+
 function checkIdentity(bytes: Uint8Array, name: string): void {
-	const isMagic = bytes[0] === 0x7f && bytes[1] === 0x45 && bytes[2] === 0x4c && bytes[3] === 0x46;
 	const isArchive = bytes.length >= 8 && String.fromCharCode(...bytes.subarray(0, 8)) === "!<arch>\n";
-	if (!isMagic) throw new LinkError(`${name}: ${isArchive ? "is an archive, not an ELF file" : "is not an ELF file"}`);
+	if (!isElf(bytes))
+		throw new LinkError(`${name}: ${isArchive ? "is an archive, not an ELF file" : "is not an ELF file"}`);
 	if (bytes.length < FILE_HEADER_SIZE)
 		throw new LinkError(`${name}: ELF header: truncated, ${bytes.length} bytes of ${FILE_HEADER_SIZE}`);
 	if (bytes[4] !== 2) throw new LinkError(`${name}: ELF header: class ${bytes[4]} is not 2 (64-bit)`);

@@ -25,6 +25,7 @@ export {
 	sectionSymbol,
 	symbolOrder,
 } from "./builder.ts";
+export { isElf } from "./headers.ts";
 export type { LineFile, PathReference } from "./line-header.ts";
 export {
 	filePath,

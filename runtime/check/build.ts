@@ -79,12 +79,12 @@ export function build(scenario: Scenario): Built | RefusedScenario {
 		equals.push(group);
 	}
 	for (const part of scenario.patchers ?? []) {
-		const one = planOf(system, part, name);
+		const one = planOf(system, part, part.place ?? name);
 		if ("refused" in one) return one;
 		addPlan(system, part.unlocked === true ? unlocked(one) : one);
 	}
-	for (const { steps } of scenario.agents ?? []) {
-		addPlan(system, { steps: steps.flatMap((text): Step[] => stepsOf(text, image, name)), edits: [] });
+	for (const { steps, place = name } of scenario.agents ?? []) {
+		addPlan(system, { steps: steps.flatMap((text): Step[] => stepsOf(text, image, place)), edits: [] });
 	}
 	refuseStrangers(system);
 	const at = (label: string): number => addressOf(image, label, name);

@@ -59,11 +59,15 @@ export interface PatcherPart {
 	readonly protocol: string | readonly string[];
 	/** It does not wait for other patchers, nor they for it. */
 	readonly unlocked?: boolean;
+	/** Where it is written, for messages; the scenario's name otherwise. */
+	readonly place?: string;
 }
 
 /** Somebody who carries out steps, as text: `store slot 90 cc`, `interrupt serialize`, `await`, ... */
 export interface AgentPart {
 	readonly steps: readonly string[];
+	/** Where it is written, for messages. */
+	readonly place?: string;
 }
 
 export interface Expectation {
@@ -110,18 +114,20 @@ const header: Readonly<Record<string, (draft: Draft, value: string, place: strin
 		if (list === undefined) throw new LinkError(`${place}: '${value}' is not 'LABEL = TARGET[, ...] by PROTOCOL'`);
 		const poke = pairs(list);
 		const phases = protocol!.includes(";") ? protocol!.split(";").map((phase) => phase.trim()) : protocol!;
-		draft.patchers = [...(draft.patchers ?? []), { poke, protocol: phases, unlocked: unlocked !== undefined }];
+		draft.patchers = [...(draft.patchers ?? []), { poke, protocol: phases, unlocked: unlocked !== undefined, place }];
 	},
-	agent(draft, value) {
-		draft.agents = [...(draft.agents ?? []), { steps: value.split(";").map((step) => step.trim()) }];
+	agent(draft, value, place) {
+		draft.agents = [...(draft.agents ?? []), { steps: value.split(";").map((step) => step.trim()), place }];
 	},
-	tso(draft, value) {
+	tso(draft, value, place) {
+		if (value !== "yes" && value !== "no") throw new LinkError(`${place}: tso is 'yes' or 'no', not '${value}'`);
 		draft.tso = value === "yes";
 	},
 	alias(draft, value) {
 		draft.alias = { ...draft.alias, ...pairs(value) };
 	},
-	redzone(draft, value) {
+	redzone(draft, value, place) {
+		if (!/^\d+$/.test(value)) throw new LinkError(`${place}: redzone is a number of bytes, not '${value}'`);
 		draft.redzone = Number(value);
 	},
 	never(draft, value) {
