@@ -22,6 +22,7 @@ const INSTRUCTIONS = quick ? 2e6 : 2e7;
 const profile = {
 	...profiles.find(({ name }) => name === "in-order")!,
 	syncRound: 100,
+	syncCpu: 0,
 	interrupt: 20,
 	poke: 5,
 	trap: 20,

@@ -135,6 +135,7 @@ const countingProfile: CostProfile = {
 	mispredict: 0,
 	trap: 0,
 	syncRound: 0,
+	syncCpu: 0,
 	interrupt: 0,
 	poke: 0,
 };

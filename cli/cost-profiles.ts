@@ -32,7 +32,7 @@ function readProfile(path: string): CostProfile {
 	}
 	const costs: readonly (readonly [string, unknown])[] = [
 		...Object.keys(shape.cycles).map((name) => [name, read.cycles![name as keyof CostProfile["cycles"]]] as const),
-		["mispredict", read.mispredict],
+		...Object.entries(read).filter(([name]) => typeof shape[name as keyof CostProfile] === "number"),
 	];
 	for (const [name, cycles] of costs)
 		if (typeof cycles !== "number" || !(cycles >= 0) || cycles > 1e9)

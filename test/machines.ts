@@ -19,6 +19,7 @@ export const quick: CostProfile = {
 	name: "quick",
 	trap: 5,
 	syncRound: 10,
+	syncCpu: 0,
 	interrupt: 3,
 	poke: 4,
 };

@@ -116,10 +116,10 @@ function isSafe(wish: Wish, phases: readonly string[], properties: readonly Prop
 	);
 }
 
-/** Parking stops everybody for as long as the rest takes: twice an interrupt round. */
-function cost(text: string, { syncRound, poke, interrupt }: CostProfile): number {
-	if (text === "sync serialize") return syncRound;
-	if (text === "sync park") return 2 * syncRound;
+/** Parking stops everybody for as long as the rest takes: twice an interrupt round, here to one other CPU. */
+function cost(text: string, { syncRound, syncCpu, poke, interrupt }: CostProfile): number {
+	if (text === "sync serialize") return syncRound + syncCpu;
+	if (text === "sync park") return 2 * (syncRound + syncCpu);
 	if (text === "release") return interrupt;
 	return text.startsWith("write") ? poke : 1;
 }

@@ -15,8 +15,10 @@ export interface CostProfile {
 	readonly mispredict: number;
 	/** Cycles of one breakpoint trap with emulation, from trap to resume. */
 	readonly trap: number;
-	/** Cycles the sender waits for one round of interrupts to every other CPU, and each receiver spends in it. */
+	/** Cycles the sender waits for one round of interrupts: whoever is asked, and more for each CPU that is. */
 	readonly syncRound: number;
+	readonly syncCpu: number;
+	/** Cycles that each receiver spends in it. */
 	readonly interrupt: number;
 	/** Cycles of one store of code bytes through the alias. */
 	readonly poke: number;

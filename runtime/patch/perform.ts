@@ -88,7 +88,7 @@ function act(machine: Machine, step: Step, patcher: number, cpu: number, clock: 
 		}
 		case "interrupt":
 			interrupt(machine, step.request, cpu, clock);
-			return profile.syncRound * TICKS_PER_CYCLE;
+			return (profile.syncRound + profile.syncCpu * answered(machine, cpu).length) * TICKS_PER_CYCLE;
 		case "await":
 			return Math.max(0, ...answered(machine, cpu).map((other) => getCounter(machine, other, Cpu.clock) - clock));
 		case "release":

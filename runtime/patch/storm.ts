@@ -59,6 +59,7 @@ const profile: CostProfile = {
 	name: "storm",
 	trap: 5,
 	syncRound: 10,
+	syncCpu: 0,
 	interrupt: 3,
 	poke: 4,
 };

@@ -24,7 +24,8 @@ export const inOrder: CostProfile = {
 	},
 	mispredict: 10,
 	trap: 200,
-	syncRound: 1000,
+	syncRound: 500,
+	syncCpu: 500,
 	interrupt: 200,
 	poke: 50,
 };
