@@ -330,7 +330,9 @@ describe("init text", () => {
 		expect(staticCalls(system).get("pick").reset()).toEqual({ sites: 3 });
 		run(system, { cycles: 200 });
 		freeInit(system);
-		expect(staticCalls(system).get("pick").update("only_init")).toMatchObject({
+		expect(() => staticCalls(system).get("pick").update("only_init")).toThrow("no function 'only_init'");
+		const [pick, gone] = [withInit.keys[0]!, withInit.symbolNamed("only_init")!];
+		expect(planUpdate(system, [{ key: pick.address, to: gone.address }], protocolNamed("early"))).toMatchObject({
 			refused: expect.stringMatching(/not in executable memory/),
 		});
 		setCpu(system.machine, 1, Cpu.pc, setup);

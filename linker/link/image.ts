@@ -5,6 +5,7 @@
 import type { ElfObject, Segment } from "../elf/object.ts";
 import type { Site, Stubs } from "../sites/index.ts";
 import type { LineTable } from "./lines.ts";
+import type { Part } from "./part.ts";
 import type { SymbolIndex } from "./symbol-index.ts";
 
 /** How calls of static-call keys are linked: `inline` rewrites each site to call its target directly; `trampoline` calls
@@ -42,7 +43,10 @@ export interface ImageSite extends Site {
 }
 
 export interface Image extends SymbolIndex {
+	/** Of the program itself. */
 	readonly elf: ElfObject;
+	/** The program, and the modules that were loaded into it, in that order. All that follows is of all of them. */
+	readonly parts: readonly Part[];
 	readonly name: string;
 	readonly entry: number;
 	readonly mode: StaticCallMode;
@@ -50,7 +54,7 @@ export interface Image extends SymbolIndex {
 	readonly segments: readonly Segment[];
 	/** Sorted by address. */
 	readonly keys: readonly ImageKey[];
-	/** As in `.static_call_sites`: sorted by key, then address. */
+	/** Sorted by key, then address. */
 	readonly sites: readonly ImageSite[];
 	/** Where jumps go that have no target; both 0 in an image without static calls. */
 	readonly stubs: Stubs;
@@ -61,7 +65,7 @@ export interface Image extends SymbolIndex {
 
 /** `length` bytes of what is loaded at `address`, zeros where the file has none; undefined outside of one segment. */
 export function bytesAt(
-	{ segments }: Pick<ElfObject, "segments">,
+	{ segments }: Pick<Image, "segments">,
 	address: number,
 	length: number,
 ): Uint8Array | undefined {
@@ -78,7 +82,7 @@ export function bytesAt(
 }
 
 /** The unsigned word loaded at `address`; undefined outside of the segments. */
-export function wordAt(elf: Pick<ElfObject, "segments">, address: number): number | undefined {
-	const bytes = bytesAt(elf, address, 4);
+export function wordAt(image: Pick<Image, "segments">, address: number): number | undefined {
+	const bytes = bytesAt(image, address, 4);
 	return bytes && (bytes[0]! | (bytes[1]! << 8) | (bytes[2]! << 16) | (bytes[3]! << 24)) >>> 0;
 }

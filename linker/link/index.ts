@@ -4,6 +4,7 @@ export * from "./image.ts";
 export type { LineTable, SourcePosition } from "./lines.ts";
 export { type LinkOptions, link, TEXT_BASE } from "./link.ts";
 export { map } from "./map.ts";
+export type { Part } from "./part.ts";
 export { readImage } from "./read-image.ts";
 export { NULLABLE, signatureText } from "./signatures.ts";
 export type { ImageSymbol, SymbolIndex } from "./symbol-index.ts";

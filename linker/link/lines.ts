@@ -1,7 +1,7 @@
 // Source positions of an image's code, from its DWARF line table; read when first asked for.
 
 import { type ElfObject, lineAt, readLineTable, type SourcePosition } from "../elf/index.ts";
-import { once } from "./symbol-index.ts";
+import { once } from "./once.ts";
 
 export type { SourcePosition };
 

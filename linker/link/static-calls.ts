@@ -1,7 +1,8 @@
-// Reads what an executable says about its static calls: keys and trampolines by symbol name, sites from the table.
+// Reads what the parts of a program say about its static calls: keys and trampolines by symbol name, sites from the
+// tables. A site of one part may be of a key of another.
 
-import { type ElfObject, STB_LOCAL, STT_FILE } from "../elf/object.ts";
-import { sectionByName, symbolName } from "../elf/symbols.ts";
+import { type Section, STB_LOCAL, STT_FILE } from "../elf/object.ts";
+import { symbolName } from "../elf/symbols.ts";
 import { viewOf } from "../elf/words.ts";
 import { LinkError } from "../errors.ts";
 import { hasPrefix } from "../sites/call-sites.ts";
@@ -31,35 +32,53 @@ import {
 	staticCallModes,
 	wordAt,
 } from "./image.ts";
+import type { Part } from "./part.ts";
 import { NULLABLE } from "./signatures.ts";
 
 /** The symbols that matter, by what they are. */
 interface Found {
-	readonly keys: { readonly name: string; readonly scope: number; readonly address: number }[];
+	readonly keys: {
+		readonly name: string;
+		readonly scope: number;
+		readonly address: number;
+		/** Name of the part that has it. */
+		readonly from: string;
+	}[];
 	/** Scope and name -> address. */
 	readonly trampolines: Map<string, number>;
 	/** `__static_call…` -> value. */
 	readonly special: Map<string, number>;
 }
 
+/** @param name of the program @param memory what is loaded */
 export function readStaticCalls(
-	elf: ElfObject,
-	signatures: () => ReadonlyMap<number, number>,
+	name: string,
+	parts: readonly Part[],
+	memory: Loaded,
+	signatureOf: Image["signatureOf"],
 ): Pick<Image, "mode" | "keys" | "sites" | "stubs"> {
-	const found = findSymbols(elf);
+	const found = findSymbols(parts);
 	const stubs = { return: found.special.get(RETURN) ?? 0, return0: found.special.get(RETURN0) ?? 0 };
-	const keys = found.keys.map((key) => readKey(elf, found, key, stubs, signatures()));
-	const sites = readSites(elf, keys);
-	return { mode: readMode(elf, found), stubs, sites, keys: withSites(keys, sites) };
+	const keys = found.keys.map((key) => readKey(memory, found, key, stubs, signatureOf));
+	const sites = readSites(parts, memory, keys);
+	return { mode: readMode(name, found), stubs, sites, keys: withSites(keys, sites) };
 }
+
+type Loaded = Pick<Image, "segments">;
 
 const underscores = new TextEncoder().encode("__");
 const prefixes = [KEY_PREFIX, TRAMPOLINE_PREFIX, "__static_call"].map((prefix) => new TextEncoder().encode(prefix));
 
 /** A local key goes with the trampoline of its own file: both are counted by the STT_FILE symbols before them. */
-function findSymbols({ symbols }: ElfObject): Found {
+function findSymbols(parts: readonly Part[]): Found {
 	const found: Found = { keys: [], trampolines: new Map(), special: new Map() };
 	let files = 0;
+	for (const { elf } of parts) files = addSymbols(found, elf, files);
+	return { ...found, keys: onePerAddress(found.keys) };
+}
+
+/** @param files how many there were before @returns how many there are now */
+function addSymbols(found: Found, { name: from, symbols }: Part["elf"], files: number): number {
 	for (let i = 1; i < symbols.count; i++) {
 		if ((symbols.info[i]! & 15) === STT_FILE) files++;
 		if (!hasPrefix(symbols, i, underscores)) continue;
@@ -68,11 +87,11 @@ function findSymbols({ symbols }: ElfObject): Found {
 		const scope = symbols.info[i]! >> 4 === STB_LOCAL ? files : 0;
 		const name = symbolName(symbols, i);
 		const address = symbols.value[i]!;
-		if (prefix === 0) found.keys.push({ name: name.slice(KEY_PREFIX.length), scope, address });
+		if (prefix === 0) found.keys.push({ name: name.slice(KEY_PREFIX.length), scope, address, from });
 		else if (prefix === 1) found.trampolines.set(`${scope} ${name.slice(TRAMPOLINE_PREFIX.length)}`, address);
 		else found.special.set(name, address);
 	}
-	return { ...found, keys: onePerAddress(found.keys) };
+	return files;
 }
 
 /** A local key that was lent to other objects has a global name besides. */
@@ -81,29 +100,29 @@ function onePerAddress(keys: Found["keys"]): Found["keys"] {
 	return sorted.filter(({ address }, i) => address !== sorted[i - 1]?.address);
 }
 
-function readMode(elf: ElfObject, { special }: Found): StaticCallMode {
+function readMode(name: string, { special }: Found): StaticCallMode {
 	const mode = staticCallModes[(special.get(MODE_SYMBOL) ?? 0) - 1];
 	if (mode === undefined)
-		throw new LinkError(`${elf.name}: does not say how its static calls were linked (no ${MODE_SYMBOL})`);
+		throw new LinkError(`${name}: does not say how its static calls were linked (no ${MODE_SYMBOL})`);
 	return mode;
 }
 
 function readKey(
-	elf: ElfObject,
+	memory: Loaded,
 	found: Found,
-	{ name, scope, address }: Found["keys"][number],
+	{ name, scope, address, from }: Found["keys"][number],
 	stubs: Stubs,
-	signatures: ReadonlyMap<number, number>,
+	signatureOf: Image["signatureOf"],
 ): Omit<ImageKey, "sites"> {
 	if ((address & FLAGS) !== 0)
-		throw new LinkError(`${elf.name}: key '${name}' at 0x${address.toString(16)} is not aligned to ${FLAGS + 1} bytes`);
+		throw new LinkError(`${from}: key '${name}' at 0x${address.toString(16)} is not aligned to ${FLAGS + 1} bytes`);
 	const [initial, fallback] = [address, address + 4].map((word) => {
-		const value = wordAt(elf, word);
+		const value = wordAt(memory, word);
 		if (value === undefined)
-			throw new LinkError(`${elf.name}: key '${name}' at 0x${word.toString(16)} is not in any segment`);
+			throw new LinkError(`${from}: key '${name}' at 0x${word.toString(16)} is not in any segment`);
 		return value === stubs.return ? 0 : value;
 	}) as [number, number];
-	const signature = signatures.get(address) ?? signatures.get(fallback);
+	const signature = signatureOf(address) ?? signatureOf(fallback);
 	const nullable = fallback === 0 || ((signature ?? 0) & NULLABLE) !== 0;
 	const trampoline = found.trampolines.get(`${scope} ${name}`) ?? exportedTrampoline(found, name) ?? 0;
 	return { name, address, trampoline, default: fallback, initial, nullable, signature };
@@ -114,25 +133,37 @@ function exportedTrampoline({ trampolines, keys }: Found, name: string): number 
 	return keys.some((key) => key.scope === 0 && key.name === name) ? undefined : trampolines.get(`0 ${name}`);
 }
 
-function readSites(elf: ElfObject, keys: readonly Omit<ImageKey, "sites">[]): ImageSite[] {
-	const section = sectionByName(elf, SITES_SECTION);
-	if (section === undefined) return [];
+function readSites(parts: readonly Part[], memory: Loaded, keys: readonly Omit<ImageKey, "sites">[]): ImageSite[] {
 	const index = new Map(keys.map(({ address }, i) => [address, i]));
-	const view = viewOf(section.data);
 	const sites: ImageSite[] = [];
+	for (const part of parts)
+		for (const section of part.elf.sections)
+			if (section.name === SITES_SECTION) addSites(sites, part, section, memory, index);
+	return parts.length === 1 ? sites : sites.sort((a, b) => a.key - b.key || a.address - b.address);
+}
+
+/** @param index address of a key -> its place among the keys */
+function addSites(
+	sites: ImageSite[],
+	{ elf, initFreed }: Part,
+	section: Section,
+	memory: Loaded,
+	index: ReadonlyMap<number, number>,
+): void {
+	const view = viewOf(section.data);
 	for (let at = 0; at + SITE_ROW <= view.byteLength; at += SITE_ROW) {
 		const address = section.address + at + view.getInt32(at, true);
 		const flagged = section.address + at + 4 + view.getInt32(at + 4, true);
+		if (initFreed && (flagged & INIT) !== 0) continue;
 		const key = index.get(flagged - (flagged & FLAGS));
 		const where = `${elf.name}:(${SITES_SECTION}+0x${at.toString(16)})`;
 		if (key === undefined) throw new LinkError(`${where}: no key is at 0x${flagged.toString(16)}`);
-		sites.push(readSite(elf, where, address, key, flagged & FLAGS));
+		sites.push(readSite(memory, where, address, key, flagged & FLAGS));
 	}
-	return sites;
 }
 
-function readSite(elf: ElfObject, where: string, address: number, key: number, flags: number): ImageSite {
-	const bytes = bytesAt(elf, address, SITE_BYTES);
+function readSite(memory: Loaded, where: string, address: number, key: number, flags: number): ImageSite {
+	const bytes = bytesAt(memory, address, SITE_BYTES);
 	const now = bytes && describeSite(bytes, address);
 	const kind = now && kindOf(now, (flags & TAIL) !== 0);
 	if (kind === undefined)

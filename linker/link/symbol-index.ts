@@ -1,8 +1,10 @@
 // The symbols of an image by name and by address. Sorted and decoded when first asked for: an image may have millions,
 // and a link asks for none.
 
-import { type ElfObject, SHF_ALLOC, STB_LOCAL, STT_FILE, STT_SECTION } from "../elf/object.ts";
+import { STB_LOCAL, STT_FILE, STT_SECTION } from "../elf/object.ts";
 import { symbolName } from "../elf/symbols.ts";
+import { once } from "./once.ts";
+import { isThere, type Part, partAt } from "./part.ts";
 
 export interface ImageSymbol {
 	readonly name: string;
@@ -14,7 +16,7 @@ export interface ImageSymbol {
 	readonly binding: number;
 	/** Name of the section it is in. */
 	readonly section: string;
-	/** Index in the ELF symbol table. */
+	/** Index in the symbol table of the part that it is in. */
 	readonly index: number;
 }
 
@@ -31,8 +33,8 @@ export interface SymbolIndex {
 }
 
 /** Functions over the symbols, which are decoded and sorted by the first call. */
-export function symbolIndex(elf: ElfObject) {
-	const symbols = once(() => sortedSymbols(elf));
+export function symbolIndex(parts: readonly Part[]) {
+	const symbols = once(() => sortedSymbols(parts));
 	const byName = once(() => symbolsByName(symbols()));
 	const sized = once(() => lastSized(symbols()));
 	const symbolAt = (address: number) => {
@@ -40,7 +42,7 @@ export function symbolIndex(elf: ElfObject) {
 		const nearest = symbols()[i];
 		const around = symbols()[sized()[i] ?? -1];
 		if (around !== undefined && address < around.address + around.size) return around;
-		return nearest?.size === 0 && isIn(elf, nearest, address) ? nearest : undefined;
+		return nearest?.size === 0 && isIn(parts, nearest, address) ? nearest : undefined;
 	};
 	const symbolize = (address: number) => {
 		const symbol = symbolAt(address);
@@ -51,20 +53,18 @@ export function symbolIndex(elf: ElfObject) {
 	return { symbols, symbolNamed, symbolAt, symbolize };
 }
 
-/** A value computed when first asked for. */
-export function once<T>(compute: () => T): () => T {
-	let value: { readonly it: T } | undefined;
-	return () => (value ??= { it: compute() }).it;
+function sortedSymbols(parts: readonly Part[]): ImageSymbol[] {
+	const list: ImageSymbol[] = [];
+	for (const part of parts) addSymbols(list, part);
+	return list.sort((a, b) => a.address - b.address || a.size - b.size || a.index - b.index);
 }
 
-function sortedSymbols(elf: ElfObject): ImageSymbol[] {
-	const { symbols } = elf;
-	const list: ImageSymbol[] = [];
+function addSymbols(list: ImageSymbol[], part: Part): void {
+	const { symbols, sections } = part.elf;
 	for (let index = 1; index < symbols.count; index++) {
-		const section = elf.sections[symbols.section[index]!];
+		const section = sections[symbols.section[index]!];
 		const type = symbols.info[index]! & 15;
-		if (section === undefined || (section.flags & SHF_ALLOC) === 0 || type === STT_SECTION || type === STT_FILE)
-			continue;
+		if (section === undefined || !isThere(part, section) || type === STT_SECTION || type === STT_FILE) continue;
 		const binding = symbols.info[index]! >> 4;
 		const address = symbols.value[index]!;
 		list.push({
@@ -77,7 +77,6 @@ function sortedSymbols(elf: ElfObject): ImageSymbol[] {
 			index,
 		});
 	}
-	return list.sort((a, b) => a.address - b.address || a.size - b.size || a.index - b.index);
 }
 
 function symbolsByName(symbols: readonly ImageSymbol[]): Map<string, ImageSymbol> {
@@ -106,7 +105,8 @@ export function lastAtOrBelow(symbols: readonly ImageSymbol[], address: number):
 	return low - 1;
 }
 
-function isIn(elf: ElfObject, symbol: ImageSymbol, address: number): boolean {
-	const section = elf.sections[elf.symbols.section[symbol.index]!]!;
-	return address < section.address + section.size;
+function isIn(parts: readonly Part[], symbol: ImageSymbol, address: number): boolean {
+	const elf = partAt(parts, symbol.address)?.elf;
+	const section = elf?.sections[elf.symbols.section[symbol.index]!];
+	return section !== undefined && address < section.address + section.size;
 }

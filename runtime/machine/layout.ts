@@ -65,7 +65,7 @@ export const Patcher = {
 } as const;
 
 /** Word indices of the globals. `lock`, `armed` and `window` are 1 + a patcher's number: who may patch text, whose sites
- * the breakpoint trap looks up, whose pages may fault for a while. `initFreed`: nonzero once init text was freed. */
+ * the breakpoint trap looks up, whose pages may fault for a while. */
 export const Global = {
 	entries: 0,
 	frames: 1,
@@ -74,7 +74,6 @@ export const Global = {
 	lock: 4,
 	armed: 5,
 	window: 6,
-	initFreed: 7,
 	words: 8,
 } as const;
 

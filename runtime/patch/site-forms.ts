@@ -44,7 +44,7 @@ export function bytesFor(
 	const target = targetAt(to, stubs);
 	const isTrampoline = site.address === key.trampoline;
 	if (route === "direct" && sameTarget(target, targetAt(key.initial, stubs)))
-		return bytesAt(image.elf, site.address, SITE_BYTES);
+		return bytesAt(image, site.address, SITE_BYTES);
 	if (isTrampoline || route === "direct") {
 		const destination = siteDestination(site, target, stubs);
 		if (destination === undefined || reaches(site.address, destination)) return siteBytes(site, target, stubs);

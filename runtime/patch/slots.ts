@@ -43,7 +43,7 @@ function pointers(image: Image): Slot[] {
 	return image.symbols
 		.filter(({ name }) => name.startsWith(POINTER_PREFIX))
 		.map(({ name, address }) => {
-			const byDefault = wordAt(image.elf, address + 4) ?? 0;
+			const byDefault = wordAt(image, address + 4) ?? 0;
 			const signature = image.signatureOf(address) ?? image.signatureOf(byDefault);
 			const isNull = targetAt(byDefault, image.stubs).kind === "null";
 			const nullable = isNull || ((signature ?? 0) & NULLABLE) !== 0;

@@ -5,9 +5,9 @@ import { SHF_ALLOC } from "../../linker/elf/object.ts";
 import { disassemble } from "../../linker/isa/disassemble.ts";
 import { decode } from "../../linker/isa/index.ts";
 import type { Image } from "../../linker/link/image.ts";
+import { withInitFreed } from "../../linker/link/read-image.ts";
 import { isInit } from "../../linker/sites/call-sites.ts";
 import { SITE_BYTES, type SiteKind } from "../../linker/sites/table.ts";
-import { Global } from "../machine/layout.ts";
 import { unmapPages } from "../machine/memory.ts";
 import { flush } from "../machine/run.ts";
 import { applyNow, submit } from "./patchers.ts";
@@ -79,7 +79,14 @@ export function staticCalls(system: System, cycles?: number): StaticCalls {
 		reset: () => update({ [name]: byDefault }),
 		plan: (to) => plan({ [name]: to }),
 	});
-	return { names: keyNames(system.image), get, update, plan };
+	return {
+		get names() {
+			return keyNames(system.image);
+		},
+		get,
+		update,
+		plan,
+	};
 }
 
 function planTargets(system: System, targets: Targets): Update | Refusal {
@@ -146,11 +153,10 @@ function unsigned(bytes: Uint8Array): number {
  * @returns the key's name, or undefined */
 export function textReserved(system: System, start: number, end: number): string | undefined {
 	const overlaps = ({ address }: { address: number }): boolean => address < end && address + SITE_BYTES > start;
-	return system.image.keys.find((key) => sitesOf(system, key).some(overlaps))?.name;
+	return system.image.keys.find((key) => sitesOf(system.image, key).some(overlaps))?.name;
 }
 
-/** Frees init text: its pages are unmapped and no TLB holds them; its sites are no longer patched, its text no longer
- * reserved. */
+/** Frees the program's init text: its pages are unmapped and no TLB holds them; what was in it is not known any more. */
 export function freeInit(system: System): void {
 	const { machine, image } = system;
 	for (const section of image.elf.sections) {
@@ -158,5 +164,5 @@ export function freeInit(system: System): void {
 			unmapPages(machine, 0, section.address, section.size);
 	}
 	for (const core of machine.cores) flush(machine, core.id);
-	machine.words[Global.initFreed] = 1;
+	system.image = withInitFreed(image, image.name);
 }

@@ -34,7 +34,8 @@ export interface Queued {
 
 export interface System {
 	readonly machine: Machine;
-	readonly image: Image;
+	/** The program with the modules that are loaded now. */
+	image: Image;
 	/** How run-time updates are done. */
 	readonly protocol: Protocol;
 	/** What each patcher of the machine carries out. */

@@ -7,7 +7,7 @@ import type { Image, ImageKey } from "../../linker/link/image.ts";
 import { signatureText } from "../../linker/link/signatures.ts";
 import { type Site, targetAt } from "../../linker/sites/site-bytes.ts";
 import { SITE_BYTES } from "../../linker/sites/table.ts";
-import { Cpu, Global, Status } from "../machine/layout.ts";
+import { Cpu, Status } from "../machine/layout.ts";
 import { aliasOf, isText, permits, readVirtual } from "../machine/memory.ts";
 import { getCounter, getCpu } from "../machine/state.ts";
 import { plan, unfitFor } from "./plan.ts";
@@ -95,7 +95,7 @@ function planKey(
 	const edit = { address: slot.address, old: wordBytes(now), bytes: wordBytes(value) };
 	if (slot.key === undefined || (now === value && route === undefined)) return { word: edit, edits: [] };
 	const edits: Edit[] = [];
-	for (const site of sitesOf(system, slot.key)) {
+	for (const site of sitesOf(image, slot.key)) {
 		const one = planSite(system, slot.key, site, { now, to, route: route ?? "direct" });
 		if ("refused" in one) return one;
 		edits.push(one);
@@ -169,14 +169,12 @@ function disturber({ machine }: System, edits: readonly Edit[], cpu: number | un
 }
 
 /** What is patched for a key. The trampoline is patched as a tail site of its own; in inline mode every site of the key
- * besides, but for those in init text that was freed. */
-export function sitesOf({ image, machine }: System, key: ImageKey): Site[] {
+ * besides. */
+export function sitesOf(image: Image, key: ImageKey): Site[] {
 	const trampoline: Site[] = key.trampoline === 0 ? [] : [{ address: key.trampoline, kind: "tail", condition: 0 }];
 	if (image.mode === "pointer") return [];
 	if (image.mode === "trampoline") return trampoline;
-	const freed = machine.words[Global.initFreed] !== 0;
-	const sites = key.sites.map((index) => image.sites[index]!);
-	return [...trampoline, ...sites.filter((site) => !(site.init && freed))];
+	return [...trampoline, ...key.sites.map((index) => image.sites[index]!)];
 }
 
 /** A pointer is always called, so no target is a function that only returns. */

@@ -1,0 +1,47 @@
+// A part of a program that was linked by itself: the executable it began with, or a module that was loaded later. Of a
+// part whose init text was freed, nothing that was in it counts any more.
+
+import { type ElfObject, type Section, type Segment, SHF_ALLOC } from "../elf/object.ts";
+import { isInit } from "../sites/call-sites.ts";
+import { type LineTable, readLines } from "./lines.ts";
+import { once } from "./once.ts";
+import { readSignatures } from "./signatures.ts";
+
+export interface Part {
+	readonly elf: ElfObject;
+	readonly initFreed: boolean;
+	/** Those that are still there, ascending. */
+	readonly segments: readonly Segment[];
+	readonly lines: LineTable;
+	/** Address of a function or key -> its word of `.signatures`. */
+	readonly signatures: () => ReadonlyMap<number, number>;
+}
+
+export function newPart(elf: ElfObject): Part {
+	const signatures = once(() => readSignatures(elf));
+	return { elf, initFreed: false, segments: elf.segments, lines: readLines(elf), signatures };
+}
+
+export function withoutInit(part: Part): Part {
+	const freed = part.elf.sections.filter(isLoadedInit);
+	const segments = part.segments.filter(({ address, memorySize }) =>
+		freed.every((section) => section.address < address || section.address >= address + memorySize),
+	);
+	return { ...part, initFreed: true, segments };
+}
+
+/** Whether a section is loaded, and was not freed. */
+export function isThere({ initFreed }: Part, section: Section | undefined): boolean {
+	return section !== undefined && (section.flags & SHF_ALLOC) !== 0 && !(initFreed && isInit(section));
+}
+
+/** The part that an address is in. */
+export function partAt(parts: readonly Part[], address: number): Part | undefined {
+	return parts.find(({ segments }) =>
+		segments.some((segment) => address >= segment.address && address < segment.address + segment.memorySize),
+	);
+}
+
+function isLoadedInit(section: Section): boolean {
+	return isInit(section) && (section.flags & SHF_ALLOC) !== 0 && section.size > 0;
+}
