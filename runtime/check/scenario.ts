@@ -225,7 +225,7 @@ const simple: Readonly<Record<string, Phase>> = {
 	"release unserialized": { kind: "release", serialize: false },
 };
 const parts: readonly string[] = ["breakpoint", "spin", "tail", "head", "whole"] satisfies Part[];
-const requests: readonly string[] = ["serialize", "flush", "park"] satisfies Request[];
+const requests: readonly string[] = ["serialize", "flush", "park", "grace"] satisfies Request[];
 const rights: readonly string[] = ["none", "r", "rw", "rx"];
 
 /** One phase from text. */

@@ -264,6 +264,8 @@ function mergeLocal(system: System, cpu: number, local: (pc: number) => boolean)
 /** Tells of an address whether its instruction is local: in bytes that no plan touches, and without shared memory. */
 function localInstructions(built: Built): (pc: number) => boolean {
 	const { system } = built;
+	// Somebody looks where every CPU is and what is on its stack: no step of one is its own.
+	if (system.plans.some(({ steps }) => steps.some(({ kind }) => kind === "vacate"))) return () => false;
 	const touched = touchedRanges(built);
 	const buffered = isBuffered(system.machine);
 	const known = new Map<number, boolean>();

@@ -40,8 +40,8 @@ const readers: Readonly<Record<string, Reader>> = {
 	clean: ([at], image, place) => ({ kind: "clean", address: numberOf(at, image, place) }),
 	invalidate: ([at], image, place) => ({ kind: "invalidate", address: numberOf(at, image, place) }),
 	interrupt: ([request], _image, place) => {
-		if (!["serialize", "flush", "park"].includes(request ?? ""))
-			throw new LinkError(`${place}: interrupt serialize, flush or park, not '${request}'`);
+		if (!["serialize", "flush", "park", "grace"].includes(request ?? ""))
+			throw new LinkError(`${place}: interrupt serialize, flush, park or grace, not '${request}'`);
 		return { kind: "interrupt", request: request as Request };
 	},
 	release: ([how]) => ({ kind: "release", serialize: how !== "unserialized" }),
@@ -61,6 +61,12 @@ const readers: Readonly<Record<string, Reader>> = {
 		kind: "exchange",
 		cpus: [digits(a, 10, place), digits(b, 10, place)],
 		serialize: how === "serialize",
+	}),
+	/** vacate PLACE COUNT: until no CPU is there or will return there */
+	vacate: ([at, count], image, place) => ({
+		kind: "vacate",
+		address: numberOf(at, image, place),
+		bytes: digits(count, 10, place),
 	}),
 	/** live PLACE COUNT, free PLACE COUNT: who executes there before or after breaks `freed` */
 	live: ([at, count], image, place) => ({

@@ -14,8 +14,10 @@ import { clean, flushTlb, invalidate, serialize } from "./visibility.ts";
  * in its loop and has to be replaced there. */
 const SLICE = 2 ** 14;
 
-/** The bits of a CPU's pending interrupts: execute an instruction barrier, flush the TLB, stop until released. */
-export const Interrupt = { serialize: 1, flush: 2, park: 4 } as const;
+/** The bits of what a CPU is asked for: execute an instruction barrier, flush the TLB, stop until released. `grace` is no
+ * interrupt: it is done when the CPU next rests by itself, be it that it idles, halts, calls its host or serializes. */
+export const Interrupt = { serialize: 1, flush: 2, park: 4, grace: 8 } as const;
+const INTERRUPTS = ~Interrupt.grace;
 
 export type Choice =
 	| { readonly kind: "step"; readonly cpu: number }
@@ -54,14 +56,15 @@ const interruptibleIn: ReadonlySet<number> = new Set([Status.running, Status.idl
 
 /** Whether a CPU takes an interrupt before its next instruction. One that serves a trap does not. */
 export function interruptible(machine: Machine, cpu: number): boolean {
-	if (getCpu(machine, cpu, Cpu.pending) === 0 || getCpu(machine, cpu, Cpu.masked) !== 0) return false;
+	const asked = getCpu(machine, cpu, Cpu.pending) & INTERRUPTS;
+	if (asked === 0 || getCpu(machine, cpu, Cpu.masked) !== 0) return false;
 	return interruptibleIn.has(getCpu(machine, cpu, Cpu.status));
 }
 
 /** Serves every pending interrupt of a CPU between two instructions and wakes it if it idles. */
 function takeInterrupt(machine: Machine, cpu: number): void {
 	const pending = getCpu(machine, cpu, Cpu.pending);
-	setCpu(machine, cpu, Cpu.pending, 0);
+	setCpu(machine, cpu, Cpu.pending, pending & Interrupt.grace);
 	addCounter(machine, cpu, Cpu.clock, machine.config.profile.interrupt * TICKS_PER_CYCLE);
 	if (getCpu(machine, cpu, Cpu.status) === Status.idle) setCpu(machine, cpu, Cpu.status, Status.running);
 	if ((pending & Interrupt.serialize) !== 0) barrier(machine, cpu);
@@ -107,6 +110,11 @@ function after(machine: Machine, cpu: number, stop: number, value: number): void
 	switch (stop) {
 		case Stop.serialize:
 			barrier(machine, cpu);
+			rest(machine, cpu);
+			break;
+		case Stop.idle:
+		case Stop.ecall:
+			rest(machine, cpu);
 			break;
 		case Stop.fence:
 			drainAll(machine, cpu);
@@ -122,6 +130,14 @@ function after(machine: Machine, cpu: number, stop: number, value: number): void
 			setCpu(machine, cpu, Cpu.pending, 0);
 			break;
 	}
+}
+
+/** A CPU that is asked for it comes to rest: what it does later, it fetches then. */
+function rest(machine: Machine, cpu: number): void {
+	const pending = getCpu(machine, cpu, Cpu.pending);
+	if ((pending & Interrupt.grace) === 0) return;
+	barrier(machine, cpu);
+	setCpu(machine, cpu, Cpu.pending, pending & INTERRUPTS);
 }
 
 /** Cache operations act on the unit that holds an address. */

@@ -8,6 +8,7 @@ import { cpuWord, getCounter, getCpu, type Machine, setCpu } from "../machine/st
 import { clean, invalidate } from "../machine/visibility.ts";
 import type { Request, Step } from "./step.ts";
 import { getPatcher, Life, patcherClocks, type System, setPatcher } from "./system.ts";
+import { isVacant } from "./vacant.ts";
 
 /** The step a patcher would do next; undefined when it has none, or died. */
 export function nextStep(system: System, patcher: number): Step | undefined {
@@ -15,7 +16,7 @@ export function nextStep(system: System, patcher: number): Step | undefined {
 	return system.plans[patcher]!.steps[getPatcher(system.machine, patcher, Patcher.at)];
 }
 
-/** Whether the patcher's next step can be done now: `lock`, `await`, `after` and `exchange` may have to wait. A CPU inside a trap handler takes
+/** Whether the patcher's next step can be done now: `lock`, `await`, `after`, `vacate` and `exchange` may have to wait. A CPU inside a trap handler takes
  * no interrupt, so an `await` waits for it too: no handler can outlive the batch it looked up. */
 export function ready(system: System, patcher: number): boolean {
 	const step = nextStep(system, patcher);
@@ -28,6 +29,8 @@ export function ready(system: System, patcher: number): boolean {
 			return machine.cores.every((core) => getCpu(machine, core.id, Cpu.pending) === 0);
 		case "after":
 			return getPatcher(machine, step.patcher, Patcher.at) >= plans[step.patcher]!.steps.length;
+		case "vacate":
+			return isVacant(machine, step.address, step.bytes);
 		case "exchange":
 			return step.cpus.every((cpu) => isPreemptible(machine, cpu));
 		default:
@@ -51,7 +54,7 @@ export function perform(system: System, patcher: number): void {
 	const before = clocks[Patcher.clock / 2]!;
 	clocks[Patcher.clock / 2] = before + act(machine, step, patcher, cpu, before);
 	if (step.kind === "store") counts.stores++;
-	if (step.kind === "interrupt") counts.syncs++;
+	if (step.kind === "interrupt" && step.request !== "grace") counts.syncs++;
 	const at = getPatcher(machine, patcher, Patcher.at);
 	setPatcher(machine, patcher, Patcher.at, at + 1);
 	const duration = clocks[Patcher.clock / 2]! - before;
@@ -88,6 +91,7 @@ function act(machine: Machine, step: Step, patcher: number, cpu: number, clock: 
 		}
 		case "interrupt":
 			interrupt(machine, step.request, cpu, clock);
+			if (step.request === "grace") return 0;
 			return (profile.syncRound + profile.syncCpu * answered(machine, cpu).length) * TICKS_PER_CYCLE;
 		case "await":
 			return Math.max(0, ...answered(machine, cpu).map((other) => getCounter(machine, other, Cpu.clock) - clock));
@@ -115,6 +119,7 @@ function act(machine: Machine, step: Step, patcher: number, cpu: number, clock: 
 			for (const one of step.serialize ? step.cpus : []) barrier(machine, one);
 			return 0;
 		case "after":
+		case "vacate":
 		case "live":
 		case "free":
 			return 0;
@@ -143,17 +148,21 @@ function answered(machine: Machine, patching: number): number[] {
 
 function interrupt(machine: Machine, request: Request, patching: number, clock: number): void {
 	for (const cpu of answered(machine, patching)) {
+		const status = getCpu(machine, cpu, Cpu.status) as Status;
 		// A parked CPU looks for requests while it waits: it is left parked by a patcher that died.
-		if (getCpu(machine, cpu, Cpu.status) === Status.parked) comply(machine, cpu, request);
+		if (status === Status.parked || (request === "grace" && resting.includes(status))) comply(machine, cpu, request);
 		else setCpu(machine, cpu, Cpu.pending, getCpu(machine, cpu, Cpu.pending) | Interrupt[request]);
-		if (getCpu(machine, cpu, Cpu.status) !== Status.running) waitUntil(machine, cpu, clock);
+		if (status !== Status.running && request !== "grace") waitUntil(machine, cpu, clock);
 	}
 	if (patching >= 0) comply(machine, patching, request);
 }
 
+/** A CPU that is in the middle of nothing. */
+const resting: readonly Status[] = [Status.idle, Status.hostCall, Status.patching];
+
 /** Does a request on the spot. */
 function comply(machine: Machine, cpu: number, request: Request): void {
-	if (request === "serialize") barrier(machine, cpu);
+	if (request === "serialize" || request === "grace") barrier(machine, cpu);
 	if (request === "flush") flush(machine, cpu);
 }
 
@@ -194,7 +203,7 @@ export function describeStep(step: Step): string {
 		case "invalidate":
 			return `${step.kind} ${hex(step.address)}`;
 		case "interrupt":
-			return `interrupt: ${step.request}`;
+			return step.request === "grace" ? "ask for grace" : `interrupt: ${step.request}`;
 		case "protect":
 		case "map": {
 			const { r, w, x } = step.permissions;
@@ -210,6 +219,7 @@ export function describeStep(step: Step): string {
 			return `${step.kind} cpu${step.cpu}`;
 		case "exchange":
 			return `exchange the tasks of ${step.cpus.map((cpu) => `cpu${cpu}`).join(" and ")}${step.serialize ? ", serialize" : ""}`;
+		case "vacate":
 		case "live":
 		case "free":
 			return `${step.kind} ${hex(step.address)} ${step.bytes}`;

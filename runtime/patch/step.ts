@@ -12,9 +12,9 @@ export interface Edit {
 	readonly bytes: Uint8Array;
 }
 
-/** What every other CPU is asked to do: execute an instruction barrier, flush its TLB, stop until released. The patching
- * CPU does the first two itself. */
-export type Request = "serialize" | "flush" | "park";
+/** What every other CPU is asked to do: execute an instruction barrier, flush its TLB, stop until released; or, without
+ * an interrupt, execute a barrier when it next rests (`grace`). The patching CPU does all but the third itself. */
+export type Request = "serialize" | "flush" | "park" | "grace";
 
 export type Step =
 	/** Waits until nobody else patches text. */
@@ -25,7 +25,7 @@ export type Step =
 	| { readonly kind: "store"; readonly address: number; readonly bytes: Uint8Array }
 	/** Cache maintenance by address, on models that need it: data to where fetches look, old code out of every cache. */
 	| { readonly kind: "clean" | "invalidate"; readonly address: number }
-	/** Interrupts every CPU that may execute. */
+	/** Asks every CPU that may execute. */
 	| { readonly kind: "interrupt"; readonly request: Request }
 	/** Goes on once every CPU that was asked has done it. */
 	| { readonly kind: "await" }
@@ -44,6 +44,8 @@ export type Step =
 	| { readonly kind: "start"; readonly cpu: number }
 	/** Two CPUs exchange the tasks that they run, between two instructions; with an instruction barrier if so said. */
 	| { readonly kind: "exchange"; readonly cpus: readonly [number, number]; readonly serialize: boolean }
+	/** Waits until no CPU is in the text there, nor will return to it. */
+	| { readonly kind: "vacate"; readonly address: number; readonly bytes: number }
 	/** From here on the text there is somebody's to execute, or nobody's. Nothing is done: the checker judges by it. */
 	| { readonly kind: "live" | "free"; readonly address: number; readonly bytes: number }
 	/** Changes what every mapping of the text there permits. Until the patcher unlocks, a CPU that faults there retries. */
