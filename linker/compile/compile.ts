@@ -3,7 +3,7 @@
 
 import { type ElfObject, fileSymbol, finish, newObject, section } from "../elf/index.ts";
 import { EM_TOY } from "../isa/index.ts";
-import { emitKey, emitSignatures, emitTable, emitTexts, emitVariable } from "./emit/data.ts";
+import { emitKey, emitSignatures, emitStaticKey, emitTable, emitTexts, emitVariable } from "./emit/data.ts";
 import type { Emission } from "./emit/emission.ts";
 import { emitLines } from "./emit/lines.ts";
 import { emitFunction } from "./emit/text.ts";
@@ -27,11 +27,13 @@ export interface CompileOptions {
 	readonly indirect?: "pointer" | "retpoline";
 	/** Pads with NOP so that no CALL, JMP or Jcc of a static call crosses an aligned 8-byte boundary. */
 	readonly alignSites?: boolean;
+	/** Begins every function with NOP5 and lists them in `__patchable_function_entries`. */
+	readonly entryNops?: boolean;
 }
 
 /** @throws SourceError at the first thing that is not in the language */
 export function compile(source: string, options: CompileOptions): ElfObject {
-	const { file, resolve = () => undefined, map, indirect = "pointer", alignSites = false } = options;
+	const { file, resolve = () => undefined, map, indirect = "pointer", alignSites = false, entryNops = false } = options;
 	const origin: Origin = { file, text: source, map };
 	const analysis = newAnalysis();
 	const module = loadModule(analysis, origin, resolve);
@@ -40,7 +42,7 @@ export function compile(source: string, options: CompileOptions): ElfObject {
 	const functions = checkModule(analysis, module);
 	const texts: Texts = { offsets: new Map(), bytes: [] };
 	const lowered = functions.map((fn) => ({ fn, ...lowerFunction(fn, texts, { indirect }) }));
-	const e = newEmission(analysis, module, alignSites);
+	const e = newEmission(analysis, module, { alignSites, entryNops });
 	emitTexts(e, texts);
 	for (const { fn, ...code } of lowered) emitFunction(e, fn, code);
 	for (const binding of module.declared) emitDeclared(e, binding);
@@ -49,11 +51,15 @@ export function compile(source: string, options: CompileOptions): ElfObject {
 	return finish(e.builder);
 }
 
-function newEmission(analysis: Analysis, module: Module, alignSites: boolean): Emission {
+function newEmission(
+	analysis: Analysis,
+	module: Module,
+	options: Pick<Emission, "alignSites" | "entryNops">,
+): Emission {
 	const builder = newObject(module.origin.file, EM_TOY);
 	fileSymbol(builder, originFile(module.origin));
 	section(builder, ".text");
-	return { builder, analysis, module, alignSites, hidden: new Map(), lines: new Map() };
+	return { builder, analysis, module, ...options, hidden: new Map(), lines: new Map() };
 }
 
 function emitDeclared(e: Emission, binding: Declared): void {
@@ -66,6 +72,9 @@ function emitDeclared(e: Emission, binding: Declared): void {
 			break;
 		case "key":
 			emitKey(e, binding);
+			break;
+		case "static-key":
+			emitStaticKey(e, binding);
 			break;
 		case "function":
 		case "constant":

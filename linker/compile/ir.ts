@@ -1,9 +1,9 @@
 // A checked program as small typed trees: what types/ makes of a syntax tree and lower/ makes instructions of. All that
 // JavaScript leaves implicit is said here: whether an addition wraps or traps, whether a comparison is signed.
 
-import type { Condition } from "../isa/index.ts";
+import type { Condition, Toggle } from "../isa/index.ts";
 import type { Position } from "./origin.ts";
-import type { FunctionBinding, Key, Local, Result, Table, Variable } from "./types/bindings.ts";
+import type { FunctionBinding, Key, Local, Result, StaticKey, Table, Variable } from "./types/bindings.ts";
 
 /** Mnemonics of three-operand instructions. Those in `t` and `tu` trap when the exact result leaves 32 bits. */
 export type Operator =
@@ -68,7 +68,13 @@ export type Expression =
 	| Node<"retarget", { key: Key; target: Target }>
 	| Node<"reset", { key: Key }>
 	/** Whether the key calls the target now. */
-	| Node<"query", { key: Key; target: Target; condition: "eq" | "ne" }>;
+	| Node<"query", { key: Key; target: Target; condition: "eq" | "ne" }>
+	/** Whether the key is enabled, as it is at the start (`enabled`); only as the condition of a branch, which is patched
+	 * and lays the expected side inline. */
+	| Node<"staticBranch", { key: StaticKey; expected: boolean; enabled: boolean }>
+	/** How many users the key has; it is enabled while it has any. */
+	| Node<"users", { key: StaticKey }>
+	| Node<"toggle", { key: StaticKey; how: Toggle }>;
 
 /** Identifies what a `break` leaves or a `continue` repeats. */
 export interface Exit {
@@ -132,6 +138,9 @@ export function operandsOf(node: Expression): readonly Expression[] {
 		case "retarget":
 		case "reset":
 		case "query":
+		case "staticBranch":
+		case "users":
+		case "toggle":
 			return [];
 		case "read":
 			return indexOf(node.place);

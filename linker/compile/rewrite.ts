@@ -1,6 +1,6 @@
 // The FFP form of a program: every static call becomes a call through a pointer, `pick(x)` -> `pick.fn(x)`, and
-// `staticCall`, `update`, `reset`, `query` become `defineFfp`, `setFfp`, `resetFfp`, `queryFfp`. The result prints the
-// same under Node. No line is added or removed, and the map leads every column back to what the user wrote.
+// `staticCall`, `update`, `reset`, `query` become `defineFfp`, `setFfp`, `resetFfp`, `queryFfp`; `staticKey` becomes
+// `plainKey`, so that its branches look at the key. The result prints the same under Node. No line is added or removed, and the map leads every column back to what the user wrote.
 
 import type { AnyNode, Identifier, ImportDeclaration, ImportSpecifier } from "acorn";
 import { type DecodedSourceMap, MagicString, SourceMap } from "magic-string";
@@ -27,6 +27,7 @@ const pointerForm: ReadonlyMap<string, string> = new Map([
 	["update", "setFfp"],
 	["reset", "resetFfp"],
 	["query", "queryFfp"],
+	["staticKey", "plainKey"],
 ]);
 
 interface Rewrite {

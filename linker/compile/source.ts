@@ -1,6 +1,6 @@
 // The runtime behind `patchbay/source`: it makes every program an ES module that Node runs unchanged, and so the
 // reference for what the simulated machine must print. Node cannot patch code, so here a static call is a pointer
-// in both forms; what the compiler refuses is a TypeError here as far as it can be seen at run time.
+// in both forms and a static key a number; what the compiler refuses is a TypeError here as far as it can be seen at run time.
 
 /** What a key can call. */
 export type Callable = (...args: never[]) => unknown;
@@ -90,6 +90,63 @@ export function query<T extends Callable | null>(key: Accepts<T>): T | Ret0 {
 
 export function queryFfp<T extends Callable | null>(pointer: Accepts<T>): T | Ret0 {
 	return current("queryFfp", pointer, defineFfp.ret0) as T | Ret0;
+}
+
+declare const switches: unique symbol;
+/** A switch that branches follow: on while it has users. */
+export interface StaticKey {
+	readonly [switches]: true;
+}
+
+/** How many users each static key has. */
+const users = new WeakMap<StaticKey, number>();
+
+export function staticKey(initial: boolean): StaticKey {
+	if (typeof initial !== "boolean") throw new TypeError("staticKey: write staticKey(false) or staticKey(true)");
+	const key = {} as StaticKey;
+	users.set(key, initial ? 1 : 0);
+	return key;
+}
+
+/** The same, whose branches look at the key instead of being patched. */
+export const plainKey = staticKey;
+
+/** Whether the key is enabled, as the condition of a branch. @param _expected the way laid out without a jump */
+export function staticBranch(key: StaticKey, _expected?: boolean): boolean {
+	return usersOf("staticBranch", key) > 0;
+}
+
+export function isEnabled(key: StaticKey): boolean {
+	return usersOf("isEnabled", key) > 0;
+}
+
+/** Gives the key a user if it has none. */
+export function enable(key: StaticKey): void {
+	users.set(key, Math.max(1, usersOf("enable", key)));
+}
+
+/** Takes the key its only user, if it has one. */
+export function disable(key: StaticKey): void {
+	if (usersOf("disable", key) > 1) throw new RangeError("disable: the key has several users, who decrement it");
+	users.set(key, 0);
+}
+
+/** One user more; the first one enables the key. */
+export function increment(key: StaticKey): void {
+	users.set(key, usersOf("increment", key) + 1);
+}
+
+/** One user less; with the last one the key is disabled. */
+export function decrement(key: StaticKey): void {
+	const count = usersOf("decrement", key);
+	if (count === 0) throw new RangeError("decrement: the key has no user");
+	users.set(key, count - 1);
+}
+
+function usersOf(who: string, key: StaticKey): number {
+	const count = typeof key === "object" && key !== null ? users.get(key) : undefined;
+	if (count === undefined) throw new TypeError(`${who}: the first argument must be a key made with staticKey`);
+	return count;
 }
 
 /** One line: the values, with a space between. */

@@ -13,4 +13,14 @@ export const HostCall = {
 	reset: 9,
 	/** r0 = the function the key at r0 calls now (0: null). */
 	query: 10,
+	/** Enable, disable, increment or decrement the static key at r0: r1 is the index in `toggles`. */
+	toggle: 11,
+	/** A traced function was entered: its address + 5 and its return address are on the stack. */
+	traceEntry: 12,
+	/** A traced function returns: the word at the stack pointer becomes where to. */
+	traceReturn: 13,
 } as const;
+
+/** What `HostCall.toggle` can do to a static key. */
+export const toggles = ["disable", "enable", "decrement", "increment"] as const;
+export type Toggle = (typeof toggles)[number];

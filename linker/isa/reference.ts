@@ -2,7 +2,7 @@
 // to what this yields.
 
 import { type Condition, conditions, inverse } from "./conditions.ts";
-import { HostCall } from "./host-calls.ts";
+import { HostCall, toggles } from "./host-calls.ts";
 import { formats, type Row } from "./instruction-set.ts";
 import { usage } from "./lookup.ts";
 import { relocationTypes } from "./relocations.ts";
@@ -45,6 +45,9 @@ const hostCallMeaning: Record<keyof typeof HostCall, string> = {
 	update: "retarget the key at `r0` to the function at `r1` (0: null)",
 	reset: "retarget the key at `r0` to its default",
 	query: "`r0` = the function the key at `r0` calls now (0: null)",
+	toggle: `the static key at \`r0\`, by \`r1\`: ${toggles.map((how, i) => `${i} ${how}`).join(", ")}`,
+	traceEntry: "a traced function was entered: its address + 5 and its return address are on the stack",
+	traceReturn: "a traced function returns: the word at the stack pointer becomes where to",
 };
 
 const conditionTable: Table = {

@@ -3,7 +3,7 @@
 // calls were linked in is the value of the absolute symbol `__static_calls_mode`: 1 + its index in `staticCallModes`.
 
 import type { ElfObject, Segment } from "../elf/object.ts";
-import type { Site, Stubs } from "../sites/index.ts";
+import type { Label, Site, Stubs } from "../sites/index.ts";
 import type { LineTable } from "./lines.ts";
 import type { Part } from "./part.ts";
 import type { SymbolIndex } from "./symbol-index.ts";
@@ -42,6 +42,33 @@ export interface ImageSite extends Site {
 	readonly length: number;
 }
 
+/** A key that branches follow: enabled while it has users. */
+export interface ImageStaticKey {
+	/** As in the source: `tracing`, not `__SK__tracing`. */
+	readonly name: string;
+	/** Of the two words {users now, users at the start}. */
+	readonly address: number;
+	readonly users: number;
+	readonly initial: number;
+	/** Indices into `Image.labels`, in ascending order of their addresses. */
+	readonly labels: readonly number[];
+}
+
+/** A branch that follows a static key. */
+export interface ImageLabel extends Label {
+	/** Index into `Image.staticKeys`. */
+	readonly key: number;
+	/** In text that is freed after the start. */
+	readonly init: boolean;
+}
+
+/** A function that begins with NOP5. */
+export interface ImageEntry {
+	readonly address: number;
+	/** In text that is freed after the start. */
+	readonly init: boolean;
+}
+
 export interface Image extends SymbolIndex {
 	/** Of the program itself. */
 	readonly elf: ElfObject;
@@ -56,6 +83,12 @@ export interface Image extends SymbolIndex {
 	readonly keys: readonly ImageKey[];
 	/** Sorted by key, then address. */
 	readonly sites: readonly ImageSite[];
+	/** Sorted by address. */
+	readonly staticKeys: readonly ImageStaticKey[];
+	/** Sorted by key, then address. */
+	readonly labels: readonly ImageLabel[];
+	/** Sorted by address. */
+	readonly entries: readonly ImageEntry[];
 	/** Where jumps go that have no target; both 0 in an image without static calls. */
 	readonly stubs: Stubs;
 	readonly lines: LineTable;

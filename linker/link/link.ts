@@ -11,6 +11,7 @@ import { emit } from "./emit.ts";
 import { emitSymbols } from "./emit-symbols.ts";
 import type { Image, StaticCallMode } from "./image.ts";
 import { checkLinkable, newInput } from "./inputs.ts";
+import { bindLabels } from "./labels.ts";
 import { gather } from "./layout.ts";
 import { lendKeys } from "./lend-keys.ts";
 import { fillMemory } from "./memory.ts";
@@ -62,7 +63,9 @@ export function link(objects: readonly ElfObject[], options: LinkOptions = {}): 
 	const stubs = { return: addressOf(globals, RETURN), return0: addressOf(globals, RETURN0) };
 	if (mode === "inline") bindSites(segments, outputs, rows, stubs);
 	mergeSignatures(outputs);
-	return readImage(emit({ name, entry: addressOf(globals, entry), inputs, outputs, segments, symbols }));
+	const image = readImage(emit({ name, entry: addressOf(globals, entry), inputs, outputs, segments, symbols }));
+	bindLabels(image);
+	return image;
 }
 
 /** 0 for what is not defined. */

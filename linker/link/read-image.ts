@@ -5,8 +5,9 @@ import { type ElfObject, ET_EXEC } from "../elf/object.ts";
 import { LinkError } from "../errors.ts";
 import { EM_TOY } from "../isa/index.ts";
 import type { Image } from "./image.ts";
+import { readEntries, readLabels } from "./labels.ts";
 import { newPart, type Part, partAt, withoutInit } from "./part.ts";
-import { readStaticCalls } from "./static-calls.ts";
+import { findSymbols, readStaticCalls } from "./static-calls.ts";
 import { symbolIndex } from "./symbol-index.ts";
 
 /** LinkError when the executable was not linked by us, or its tables do not fit together. */
@@ -37,7 +38,8 @@ function imageOf(parts: readonly Part[]): Image {
 	const { elf } = parts[0]!;
 	const segments = parts.flatMap((part) => part.segments).sort((a, b) => a.address - b.address);
 	const signatureOf = (address: number) => partAt(parts, address)?.signatures().get(address);
-	const calls = readStaticCalls(elf.name, parts, { segments }, signatureOf);
+	const found = findSymbols(parts);
+	const calls = readStaticCalls(elf.name, parts, found, { segments }, signatureOf);
 	const { symbols, ...lookUps } = symbolIndex(parts);
 	return {
 		elf,
@@ -50,6 +52,8 @@ function imageOf(parts: readonly Part[]): Image {
 		},
 		...lookUps,
 		...calls,
+		...readLabels(parts, found.staticKeys, { segments }),
+		entries: readEntries(parts),
 		lines: { at: (address) => partAt(parts, address)?.lines.at(address) },
 		signatureOf,
 	};

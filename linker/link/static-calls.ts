@@ -18,6 +18,7 @@ import {
 	SITES_SECTION,
 	type SiteForm,
 	type SiteKind,
+	STATIC_KEY_PREFIX,
 	type Stubs,
 	TAIL,
 	TRAMPOLINE_PREFIX,
@@ -35,15 +36,20 @@ import {
 import type { Part } from "./part.ts";
 import { NULLABLE } from "./signatures.ts";
 
+/** A key, as its symbol tells. */
+export interface NamedKey {
+	readonly name: string;
+	/** Which file a local one belongs to; 0 for global ones. */
+	readonly scope: number;
+	readonly address: number;
+	/** Name of the part that has it. */
+	readonly from: string;
+}
+
 /** The symbols that matter, by what they are. */
-interface Found {
-	readonly keys: {
-		readonly name: string;
-		readonly scope: number;
-		readonly address: number;
-		/** Name of the part that has it. */
-		readonly from: string;
-	}[];
+export interface Found {
+	readonly keys: NamedKey[];
+	readonly staticKeys: NamedKey[];
 	/** Scope and name -> address. */
 	readonly trampolines: Map<string, number>;
 	/** `__static_call…` -> value. */
@@ -54,27 +60,29 @@ interface Found {
 export function readStaticCalls(
 	name: string,
 	parts: readonly Part[],
+	found: Found,
 	memory: Loaded,
 	signatureOf: Image["signatureOf"],
 ): Pick<Image, "mode" | "keys" | "sites" | "stubs"> {
-	const found = findSymbols(parts);
 	const stubs = { return: found.special.get(RETURN) ?? 0, return0: found.special.get(RETURN0) ?? 0 };
 	const keys = found.keys.map((key) => readKey(memory, found, key, stubs, signatureOf));
 	const sites = readSites(parts, memory, keys);
 	return { mode: readMode(name, found), stubs, sites, keys: withSites(keys, sites) };
 }
 
-type Loaded = Pick<Image, "segments">;
+export type Loaded = Pick<Image, "segments">;
 
 const underscores = new TextEncoder().encode("__");
-const prefixes = [KEY_PREFIX, TRAMPOLINE_PREFIX, "__static_call"].map((prefix) => new TextEncoder().encode(prefix));
+const prefixes = [KEY_PREFIX, TRAMPOLINE_PREFIX, STATIC_KEY_PREFIX, "__static_call"].map((prefix) =>
+	new TextEncoder().encode(prefix),
+);
 
 /** A local key goes with the trampoline of its own file: both are counted by the STT_FILE symbols before them. */
-function findSymbols(parts: readonly Part[]): Found {
-	const found: Found = { keys: [], trampolines: new Map(), special: new Map() };
+export function findSymbols(parts: readonly Part[]): Found {
+	const found: Found = { keys: [], staticKeys: [], trampolines: new Map(), special: new Map() };
 	let files = 0;
 	for (const { elf } of parts) files = addSymbols(found, elf, files);
-	return { ...found, keys: onePerAddress(found.keys) };
+	return { ...found, keys: onePerAddress(found.keys), staticKeys: onePerAddress(found.staticKeys) };
 }
 
 /** @param files how many there were before @returns how many there are now */
@@ -89,13 +97,14 @@ function addSymbols(found: Found, { name: from, symbols }: Part["elf"], files: n
 		const address = symbols.value[i]!;
 		if (prefix === 0) found.keys.push({ name: name.slice(KEY_PREFIX.length), scope, address, from });
 		else if (prefix === 1) found.trampolines.set(`${scope} ${name.slice(TRAMPOLINE_PREFIX.length)}`, address);
+		else if (prefix === 2) found.staticKeys.push({ name: name.slice(STATIC_KEY_PREFIX.length), scope, address, from });
 		else found.special.set(name, address);
 	}
 	return files;
 }
 
 /** A local key that was lent to other objects has a global name besides. */
-function onePerAddress(keys: Found["keys"]): Found["keys"] {
+function onePerAddress(keys: NamedKey[]): NamedKey[] {
 	const sorted = keys.sort((a, b) => a.address - b.address || a.scope - b.scope);
 	return sorted.filter(({ address }, i) => address !== sorted[i - 1]?.address);
 }
@@ -110,7 +119,7 @@ function readMode(name: string, { special }: Found): StaticCallMode {
 function readKey(
 	memory: Loaded,
 	found: Found,
-	{ name, scope, address, from }: Found["keys"][number],
+	{ name, scope, address, from }: NamedKey,
 	stubs: Stubs,
 	signatureOf: Image["signatureOf"],
 ): Omit<ImageKey, "sites"> {

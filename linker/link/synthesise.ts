@@ -13,9 +13,9 @@ import {
 	STT_FUNC,
 	section,
 } from "../elf/index.ts";
-import { EM_TOY, encode, R_TOY_CALL28, SP } from "../isa/index.ts";
+import { EM_TOY, encode, HostCall, R_TOY_CALL28, SP } from "../isa/index.ts";
 import { startsWith } from "../sites/call-sites.ts";
-import { KEY_PREFIX, RETURN, RETURN0, SITE_BYTES } from "../sites/index.ts";
+import { ENTRIES_SECTION, KEY_PREFIX, RETURN, RETURN0, SITE_BYTES, TRACE_ENTRY, TRACE_RETURN } from "../sites/index.ts";
 import { MODE_SYMBOL, type StaticCallMode, staticCallModes } from "./image.ts";
 import { type Input, newInput } from "./inputs.ts";
 import { idOf } from "./names.ts";
@@ -29,7 +29,11 @@ export const SUPPLIED = "<supplied>";
  * that sites can be retargeted to exist wherever there are static calls. */
 export function synthesise(inputs: Input[], globals: Globals, mode: StaticCallMode, entry: string): void {
 	const builder = newObject(SUPPLIED, EM_TOY);
-	const wanted = hasStaticCalls(inputs, globals) ? [RETURN, RETURN0] : [];
+	const hasEntries = inputs.some(({ object }) => object.sections.some(({ name }) => name === ENTRIES_SECTION));
+	const wanted = [
+		...(hasStaticCalls(inputs, globals) ? [RETURN, RETURN0] : []),
+		...(hasEntries ? [TRACE_ENTRY, TRACE_RETURN] : []),
+	];
 	for (const [name, define] of Object.entries(supplies)) {
 		const id = idOf(globals.names, name);
 		const missing = id < 0 ? wanted.includes(name) || name === entry : !isDefined(globals, id);
@@ -64,6 +68,15 @@ const supplies: Record<string, (builder: ObjectBuilder, name: string) => void> =
 		const loop = [encode("nop"), encode("jmp", { imm: -(SITE_BYTES + 1) })];
 		const call = encode("call", { imm: SITE_BYTES + 1 });
 		addFunction(builder, name, [call, ...loop, encode("st", { a: 14, b: SP, imm: 0 }), encode("ret")]);
+	},
+	/** What the first instruction of a traced function calls: the host notes it. */
+	[TRACE_ENTRY]: (builder, name) => {
+		addFunction(builder, name, [encode("ecall", { imm: HostCall.traceEntry }), encode("ret")]);
+	},
+	/** Where a traced function returns to: the host puts the caller's address on the stack. */
+	[TRACE_RETURN]: (builder, name) => {
+		const push = encode("addi", { a: SP, b: SP, imm: -4 });
+		addFunction(builder, name, [push, encode("ecall", { imm: HostCall.traceReturn }), encode("ret")]);
 	},
 	[START]: (builder, name) => {
 		const at = addFunction(builder, name, [encode("call"), encode("hlt")]);

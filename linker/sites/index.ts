@@ -2,6 +2,7 @@
 
 export { callSites, type SiteTable } from "./call-sites.ts";
 export { type CollectOptions, collectSites } from "./collect.ts";
+export * from "./label-bytes.ts";
 export { type ListingOptions, listing } from "./listing.ts";
 export * from "./site-bytes.ts";
 export * from "./table.ts";

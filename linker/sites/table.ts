@@ -12,6 +12,21 @@ export const TAIL = 1;
 export const INIT = 2;
 export const FLAGS = 3;
 
+/** Static keys: word 0 is how many users it has now, word 1 how many at the start. */
+export const STATIC_KEY_PREFIX = "__SK__";
+/** The branches that follow static keys, as Linux has them: three signed words, each relative to itself: the address of
+ * the instruction, of the label that it jumps to if it does, and of the key with flags added. */
+export const LABELS_SECTION = "__jump_table";
+export const LABEL_ROW = 12;
+/** In the place of TAIL: the way that follows is the one for an enabled key. */
+export const EXPECTED = 1;
+
+/** Addresses of the functions that begin with NOP5, one word each. */
+export const ENTRIES_SECTION = "__patchable_function_entries";
+/** Where such a NOP5 calls when the function is traced, and where a traced function returns to. */
+export const TRACE_ENTRY = "__trace_entry";
+export const TRACE_RETURN = "__trace_return";
+
 /** Word 0 of a key is the function it calls now, word 1 the default that `reset` restores; 0 is null. */
 export const KEY_BYTES = 8;
 /** A trampoline and a site are one instruction of this length. */

@@ -20,8 +20,8 @@ import {
 	STT_OBJECT,
 	section,
 } from "../../elf/index.ts";
-import { rowOf } from "../../isa/index.ts";
-import { type Assembly, defineConstant, here, isHidden, numberNow, say } from "./assembly.ts";
+import { encode, rowOf } from "../../isa/index.ts";
+import { type Assembly, defineConstant, defineLabel, here, isHidden, noteLine, numberNow, say } from "./assembly.ts";
 import { accept, type Cursor, expect, next, parseExpression, peek, unexpected } from "./expression.ts";
 import { byteField, type Field, halfField, wordField } from "./fields.ts";
 import { type Place, sourceError, stringBytes, type Token } from "./lex.ts";
@@ -229,6 +229,43 @@ function runPointer(assembly: Assembly, cursor: Cursor, place: Place): void {
 	assembly.appendix.push({ text: pointerPair(cell, defaultForms(name(cursor).text).address), place });
 }
 
+function runStaticKey(assembly: Assembly, cursor: Cursor, place: Place): void {
+	const key = name(cursor).text;
+	expect(cursor, ",");
+	const users = numberIn(assembly, cursor, 0, 1);
+	const cell = `__SK__${key}`;
+	assembly.keys.set(key, [cell]);
+	assembly.appendix.push({ text: pointerPair(cell, String(users)), place });
+}
+
+/** NOP5 here, and a row of the table of patched branches. */
+function runStaticBranch(assembly: Assembly, cursor: Cursor, place: Place): void {
+	const key = name(cursor).text;
+	expect(cursor, ",");
+	const target = name(cursor).text;
+	const expected = optional(assembly, cursor, 0, 0, 1);
+	const site = patchedPlace(assembly, place);
+	const flags = expected | (assembly.section.name === ".init.text" ? 2 : 0);
+	const row = `.word ${site} - ., ${target} - ., __SK__${key} + ${flags} - .`;
+	assembly.appendix.push({ text: `.section __jump_table, "a", @progbits, 12; .balign 4; ${row}`, place });
+}
+
+function runEntryNop(assembly: Assembly, _: Cursor, place: Place): void {
+	const site = patchedPlace(assembly, place);
+	const text = `.section __patchable_function_entries, "a", @progbits, 4; .balign 4; .word ${site}`;
+	assembly.appendix.push({ text, place });
+}
+
+/** Puts NOP5 here and names it. */
+function patchedPlace(assembly: Assembly, place: Place): string {
+	needBytes(assembly, place);
+	const site = `.Lpatched.${assembly.appendix.length}`;
+	defineLabel(assembly, { kind: "name", text: site, place });
+	noteLine(assembly, place);
+	append(assembly.section, encode("nop5"));
+	return site;
+}
+
 const table: readonly (readonly [names: string, operands: string, run: Directive["run"]])[] = [
 	[".text", "", switchTo(".text")],
 	[".init.text", "", switchTo(".init.text")],
@@ -253,6 +290,9 @@ const table: readonly (readonly [names: string, operands: string, run: Directive
 	[".set .equ", "name, expression", runSet],
 	[".static_call", "key, function|null|ret0", runStaticCall],
 	[".ffp", "key, function|null|ret0", runPointer],
+	[".static_key", "key, users", runStaticKey],
+	[".static_branch", "key, label[, expected]", runStaticBranch],
+	[".entry_nop", "", runEntryNop],
 ];
 
 export const directives: ReadonlyMap<string, Directive> = new Map(

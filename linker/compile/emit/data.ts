@@ -2,11 +2,12 @@
 // that the linker compares.
 
 import { alignSection, append, appendWord, reserve, type SectionBuilder, section } from "../../elf/index.ts";
-import { slotOf, symbolOf, targetSymbol } from "../lower/symbols.ts";
+import { slotOf, staticKeySlot, symbolOf, targetSymbol } from "../lower/symbols.ts";
 import { TEXTS, type Texts } from "../lower/texts.ts";
-import type { Key, Table, Variable } from "../types/bindings.ts";
+import type { Key, StaticKey, Table, Variable } from "../types/bindings.ts";
 import { constantOf, elementSize, numberOf, tableLength } from "../types/constant.ts";
 import { functionSignature, keySignature, type Signature } from "../types/infer.ts";
+import { startsEnabled } from "../types/static-keys.ts";
 import { appendAddress, define, type Emission } from "./emission.ts";
 import { emitTrampoline } from "./text.ts";
 
@@ -53,6 +54,16 @@ export function emitKey(e: Emission, key: Key): void {
 	appendAddress(e, data, initial);
 	define(e, key, slotOf(key), "object", { section: data, value: start, size: 8 });
 	if (key.form === "static") emitTrampoline(e, key, initial);
+}
+
+/** Two words, how many users the key has now and at the start. */
+export function emitStaticKey(e: Emission, key: StaticKey): void {
+	const users = startsEnabled(e, key) ? 1 : 0;
+	const data = section(e.builder, ".data");
+	const start = alignSection(data, 8);
+	appendWord(data, users);
+	appendWord(data, users);
+	define(e, key, staticKeySlot(key), "object", { section: data, value: start, size: 8 });
 }
 
 function initialSymbol(e: Emission, key: Key): string | undefined {

@@ -24,6 +24,8 @@ export interface Emission {
 	readonly module: Module;
 	/** Pads so that no site of a static call crosses an aligned 8-byte boundary. */
 	readonly alignSites: boolean;
+	/** Every function begins with NOP5. */
+	readonly entryNops: boolean;
 	/** Places without a symbol, by the name that references use: texts and jump tables. */
 	readonly hidden: Map<string, { readonly section: SectionBuilder; readonly offset: number }>;
 	/** The rows of the line table, by section. */

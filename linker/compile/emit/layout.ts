@@ -1,7 +1,7 @@
 // Blocks to a line of instructions: the frame is set up and torn down, and what follows anyway is not jumped to.
 
 import { SP } from "../../isa/index.ts";
-import { type Block, type Code, newOp, type Op, SCRATCH } from "../lower/code.ts";
+import { type Block, type Code, newOp, type Op, type PatchedLabel, SCRATCH } from "../lower/code.ts";
 import { inverseCode } from "../lower/conditions.ts";
 import type { Frame } from "../lower/shrink-wrap.ts";
 import type { Position } from "../origin.ts";
@@ -10,6 +10,8 @@ import type { Position } from "../origin.ts";
 export interface Item {
 	readonly op: Op;
 	readonly target: Block | undefined;
+	/** The branch is patched: it jumps there or does nothing. */
+	readonly label?: PatchedLabel;
 }
 
 export interface Layout {
@@ -29,7 +31,7 @@ interface Line {
 /** @param at of the function, where setting up the frame belongs */
 export function layOut(code: Code, frame: Frame, at: Position): Layout {
 	const line: Line = { frame, at, items: [], starts: new Map() };
-	const blocks = code.blocks.filter((block, i) => i === 0 || !isBareTail(line, block) || isInTable(code, block));
+	const blocks = code.blocks.filter((block, i) => i === 0 || !isBareTail(line, block) || isAddressed(code, block));
 	for (const [i, block] of blocks.entries()) {
 		line.starts.set(block, line.items.length);
 		if (block === frame.begin) for (const op of prologue(frame, at)) put(line, op);
@@ -63,6 +65,14 @@ function putEnd(line: Line, block: Block, next: Block | undefined): void {
 			break;
 		case "branch":
 			putBranch(line, end, next);
+			break;
+		case "patched":
+			line.items.push({
+				op: newOp(end.label.jumps ? "jmp" : "nop5", {}, end.at),
+				target: end.target,
+				label: end.label,
+			});
+			putJump(line, end.next, next, end.at);
 			break;
 		case "return":
 			putEpilogue(line, block, end.at);
@@ -109,6 +119,10 @@ function isBareTail(line: Line, block: Block): boolean {
 	return bareTail(line, block) !== undefined;
 }
 
-function isInTable(code: Code, block: Block): boolean {
-	return code.blocks.some(({ end }) => end?.kind === "table" && end.targets.includes(block));
+/** Whether a table has the block's address, so that nothing else can stand for it. */
+function isAddressed(code: Code, block: Block): boolean {
+	return code.blocks.some(
+		({ end }) =>
+			(end?.kind === "table" && end.targets.includes(block)) || (end?.kind === "patched" && end.target === block),
+	);
 }

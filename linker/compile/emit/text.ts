@@ -1,9 +1,27 @@
 // Functions and trampolines to bytes, relocations and line rows.
 
-import { alignSection, append, type SectionBuilder, section } from "../../elf/index.ts";
-import { encode, formats, R_TOY_ABS32, R_TOY_CALL28, R_TOY_JUMP28, rowOf, takesCondition } from "../../isa/index.ts";
+import {
+	alignSection,
+	append,
+	reference,
+	relocate,
+	type SectionBuilder,
+	SHF_ALLOC,
+	section,
+	sectionSymbol,
+} from "../../elf/index.ts";
+import {
+	encode,
+	formats,
+	R_TOY_ABS32,
+	R_TOY_CALL28,
+	R_TOY_JUMP28,
+	R_TOY_REL32,
+	rowOf,
+	takesCondition,
+} from "../../isa/index.ts";
 import type { CheckedFunction } from "../ir.ts";
-import type { Block, Op } from "../lower/code.ts";
+import type { Block, Op, PatchedLabel } from "../lower/code.ts";
 import type { Lowered } from "../lower/lower.ts";
 import { symbolOf, trampolineOf } from "../lower/symbols.ts";
 import { positionOf } from "../origin.ts";
@@ -18,7 +36,9 @@ const SITE_UNIT = 8;
 export function emitFunction(e: Emission, fn: CheckedFunction, { code, frame }: Lowered): void {
 	const text = section(e.builder, fn.isInit ? ".init.text" : ".text");
 	const layout = layOut(code, frame, fn.at);
+	if (e.entryNops && e.alignSites) alignSection(text, SITE_UNIT, encode("nop")[0]);
 	const start = text.size;
+	if (e.entryNops) emitEntry(e, text, fn);
 	reserveTables(e, code.blocks);
 	const offsets = place(e, text, layout.items);
 	const blockOffset = (block: Block) => offsets[layout.starts.get(block)!]!;
@@ -32,9 +52,9 @@ const sizeOf = (op: Op) => formats[rowOf(op.mnemonic).format].length;
 /** The offset of each instruction, with room for padding before sites. */
 function place(e: Emission, text: SectionBuilder, items: Layout["items"]): number[] {
 	let offset = text.size;
-	return items.map(({ op }) => {
+	return items.map(({ op, label }) => {
 		const size = sizeOf(op);
-		if (e.alignSites && isSite(op) && (offset % SITE_UNIT) + size > SITE_UNIT) {
+		if (e.alignSites && (label !== undefined || isSite(op)) && (offset % SITE_UNIT) + size > SITE_UNIT) {
 			offset += SITE_UNIT - (offset % SITE_UNIT);
 			text.align = Math.max(text.align, SITE_UNIT);
 		}
@@ -48,16 +68,18 @@ const isSite = ({ reference }: Op) => reference?.symbol.startsWith("__SCT__") ==
 function emitItem(
 	e: Emission,
 	text: SectionBuilder,
-	{ op, target }: Item,
+	{ op, target, label }: Item,
 	offset: number,
 	blockOffset: (block: Block) => number,
 ): void {
 	while (text.size < offset) append(text, encode("nop"));
 	const row = rowOf(op.mnemonic);
 	const c = takesCondition(row) ? op.condition : op.c;
-	const imm = target === undefined ? op.imm : blockOffset(target) - (offset + sizeOf(op));
+	const destination = target === undefined || op.mnemonic === "nop5" ? undefined : blockOffset(target);
+	const imm = destination === undefined ? op.imm : destination - (offset + sizeOf(op));
 	noteLine(e, text, op.at);
 	append(text, encode(op.mnemonic, { a: op.a, b: op.b, c, imm: op.reference === undefined ? imm : 0 }));
+	if (label !== undefined) emitLabel(e, text, offset, blockOffset(target!), label);
 	if (op.reference !== undefined) refer(e, text, offset + sizeOf(op) - 4, relocationOf(op), op.reference);
 }
 
@@ -65,6 +87,30 @@ function emitItem(
 function relocationOf({ mnemonic }: Op): number {
 	if (rowOf(mnemonic).format !== "rel") return R_TOY_ABS32;
 	return mnemonic === "call" ? R_TOY_CALL28 : R_TOY_JUMP28;
+}
+
+/** Flags in the low bits of a label's key, as Linux has them. */
+const EXPECTED = 1;
+const INIT = 2;
+
+/** A row of the table of patched branches: the instruction, where it jumps if it does, the key; each relative to itself. */
+function emitLabel(e: Emission, text: SectionBuilder, code: number, target: number, label: PatchedLabel): void {
+	const table = section(e.builder, "__jump_table", { flags: SHF_ALLOC, align: 4, entsize: 12 });
+	const flags = (label.expected ? EXPECTED : 0) | (text.name === ".init.text" ? INIT : 0);
+	const row = append(table, new Uint8Array(12));
+	const base = sectionSymbol(e.builder, text);
+	relocate(table, row, R_TOY_REL32, base, code);
+	relocate(table, row + 4, R_TOY_REL32, base, target);
+	relocate(table, row + 8, R_TOY_REL32, reference(e.builder, label.key), flags);
+}
+
+/** NOP5 in front of a function, for whoever wants to be called there, and its address in a table. */
+function emitEntry(e: Emission, text: SectionBuilder, fn: CheckedFunction): void {
+	noteLine(e, text, fn.at);
+	const offset = append(text, encode("nop5"));
+	const table = section(e.builder, "__patchable_function_entries", { flags: SHF_ALLOC, align: 4, entsize: 4 });
+	const row = append(table, new Uint8Array(4));
+	relocate(table, row, R_TOY_ABS32, sectionSymbol(e.builder, text), offset);
 }
 
 function* tablesOf(blocks: readonly Block[]) {

@@ -1,14 +1,14 @@
 // Calls to instructions: of functions and static calls by CALL, through pointers by an indirect call, and of the host.
 // Every call of a function names its symbol, so that the linker can find and retarget it.
 
-import { conditionCode, HostCall } from "../../isa/index.ts";
+import { conditionCode, HostCall, toggles } from "../../isa/index.ts";
 import type { Expression, Target } from "../ir.ts";
 import type { Position } from "../origin.ts";
 import type { Key } from "../types/bindings.ts";
 import { type Fields, newOp, type Op, RESULT, type Register, SCRATCH } from "./code.ts";
 import { address, clobbers, compute, emit, end, type Lowering } from "./lowering.ts";
 import { hold } from "./operands.ts";
-import { INDIRECT_THUNK, slotOf, symbolOf, targetSymbol, trampolineOf } from "./symbols.ts";
+import { INDIRECT_THUNK, slotOf, staticKeySlot, symbolOf, targetSymbol, trampolineOf } from "./symbols.ts";
 import { placeText, TEXTS } from "./texts.ts";
 
 type Call = Expression & { op: "call" };
@@ -112,6 +112,13 @@ export function reset(l: Lowering, { key, at }: Expression & { op: "reset" }): v
 	}
 	loadKey(l, key, at);
 	host(l, HostCall.reset, [0], at);
+}
+
+/** By the host, of either form: it counts the users, and patches branches where there are any. */
+export function toggle(l: Lowering, { key, how, at }: Expression & { op: "toggle" }): void {
+	emit(l, "movi", { a: 0, reference: { symbol: staticKeySlot(key), addend: 0 } }, at);
+	emit(l, "movi", { a: 1, imm: toggles.indexOf(how) }, at);
+	host(l, HostCall.toggle, [0, 1], at);
 }
 
 /** Compares what the key calls with the target, and returns the condition that then holds. */

@@ -40,6 +40,16 @@ export interface Op {
 	readonly at: Position;
 }
 
+/** What the table of patched branches says of one. */
+export interface PatchedLabel {
+	/** Symbol of the static key. */
+	readonly key: string;
+	/** Jumps while the key is enabled and this is false, or the other way round. */
+	readonly expected: boolean;
+	/** Jumps at the start. */
+	readonly jumps: boolean;
+}
+
 export type End =
 	| { readonly kind: "jump"; readonly to: Block }
 	/** On the flags that the last `cmp` left. */
@@ -48,6 +58,14 @@ export type End =
 			readonly condition: number;
 			readonly yes: Block;
 			readonly no: Block;
+			readonly at: Position;
+	  }
+	/** NOP5 or JMP, as whoever patches it decides: on to `next`, or to `target`. */
+	| {
+			readonly kind: "patched";
+			readonly label: PatchedLabel;
+			readonly next: Block;
+			readonly target: Block;
 			readonly at: Position;
 	  }
 	| { readonly kind: "return"; readonly reads: readonly Register[]; readonly at: Position }
@@ -100,6 +118,8 @@ export function successors({ end }: Block): readonly Block[] {
 			return [end.to];
 		case "branch":
 			return [end.yes, end.no];
+		case "patched":
+			return [end.next, end.target];
 		case "table":
 			return end.targets;
 		default:

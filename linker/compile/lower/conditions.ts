@@ -6,6 +6,7 @@ import { query } from "./calls.ts";
 import type { Block } from "./code.ts";
 import { begin, block, emit, end, jump, type Lowering } from "./lowering.ts";
 import { hold } from "./operands.ts";
+import { staticKeySlot } from "./symbols.ts";
 
 export function branch(l: Lowering, node: Expression, yes: Block, no: Block): void {
 	switch (node.op) {
@@ -17,6 +18,9 @@ export function branch(l: Lowering, node: Expression, yes: Block, no: Block): vo
 			break;
 		case "query":
 			onFlags(l, node, query(l, node), yes, no);
+			break;
+		case "staticBranch":
+			patchedBranch(l, node, yes, no);
 			break;
 		case "not":
 			l.branch(node.value, no, yes);
@@ -45,6 +49,14 @@ export function branch(l: Lowering, node: Expression, yes: Block, no: Block): vo
 			onFlags(l, node, conditionCode("ne"), yes, no);
 			break;
 	}
+}
+
+/** The expected way follows, the other is jumped to. */
+function patchedBranch(l: Lowering, node: Expression & { op: "staticBranch" }, yes: Block, no: Block): void {
+	const { key, expected, enabled, at } = node;
+	const [next, target] = expected ? [yes, no] : [no, yes];
+	const label = { key: staticKeySlot(key), expected, jumps: enabled !== expected };
+	end(l, { kind: "patched", label, next, target, at });
 }
 
 function onFlags(l: Lowering, node: Expression, condition: number, yes: Block, no: Block): void {

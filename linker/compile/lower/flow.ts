@@ -24,6 +24,10 @@ function shortened(end: End | undefined): End | undefined {
 			const [yes, no] = [destination(end.yes), destination(end.no)];
 			return yes === no ? { kind: "jump", to: yes } : { ...end, yes, no };
 		}
+		case "patched": {
+			const [next, target] = [destination(end.next), destination(end.target)];
+			return next === target ? { kind: "jump", to: next } : { ...end, next, target };
+		}
 		case "table":
 			return { ...end, targets: end.targets.map(destination) };
 		default:
@@ -50,8 +54,17 @@ function makeTailCall(block: Block): void {
 	block.end = { kind: "tail", op: asTail(last) };
 }
 
-function reachable(entry: Block): Set<Block> {
+function reachable(entry: Block, follow = successors): Set<Block> {
 	const reached = new Set([entry]);
-	for (const block of reached) for (const next of successors(block)) reached.add(next);
+	for (const block of reached) for (const next of follow(block)) reached.add(next);
 	return reached;
+}
+
+/** After: what only the unexpected ways of static keys lead to stands behind everything else. */
+export function moveUnexpected(code: Code): void {
+	const expected = reachable(code.blocks[0]!, (block) =>
+		block.end?.kind === "patched" ? [block.end.next] : successors(block),
+	);
+	const aside = code.blocks.filter((block) => !expected.has(block));
+	code.blocks = [...code.blocks.filter((block) => expected.has(block)), ...aside];
 }

@@ -5,7 +5,7 @@
 import type { CheckedFunction } from "../ir.ts";
 import type { Code } from "./code.ts";
 import { removeCopies } from "./copies.ts";
-import { tidyFlow } from "./flow.ts";
+import { moveUnexpected, tidyFlow } from "./flow.ts";
 import { type LowerOptions, move, newLowering, registerOf } from "./lowering.ts";
 import { allocateRegisters } from "./registers.ts";
 import { type Frame, shrinkWrap } from "./shrink-wrap.ts";
@@ -27,5 +27,6 @@ export function lowerFunction(fn: CheckedFunction, texts: Texts, options: LowerO
 	const saved = allocateRegisters(l.code);
 	removeCopies(l.code);
 	tidyFlow(l.code);
+	moveUnexpected(l.code);
 	return { code: l.code, frame: shrinkWrap(l.code, saved) };
 }

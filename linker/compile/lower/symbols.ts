@@ -1,7 +1,7 @@
 // What the linker calls things.
 
 import type { Target } from "../ir.ts";
-import type { FunctionBinding, Key, Table, Variable } from "../types/bindings.ts";
+import type { FunctionBinding, Key, StaticKey, Table, Variable } from "../types/bindings.ts";
 
 export const symbolOf = ({ name }: FunctionBinding | Variable | Table): string => name;
 
@@ -9,6 +9,9 @@ export const symbolOf = ({ name }: FunctionBinding | Variable | Table): string =
 export const slotOf = ({ form, name }: Key): string => (form === "static" ? `__SCK__${name}` : `__FFP__${name}`);
 
 export const trampolineOf = ({ name }: Key): string => `__SCT__${name}`;
+
+/** The two words of a static key: how many users it has now, and at the start. */
+export const staticKeySlot = ({ name }: StaticKey): string => `__SK__${name}`;
 
 /** Supplied by the linker: functions that return at once. */
 const RETURN = "__static_call_return";

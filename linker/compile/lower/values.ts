@@ -4,11 +4,12 @@
 import { conditionCode } from "../../isa/index.ts";
 import type { Expression } from "../ir.ts";
 import { binary } from "./arithmetic.ts";
-import { call, print, query, reset, retarget } from "./calls.ts";
+import { call, print, query, reset, retarget, toggle } from "./calls.ts";
 import { type Block, RESULT, type Register } from "./code.ts";
 import { branch, flags, inverseCode } from "./conditions.ts";
-import { begin, block, compute, emit, end, jump, type Lowering, move, newRegister } from "./lowering.ts";
+import { address, begin, block, compute, emit, end, jump, type Lowering, move, newRegister } from "./lowering.ts";
 import { modify, read, write } from "./places.ts";
+import { staticKeySlot } from "./symbols.ts";
 
 /** @param l lacks only the ways to lower expressions */
 export function withExpressions(l: Omit<Lowering, "value" | "effect" | "branch">): Lowering {
@@ -34,6 +35,8 @@ function value(l: Lowering, node: Expression, into?: Register): Register {
 			return compute(l, "set", { condition: flags(l, node) }, node.at, into);
 		case "query":
 			return compute(l, "set", { condition: query(l, node) }, node.at, into);
+		case "users":
+			return compute(l, "ld", { b: address(l, staticKeySlot(node.key), node.at) }, node.at, into);
 		case "not":
 			return negated(l, node, into);
 		case "both":
@@ -54,6 +57,8 @@ function value(l: Lowering, node: Expression, into?: Register): Register {
 		case "print":
 		case "retarget":
 		case "reset":
+		case "toggle":
+		case "staticBranch":
 			throw new Error(`'${node.op}' has no value`);
 	}
 }
@@ -91,6 +96,9 @@ function effect(l: Lowering, node: Expression): void {
 			break;
 		case "reset":
 			reset(l, node);
+			break;
+		case "toggle":
+			toggle(l, node);
 			break;
 		case "modify":
 			modify(l, { ...node, yields: "new" }, undefined);

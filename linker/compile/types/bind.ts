@@ -20,7 +20,16 @@ import { suggestion } from "../../errors.ts";
 import { fail } from "../origin.ts";
 import { childrenOf, isElementType } from "../parse.ts";
 import { rejectedNames } from "../rejected.ts";
-import type { Analysis, Binding, Constant, FunctionBinding, Key, Local, Module } from "./bindings.ts";
+import {
+	type Analysis,
+	type Binding,
+	builtinNames,
+	type Constant,
+	type FunctionBinding,
+	type Key,
+	type Local,
+	type Module,
+} from "./bindings.ts";
 import { constantOf } from "./constant.ts";
 import { checkName, expressions } from "./declare.ts";
 import { memberName } from "./key-forms.ts";
@@ -207,7 +216,7 @@ function isAhead(module: Module, binding: Binding, use: Identifier): boolean {
 function unknownName(walk: Walk, name: string): string {
 	const known = Object.hasOwn(rejectedNames, name) ? rejectedNames[name] : undefined;
 	if (known !== undefined) return known;
-	if (["staticCall", "update", "reset", "query", "print"].includes(name))
+	if ((builtinNames as readonly string[]).includes(name))
 		return `'${name}' is not imported: write import { ${name} } from "patchbay/source"`;
 	if (isElementType(name)) return `'${name}' is only for const table = new ${name}(...) at module level`;
 	if (name.length < 3) return `'${name}' is not declared`;
@@ -242,6 +251,8 @@ function checkWritable(
 		fail(module.origin, target, `'${name}' belongs to another module: export a function there that sets it`);
 	if (binding.kind === "table") fail(module.origin, target, `'${name}' is a table: assign to ${name}[i]`);
 	if (binding.kind === "key") fail(module.origin, target, `'${name}' is a static call: write update(${name}, f)`);
+	if (binding.kind === "static-key")
+		fail(module.origin, target, `'${name}' is a static key: write enable(${name}) or disable(${name})`);
 	if (binding.kind === "function" || binding.kind === "builtin")
 		fail(module.origin, target, `'${name}' is a function and stays what it is: use staticCall(${name}) and update()`);
 }

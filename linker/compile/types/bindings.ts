@@ -86,6 +86,18 @@ export interface Key {
 	readonly calls: { readonly arguments: readonly Expression[] }[];
 }
 
+/** A static key (`staticKey`: its branches are patched) or one whose branches look at it (`plainKey`); the word pair
+ * `__SK__name`. */
+export interface StaticKey {
+	readonly kind: "static-key";
+	readonly form: "static" | "plain";
+	readonly name: string;
+	readonly module: Module;
+	readonly node: Node;
+	/** Whether it starts enabled: a boolean known when it is compiled. */
+	readonly initial: Expression;
+}
+
 export const builtinNames = [
 	"staticCall",
 	"update",
@@ -96,6 +108,14 @@ export const builtinNames = [
 	"setFfp",
 	"resetFfp",
 	"queryFfp",
+	"staticKey",
+	"plainKey",
+	"staticBranch",
+	"enable",
+	"disable",
+	"increment",
+	"decrement",
+	"isEnabled",
 ] as const;
 export type BuiltinName = (typeof builtinNames)[number];
 
@@ -105,7 +125,7 @@ export interface Builtin {
 	readonly name: BuiltinName;
 }
 
-export type Declared = Variable | Constant | Table | FunctionBinding | Key;
+export type Declared = Variable | Constant | Table | FunctionBinding | Key | StaticKey;
 export type Binding = Local | Declared | Builtin;
 
 export interface Module {

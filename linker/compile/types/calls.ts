@@ -9,6 +9,7 @@ import { isImul } from "./constant.ts";
 import { expressions } from "./declare.ts";
 import { functionSignature, keySignature, type Signature } from "./infer.ts";
 import { memberName } from "./key-forms.ts";
+import { isEnabled, refuseBranch, staticKeyOf, staticKeyPlace } from "./static-keys.ts";
 import { at, bindingOf, guess, refuse, refuseBoolean, type Surroundings, text } from "./surroundings.ts";
 
 /** @param used whether somebody reads the result */
@@ -23,12 +24,14 @@ export function call(c: Surroundings, node: CallExpression, used: boolean): Expr
 		case "function":
 			return callFunction(c, node, binding, used);
 		case "builtin":
+			if (used && binding.name === "isEnabled") return isEnabled(c, node);
 			if (used) refuseResult(c, node, binding.name);
 			return callBuiltin(c, node, binding.name);
 		case "local":
 		case "variable":
 		case "constant":
 		case "table":
+		case "static-key":
 			return refuse(c, node.callee, `'${text(c, node.callee)}' is not a function`);
 		case undefined:
 			return refuseCallee(c, node);
@@ -103,6 +106,8 @@ const keyPlace = (name: string) => `a static call is made at module level: const
 
 function refuseResult(c: Surroundings, node: CallExpression, name: BuiltinName): never {
 	if (name === "staticCall" || name === "defineFfp") refuse(c, node, keyPlace(name));
+	if (name === "staticKey" || name === "plainKey") refuse(c, node, staticKeyPlace(name));
+	if (name === "staticBranch") refuseBranch(c, node);
 	if (name === "query" || name === "queryFfp")
 		refuse(c, node, `what '${name}' finds can only be compared: write ${name}(key) === f`);
 	refuse(c, node, `'${name}' returns no value: write it on a line of its own`);
@@ -121,10 +126,20 @@ function callBuiltin(c: Surroundings, node: CallExpression, name: BuiltinName): 
 		case "reset":
 		case "resetFfp":
 			return { op: "reset", key: keyOf(c, node, name, 1), type: "none", at: at(c, node) };
+		case "enable":
+		case "disable":
+		case "increment":
+		case "decrement":
+			return { op: "toggle", key: staticKeyOf(c, node, name), how: name, type: "none", at: at(c, node) };
+		case "isEnabled":
+			return refuse(c, node, `'${text(c, node)}' does nothing here: assign it to a variable, or leave it out`);
 		case "query":
 		case "queryFfp":
 		case "staticCall":
 		case "defineFfp":
+		case "staticKey":
+		case "plainKey":
+		case "staticBranch":
 			return refuseResult(c, node, name);
 	}
 }

@@ -13,6 +13,7 @@ import { checkConstant, condition, effect, surroundings } from "./expressions.ts
 import { keySignature } from "./infer.ts";
 import type { LoopSyntax } from "./loop-bounds.ts";
 import { boundsOf } from "./loop-bounds.ts";
+import { checkStaticKey } from "./static-keys.ts";
 import { at, bindingOf, refuse, refuseValueless, type Surroundings, text } from "./surroundings.ts";
 
 export function checkModule(analysis: Analysis, module: Module): CheckedFunction[] {
@@ -36,6 +37,9 @@ function checkDeclaration(c: Surroundings, binding: Declared): void {
 			break;
 		case "key":
 			checkKey(c, binding);
+			break;
+		case "static-key":
+			checkStaticKey(c, binding);
 			break;
 		case "function":
 			if (binding.name === "main" && binding.parameters.length > 0)

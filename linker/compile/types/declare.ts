@@ -31,7 +31,7 @@ import {
 	type Table,
 	type Type,
 } from "./bindings.ts";
-import { keyForm } from "./key-forms.ts";
+import { keyForm, staticKeyForm } from "./key-forms.ts";
 
 /** What an import leads to. */
 export interface Resolved {
@@ -161,7 +161,7 @@ function declareVariable(module: Module, node: VariableDeclaration, declarator: 
 	const id = declarator.id as Identifier;
 	const initial = declarator.init!;
 	const table = tableForm(module, id, initial);
-	const key = table === undefined ? keyForm(module, id, initial) : undefined;
+	const key = keyForm(module, id, initial) ?? staticKeyForm(module, id, initial);
 	if ((table !== undefined || key !== undefined) && node.kind !== "const")
 		fail(module.origin, node, `'${id.name}' never changes what it is: write const ${id.name} = ...`);
 	const base = { name: id.name, module, node: id, initial };

@@ -10,6 +10,7 @@ import { call } from "./calls.ts";
 import { comparison } from "./comparisons.ts";
 import { constantOf, type Value } from "./constant.ts";
 import { coercion, typeOfValue } from "./infer.ts";
+import { staticBranch } from "./static-keys.ts";
 import {
 	at,
 	bindingOf,
@@ -122,6 +123,8 @@ export function condition(c: Surroundings, node: Syntax): Expression {
 	if (value !== undefined) return truth(c, node, Boolean(value));
 	if (node.type === "UnaryExpression" && node.operator === "!")
 		return { op: "not", value: condition(c, node.argument), type: "bool", at: at(c, node) };
+	const branch = staticBranch(c, node);
+	if (branch !== undefined) return branch;
 	if (node.type === "LogicalExpression") {
 		const op = node.operator === "&&" ? "both" : "either";
 		return { op, left: condition(c, node.left), right: condition(c, node.right), type: "bool", at: at(c, node) };

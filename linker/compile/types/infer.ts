@@ -5,7 +5,18 @@
 
 import type { AssignmentExpression, BinaryExpression, CallExpression, Expression, Node } from "acorn";
 import { calledKey } from "./bind.ts";
-import type { Analysis, FunctionBinding, Guess, Key, Local, Result, Table, Type, Variable } from "./bindings.ts";
+import type {
+	Analysis,
+	Builtin,
+	FunctionBinding,
+	Guess,
+	Key,
+	Local,
+	Result,
+	Table,
+	Type,
+	Variable,
+} from "./bindings.ts";
 import { constantOf, isImul, numberOf, type Value } from "./constant.ts";
 
 type Typed = Local | Variable | FunctionBinding;
@@ -182,8 +193,11 @@ function typeOfCall(analysis: Analysis, node: CallExpression): Guess {
 	const key = calledKey(analysis, node);
 	if (key !== undefined) return keyResult(analysis, key);
 	const binding = analysis.uses.get(node.callee);
+	if (binding?.kind === "builtin") return isKeyTest(binding) ? "bool" : "none";
 	return binding?.kind === "function" ? resultOf(analysis, binding) : "none";
 }
+
+const isKeyTest = ({ name }: Builtin) => name === "isEnabled" || name === "staticBranch";
 
 const resultOf = (analysis: Analysis, fn: FunctionBinding): Guess => analysis.guesses.get(fn) ?? fn.result;
 

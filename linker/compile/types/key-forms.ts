@@ -1,9 +1,9 @@
 // The shapes of static calls and pointer calls: `staticCall(fn)`, `staticCall(null, like)`, `staticCall.ret0(like)` and
-// the same of `defineFfp`.
+// the same of `defineFfp`; and of static keys, `staticKey(true)`.
 
 import type { CallExpression, Expression, Identifier, SpreadElement } from "acorn";
 import { fail, quote } from "../origin.ts";
-import type { Binding, Key, Module } from "./bindings.ts";
+import type { Binding, Key, Module, StaticKey } from "./bindings.ts";
 
 type Argument = Expression | SpreadElement;
 
@@ -51,6 +51,19 @@ function ret0Start(module: Module, call: CallExpression): Pick<Key, "initial" | 
 function modelOf(module: Module, like: Argument | undefined): Identifier | undefined {
 	if (like === undefined || like.type === "Identifier") return like;
 	fail(module.origin, like, "this is the name of a function with the same parameters and result");
+}
+
+/** What `initial` declares if it is `staticKey(true)` or the like. */
+export function staticKeyForm(module: Module, id: Identifier, initial: Expression): StaticKey | undefined {
+	if (initial.type !== "CallExpression" || initial.callee.type !== "Identifier") return undefined;
+	const builtin = module.names.get(initial.callee.name);
+	if (builtin?.kind !== "builtin" || (builtin.name !== "staticKey" && builtin.name !== "plainKey")) return undefined;
+	const { callee } = initial;
+	const [first] = initial.arguments;
+	if (first === undefined || first.type === "SpreadElement" || initial.arguments.length > 1)
+		fail(module.origin, initial, `write ${callee.name}(false) or ${callee.name}(true)`);
+	const form = builtin.name === "staticKey" ? "static" : "plain";
+	return { kind: "static-key", form, name: id.name, module, node: id, initial: first };
 }
 
 /** `name` of `object.name`. */

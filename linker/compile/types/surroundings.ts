@@ -94,6 +94,8 @@ export function refuseValueless(c: Surroundings, node: Syntax | AnyNode): never 
 			return refuse(c, node, `'${shown}' is a table: write ${shown}[i] or ${shown}.length`);
 		case "key":
 			return refuse(c, node, `'${shown}' is a static call: call it, or give it to update, reset or query`);
+		case "static-key":
+			return refuse(c, node, `'${shown}' is a static key: write if (staticBranch(${shown})), or isEnabled(${shown})`);
 		default:
 			return refuse(c, node, `'${shown}' is not a number`);
 	}

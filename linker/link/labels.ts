@@ -1,0 +1,101 @@
+// Static keys, the branches that follow them, and the entries of functions: read from an executable's symbols and
+// tables, and bound when it is linked.
+
+import type { Section } from "../elf/object.ts";
+import { viewOf } from "../elf/words.ts";
+import { LinkError } from "../errors.ts";
+import { isInit } from "../sites/call-sites.ts";
+import {
+	ENTRIES_SECTION,
+	EXPECTED,
+	enabledAt,
+	FLAGS,
+	INIT,
+	LABEL_ROW,
+	LABELS_SECTION,
+	labelBytes,
+	SITE_BYTES,
+} from "../sites/index.ts";
+import { bytesAt, type Image, type ImageEntry, type ImageLabel, type ImageStaticKey, wordAt } from "./image.ts";
+import type { Part } from "./part.ts";
+import type { Loaded, NamedKey } from "./static-calls.ts";
+
+type Labels = Pick<Image, "staticKeys" | "labels">;
+
+/** @param found static keys by symbol, sorted by address */
+export function readLabels(parts: readonly Part[], found: readonly NamedKey[], memory: Loaded): Labels {
+	const index = new Map(found.map(({ address }, i) => [address, i]));
+	const labels = rowsOf(parts, LABELS_SECTION, LABEL_ROW).flatMap((row) => readLabel(row, memory, index) ?? []);
+	labels.sort((a, b) => a.key - b.key || a.address - b.address);
+	const indices: number[][] = found.map(() => []);
+	for (const [i, { key }] of labels.entries()) indices[key]!.push(i);
+	return { labels, staticKeys: found.map((key, i) => readStaticKey(memory, key, indices[i]!)) };
+}
+
+/** After: every branch is as its key is at the start, whatever its object thought of the key. */
+export function bindLabels({ staticKeys, labels, segments }: Labels & Loaded): void {
+	for (const label of labels) {
+		const bytes = bytesAt({ segments }, label.address, SITE_BYTES)!;
+		bytes.set(labelBytes(label, staticKeys[label.key]!.users > 0));
+	}
+}
+
+/** Addresses of functions that begin with NOP5, ascending. */
+export function readEntries(parts: readonly Part[]): ImageEntry[] {
+	const entries = rowsOf(parts, ENTRIES_SECTION, 4).map(({ part, section, at }) => {
+		const address = viewOf(section.data).getUint32(at, true);
+		return { address, init: isInInit(part, address), freed: part.initFreed };
+	});
+	const there = entries.filter(({ init, freed }) => !(init && freed));
+	return there.map(({ address, init }) => ({ address, init })).sort((a, b) => a.address - b.address);
+}
+
+function isInInit({ elf: { sections } }: Part, address: number): boolean {
+	return sections.some((each) => isInit(each) && address >= each.address && address < each.address + each.size);
+}
+
+interface Row {
+	readonly part: Part;
+	readonly section: Section;
+	/** Offset. */
+	readonly at: number;
+}
+
+function rowsOf(parts: readonly Part[], name: string, bytes: number): Row[] {
+	return parts.flatMap((part) =>
+		part.elf.sections.flatMap((section): Row[] => {
+			if (section.name !== name) return [];
+			const { length } = section.data;
+			if (length % bytes !== 0) throw new LinkError(`${part.elf.name}:(${name}): ${length} bytes are not whole rows`);
+			return Array.from({ length: length / bytes }, (_, i) => ({ part, section, at: i * bytes }));
+		}),
+	);
+}
+
+/** Undefined for a label in init text that was freed. */
+function readLabel(
+	{ part: { elf, initFreed }, section, at }: Row,
+	memory: Loaded,
+	index: ReadonlyMap<number, number>,
+): ImageLabel | undefined {
+	const view = viewOf(section.data);
+	const field = (offset: number): number => section.address + at + offset + view.getInt32(at + offset, true);
+	const flagged = field(8);
+	if (initFreed && (flagged & INIT) !== 0) return undefined;
+	const key = index.get(flagged - (flagged & FLAGS));
+	const where = `${elf.name}:(${LABELS_SECTION}+0x${at.toString(16)})`;
+	if (key === undefined) throw new LinkError(`${where}: no static key is at 0x${flagged.toString(16)}`);
+	const expected = (flagged & EXPECTED) !== 0;
+	const label = { address: field(0), target: field(4), expected, key, init: (flagged & INIT) !== 0 };
+	const bytes = bytesAt(memory, label.address, SITE_BYTES);
+	if (bytes === undefined || enabledAt(bytes, label) === undefined)
+		throw new LinkError(`${where}: 0x${label.address.toString(16)} holds neither NOP5 nor a JMP to the label`);
+	return label;
+}
+
+function readStaticKey(memory: Loaded, { name, address, from }: NamedKey, labels: readonly number[]): ImageStaticKey {
+	const [users, initial] = [wordAt(memory, address), wordAt(memory, address + 4)];
+	if (users === undefined || initial === undefined || (address & FLAGS) !== 0)
+		throw new LinkError(`${from}: static key '${name}' at 0x${address.toString(16)} is not two aligned words`);
+	return { name, address, users, initial, labels };
+}
