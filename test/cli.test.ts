@@ -306,7 +306,9 @@ describe("compile, asm and link", () => {
 
 	test("what is no ELF file is said to be none", async () => {
 		expect(await cli("run", "package.json")).toMatchObject({ code: 3, out: "" });
-		expect((await cli("run", "package.json")).err).toBe("package.json: is neither a source (.js, .s) nor an ELF file\n");
+		expect((await cli("run", "package.json")).err).toBe(
+			"package.json: is neither a source (.js, .s) nor an ELF file\n",
+		);
 	});
 });
 

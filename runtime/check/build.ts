@@ -84,7 +84,10 @@ export function build(scenario: Scenario): Built | RefusedScenario {
 		addPlan(system, part.unlocked === true ? unlocked(one) : one);
 	}
 	for (const { steps, place = name } of scenario.agents ?? []) {
-		addPlan(system, { steps: steps.flatMap((text): Step[] => stepsOf(text, image, place)), edits: [] });
+		addPlan(system, {
+			steps: steps.flatMap((text): Step[] => stepsOf(text, image, place, machine.config.model)),
+			edits: [],
+		});
 	}
 	refuseStrangers(system);
 	const at = (label: string): number => addressOf(image, label, name);

@@ -4,11 +4,19 @@ import { LinkError, suggestion } from "../../linker/errors.ts";
 import { encode } from "../../linker/isa/encode.ts";
 import type { Image } from "../../linker/link/image.ts";
 import type { Permissions } from "../machine/memory.ts";
+import type { Model } from "../machine/model.ts";
 import { PAGE } from "../machine/state.ts";
-import { atomicStores } from "../patch/plan.ts";
-import type { Request, Step } from "../patch/step.ts";
+import {
+	copyToUserPage,
+	flushDcachePage,
+	flushIcacheRange,
+	flushIcacheUserRange,
+	syncCores,
+	type UserSpace,
+} from "../patch/cache-maintenance.ts";
+import { atomicStores, type Request, type Step } from "../patch/step.ts";
 
-type Reader = (words: readonly string[], image: Image, place: string) => Step | Step[];
+type Reader = (words: readonly string[], image: Image, place: string, model: Model) => Step | Step[];
 
 const readers: Readonly<Record<string, Reader>> = {
 	lock: () => ({ kind: "lock" }),
@@ -68,6 +76,35 @@ const readers: Readonly<Record<string, Reader>> = {
 		address: numberOf(at, image, place),
 		bytes: digits(count, 10, place),
 	}),
+	/** migrate CPU CPU: the same, by the way back to the program that the model has */
+	migrate: ([a, b], _image, place, { returns }) => ({
+		kind: "exchange",
+		cpus: [digits(a, 10, place), digits(b, 10, place)],
+		serialize: returns === "barrier",
+	}),
+	/** return CPU: goes back to its program, which is an instruction barrier on some models */
+	return: ([cpu], _image, place, { returns }) =>
+		returns === "barrier" ? { kind: "serialize", cpu: digits(cpu, 10, place) } : [],
+	syncCores: () => syncCores(),
+	/** flushIcacheRange PLACE COUNT */
+	flushIcacheRange: ([at, count], image, place, model) =>
+		flushIcacheRange(model, [{ address: numberOf(at, image, place), length: digits(count, 10, place) }]),
+	/** flushDcachePage PLACE */
+	flushDcachePage: ([at], image, place, model) => flushDcachePage(model, pageAt(numberOf(at, image, place))),
+	/** flushIcacheUserRange PLACE COUNT by CPU [of CPU...] [threads N] [pinned] */
+	flushIcacheUserRange: ([at, count, ...who], image, place, model) => {
+		const address = numberOf(at, image, place);
+		return flushIcacheUserRange(model, userOf(who, place), pageAt(address), address, digits(count, 10, place));
+	},
+	/** copyToUserPage PLACE BYTE... [equal] by CPU [of CPU...] [threads N] [pinned]; `equal`: memory holds them already */
+	copyToUserPage: ([at, ...words], image, place, model) => {
+		const address = numberOf(at, image, place);
+		const by = words.indexOf("by");
+		const equal = words[by - 1] === "equal";
+		const bytes = Uint8Array.from(words.slice(0, equal ? by - 1 : by), (byte) => digits(byte, 16, place));
+		const user = userOf(words.slice(by), place);
+		return copyToUserPage(model, user, pageAt(address), address, bytes, equal ? bytes : undefined);
+	},
 	/** live PLACE COUNT, free PLACE COUNT: who executes there before or after breaks `freed` */
 	live: ([at, count], image, place) => ({
 		kind: "live",
@@ -81,6 +118,20 @@ const readers: Readonly<Record<string, Reader>> = {
 	}),
 };
 
+function pageAt(address: number): number {
+	return address - (address % PAGE);
+}
+
+/** by CPU [of CPU...] [threads N] [pinned] */
+function userOf(words: readonly string[], place: string): UserSpace {
+	const [, by, of = "", threads = "1", pinned] =
+		/^by (\d+)(?: of((?: \d+)+))?(?: threads (\d+))?( pinned)?$/.exec(words.join(" ")) ?? [];
+	if (by === undefined)
+		throw new LinkError(`${place}: '${words.join(" ")}' is not 'by CPU [of CPU...] [threads N] [pinned]'`);
+	const cpus = (of === "" ? by : of.trim()).split(" ").map(Number);
+	return { cpu: Number(by), cpus, threads: Number(threads), migrates: pinned === undefined };
+}
+
 function pageOf(
 	at: string | undefined,
 	rights: string | undefined,
@@ -92,7 +143,7 @@ function pageOf(
 		throw new LinkError(`${place}: rights are none, r, rw or rx, not '${rights}'`);
 	const has = (letter: string): boolean => rights !== "none" && rights!.includes(letter);
 	return {
-		address: address - (address % PAGE),
+		address: pageAt(address),
 		bytes: PAGE,
 		permissions: { r: has("r"), w: has("w"), x: has("x") },
 	};
@@ -116,10 +167,10 @@ function bytesAt(image: Image, address: number, count: number, place: string): U
 }
 
 /** One step as written: several where a store is too long for one. @throws LinkError naming the steps there are */
-export function stepsOf(text: string, image: Image, place: string): Step[] {
+export function stepsOf(text: string, image: Image, place: string, model: Model): Step[] {
 	const [verb, ...words] = text.split(/\s+/) as [string, ...string[]];
 	const reader = readers[verb];
-	if (reader !== undefined) return [reader(words, image, place)].flat();
+	if (reader !== undefined) return [reader(words, image, place, model)].flat();
 	const known = Object.keys(readers);
 	throw new LinkError(`${place}: no step '${verb}'${suggestion(verb, known)}; there are ${known.join(", ")}`);
 }

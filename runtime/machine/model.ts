@@ -1,6 +1,9 @@
 // What hardware promises about instruction fetch. A model is a literal (models/): the unit that is fetched at once, and
 // which event makes old bytes impossible. visibility.ts carries it out, one mechanism for all.
 
+/** Nothing; cleaning and invalidating by address; `fence.i` or `imb` on every CPU concerned. */
+export type Upkeep = "none" | "by-address" | "fence.i" | "imb";
+
 export interface Model {
 	readonly name: string;
 	readonly brief: string;
@@ -19,6 +22,11 @@ export interface Model {
 	/** A CPU may hold an instruction that it fetched long before it executes it, in order: its own SERIALIZE drops it, and so
 	 * does executing one that was in flux itself. */
 	readonly queue: boolean;
+	/** What an operating system does there after it stored instructions of a program (runtime/patch/cache-maintenance.ts). */
+	readonly upkeep: Upkeep;
+	/** Whether the way back from a trap to the program is an instruction barrier. Patching does not lean on it: CPUs that do
+	 * not trap go no such way. */
+	readonly returns: "barrier" | "plain";
 	/** Stores wait in a buffer of the CPU, in order, until they drain at any time or at a FENCE; `until-serialize`: its
 	 * SERIALIZE waits for them too. Absent: a store is everybody's at once. */
 	readonly buffer?: "until-fence" | "until-serialize";

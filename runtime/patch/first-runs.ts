@@ -2,8 +2,7 @@
 // them. A CPU that met the breakpoint first was given the new instruction by the trap; that counts.
 
 import { sightings, watch } from "../machine/watch.ts";
-import { same } from "./plan.ts";
-import type { Edit } from "./step.ts";
+import { type Edit, same } from "./step.ts";
 import { placeOf, type System } from "./system.ts";
 
 /** New bytes at a site, and the CPUs that have run them. */

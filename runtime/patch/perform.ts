@@ -81,16 +81,16 @@ function act(machine: Machine, step: Step, patcher: number, cpu: number, clock: 
 			if (machine.words[Global.window] === patcher + 1) machine.words[Global.window] = 0;
 			return 0;
 		case "store":
-			writePhysical(machine, aliasOf(machine, 0, step.address), step.bytes);
+			writePhysical(machine, aliasOf(machine, step.space ?? 0, step.address), step.bytes);
 			return profile.poke * TICKS_PER_CYCLE;
 		case "clean":
 		case "invalidate": {
-			const physical = aliasOf(machine, 0, step.address);
+			const physical = aliasOf(machine, step.space ?? 0, step.address);
 			(step.kind === "clean" ? clean : invalidate)(machine, physical - (physical % model.unit));
 			return profile.cycles.cache * TICKS_PER_CYCLE;
 		}
 		case "interrupt":
-			interrupt(machine, step.request, cpu, clock);
+			interrupt(machine, step, cpu, clock);
 			if (step.request === "grace") return 0;
 			return (profile.syncRound + profile.syncCpu * answered(machine, cpu).length) * TICKS_PER_CYCLE;
 		case "await":
@@ -140,14 +140,17 @@ function lastEnd(machine: Machine): number {
 	return last;
 }
 
+type Interrupting = Extract<Step, { kind: "interrupt" }>;
+
 /** CPUs that halted for good never execute again, and need not be asked. */
 function answered(machine: Machine, patching: number): number[] {
 	const asked = (cpu: number): boolean => cpu !== patching && getCpu(machine, cpu, Cpu.status) !== Status.halted;
 	return machine.cores.map((core) => core.id).filter(asked);
 }
 
-function interrupt(machine: Machine, request: Request, patching: number, clock: number): void {
+function interrupt(machine: Machine, { request, cpus }: Interrupting, patching: number, clock: number): void {
 	for (const cpu of answered(machine, patching)) {
+		if (cpus?.includes(cpu) === false) continue;
 		const status = getCpu(machine, cpu, Cpu.status) as Status;
 		// A parked CPU looks for requests while it waits: it is left parked by a patcher that died.
 		if (status === Status.parked || (request === "grace" && resting.includes(status))) comply(machine, cpu, request);
@@ -203,7 +206,9 @@ export function describeStep(step: Step): string {
 		case "invalidate":
 			return `${step.kind} ${hex(step.address)}`;
 		case "interrupt":
-			return step.request === "grace" ? "ask for grace" : `interrupt: ${step.request}`;
+			return step.request === "grace"
+				? "ask for grace"
+				: `interrupt: ${step.request}${step.cpus === undefined ? "" : ` ${cpuNames(step.cpus)}`}`;
 		case "protect":
 		case "map": {
 			const { r, w, x } = step.permissions;
@@ -218,7 +223,7 @@ export function describeStep(step: Step): string {
 		case "flush":
 			return `${step.kind} cpu${step.cpu}`;
 		case "exchange":
-			return `exchange the tasks of ${step.cpus.map((cpu) => `cpu${cpu}`).join(" and ")}${step.serialize ? ", serialize" : ""}`;
+			return `exchange the tasks of ${cpuNames(step.cpus)}${step.serialize ? ", serialize" : ""}`;
 		case "vacate":
 		case "live":
 		case "free":
@@ -226,6 +231,10 @@ export function describeStep(step: Step): string {
 		default:
 			return step.kind;
 	}
+}
+
+function cpuNames(cpus: readonly number[]): string {
+	return cpus.map((cpu) => `cpu${cpu}`).join(" and ");
 }
 
 function hex(value: number): string {

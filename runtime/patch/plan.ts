@@ -5,11 +5,10 @@
 import { encode } from "../../linker/isa/encode.ts";
 import type { Model } from "../machine/model.ts";
 import { PAGE } from "../machine/state.ts";
+import { flushIcacheRange, syncCores } from "./cache-maintenance.ts";
 import type { Part, Phase, Protocol } from "./protocol.ts";
-import type { Edit, Plan, Step } from "./step.ts";
+import { ATOMIC, atomicStores, type Edit, type Plan, type Step, same } from "./step.ts";
 
-/** Stores are atomic within aligned units of this size. */
-const ATOMIC = 8;
 const BREAKPOINT = encode("brk");
 const SPIN = encode("spin");
 
@@ -59,6 +58,7 @@ function expand(phase: Phase, batch: readonly Edit[], model: Model): Step[] {
 				model,
 			);
 		case "sync":
+			if (phase.request === "serialize") return syncCores();
 			return [{ kind: "interrupt", request: phase.request }, { kind: "await" }];
 		case "release":
 			return [{ kind: "release", serialize: phase.serialize }];
@@ -90,31 +90,12 @@ function stores(edit: Edit, part: Part): Step[] {
 	}
 }
 
-/** Splits a store where it crosses the aligned unit. */
-export function atomicStores(address: number, bytes: Uint8Array): Step[] {
-	const steps: Step[] = [];
-	for (let from = 0; from < bytes.length; ) {
-		const to = Math.min(bytes.length, from + ATOMIC - ((address + from) % ATOMIC));
-		steps.push({ kind: "store", address: address + from, bytes: bytes.slice(from, to) });
-		from = to;
-	}
-	return steps;
-}
-
-/** After the stores of a phase: every unit cleaned, then every unit invalidated, where the model is not coherent. */
+/** After the stores of a phase, what the model's caches need. */
 function withMaintenance(stored: Step[], model: Model): Step[] {
-	const units = new Set<number>();
-	for (const step of stored) {
-		if (step.kind !== "store" || model.unit === 0) continue;
-		const end = step.address + step.bytes.length;
-		for (let at = step.address - (step.address % model.unit); at < end; at += model.unit) units.add(at);
-	}
-	const each = (kind: "clean" | "invalidate"): Step[] => [...units].map((address) => ({ kind, address }));
-	return [
-		...stored,
-		...(model.cleans ? each("clean") : []),
-		...(model.caches && model.invalidates === "broadcast" ? each("invalidate") : []),
-	];
+	const ranges = stored.flatMap((step) =>
+		step.kind === "store" ? [{ address: step.address, length: step.bytes.length }] : [],
+	);
+	return [...stored, ...flushIcacheRange(model, ranges)];
 }
 
 /** Addresses of the pages that the sites touch. */
@@ -126,8 +107,4 @@ function pagesOf(batch: readonly Edit[]): number[] {
 		pages.add(last - (last % PAGE));
 	}
 	return [...pages];
-}
-
-export function same(a: Uint8Array, b: Uint8Array): boolean {
-	return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

@@ -19,7 +19,7 @@ import {
 import { SITE_BYTES } from "../../linker/sites/table.ts";
 import { readVirtual } from "../machine/memory.ts";
 import type { Machine } from "../machine/state.ts";
-import { same } from "./plan.ts";
+import { same } from "./step.ts";
 
 /** How sites call: their target where it is in reach, or always by way of the trampoline. Both mean the same. */
 export type Route = "direct" | "trampoline";

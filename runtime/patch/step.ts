@@ -22,11 +22,11 @@ export type Step =
 	/** Nobody's pages are held and nobody patches any more. */
 	| { readonly kind: "unlock" }
 	/** One atomic store through an alias that no CPU has mapped; never crosses an aligned 8 bytes. */
-	| { readonly kind: "store"; readonly address: number; readonly bytes: Uint8Array }
+	| { readonly kind: "store"; readonly address: number; readonly bytes: Uint8Array; readonly space?: number }
 	/** Cache maintenance by address, on models that need it: data to where fetches look, old code out of every cache. */
-	| { readonly kind: "clean" | "invalidate"; readonly address: number }
-	/** Asks every CPU that may execute. */
-	| { readonly kind: "interrupt"; readonly request: Request }
+	| { readonly kind: "clean" | "invalidate"; readonly address: number; readonly space?: number }
+	/** Asks every CPU that may execute, or these. */
+	| { readonly kind: "interrupt"; readonly request: Request; readonly cpus?: readonly number[] }
 	/** Goes on once every CPU that was asked has done it. */
 	| { readonly kind: "await" }
 	/** Lets parked CPUs go on; they, and the patching CPU, execute an instruction barrier first if so said. */
@@ -69,4 +69,27 @@ export interface Plan {
 	readonly edits: readonly Edit[];
 	/** What the steps were made from, so that somebody can take over from a patcher that died (recover.ts). */
 	readonly transaction?: Transaction;
+}
+
+/** Stores are atomic within aligned units of this size. */
+export const ATOMIC = 8;
+
+/** Splits a store where it crosses the aligned unit. */
+export function atomicStores(address: number, bytes: Uint8Array, space?: number): Step[] {
+	const steps: Step[] = [];
+	for (let from = 0; from < bytes.length; ) {
+		const to = Math.min(bytes.length, from + ATOMIC - ((address + from) % ATOMIC));
+		steps.push({ kind: "store", address: address + from, bytes: bytes.slice(from, to), ...inSpace(space) });
+		from = to;
+	}
+	return steps;
+}
+
+/** For steps that are about one address space; without one they are about all that run the program. */
+export function inSpace(space: number | undefined): { readonly space?: number } {
+	return space === undefined ? {} : { space };
+}
+
+export function same(a: Uint8Array, b: Uint8Array): boolean {
+	return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

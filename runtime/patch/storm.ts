@@ -17,9 +17,9 @@ import { profiles } from "../machine/profiles/index.ts";
 import { getCpu, type Machine, PAGE } from "../machine/state.ts";
 import { sightings, watch } from "../machine/watch.ts";
 import { submit } from "./patchers.ts";
-import { same } from "./plan.ts";
 import type { Protocol } from "./protocol.ts";
 import { now, type RunEnd, run, settle } from "./run.ts";
+import { same } from "./step.ts";
 import { createSystem, type System } from "./system.ts";
 import { change, planUpdate } from "./update.ts";
 

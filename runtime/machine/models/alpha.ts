@@ -10,4 +10,6 @@ export const alpha: Model = {
 	cleans: false,
 	invalidates: "own",
 	queue: false,
+	upkeep: "imb",
+	returns: "plain",
 };

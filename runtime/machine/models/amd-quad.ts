@@ -9,4 +9,6 @@ export const amdQuad: Model = {
 	cleans: false,
 	invalidates: "own",
 	queue: false,
+	upkeep: "none",
+	returns: "barrier",
 };

@@ -10,4 +10,6 @@ export const arm: Model = {
 	cleans: true,
 	invalidates: "broadcast",
 	queue: true,
+	upkeep: "by-address",
+	returns: "barrier",
 };

@@ -10,4 +10,6 @@ export const ideal: Model = {
 	cleans: false,
 	invalidates: "own",
 	queue: false,
+	upkeep: "none",
+	returns: "plain",
 };

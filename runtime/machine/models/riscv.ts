@@ -9,4 +9,6 @@ export const riscv: Model = {
 	cleans: false,
 	invalidates: "own",
 	queue: false,
+	upkeep: "fence.i",
+	returns: "plain",
 };

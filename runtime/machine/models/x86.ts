@@ -10,4 +10,6 @@ export const x86: Model = {
 	cleans: false,
 	invalidates: "own",
 	queue: false,
+	upkeep: "none",
+	returns: "barrier",
 };
