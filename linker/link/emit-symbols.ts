@@ -38,15 +38,17 @@ interface Cursor {
 }
 
 /** Requires: final layout. After: `index` of outputs, `locals` of inputs, `output` of globals and thunks say which symbol
- * of the returned table they are. Undefined globals that nothing uses are left out. */
+ * of the returned table they are. Undefined globals that nothing uses are left out; those of foreign inputs are undefined,
+ * with their addresses. */
 export function emitSymbols(sources: Sources): Symbols {
 	const { inputs, globals, outputs, blocks } = sources;
-	const locals = inputs.reduce((sum, { firstGlobal }) => sum + firstGlobal + 1, 0);
+	const own = inputs.filter(({ foreign }) => !foreign);
+	const locals = own.reduce((sum, { firstGlobal }) => sum + firstGlobal + 1, 0);
 	const thunks = blocks.reduce((sum, block) => sum + block.thunks.length + 1, 0);
 	const capacity = 1 + outputs.length + locals + thunks + globals.names.count;
 	const cursor = { symbols: allocateSymbols(capacity, new Uint8Array(0)), next: 1 };
 	putSections(cursor, outputs);
-	for (const input of inputs) putLocals(cursor, sources, input);
+	for (const input of own) putLocals(cursor, sources, input);
 	for (const block of blocks) putThunks(cursor, sources, block);
 	putGlobals(cursor, sources);
 	return shortened(cursor, globals.names.names.bytes.subarray(0, globals.names.size));
@@ -133,13 +135,14 @@ function putThunks(cursor: Cursor, { inputs, globals }: Sources, block: ThunkBlo
 
 function putGlobals(cursor: Cursor, { inputs, globals, outputs }: Sources): void {
 	const { names, address } = globals;
+	const mentioned = mentionedIds(inputs, names.count);
 	globals.output = new Uint32Array(names.count);
 	for (let id = 0; id < names.count; id++) {
-		if (!isDefined(globals, id)) continue;
 		const input = inputs[globals.input[id]!]!;
+		if (!isDefined(globals, id) || (input.foreign && mentioned[id] === 0)) continue;
 		const symbol = globals.symbol[id]!;
 		const { info, other, size } = input.object.symbols;
-		const section = sectionOf(input, outputs, symbol);
+		const section = input.foreign ? SHN_UNDEF : sectionOf(input, outputs, symbol);
 		const i = put(cursor, names.start[id]!, info[symbol]!, section, address[id]!, size[symbol]!);
 		cursor.symbols.other[i] = other[symbol]!;
 		globals.output[id] = i;
@@ -147,6 +150,15 @@ function putGlobals(cursor: Cursor, { inputs, globals, outputs }: Sources): void
 	for (const id of globals.absent) {
 		globals.output[id] = put(cursor, names.start[id]!, info(STB_WEAK, STT_NOTYPE), SHN_UNDEF, 0, 0);
 	}
+}
+
+/** 1 for each name that an object of the link mentions; nobody asks when there are no foreign ones. */
+function mentionedIds(inputs: readonly Input[], count: number): Uint8Array {
+	const mentioned = new Uint8Array(count);
+	if (inputs.every(({ foreign }) => !foreign)) return mentioned;
+	for (const { foreign, ids, firstGlobal } of inputs)
+		for (let i = firstGlobal; !foreign && i < ids.length; i++) mentioned[ids[i]!] = 1;
+	return mentioned;
 }
 
 function shortened({ symbols, next }: Cursor, strings: Uint8Array): Symbols {

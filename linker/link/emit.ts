@@ -1,36 +1,30 @@
-// The finished image as an ELF executable.
+// The finished image, or module, as an ELF executable.
 
 import { type ElfObject, ET_EXEC, nullSection, type Section, type Segment, type Symbols } from "../elf/index.ts";
 import { planSegments } from "../elf/segments.ts";
 import { EM_TOY } from "../isa/index.ts";
-import { contributionsSection } from "./contributions.ts";
-import type { Input } from "./inputs.ts";
 import type { Output } from "./layout.ts";
 
-export interface Parts {
+export interface Executable {
 	readonly name: string;
+	/** 0 in a module. */
 	readonly entry: number;
-	readonly inputs: readonly Input[];
-	readonly outputs: readonly Output[];
+	readonly sections: readonly Section[];
 	readonly segments: readonly Segment[];
 	readonly symbols: Symbols;
 }
 
 /** Requires: everything relocated, bound and sorted. LinkError when segments overlap or share a page. */
-export function emit({ name, entry, inputs, outputs, segments, symbols }: Parts): ElfObject {
-	const sections = outputs.filter(({ index }) => index > 0).map(asSection);
-	const elf = {
-		name,
-		type: ET_EXEC,
-		machine: EM_TOY,
-		flags: 0,
-		entry,
-		sections: [nullSection(), ...sections, contributionsSection(inputs, outputs)],
-		symbols,
-		segments,
-	};
+export function executable({ name, entry, sections, segments, symbols }: Executable): ElfObject {
+	const all = [nullSection(), ...sections];
+	const elf = { name, type: ET_EXEC, machine: EM_TOY, flags: 0, entry, sections: all, symbols, segments };
 	planSegments(elf);
 	return elf;
+}
+
+/** Those that are not empty, in the order of their indices. */
+export function sectionsOf({ outputs }: { readonly outputs: readonly Output[] }): Section[] {
+	return outputs.filter(({ index }) => index > 0).map(asSection);
 }
 
 function asSection({ name, type, flags, address, align, entsize, size, data, relocations }: Output): Section {

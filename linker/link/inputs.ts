@@ -8,6 +8,8 @@ import { firstGlobal } from "../sites/edit.ts";
 
 export interface Input {
 	readonly object: ElfObject;
+	/** Its symbols are known and absolute, and that is all: nothing of it becomes part of what is linked. */
+	readonly foreign: boolean;
 	/** Symbols below are local. */
 	readonly firstGlobal: number;
 	/** Per symbol: the id of a global one in `Globals`. Filled by resolve. */
@@ -34,10 +36,11 @@ export function checkLinkable({ name, machine, type, symbols, sections }: ElfObj
 	throw new LinkError(`${name}: '${symbolName(symbols, common)}' is a common symbol; define it in .bss instead`);
 }
 
-export function newInput(object: ElfObject): Input {
+export function newInput(object: ElfObject, foreign = false): Input {
 	const border = firstGlobal(object.symbols);
 	return {
 		object,
+		foreign,
 		firstGlobal: border,
 		ids: new Uint32Array(object.symbols.count),
 		bases: new Float64Array(object.sections.length),

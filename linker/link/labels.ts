@@ -32,8 +32,11 @@ export function readLabels(parts: readonly Part[], found: readonly NamedKey[], m
 	return { labels, staticKeys: found.map((key, i) => readStaticKey(memory, key, indices[i]!)) };
 }
 
-/** After: every branch is as its key is at the start, whatever its object thought of the key. */
-export function bindLabels({ staticKeys, labels, segments }: Labels & Loaded): void {
+/** After: these branches are as their keys are at the start, whatever their objects thought of the keys. */
+export function bindLabels(
+	{ staticKeys, segments }: Pick<Image, "staticKeys"> & Loaded,
+	labels: readonly ImageLabel[],
+): void {
 	for (const label of labels) {
 		const bytes = bytesAt({ segments }, label.address, SITE_BYTES)!;
 		bytes.set(labelBytes(label, staticKeys[label.key]!.users > 0));

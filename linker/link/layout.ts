@@ -91,8 +91,8 @@ export function groupOf(output: Output): string {
 /** Requires: all inputs are known. After: every section that has a place in an image is part of an output section. */
 export function gather(inputs: readonly Input[], starts: ReadonlyMap<string, number>): Output[] {
 	const byName = new Map<string, Output>();
-	for (const [index, { object }] of inputs.entries()) {
-		for (const [i, section] of object.sections.entries()) {
+	for (const [index, { object, foreign }] of inputs.entries()) {
+		for (const [i, section] of foreign ? [] : object.sections.entries()) {
 			if (unplaced.has(section.type)) continue;
 			const output = byName.get(section.name) ?? newOutput(section, starts.get(section.name));
 			byName.set(section.name, output);

@@ -1,29 +1,30 @@
 // The linker: objects in, an image out, as one list of passes. Each says in its own file what it requires and what is
 // true after it. Pure: the objects stay as they are.
 
-import type { ElfObject } from "../elf/object.ts";
+import type { ElfObject, Segment, Symbols } from "../elf/object.ts";
 import { LinkError } from "../errors.ts";
 import { RETURN, RETURN0 } from "../sites/index.ts";
 import { bindSites } from "./bind-sites.ts";
 import { checkSignatures } from "./check-signatures.ts";
 import { collect } from "./collect.ts";
-import { emit } from "./emit.ts";
+import { contributionsSection } from "./contributions.ts";
+import { executable, sectionsOf } from "./emit.ts";
 import { emitSymbols } from "./emit-symbols.ts";
 import type { Image, StaticCallMode } from "./image.ts";
-import { checkLinkable, newInput } from "./inputs.ts";
+import { checkLinkable, type Input, newInput } from "./inputs.ts";
 import { bindLabels } from "./labels.ts";
-import { gather } from "./layout.ts";
+import { assignAddresses, gather, type Output } from "./layout.ts";
 import { lendKeys } from "./lend-keys.ts";
 import { fillMemory } from "./memory.ts";
 import { mergeSignatures } from "./merge-signatures.ts";
 import { idOf } from "./names.ts";
 import { readImage } from "./read-image.ts";
 import { relocate } from "./relocate.ts";
-import { requireDefined } from "./require-defined.ts";
+import { requireDefined, requireEntry } from "./require-defined.ts";
 import { type Globals, resolve } from "./resolve.ts";
 import { sortSites } from "./sort-sites.ts";
 import { START, synthesise } from "./synthesise.ts";
-import { layOut } from "./thunks.ts";
+import { layOut, type ThunkBlock } from "./thunks.ts";
 import { usePointers } from "./use-pointers.ts";
 
 export interface LinkOptions {
@@ -45,27 +46,56 @@ export const TEXT_BASE = 0x400000;
 
 export function link(objects: readonly ElfObject[], options: LinkOptions = {}): Image {
 	const { staticCalls: mode = "inline", entry = START, textBase = TEXT_BASE, name = "a.out" } = options;
-	if (objects.length === 0) throw new LinkError(`${name}: there are no objects to link`);
-	for (const object of objects) checkLinkable(object);
-	const collected = collect(objects, options.patchable ?? []);
-	const inputs = (mode === "pointer" ? collected.map(usePointers) : collected).map(newInput);
+	const inputs = inputsOf(objects, mode, name, options.patchable);
 	const globals = resolve(inputs);
-	synthesise(inputs, globals, mode, entry);
+	synthesise(inputs, globals, { mode, entry });
 	lendKeys(inputs, globals);
-	requireDefined(inputs, globals, entry);
+	requireDefined(inputs, globals);
+	requireEntry(inputs, globals, entry);
 	checkSignatures(inputs, globals);
 	const outputs = gather(inputs, options.sectionStart ?? new Map());
-	const blocks = layOut(inputs, globals, outputs, textBase);
+	const blocks = layOut(inputs, globals, outputs, (all) => assignAddresses(all, textBase));
 	const segments = fillMemory(inputs, outputs);
-	const symbols = emitSymbols({ inputs, globals, outputs, blocks });
+	const linked = { inputs, globals, outputs, blocks, segments };
+	const symbols = complete(linked, mode, segments);
+	const sections = [...sectionsOf(linked), contributionsSection(inputs, outputs)];
+	const image = readImage(executable({ name, entry: addressOf(globals, entry), sections, segments, symbols }));
+	bindLabels(image, image.labels);
+	return image;
+}
+
+/** What is to be linked, collected and in the form that the mode wants. */
+export function inputsOf(
+	objects: readonly ElfObject[],
+	mode: StaticCallMode,
+	name: string,
+	patchable: readonly string[] = [],
+): Input[] {
+	if (objects.length === 0) throw new LinkError(`${name}: there are no objects to link`);
+	for (const object of objects) checkLinkable(object);
+	const collected = collect(objects, patchable);
+	return (mode === "pointer" ? collected.map(usePointers) : collected).map((object) => newInput(object));
+}
+
+/** A link whose layout is final and whose memory is filled. */
+export interface Linked {
+	readonly inputs: readonly Input[];
+	readonly globals: Globals;
+	readonly outputs: readonly Output[];
+	readonly blocks: readonly ThunkBlock[];
+	readonly segments: readonly Segment[];
+}
+
+/** The passes that work on bytes at their addresses. @param memory where the words of keys are */
+export function complete(linked: Linked, mode: StaticCallMode, memory: readonly Segment[]): Symbols {
+	const { inputs, globals, outputs, blocks } = linked;
+	const symbols = emitSymbols(linked);
 	relocate(inputs, globals, outputs, blocks);
 	const rows = sortSites(inputs, outputs);
 	const stubs = { return: addressOf(globals, RETURN), return0: addressOf(globals, RETURN0) };
-	if (mode === "inline") bindSites(segments, outputs, rows, stubs);
+	if (mode === "inline") bindSites(memory, outputs, rows, stubs);
 	mergeSignatures(outputs);
-	const image = readImage(emit({ name, entry: addressOf(globals, entry), inputs, outputs, segments, symbols }));
-	bindLabels(image);
-	return image;
+	return symbols;
 }
 
 /** 0 for what is not defined. */

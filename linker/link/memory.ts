@@ -11,9 +11,13 @@ import { THUNK_BYTES, thunkCode } from "./thunks.ts";
 const LIMIT = 2 ** 30;
 
 /** Requires: final layout. After: `data` of every output section holds the bytes of its parts, not yet relocated; gaps
- * in text trap. Returns what is to be loaded. */
-export function fillMemory(inputs: readonly Input[], outputs: readonly Output[]): Segment[] {
-	const segments = runs(outputs).map(allocate);
+ * in text trap. Returns what is to be loaded. @param group of sections that share a segment */
+export function fillMemory(
+	inputs: readonly Input[],
+	outputs: readonly Output[],
+	group: (output: Output) => string = groupOf,
+): Segment[] {
+	const segments = runs(outputs, group).map(allocate);
 	for (const output of outputs) {
 		if (!isLoaded(output)) output.data = new Uint8Array(output.size);
 		if (output.type !== SHT_NOBITS) copyParts(inputs, output);
@@ -21,8 +25,8 @@ export function fillMemory(inputs: readonly Input[], outputs: readonly Output[])
 	return segments.sort((a, b) => a.address - b.address);
 }
 
-/** Sections that lie behind each other, without whole pages between them, and share permissions. */
-function runs(outputs: readonly Output[]): Output[][] {
+/** Sections that lie behind each other, without whole pages between them, and are of one group. */
+function runs(outputs: readonly Output[], group: (output: Output) => string): Output[][] {
 	const all: Output[][] = [];
 	for (const output of outputs) {
 		if (!isLoaded(output) || output.size === 0) continue;
@@ -30,7 +34,7 @@ function runs(outputs: readonly Output[]): Output[][] {
 		const before = last?.at(-1);
 		const joins = before !== undefined && before.start === undefined && output.start === undefined;
 		const near = joins && output.address - (before.address + before.size) < PAGE_SIZE;
-		if (near && groupOf(before) === groupOf(output)) last!.push(output);
+		if (near && group(before) === group(output)) last!.push(output);
 		else all.push([output]);
 	}
 	return all;

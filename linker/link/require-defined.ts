@@ -11,12 +11,16 @@ import { reportAll } from "./report.ts";
 import { type Globals, isDefined } from "./resolve.ts";
 import { START, SUPPLIED } from "./synthesise.ts";
 
-/** Requires: everything resolved, supplied objects too. After: every symbol a relocation uses is defined or weak, and
- * so is the entry; `absent` are the weak ones. */
-export function requireDefined(inputs: readonly Input[], globals: Globals, entry: string): void {
+/** Requires: everything resolved, supplied objects too. After: every symbol a relocation uses is defined or weak;
+ * `absent` are the weak ones. */
+export function requireDefined(inputs: readonly Input[], globals: Globals): void {
 	const { wanted, absent } = undefinedIds(inputs, globals);
 	reportUses(inputs, globals, firstUses(inputs, wanted));
 	globals.absent = absent;
+}
+
+/** Requires: the same. After: the entry is defined. */
+export function requireEntry(inputs: readonly Input[], globals: Globals, entry: string): void {
 	const id = idOf(globals.names, entry);
 	if (id >= 0 && isDefined(globals, id)) return;
 	const owner = inputs.find(({ object }) => hasSymbol(object, entry));

@@ -25,9 +25,15 @@ export const START = "_start";
 /** Name of the linker's own object in messages and maps. */
 export const SUPPLIED = "<supplied>";
 
+/** What only a whole program needs; a module has neither. */
+export interface Supply {
+	readonly mode?: StaticCallMode;
+	readonly entry?: string;
+}
+
 /** Requires: names resolved. After: `inputs` ends with the supplied object, its names are resolved too, and the stubs
  * that sites can be retargeted to exist wherever there are static calls. */
-export function synthesise(inputs: Input[], globals: Globals, mode: StaticCallMode, entry: string): void {
+export function synthesise(inputs: Input[], globals: Globals, { mode, entry }: Supply): void {
 	const builder = newObject(SUPPLIED, EM_TOY);
 	const hasEntries = inputs.some(({ object }) => object.sections.some(({ name }) => name === ENTRIES_SECTION));
 	const wanted = [
@@ -39,11 +45,10 @@ export function synthesise(inputs: Input[], globals: Globals, mode: StaticCallMo
 		const missing = id < 0 ? wanted.includes(name) || name === entry : !isDefined(globals, id);
 		if (missing) define(builder, name);
 	}
-	defineSymbol(builder, MODE_SYMBOL, {
-		section: SHN_ABS,
-		value: 1 + staticCallModes.indexOf(mode),
-		binding: STB_GLOBAL,
-	});
+	if (mode !== undefined) {
+		const value = 1 + staticCallModes.indexOf(mode);
+		defineSymbol(builder, MODE_SYMBOL, { section: SHN_ABS, value, binding: STB_GLOBAL });
+	}
 	inputs.push(newInput(finish(builder)));
 	refuseDuplicates(globals, inputs, define(globals, inputs, inputs.length - 1));
 	mention(globals, inputs.at(-1)!);

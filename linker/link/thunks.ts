@@ -5,7 +5,7 @@
 import { encode, R_TOY_CALL28, R_TOY_JUMP28, REL_MAX, REL_MIN } from "../isa/index.ts";
 import { SITE_BYTES } from "../sites/index.ts";
 import { addressOf, type Input, symbolAddresses } from "./inputs.ts";
-import { assignAddresses, isExecutable, locate, type Output, type Part, placeParts } from "./layout.ts";
+import { isExecutable, locate, type Output, type Part, placeParts } from "./layout.ts";
 import type { Globals } from "./resolve.ts";
 
 export interface Thunk {
@@ -39,16 +39,17 @@ const MAX_BESIDE = 2 ** 20;
 /** The rest of the reach is for the block itself. */
 const GROUP_BYTES = REL_MAX - 2 ** 24;
 
-/** Requires: gathered sections. After: layout is final, and every call reaches its symbol or a thunk of its group. */
+/** Requires: gathered sections. After: layout is final, and every call reaches its symbol or a thunk of its group.
+ * @param assign gives every output section an address and size; asked again when thunks made one grow */
 export function layOut(
 	inputs: readonly Input[],
 	globals: Globals,
 	outputs: readonly Output[],
-	textBase: number,
+	assign: (outputs: readonly Output[]) => void,
 ): ThunkBlock[] {
 	const blocks = addBlocks(inputs, outputs.filter(isExecutable));
 	do {
-		assignAddresses(outputs, textBase);
+		assign(outputs);
 		locate(inputs, globals, outputs);
 	} while (addMissing(inputs, globals, blocks));
 	return blocks;
