@@ -6,12 +6,13 @@ import { EM_TOY } from "../isa/index.ts";
 import { emitKey, emitSignatures, emitStaticKey, emitTable, emitTexts, emitVariable } from "./emit/data.ts";
 import type { Emission } from "./emit/emission.ts";
 import { emitLines } from "./emit/lines.ts";
+import { changedRegisters, emitOperation } from "./emit/paravirt.ts";
 import { emitFunction } from "./emit/text.ts";
 import { lowerFunction } from "./lower/lower.ts";
 import type { Texts } from "./lower/texts.ts";
 import { type Origin, originFile, type PositionMap } from "./origin.ts";
 import { bindModules } from "./types/bind.ts";
-import { type Analysis, type Declared, type Module, newAnalysis } from "./types/bindings.ts";
+import { type Analysis, type Contract, type Declared, type Module, newAnalysis } from "./types/bindings.ts";
 import { checkModule } from "./types/check.ts";
 import { loadModule, type Resolve } from "./types/declare.ts";
 import { inferTypes } from "./types/infer.ts";
@@ -29,11 +30,21 @@ export interface CompileOptions {
 	readonly alignSites?: boolean;
 	/** Begins every function with NOP5 and lists them in `__patchable_function_entries`. */
 	readonly entryNops?: boolean;
+	/** In place of what paravirt operations say of their calls. */
+	readonly paravirt?: Partial<Contract>;
 }
 
 /** @throws SourceError at the first thing that is not in the language */
 export function compile(source: string, options: CompileOptions): ElfObject {
-	const { file, resolve = () => undefined, map, indirect = "pointer", alignSites = false, entryNops = false } = options;
+	const {
+		file,
+		resolve = () => undefined,
+		map,
+		indirect = "pointer",
+		alignSites = false,
+		entryNops = false,
+		paravirt = {},
+	} = options;
 	const origin: Origin = { file, text: source, map };
 	const analysis = newAnalysis();
 	const module = loadModule(analysis, origin, resolve);
@@ -41,11 +52,15 @@ export function compile(source: string, options: CompileOptions): ElfObject {
 	inferTypes(analysis);
 	const functions = checkModule(analysis, module);
 	const texts: Texts = { offsets: new Map(), bytes: [] };
-	const lowered = functions.map((fn) => ({ fn, ...lowerFunction(fn, texts, { indirect }) }));
+	const lowered = functions.map((fn) => ({ fn, ...lowerFunction(fn, texts, { indirect, paravirt }) }));
 	const e = newEmission(analysis, module, { alignSites, entryNops });
 	emitTexts(e, texts);
 	for (const { fn, ...code } of lowered) emitFunction(e, fn, code);
-	for (const binding of module.declared) emitDeclared(e, binding);
+	const changed = new Map(lowered.map(({ fn, code }) => [fn.binding, changedRegisters(code.blocks)]));
+	for (const binding of module.declared) {
+		if (binding.kind !== "key" || binding.contract === undefined) emitDeclared(e, binding);
+		else emitOperation(e, binding, { ...binding.contract, ...paravirt }, changed);
+	}
 	emitSignatures(e);
 	emitLines(e);
 	return finish(e.builder);
@@ -59,7 +74,7 @@ function newEmission(
 	const builder = newObject(module.origin.file, EM_TOY);
 	fileSymbol(builder, originFile(module.origin));
 	section(builder, ".text");
-	return { builder, analysis, module, ...options, hidden: new Map(), lines: new Map() };
+	return { builder, analysis, module, ...options, savers: new Set(), hidden: new Map(), lines: new Map() };
 }
 
 function emitDeclared(e: Emission, binding: Declared): void {

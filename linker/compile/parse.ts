@@ -37,11 +37,17 @@ interface Surroundings {
 
 function checkShape(origin: Origin, node: AnyNode, around: Surroundings): void {
 	if (around.depth > DEEPEST) fail(origin, node, tooDeep);
-	const message = rejectedNodes[node.type] ?? shapeError(node, around);
+	const message = isOptions(node, around) ? undefined : (rejectedNodes[node.type] ?? shapeError(node, around));
 	if (message !== undefined) fail(origin, node, message);
 	const inFunction = around.inFunction || node.type === "FunctionDeclaration";
 	for (const child of childrenOf(node))
 		checkShape(origin, child, { parent: node, inFunction, depth: around.depth + 1 });
+}
+
+/** `{ ... }` as the last argument of a call at module level: paravirt(f, { bytes: 12 }). */
+function isOptions(node: AnyNode, { parent, inFunction }: Surroundings): boolean {
+	if (node.type !== "ObjectExpression" || parent?.type !== "CallExpression" || inFunction) return false;
+	return parent.callee.type === "Identifier" && parent.arguments.at(-1) === node;
 }
 
 /** The nodes directly below, in no promised order. */
@@ -88,7 +94,7 @@ function shapeError(node: AnyNode, around: Surroundings): string | undefined {
 			return newError(node, inFunction);
 		case "ArrayExpression":
 			if (node.elements.includes(null)) return "an element is missing: write 0";
-			if (parent!.type !== "NewExpression")
+			if (parent!.type !== "NewExpression" && parent!.type !== "Property")
 				return "there are no arrays as values: write const table = new Int32Array([...]) at module level";
 			return undefined;
 		case "CallExpression":
@@ -119,6 +125,7 @@ const kept = new Set([
 	"ImportSpecifier",
 	"LabeledStatement",
 	"MemberExpression",
+	"Property",
 	"ReturnStatement",
 	"SequenceExpression",
 	"SwitchCase",
@@ -139,7 +146,7 @@ function literalError(node: AnyNode & { type: "Literal" }, parent: AnyNode): str
 }
 
 function textError(parent: AnyNode): string | undefined {
-	const places = ["CallExpression", "ImportDeclaration", "ExpressionStatement"];
+	const places = ["CallExpression", "ImportDeclaration", "ExpressionStatement", "Property"];
 	return places.includes(parent.type) ? undefined : "text is only for print(...): use a number";
 }
 

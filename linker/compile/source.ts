@@ -149,6 +149,42 @@ function usersOf(who: string, key: StaticKey): number {
 	return count;
 }
 
+/** What the compiler is to know of an operation's calls. */
+export interface OperationOptions<F extends Callable> {
+	/** What a call may change: nothing, the register of the result, or what every call may. */
+	readonly clobbers?: "none" | "result" | "all";
+	/** Room at each call for the function's own instructions. */
+	readonly bytes?: number;
+	/** Other functions that it may be set to before the program starts. */
+	readonly also?: readonly F[];
+}
+
+interface Paravirt {
+	<F extends Callable>(native: F, options?: OperationOptions<F>): F;
+	/** Has to be set to a function like `like` before the program starts. */
+	<F extends Callable>(native: null, like?: F, options?: OperationOptions<F>): F;
+}
+
+/** An operation that is settled once, before the program starts: then its calls become direct, or the function's own
+ * instructions. */
+export const paravirt: Paravirt = (native: Callable | null, ...rest: readonly unknown[]): never => {
+	if (native !== null) codeOf("paravirt", native, false);
+	const signature = native ?? rest.find((one) => typeof one === "function");
+	const parameters = typeof signature === "function" ? signature.length : undefined;
+	const operation = makeKey({
+		fn: native === null ? bug : (native as Code),
+		default_fn: bug,
+		nullable: false,
+		parameters,
+	});
+	pointers.delete(operation);
+	return operation as never;
+};
+
+const bug: Code = () => {
+	throw new TypeError("a call of an operation that is null");
+};
+
 /** One line: the values, with a space between. */
 export function print(...values: readonly (number | string)[]): void {
 	for (const value of values) checkPrintable(value);

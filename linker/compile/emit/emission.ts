@@ -26,6 +26,8 @@ export interface Emission {
 	readonly alignSites: boolean;
 	/** Every function begins with NOP5. */
 	readonly entryNops: boolean;
+	/** Functions that save registers around others, by their symbols. */
+	readonly savers: Set<string>;
 	/** Places without a symbol, by the name that references use: texts and jump tables. */
 	readonly hidden: Map<string, { readonly section: SectionBuilder; readonly offset: number }>;
 	/** The rows of the line table, by section. */
@@ -45,10 +47,11 @@ export function refer(
 	else relocate(section, offset, type, sectionSymbol(e.builder, place.section), place.offset + addend);
 }
 
-/** Appends a word that holds the address of `symbol`, or 0. */
-export function appendAddress(e: Emission, section: SectionBuilder, symbol: string | undefined): void {
+/** Appends a word that holds the address of `symbol`, or 0. Returns its offset. */
+export function appendAddress(e: Emission, section: SectionBuilder, symbol: string | undefined): number {
 	const offset = append(section, [0, 0, 0, 0]);
 	if (symbol !== undefined) refer(e, section, offset, R_TOY_ABS32, { symbol, addend: 0 });
+	return offset;
 }
 
 /** Defines a symbol for what a module declares; other modules see it if it is exported. */

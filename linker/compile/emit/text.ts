@@ -13,6 +13,7 @@ import {
 import {
 	encode,
 	formats,
+	nops,
 	R_TOY_ABS32,
 	R_TOY_CALL28,
 	R_TOY_JUMP28,
@@ -29,6 +30,7 @@ import type { Key } from "../types/bindings.ts";
 import { define, type Emission, refer } from "./emission.ts";
 import { type Item, type Layout, layOut } from "./layout.ts";
 import { noteLine } from "./lines.ts";
+import { emitOperationCalls } from "./paravirt.ts";
 
 /** What stores and fetches do not tear. */
 const SITE_UNIT = 8;
@@ -43,11 +45,14 @@ export function emitFunction(e: Emission, fn: CheckedFunction, { code, frame }: 
 	const offsets = place(e, text, layout.items);
 	const blockOffset = (block: Block) => offsets[layout.starts.get(block)!]!;
 	for (const [i, item] of layout.items.entries()) emitItem(e, text, item, offsets[i]!, blockOffset);
+	emitOperationCalls(e, symbolOf(fn.binding), layout.items, (index) => offsets[index]! - start);
 	define(e, fn.binding, symbolOf(fn.binding), "function", { section: text, value: start, size: text.size - start });
 	fillTables(e, text, code.blocks, blockOffset);
 }
 
 const sizeOf = (op: Op) => formats[rowOf(op.mnemonic).format].length;
+/** With what is left free for whatever takes the place of the instruction. */
+const roomOf = (op: Op) => op.paravirt?.bytes ?? sizeOf(op);
 
 /** The offset of each instruction, with room for padding before sites. */
 function place(e: Emission, text: SectionBuilder, items: Layout["items"]): number[] {
@@ -58,8 +63,8 @@ function place(e: Emission, text: SectionBuilder, items: Layout["items"]): numbe
 			offset += SITE_UNIT - (offset % SITE_UNIT);
 			text.align = Math.max(text.align, SITE_UNIT);
 		}
-		offset += size;
-		return offset - size;
+		offset += roomOf(op);
+		return offset - roomOf(op);
 	});
 }
 
@@ -81,6 +86,7 @@ function emitItem(
 	append(text, encode(op.mnemonic, { a: op.a, b: op.b, c, imm: op.reference === undefined ? imm : 0 }));
 	if (label !== undefined) emitLabel(e, text, offset, blockOffset(target!), label);
 	if (op.reference !== undefined) refer(e, text, offset + sizeOf(op) - 4, relocationOf(op), op.reference);
+	append(text, nops(roomOf(op) - sizeOf(op)));
 }
 
 /** The field is the last word of every instruction that has one. */

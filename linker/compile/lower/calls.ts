@@ -1,7 +1,7 @@
 // Calls to instructions: of functions and static calls by CALL, through pointers by an indirect call, and of the host.
 // Every call of a function names its symbol, so that the linker can find and retarget it.
 
-import { conditionCode, HostCall, toggles } from "../../isa/index.ts";
+import { clobberedBy, conditionCode, HostCall, toggles } from "../../isa/index.ts";
 import type { Expression, Target } from "../ir.ts";
 import type { Position } from "../origin.ts";
 import type { Key } from "../types/bindings.ts";
@@ -17,6 +17,11 @@ export function call(l: Lowering, node: Call): void {
 	const reads = passArguments(l, node.parameters);
 	l.current.ops.push(transfer(l, node, reads, "call"));
 	l.addresses.clear();
+}
+
+/** What stands at the site in the end may be no call, so it is none in place of a return either. */
+export function isParavirt({ callee }: Call): boolean {
+	return callee.kind === "key" && callee.contract !== undefined;
 }
 
 /** A call in place of a return: the called function returns to our caller. */
@@ -44,6 +49,11 @@ function transfer(l: Lowering, { callee, at }: Call, reads: readonly Register[],
 	if (callee.kind === "function") return direct(symbolOf(callee));
 	if (callee.form === "static") return direct(trampolineOf(callee));
 	const reference = { symbol: slotOf(callee), addend: 0 };
+	if (callee.contract !== undefined) {
+		const { clobbers: kind, bytes } = { ...callee.contract, ...l.options.paravirt };
+		const paravirt = { operation: reference.symbol, bytes, clobbers: kind };
+		return newOp("callm", { reference, reads, writes: clobberedBy(kind), paravirt }, at);
+	}
 	if (l.options.indirect === "pointer") return newOp(`${how}m`, { reference, reads, writes: clobbers }, at);
 	emit(l, "movi", { a: SCRATCH, reference }, at);
 	emit(l, "ld", { a: SCRATCH, b: SCRATCH }, at);

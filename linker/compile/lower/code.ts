@@ -1,25 +1,28 @@
 // Code on its way to bytes: instructions of the machine in basic blocks, over registers without number limit until
 // registers.ts has chosen among the machine's.
 
-import { formats, rowOf } from "../../isa/index.ts";
+import { type Clobbers, formats, rowOf, SCRATCH } from "../../isa/index.ts";
 import type { Position } from "../origin.ts";
 
 /** 0..15 are the machine's, larger ones are virtual. */
 export type Register = number;
 export const FIRST_VIRTUAL = 16;
 
-/** Where a function finds its arguments and leaves its result. */
-export const RESULT = 0;
-/** Calls may change them. */
-export const callerSaved: readonly Register[] = [0, 1, 2, 3, 4, 5, 6, 7];
-export const calleeSaved: readonly Register[] = [8, 9, 10, 11, 12, 13];
-/** For indirect calls and jumps and the linker's thunks; never chosen for a value. */
-export const SCRATCH = 14;
+export { calleeSaved, callerSaved, RESULT, SCRATCH } from "../../isa/index.ts";
 
 /** A field whose value the linker knows. */
 export interface Reference {
 	readonly symbol: string;
 	readonly addend: number;
+}
+
+/** What the table of sites says of a call of a paravirt operation. */
+export interface OperationCall {
+	/** Symbol of the operation's word. */
+	readonly operation: string;
+	/** What is reserved for whatever takes the place of the call. */
+	readonly bytes: number;
+	readonly clobbers: Clobbers;
 }
 
 /** One instruction. Fields that its format does not have are 0. */
@@ -37,6 +40,7 @@ export interface Op {
 	readonly reads: readonly Register[];
 	/** Registers changed beside the fields: what a call does not keep. */
 	readonly writes: readonly Register[];
+	readonly paravirt: OperationCall | undefined;
 	readonly at: Position;
 }
 
@@ -90,7 +94,9 @@ export interface Code {
 
 const none: readonly Register[] = [];
 
-export type Fields = Partial<Pick<Op, "a" | "b" | "c" | "imm" | "condition" | "reference" | "reads" | "writes">>;
+export type Fields = Partial<
+	Pick<Op, "a" | "b" | "c" | "imm" | "condition" | "reference" | "reads" | "writes" | "paravirt">
+>;
 
 export function newOp(mnemonic: string, fields: Fields, at: Position): Op {
 	return {
@@ -103,6 +109,7 @@ export function newOp(mnemonic: string, fields: Fields, at: Position): Op {
 		reference: undefined,
 		reads: none,
 		writes: none,
+		paravirt: undefined,
 		at,
 		...fields,
 	};

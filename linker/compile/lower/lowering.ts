@@ -1,13 +1,13 @@
 // A function on its way from trees to blocks: the block that grows, the registers of its variables, and the ways to
 // lower an expression (values.ts and conditions.ts, which call each other through this).
 
+import { clobberedBy } from "../../isa/index.ts";
 import type { Expression } from "../ir.ts";
 import type { Position } from "../origin.ts";
-import type { Local } from "../types/bindings.ts";
+import type { Contract, Local } from "../types/bindings.ts";
 import {
 	type Block,
 	type Code,
-	callerSaved,
 	type End,
 	FIRST_VIRTUAL,
 	type Fields,
@@ -15,13 +15,14 @@ import {
 	newOp,
 	type Register,
 	roles,
-	SCRATCH,
 } from "./code.ts";
 import type { Texts } from "./texts.ts";
 
 export interface LowerOptions {
 	/** How pointers are called: by an indirect call, or by a return that no predictor of indirect branches sees. */
 	readonly indirect: "pointer" | "retpoline";
+	/** In place of what paravirt operations say themselves. */
+	readonly paravirt?: Partial<Contract>;
 }
 
 export interface Lowering {
@@ -118,7 +119,7 @@ export function address(l: Lowering, symbol: string, at: Position): Register {
 }
 
 /** What a called function may change. */
-export const clobbers: readonly Register[] = [...callerSaved, SCRATCH];
+export const clobbers: readonly Register[] = clobberedBy("all");
 
 export function newLowering(
 	options: LowerOptions,

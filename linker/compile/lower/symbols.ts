@@ -5,8 +5,12 @@ import type { FunctionBinding, Key, StaticKey, Table, Variable } from "../types/
 
 export const symbolOf = ({ name }: FunctionBinding | Variable | Table): string => name;
 
-/** The two words of a key or pointer: what it calls now, and its default. */
-export const slotOf = ({ form, name }: Key): string => (form === "static" ? `__SCK__${name}` : `__FFP__${name}`);
+/** The two words of a key or pointer: what it calls now, and its default. The one word of an operation: what it calls. */
+export const slotOf = ({ form, name }: Key): string => slotPrefixes[form] + name;
+const slotPrefixes = { static: "__SCK__", ffp: "__FFP__", paravirt: "__PV__" };
+
+/** Calls the function and keeps all registers but that of the result. */
+export const saverOf = (fn: FunctionBinding): string => `__PVS__${symbolOf(fn)}`;
 
 export const trampolineOf = ({ name }: Key): string => `__SCT__${name}`;
 
@@ -21,6 +25,6 @@ export const INDIRECT_THUNK = "__indirect_thunk_r14";
 /** The function that a word of the key holds for a target; undefined for 0, a static call's null. */
 export function targetSymbol(key: Key, target: Target): string | undefined {
 	if (target === "ret0") return RETURN0;
-	if (target === "null") return key.form === "static" ? undefined : RETURN;
+	if (target === "null") return key.form === "ffp" ? RETURN : undefined;
 	return symbolOf(target);
 }

@@ -70,10 +70,11 @@ const tableParts = ({ length, values }: { length: Expression | undefined; values
 	length === undefined ? values : [length];
 
 function bindModel(walk: Walk, key: Key): void {
-	if (key.model === undefined) return;
-	bindExpression(walk, key.model);
-	if (walk.analysis.uses.get(key.model)!.kind === "function") return;
-	fail(walk.module.origin, key.model, `'${key.model.name}' is not a function`);
+	for (const name of key.model === undefined ? key.also : [key.model, ...key.also]) {
+		bindExpression(walk, name);
+		if (walk.analysis.uses.get(name)!.kind !== "function")
+			fail(walk.module.origin, name, `'${name.name}' is not a function`);
+	}
 }
 
 function bindFunction(analysis: Analysis, fn: FunctionBinding): void {
@@ -250,6 +251,12 @@ function checkWritable(
 	if (binding.kind === "variable" && binding.module !== module)
 		fail(module.origin, target, `'${name}' belongs to another module: export a function there that sets it`);
 	if (binding.kind === "table") fail(module.origin, target, `'${name}' is a table: assign to ${name}[i]`);
+	if (binding.kind === "key" && binding.form === "paravirt")
+		fail(
+			module.origin,
+			target,
+			`'${name}' is an operation, which is only set before the program starts: --pv ${name}=f`,
+		);
 	if (binding.kind === "key") fail(module.origin, target, `'${name}' is a static call: write update(${name}, f)`);
 	if (binding.kind === "static-key")
 		fail(module.origin, target, `'${name}' is a static key: write enable(${name}) or disable(${name})`);

@@ -1,6 +1,7 @@
 // What a name can stand for. One object per declaration, shared by all its uses and by the modules that import it.
 
 import type { Expression, FunctionDeclaration, Identifier, Node, Program, ReturnStatement } from "acorn";
+import type { Clobbers } from "../../isa/index.ts";
 import type { Origin } from "../origin.ts";
 import type { ElementType } from "../parse.ts";
 
@@ -71,10 +72,18 @@ export interface FunctionBinding {
 	result: Result;
 }
 
-/** A static call (`staticCall`, word pair `__SCK__name`) or a pointer call (`defineFfp`, word pair `__FFP__name`). */
+/** What a paravirt operation says of its calls. */
+export interface Contract {
+	readonly clobbers: Clobbers;
+	/** Reserved at each site, for what takes the place of the call before the program starts. */
+	readonly bytes: number;
+}
+
+/** A static call (`staticCall`, word pair `__SCK__name`), a pointer call (`defineFfp`, word pair `__FFP__name`) or a paravirt
+ * operation (`paravirt`, word `__PV__name`). */
 export interface Key {
 	readonly kind: "key";
-	readonly form: "static" | "ffp";
+	readonly form: "static" | "ffp" | "paravirt";
 	readonly name: string;
 	readonly module: Module;
 	readonly node: Node;
@@ -84,6 +93,10 @@ export interface Key {
 	/** Functions given to update() and calls, both of its own module: where the signature comes from without a model. */
 	readonly updates: Identifier[];
 	readonly calls: { readonly arguments: readonly Expression[] }[];
+	/** Of a paravirt operation, and only of one. */
+	readonly contract?: Contract;
+	/** Other functions that an operation may be set to: they are made to keep its contract as well. */
+	readonly also: readonly Identifier[];
 }
 
 /** A static key (`staticKey`: its branches are patched) or one whose branches look at it (`plainKey`); the word pair
@@ -104,6 +117,7 @@ export const builtinNames = [
 	"reset",
 	"query",
 	"print",
+	"paravirt",
 	"defineFfp",
 	"setFfp",
 	"resetFfp",

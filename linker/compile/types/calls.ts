@@ -102,10 +102,13 @@ function refuseCallee(c: Surroundings, node: CallExpression): never {
 	refuse(c, callee, "there are no methods: call a function, and pass it what it needs");
 }
 
-const keyPlace = (name: string) => `a static call is made at module level: const key = ${name}(f)`;
+const keyPlace = (name: string) =>
+	name === "paravirt"
+		? "an operation is made at module level: const op = paravirt(f)"
+		: `a static call is made at module level: const key = ${name}(f)`;
 
 function refuseResult(c: Surroundings, node: CallExpression, name: BuiltinName): never {
-	if (name === "staticCall" || name === "defineFfp") refuse(c, node, keyPlace(name));
+	if (name === "staticCall" || name === "defineFfp" || name === "paravirt") refuse(c, node, keyPlace(name));
 	if (name === "staticKey" || name === "plainKey") refuse(c, node, staticKeyPlace(name));
 	if (name === "staticBranch") refuseBranch(c, node);
 	if (name === "query" || name === "queryFfp")
@@ -140,6 +143,7 @@ function callBuiltin(c: Surroundings, node: CallExpression, name: BuiltinName): 
 		case "staticKey":
 		case "plainKey":
 		case "staticBranch":
+		case "paravirt":
 			return refuseResult(c, node, name);
 	}
 }
@@ -161,6 +165,8 @@ function keyOf(c: Surroundings, node: CallExpression, name: BuiltinName, arity: 
 	if (key?.kind !== "key")
 		refuse(c, first, `'${text(c, first)}' is not a static call: write ${shown}, with const key = staticCall(f)`);
 	const form = name.endsWith("Ffp") ? "ffp" : "static";
+	if (key.form === "paravirt")
+		refuse(c, first, `'${key.name}' is an operation, which is only set before the program starts: --pv ${key.name}=f`);
 	if (key.form !== form)
 		refuse(
 			c,

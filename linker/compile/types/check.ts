@@ -6,8 +6,8 @@
 import type { AnyNode, Statement as StatementSyntax, Expression as Syntax, VariableDeclaration } from "acorn";
 import type { CheckedFunction, Exit, Expression, Loop, Statement } from "../ir.ts";
 import { fail, positionAt } from "../origin.ts";
-import type { Analysis, Declared, FunctionBinding, Key, Module, Table } from "./bindings.ts";
-import { checkRet0 } from "./calls.ts";
+import type { Analysis, Contract, Declared, FunctionBinding, Key, Module, Table } from "./bindings.ts";
+import { checkRet0, targetOf } from "./calls.ts";
 import { constantOf, numberOf, tableLength } from "./constant.ts";
 import { checkConstant, condition, effect, surroundings } from "./expressions.ts";
 import { keySignature } from "./infer.ts";
@@ -65,15 +65,27 @@ function checkTable(c: Surroundings, table: Table): void {
 }
 
 function checkKey(c: Surroundings, key: Key): void {
+	if (key.contract !== undefined) checkOperation(c, key, key.contract);
 	if (key.initial === "ret0") checkRet0(c, key, (key.model ?? key.node) as Syntax);
 	if (!c.module.exported.has(key.name) || keySignature(c.analysis, key) !== undefined) return;
 	const form = key.initial === "ret0" ? ".ret0(like)" : "(null, like)";
-	const made = `${key.form === "ffp" ? "defineFfp" : "staticCall"}${form}`;
+	const made = `${{ static: "staticCall", ffp: "defineFfp", paravirt: "paravirt" }[key.form]}${form}`;
 	fail(
 		c.module.origin,
 		key.node,
 		`nothing tells other modules which parameters '${key.name}' has: write ${made} with a function like those it will call`,
 	);
+}
+
+function checkOperation(c: Surroundings, key: Key, { clobbers }: Contract): void {
+	const signature = keySignature(c.analysis, key);
+	if (clobbers === "none" && signature !== undefined && signature.result !== "none")
+		refuse(
+			c,
+			key.node as Syntax,
+			`'${key.name}' has a result, and a call leaves that somewhere: write clobbers: "result"`,
+		);
+	for (const name of key.also) targetOf(c, key, name);
 }
 
 /** What a `break` or `continue` can name. */

@@ -202,7 +202,7 @@ const isKeyTest = ({ name }: Builtin) => name === "isEnabled" || name === "stati
 const resultOf = (analysis: Analysis, fn: FunctionBinding): Guess => analysis.guesses.get(fn) ?? fn.result;
 
 function keyResult(analysis: Analysis, key: Key): Guess {
-	if (key.initial === "null") return "none";
+	if (isNullable(key)) return "none";
 	const model = modelOf(analysis, key);
 	return model === undefined ? "int" : resultOf(analysis, model);
 }
@@ -214,6 +214,9 @@ export interface Signature {
 	/** May be null: a call's result cannot be used. */
 	readonly nullable: boolean;
 }
+
+/** An operation that is null has to be set before the program starts; then it has a result like any other. */
+const isNullable = ({ initial, form }: Key) => initial === "null" && form !== "paravirt";
 
 /** The function that a key takes its signature from: its default, the one it is `like`, or the first it is given. */
 function modelOf(analysis: Analysis, key: Key): FunctionBinding | undefined {
@@ -232,7 +235,7 @@ const parameterType = ({ type }: { type: Guess }) => (type === "uint" ? "uint" :
 
 /** Undefined when neither a function nor a call of its own module tells. */
 export function keySignature(analysis: Analysis, key: Key): Signature | undefined {
-	const nullable = key.initial === "null";
+	const nullable = isNullable(key);
 	const model = modelOf(analysis, key);
 	if (model !== undefined) {
 		const signature = functionSignature(model);

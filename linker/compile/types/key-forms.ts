@@ -1,9 +1,12 @@
 // The shapes of static calls and pointer calls: `staticCall(fn)`, `staticCall(null, like)`, `staticCall.ret0(like)` and
-// the same of `defineFfp`; and of static keys, `staticKey(true)`.
+// the same of `defineFfp`; of static keys, `staticKey(true)`; and of paravirt operations, `paravirt(fn, options)` and
+// `paravirt(null, like, options)`.
 
-import type { CallExpression, Expression, Identifier, SpreadElement } from "acorn";
+import type { CallExpression, Expression, Identifier, ObjectExpression, Property, SpreadElement } from "acorn";
+import { suggestion } from "../../errors.ts";
+import { clobberKinds } from "../../isa/index.ts";
 import { fail, quote } from "../origin.ts";
-import type { Binding, Key, Module, StaticKey } from "./bindings.ts";
+import type { Binding, Contract, Key, Module, StaticKey } from "./bindings.ts";
 
 type Argument = Expression | SpreadElement;
 
@@ -18,13 +21,76 @@ export function keyForm(module: Module, id: Identifier, initial: Expression): Ke
 	if (form === undefined) return undefined;
 	if (callee.type === "MemberExpression" && !ret0)
 		fail(module.origin, callee, `write ${quote(module.origin, name)}.ret0(like), or ${quote(module.origin, name)}(f)`);
-	const start = ret0 ? ret0Start(module, initial) : startOf(module, initial);
+	const start =
+		form === "paravirt"
+			? operationOf(module, callee, initial)
+			: { ...(ret0 ? ret0Start(module, initial) : startOf(module, initial)), also: [] };
 	return { kind: "key", form, name: id.name, module, node: id, ...start, updates: [], calls: [] };
 }
+
+function operationOf(
+	module: Module,
+	callee: CallExpression["callee"],
+	call: CallExpression,
+): Pick<Key, "initial" | "model" | "also"> & { contract: Contract } {
+	if (callee.type === "MemberExpression")
+		fail(module.origin, callee, "write paravirt(f): an operation that returns 0 is one of a function that does");
+	const last = call.arguments.at(-1);
+	const given = last?.type === "ObjectExpression" ? last : undefined;
+	const start = startOf(module, { ...call, arguments: given ? call.arguments.slice(0, -1) : call.arguments });
+	const options = given === undefined ? new Map<string, Expression>() : optionsOf(module, given);
+	const contract: Contract = {
+		clobbers: clobbersOf(module, options.get("clobbers")),
+		bytes: bytesOf(module, options.get("bytes")),
+	};
+	return { ...start, contract, also: alsoOf(module, options.get("also")) };
+}
+
+const optionNames = ["clobbers", "bytes", "also"];
+
+function optionsOf(module: Module, node: ObjectExpression): Map<string, Expression> {
+	const options = new Map<string, Expression>();
+	for (const property of node.properties as Property[]) {
+		const name = !property.computed && property.key.type === "Identifier" ? property.key.name : "";
+		if (!optionNames.includes(name) || property.kind !== "init")
+			fail(
+				module.origin,
+				property.key,
+				`an operation has no such option${suggestion(name, optionNames)}: write { clobbers: "result", bytes: 12, also: [f] }`,
+			);
+		options.set(name, property.value);
+	}
+	return options;
+}
+
+function clobbersOf(module: Module, node: Expression | undefined): Contract["clobbers"] {
+	const kind = node === undefined ? "all" : clobberKinds.find((one) => node.type === "Literal" && node.value === one);
+	return kind ?? fail(module.origin, node!, 'what a call may change is "none", "result" or "all"');
+}
+
+function bytesOf(module: Module, node: Expression | undefined): number {
+	if (node === undefined) return LEAST_BYTES;
+	const value = node.type === "Literal" ? node.value : undefined;
+	if (typeof value === "number" && value >= LEAST_BYTES && value <= MOST_BYTES) return value;
+	fail(module.origin, node, `room at a site is a number of bytes from ${LEAST_BYTES}, for a call, to ${MOST_BYTES}`);
+}
+
+function alsoOf(module: Module, node: Expression | undefined): Identifier[] {
+	if (node === undefined) return [];
+	const names = node.type === "ArrayExpression" ? node.elements : [undefined];
+	return names.map((name) =>
+		name?.type === "Identifier" ? name : fail(module.origin, node, "write also: [f, g], with functions' names"),
+	);
+}
+
+/** One byte of the table says how many there are. */
+const MOST_BYTES = 255;
+const LEAST_BYTES = 5;
 
 function formOf(builtin: Binding | undefined): Key["form"] | undefined {
 	if (builtin?.kind !== "builtin") return undefined;
 	if (builtin.name === "staticCall") return "static";
+	if (builtin.name === "paravirt") return "paravirt";
 	return builtin.name === "defineFfp" ? "ffp" : undefined;
 }
 

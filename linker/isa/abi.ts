@@ -1,0 +1,19 @@
+// What functions do with registers: who passes what, and what a call may change. The compiler keeps to it, and patchers
+// that set an operation to another function hold that function to it.
+
+/** Where a function leaves its result; its arguments are in this register and the five behind it. */
+export const RESULT = 0;
+/** Calls may change them. */
+export const callerSaved: readonly number[] = [0, 1, 2, 3, 4, 5, 6, 7];
+export const calleeSaved: readonly number[] = [8, 9, 10, 11, 12, 13];
+/** For indirect calls and jumps and the linker's thunks; no value is in it across a call of any kind. */
+export const SCRATCH = 14;
+
+/** What a call of a paravirt operation may change, by its code in the table of sites: nothing, the register of the
+ * result, or what every call may. */
+export const clobberKinds = ["none", "result", "all"] as const;
+export type Clobbers = (typeof clobberKinds)[number];
+
+export function clobberedBy(kind: Clobbers): readonly number[] {
+	return kind === "all" ? [...callerSaved, SCRATCH] : kind === "result" ? [RESULT, SCRATCH] : [SCRATCH];
+}
