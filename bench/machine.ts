@@ -3,7 +3,6 @@
 // program has a process of its own: what ran before changes how V8 compiles what runs next.
 
 import { spawnSync } from "node:child_process";
-import "../cli/inlining.ts";
 import { avrInstruction, CPU } from "avr8js";
 import type { Image } from "../linker/link/index.ts";
 import { entryNamed, load, start } from "../runtime/load.ts";

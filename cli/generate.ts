@@ -4,8 +4,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { reference, rows } from "../linker/isa/index.ts";
-import { dispatchText } from "../runtime/machine/dispatch-text.ts";
+import { shared } from "../linker/isa/sets/toy.ts";
 import { ExitCode } from "./command.ts";
+import { dispatchText } from "./dispatch-text.ts";
 import { patchbay } from "./patchbay.ts";
 import { textOf } from "./terminal.ts";
 
@@ -17,7 +18,7 @@ interface GeneratedFile {
 
 export const generated: readonly GeneratedFile[] = [
 	{ path: "docs/isa.md", contents: reference },
-	{ path: "runtime/machine/dispatch.ts", contents: () => dispatchText(rows) },
+	{ path: "runtime/machine/dispatch.ts", contents: () => dispatchText(rows, shared) },
 	{ path: "README.md", contents: readme },
 ];
 

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { encode, Stop } from "../linker/isa/index.ts";
+import { conditions, encode, rows, Stop } from "../linker/isa/index.ts";
 import { Cpu, Status } from "../runtime/machine/layout.ts";
 import { copyMachine, createMachine, restore } from "../runtime/machine/machine.ts";
 import { mapPages, writePhysical } from "../runtime/machine/memory.ts";
@@ -31,6 +31,37 @@ function startAt(machine: Machine, cpu: number, pc: number): void {
 
 const status = (machine: Machine, cpu = 0): number => getCpu(machine, cpu, Cpu.status);
 const pc = (machine: Machine, cpu = 0): number => getCpu(machine, cpu, Cpu.pc) - TEXT;
+
+const number = fc.oneof(fc.integer({ min: -8, max: 40 }), fc.integer({ min: 0x7ff8, max: 0x8040 }), fc.integer());
+const register = fc.nat(15);
+const instruction = fc
+	.record({ row: fc.constantFrom(...rows), a: register, b: register, c: register, imm: number })
+	.map(({ row: { mnemonic, format, flow }, a, b, c, imm }) => {
+		const conditional = flow === "branch" || format === "regCond";
+		const field = format === "reg3" ? c : conditional ? c % conditions.length : 0;
+		return encode(mnemonic, { a, b, c: field, imm: format === "imm8" ? imm & 255 : format === "rel" ? imm % 64 : imm });
+	});
+
+test("the loop does what each row's execute does outside of it", () => {
+	fc.assert(
+		fc.property(
+			fc.array(instruction, { minLength: 1, maxLength: 6 }),
+			fc.array(number, { maxLength: 15 }),
+			(code, r) => {
+				const [cached, uncached] = (["fresh", "chosen"] as const).map((fetch) => {
+					const machine = machineWith([...code, encode("jmp", { imm: -5 - Buffer.concat(code).length })], { fetch });
+					machine.cores[0]!.r.set([...r, 0x8100], 15 - r.length);
+					return machine;
+				}) as [Machine, Machine];
+				for (let i = 0; i < 24 && status(cached) === Status.running; i++) {
+					expect(advance(cached, 0, 1)).toBe(advance(uncached, 0, 1));
+					expect(Buffer.from(cached.buffer).equals(Buffer.from(uncached.buffer))).toBe(true);
+				}
+			},
+		),
+		{ seed: 1, numRuns: 2000 },
+	);
+});
 
 describe("1 to 256 CPUs", () => {
 	test.each([0, 257])("%i are refused", (cpus) => {

@@ -1,6 +1,5 @@
 // `patchbay chaos`: storms of updates on a hot call site, every protocol on every model, under the adversary.
 
-import "../inlining.ts";
 import { type Command as CommandLine, InvalidArgumentError, Option } from "commander";
 import { models } from "../../runtime/machine/index.ts";
 import { protocols, type StormCase, type StormCounts, storm } from "../../runtime/patch/index.ts";

@@ -1,6 +1,5 @@
 // `patchbay compare`: one table of what the calls of a program cost, made in five ways.
 
-import "../inlining.ts";
 import { type Command, ExitCode, UsageError, writeJson } from "../command.ts";
 import { type Comparison, compareWays, type Way } from "../comparison.ts";
 import { profileOf, profileOption } from "../cost-profiles.ts";

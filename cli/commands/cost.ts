@@ -1,6 +1,5 @@
 // `patchbay cost`: what updates cost over sites, CPUs and protocols, all sites together or one by one, by doing them.
 
-import "../inlining.ts";
 import { type Command as CommandLine, InvalidArgumentError, Option } from "commander";
 import { models, profiles } from "../../runtime/machine/index.ts";
 import { protocols, type UpdateCost, updateCost } from "../../runtime/patch/index.ts";

@@ -1,6 +1,5 @@
 // `patchbay run`: runs a program on the simulated machine. Its own lines, and nothing else, go to standard output.
 
-import "../inlining.ts";
 import { InvalidArgumentError, Option } from "commander";
 import { Cpu, getCounter, ticksToCycles } from "../../runtime/machine/index.ts";
 import {

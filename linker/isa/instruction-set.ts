@@ -55,7 +55,7 @@ export interface Row {
 	/** One line for the reference page. */
 	readonly brief: string;
 	readonly execute: Execute;
-	/** Whether `execute` may set `core.stop`; the interpreter does not look where it cannot. */
+	/** Whether `execute` may set `core.stop`. */
 	readonly stops: boolean;
 }
 

@@ -4,24 +4,24 @@
 
 import { type Core as InstructionCore, Stop } from "../../linker/isa/core.ts";
 import type { Instruction } from "../../linker/isa/instruction-set.ts";
-import { WORDS_PER_BYTE } from "./decode-cache.ts";
+import { emptyFrame } from "./decode-cache.ts";
 import { Cpu } from "./layout.ts";
 import { isSettled, isText, translate, writePhysical } from "./memory.ts";
-import { type Machine, PAGE } from "./state.ts";
+import type { Machine } from "./state.ts";
 import { enqueue, isBuffered, loadedByte } from "./store-buffer.ts";
 
 /** Cached translations are pairs {page base, physical - virtual}, direct-mapped by page number. */
 const SLOTS = 64;
 /** Index of a pair from address bits 12..17, already doubled. */
-const SLOT_MASK = 2 * SLOTS - 2;
-const PAGE_BASE = ~0xfff;
+export const SLOT_MASK = 2 * SLOTS - 2;
+export const PAGE_BASE = ~0xfff;
 /** Keeps the low two bits as well: an unaligned address never equals a page base. */
-const ALIGNED_PAGE = ~0xffc;
+export const ALIGNED_PAGE = ~0xffc;
 /** Bit 2 is in no page base and in no masked address. */
 const NO_PAGE = 4;
 /** Stores are atomic within aligned units of this size, and split where they cross. */
 const ATOMIC = 8;
-const NOTHING_DECODED = new Int32Array(PAGE * WORDS_PER_BYTE);
+const NOTHING_DECODED = emptyFrame();
 
 export class Core implements InstructionCore {
 	readonly machine: Machine;
@@ -44,13 +44,14 @@ export class Core implements InstructionCore {
 	fetched: Instruction | undefined;
 	/** Its bytes, or those that were none. */
 	fetchedBytes: Uint8Array = new Uint8Array();
-	/** Ticks that the dispatcher had spent when it left the decode cache; then, what the instruction took. */
+	/** Ticks that the last instruction outside of the dispatcher took. */
 	spent = 0;
 
-	private readonly words: Int32Array;
-	private readonly bytes: Uint8Array;
-	private readonly reads = new Int32Array(2 * SLOTS).fill(NO_PAGE);
-	private readonly writes = new Int32Array(2 * SLOTS).fill(NO_PAGE);
+	/** Physical memory, and the translations that the dispatcher looks up. */
+	readonly words: Int32Array;
+	readonly bytes: Uint8Array;
+	readonly reads = new Int32Array(2 * SLOTS).fill(NO_PAGE);
+	readonly writes = new Int32Array(2 * SLOTS).fill(NO_PAGE);
 
 	constructor(machine: Machine, id: number) {
 		const { layout, buffer } = machine;
@@ -91,26 +92,26 @@ export class Core implements InstructionCore {
 
 	load32(address: number): number {
 		const slot = (address >>> 11) & SLOT_MASK;
-		if (this.reads[slot] === (address & ALIGNED_PAGE)) return this.words[(this.reads[slot + 1]! + address) >> 2]!;
-		return this.loadBytes(address, 4) | 0;
+		if (this.reads[slot] !== (address & ALIGNED_PAGE)) return this.loadBytes(address, 4);
+		return this.words[(this.reads[slot + 1]! + address) >> 2]!;
 	}
 
 	load8(address: number): number {
 		const slot = (address >>> 11) & SLOT_MASK;
-		if (this.reads[slot] === (address & PAGE_BASE)) return this.bytes[(this.reads[slot + 1]! + address) | 0]!;
-		return this.loadBytes(address, 1) | 0;
+		if (this.reads[slot] !== (address & PAGE_BASE)) return this.loadBytes(address, 1);
+		return this.bytes[(this.reads[slot + 1]! + address) | 0]!;
 	}
 
 	store32(address: number, value: number): void {
 		const slot = (address >>> 11) & SLOT_MASK;
-		if (this.writes[slot] === (address & ALIGNED_PAGE)) this.words[(this.writes[slot + 1]! + address) >> 2] = value;
-		else this.storeBytes(address, value, 4);
+		if (this.writes[slot] !== (address & ALIGNED_PAGE)) this.storeBytes(address, value, 4);
+		else this.words[(this.writes[slot + 1]! + address) >> 2] = value;
 	}
 
 	store8(address: number, value: number): void {
 		const slot = (address >>> 11) & SLOT_MASK;
-		if (this.writes[slot] === (address & PAGE_BASE)) this.bytes[(this.writes[slot + 1]! + address) | 0] = value;
-		else this.storeBytes(address, value, 1);
+		if (this.writes[slot] !== (address & PAGE_BASE)) this.storeBytes(address, value, 1);
+		else this.bytes[(this.writes[slot + 1]! + address) | 0] = value;
 	}
 
 	private loadBytes(address: number, count: number): number {

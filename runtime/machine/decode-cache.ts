@@ -4,7 +4,7 @@
 //   word 0: row+1 | a<<8 | b<<12 | c<<16 | ticks<<20     word 1: imm      (word 0 = 0: nothing decoded here)
 
 import { decode } from "../../linker/isa/decode.ts";
-import type { Instruction, Row } from "../../linker/isa/instruction-set.ts";
+import { formats, type Instruction, type Row } from "../../linker/isa/instruction-set.ts";
 import { rows } from "../../linker/isa/sets/toy.ts";
 import { type CostProfile, ticksOf } from "./profile.ts";
 import { type Machine, PAGE } from "./state.ts";
@@ -15,11 +15,16 @@ export const MAX_LENGTH = 6;
 
 const rowNumber = new Map<Row, number>(rows.map((row, i) => [row, i + 1]));
 
+/** Nothing decoded, nor just behind it: who runs off the end of a frame finds that out there. */
+export function emptyFrame(): Int32Array {
+	return new Int32Array((PAGE + MAX_LENGTH) * WORDS_PER_BYTE);
+}
+
 /** The decoded form of a frame, made on first use. */
 export function decodedFrame(machine: Machine, frame: number): Int32Array {
 	let code = machine.decoded.get(frame);
 	if (code === undefined) {
-		code = new Int32Array(PAGE * WORDS_PER_BYTE);
+		code = emptyFrame();
 		machine.decoded.set(frame, code);
 	}
 	return code;
@@ -31,6 +36,16 @@ export function put(code: Int32Array, offset: number, instruction: Instruction, 
 	code[offset * WORDS_PER_BYTE] =
 		rowNumber.get(row)! | (a << 8) | (b << 12) | (c << 16) | (ticksOf(profile, row.cost) << 20);
 	code[offset * WORDS_PER_BYTE + 1] = imm;
+}
+
+/** The instruction at an offset, if it lies in the frame and is decoded. */
+export function decodedAt(code: Int32Array, offset: number): Instruction | undefined {
+	const word = code[offset * WORDS_PER_BYTE] ?? 0;
+	const row = rows[(word & 0xff) - 1];
+	if (row === undefined) return undefined;
+	const imm = code[offset * WORDS_PER_BYTE + 1]!;
+	const { length } = formats[row.format];
+	return { row, a: (word >> 8) & 15, b: (word >> 12) & 15, c: (word >> 16) & 15, imm, length };
 }
 
 /** Decodes at `offset` of a frame if the instruction lies in it whole. @returns whether the cache now holds it */

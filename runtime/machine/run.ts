@@ -3,11 +3,11 @@
 
 import { Stop } from "../../linker/isa/core.ts";
 import { dispatch } from "./dispatch.ts";
-import { forgetPages } from "./instruction-tlb.ts";
 import { Cpu, Status } from "./layout.ts";
 import { physicalIn } from "./memory.ts";
 import { TICKS_PER_CYCLE } from "./profile.ts";
 import { addCounter, getCpu, type Machine, setCpu } from "./state.ts";
+import { serve } from "./step.ts";
 import { drain, drainAll, waiting } from "./store-buffer.ts";
 import { clean, flushTlb, invalidate, serialize } from "./visibility.ts";
 
@@ -85,7 +85,6 @@ export function barrier(machine: Machine, cpu: number): void {
 export function flush(machine: Machine, cpu: number): void {
 	flushTlb(machine, cpu);
 	machine.cores[cpu]!.forgetTranslations();
-	if (machine.instructionTlbs !== undefined) forgetPages(machine.instructionTlbs, cpu);
 }
 
 /** Executes a running CPU's instructions until `ticks` are spent or one stops it. A trap becomes the CPU's status.
@@ -95,8 +94,12 @@ export function advance(machine: Machine, cpu: number, ticks: number): number {
 	const { profile } = machine.config;
 	const mispredict = profile.mispredict * TICKS_PER_CYCLE;
 	core.enter();
-	for (let left = ticks; left > 0 && core.stop === Stop.none; )
-		left -= dispatch(core, mispredict, Math.min(left, SLICE));
+	for (let left = ticks; left > 0 && core.stop === Stop.none; ) {
+		const slice = Math.min(left, SLICE);
+		const spent = dispatch(core, mispredict, slice);
+		left -= spent;
+		if (spent < slice) left -= serve(core);
+	}
 	core.leave();
 	const { stop } = core;
 	if (stop === Stop.none) return stop;

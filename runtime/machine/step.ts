@@ -1,14 +1,31 @@
 // One instruction outside of the decode cache: the same `execute`, costs and predictions as the dispatcher's.
 
-import { Stop } from "../../linker/isa/core.ts";
+import { FIRST_EVENT, Stop } from "../../linker/isa/core.ts";
 import type { Instruction } from "../../linker/isa/instruction-set.ts";
 import type { Core } from "./core.ts";
-import { fetchOnce } from "./fetch.ts";
+import { decodedAt } from "./decode-cache.ts";
+import { fetch, fetchOnce } from "./fetch.ts";
 import { mispredicted } from "./predictor.ts";
 import { TICKS_PER_CYCLE, ticksOf } from "./profile.ts";
 
+/** Does what the dispatcher leaves to others: has the code at `pc` decoded, or executes one instruction.
+ * @returns ticks spent */
+export function serve(core: Core): number {
+	const { pc } = core;
+	const cached = decodedAt(core.code, pc - core.codePage);
+	if (cached === undefined && fetch(core, pc)) return 0;
+	const next = cached === undefined ? stepOnce(core, pc) : executeAt(core, cached, pc);
+	core.counters[0]! += core.spent;
+	// An event completed its instruction, a trap did not happen.
+	if (core.stop === Stop.none || core.stop >= FIRST_EVENT) {
+		core.pc = next;
+		core.counters[1]!++;
+	}
+	return core.spent;
+}
+
 /** Fetches at `pc` and executes. @returns the next pc; `core.spent` says what it took, `core.stop` whether it stopped */
-export function stepOnce(core: Core, pc: number): number {
+function stepOnce(core: Core, pc: number): number {
 	const instruction = fetchOnce(core, pc);
 	core.spent = 0;
 	return instruction === undefined ? pc : executeAt(core, instruction, pc);

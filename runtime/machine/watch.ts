@@ -37,5 +37,5 @@ export function sightings(machine: Machine): Sighting[] {
 
 export function note({ addresses, sightings }: Watch, core: Core, pc: number, bytes: Uint8Array): void {
 	const address = pc >>> 0;
-	if (addresses.has(address)) sightings.push({ cpu: core.id, address, bytes, clock: core.counters[0]! + core.spent });
+	if (addresses.has(address)) sightings.push({ cpu: core.id, address, bytes, clock: core.counters[0]! });
 }

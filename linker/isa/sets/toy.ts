@@ -8,8 +8,7 @@ import { type Core, type Execute, Stop } from "../core.ts";
 import type { CostClass, Flow, Format, Group, Row } from "../instruction-set.ts";
 
 export const SP = 15;
-/** `e_machine` of toy objects: unassigned in the ELF registry. */
-export const EM_TOY = 0x7062;
+export { EM_TOY } from "../machine-number.ts";
 
 // What the hot instructions use is local: V8 compiles a module's own constants in, and looks exports and imports up.
 const STACK = SP;
@@ -56,6 +55,9 @@ function unsigned(x: Core, rd: number, exact: number): void {
 	else x.stop = Stop.overflow;
 }
 
+/** What rows mention: the interpreter's loop is written with the bodies of these in place of their calls. */
+export const shared = { STACK, push, pop, call, signed, unsigned };
+
 const event =
 	(stop: Stop): Execute =>
 	(x) => {
@@ -68,7 +70,7 @@ export const groups: readonly Group[] = [
 	group("One byte: what a patcher may put over the head of a longer instruction", [
 		quiet(0x90, "nop", "none", "", "nop", "next", "nothing", noOperation),
 		row(0xcc, "brk", "none", "", "system", "trap", "breakpoint trap", event(Stop.breakpoint)),
-		quiet(0xeb, "spin", "none", "", "jump", "jump", "jump to itself: wait until somebody overwrites it", (_x, _a, _b, _c, _imm, next) => next - 1),
+		quiet(0xeb, "spin", "none", "", "jump", "jump", "jump to itself: wait until somebody overwrites it", (_x, _a, _b, _c, _imm, next) => (next - 1) | 0),
 		row(0xc3, "ret", "none", "", "return", "return", "pop the return address and go there", (x) => pop(x)),
 	]),
 	group("Five bytes: what a call site can hold", [
