@@ -1,4 +1,4 @@
-// `--set pick=deadline`, `--set pick=deadline@5000`: what to retarget, to what, and when.
+// `--set pick=deadline`, `--set pick=deadline@5000`, `--set tracing=on`: what to retarget, to what, and when.
 
 import { InvalidArgumentError } from "commander";
 import { LinkError } from "../linker/errors.ts";
@@ -17,7 +17,7 @@ export interface Retarget {
 
 export interface RetargetedKey {
 	readonly key: string;
-	/** A function, `null`, `ret0` or `default`. */
+	/** A function, `null`, `ret0` or `default`; of a static key `on`, `off` or `default`. */
 	readonly target: string;
 }
 

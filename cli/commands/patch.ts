@@ -42,8 +42,12 @@ export const patch: Command<Options> = {
 		["patch pick.elf --reset", "back to every key's default"],
 	],
 	declare(line) {
-		line.option("--set <key=function>", "retarget a static call, to `default` too; may be given again", parseRetarget);
-		line.option("--reset", "retarget every static call to its default");
+		line.option(
+			"--set <key=function>",
+			"retarget a static call, or switch a static key on or off; `default` too; may be given again",
+			parseRetarget,
+		);
+		line.option("--reset", "retarget every static call, and every static key, to its default");
 		line.option("--dry-run", "print the plan and write nothing");
 		line.option("-o, --output <file>", "write there instead of changing the image");
 	},
@@ -66,7 +70,10 @@ function wantedChanges(image: Image, { set = [], reset }: Options): Change[] {
 	if (!reset && set.length === 0) throw new UsageError("say what to change: --set key=function, or --reset");
 	const late = set.find(({ cycle }) => cycle !== undefined);
 	if (late !== undefined) throw new UsageError(`--set ${late.text}: a file has no cycles; leave the @ out`);
-	if (reset) return keyNames(image).map((name) => change(image, name, byDefault));
+	if (reset) {
+		const names = [...keyNames(image), ...image.staticKeys.map(({ name }) => name)];
+		return names.map((name) => change(image, name, byDefault));
+	}
 	return set.flatMap((each) => changesOf(image, each));
 }
 

@@ -61,7 +61,7 @@ export const run: Command<Options> = {
 		);
 		line.option(
 			"--set <key=function[@cycle]>",
-			"retarget a static call, or several with commas between, as one update; may be given again",
+			"retarget a static call, or switch a static key on or off; commas join several in one update; may be given again",
 			parseRetarget,
 		);
 		line.option("--free-init <cycle>", "free init text then", parseCycles);

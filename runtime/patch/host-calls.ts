@@ -1,11 +1,13 @@
 // What programs ask of their host by ECALL: printing, and retargeting their own static calls.
 
-import { HostCall } from "../../linker/isa/host-calls.ts";
+import { HostCall, type Toggle, toggles } from "../../linker/isa/host-calls.ts";
 import { Cpu, Status } from "../machine/layout.ts";
 import { readVirtual } from "../machine/memory.ts";
 import { getCounter, getCpu, setCpu } from "../machine/state.ts";
 import { queryAt } from "./slots.ts";
 import type { System } from "./system.ts";
+import { traceEntry, traceReturn } from "./tracer.ts";
+import type { Change } from "./update.ts";
 
 /** Serves the host call a CPU stopped at. The CPU goes on, or waits for its update, or is trapped by an unknown number. */
 export function serveHostCall(system: System, cpu: number): void {
@@ -27,13 +29,22 @@ export function serveHostCall(system: System, cpu: number): void {
 			endLine(system, cpu);
 			break;
 		case HostCall.update:
-			request(system, cpu, first, r[1]! >>> 0);
+			request(system, cpu, { key: first, to: r[1]! >>> 0 });
 			break;
 		case HostCall.reset:
-			request(system, cpu, first, undefined);
+			request(system, cpu, { key: first, to: undefined });
 			break;
 		case HostCall.query:
 			r[0] = queryAt(system, first);
+			break;
+		case HostCall.toggle:
+			requestToggle(system, cpu, first, toggles[r[1]!]);
+			break;
+		case HostCall.traceEntry:
+			if (!traceEntry(system, cpu)) setCpu(machine, cpu, Cpu.status, Status.trapped);
+			break;
+		case HostCall.traceReturn:
+			if (!traceReturn(system, cpu)) setCpu(machine, cpu, Cpu.status, Status.trapped);
 			break;
 		default:
 			setCpu(machine, cpu, Cpu.status, Status.trapped);
@@ -42,14 +53,19 @@ export function serveHostCall(system: System, cpu: number): void {
 
 /** Queues a program's own update; its CPU goes on when it is complete. With interrupts masked it would wait for others
  * that may wait for it. */
-function request(system: System, cpu: number, key: number, to: number | undefined): void {
+function request(system: System, cpu: number, change: Change): void {
 	if (getCpu(system.machine, cpu, Cpu.masked) !== 0) {
 		system.refusal = "an update waits for every CPU, so it cannot be made with interrupts masked";
 		setCpu(system.machine, cpu, Cpu.status, Status.trapped);
 		return;
 	}
-	system.queue.push({ changes: [{ key, to }], cpu, clock: getCounter(system.machine, cpu, Cpu.clock) });
+	system.queue.push({ changes: [change], cpu, clock: getCounter(system.machine, cpu, Cpu.clock) });
 	setCpu(system.machine, cpu, Cpu.status, Status.patching);
+}
+
+function requestToggle(system: System, cpu: number, key: number, toggle: Toggle | undefined): void {
+	if (toggle === undefined) setCpu(system.machine, cpu, Cpu.status, Status.trapped);
+	else request(system, cpu, { key, toggle });
 }
 
 function print(system: System, cpu: number, value: string): void {

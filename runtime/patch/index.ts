@@ -2,10 +2,16 @@
 // recovery, and `run`.
 
 export { entryNamed, type LoadOptions, load, start } from "../load.ts";
+export { asIs } from "./call-sites.ts";
+export type { Updated } from "./carry-out.ts";
 export { type CostCase, type UpdateCost, updateCost } from "./cost.ts";
+export { type DryRun, describeUpdate, type PlannedSite } from "./dry-run.ts";
+export { functionsNamed, type Traced } from "./entry-tracing.ts";
+export type { Toggled } from "./jump-labels.ts";
 export { applyNow, isPatching, NOTHING, stepPatcher, submit } from "./patchers.ts";
 export { describeStep, nextStep, perform, ready } from "./perform.ts";
 export { plan, unfitFor } from "./plan.ts";
+export type { Refusal } from "./planned-change.ts";
 export {
 	arm,
 	disarm,
@@ -20,33 +26,29 @@ export {
 } from "./protocol.ts";
 export { breakpoint, early, protocols } from "./protocols/index.ts";
 export { kill, type Recovery, recover } from "./recover.ts";
+export { type PatchedText, patchedText, textReserved } from "./reserved-text.ts";
 export { type RunEnd, type RunLimits, run, type ScheduledUpdate, settle } from "./run.ts";
 export type { Route } from "./site-forms.ts";
 export { keyNames, query } from "./slots.ts";
 export {
-	type DryRun,
-	describeUpdate,
 	freeInit,
-	type PlannedSite,
 	type StaticCall,
 	type StaticCalls,
 	staticCalls,
 	type Targets,
-	textReserved,
-	type Updated,
 } from "./static-calls.ts";
+export { type StaticKey, type StaticKeys, staticKeys } from "./static-keys.ts";
 export type { Edit, Plan, Request, Step, Transaction } from "./step.ts";
 export { type StormCase, type StormCounts, storm } from "./storm.ts";
 export { createSystem, type Happening, type PatchCounts, type System } from "./system.ts";
 export { perfettoTrace, type TraceEvent, type TraceFile, textTrace } from "./trace.ts";
+export type { TracedCall, Tracer } from "./tracer.ts";
 export { findEdit, serveTrap } from "./trap.ts";
 export {
-	asIs,
 	byDefault,
 	type Change,
 	change,
 	planUpdate,
-	type Refusal,
 	type TargetName,
 	type Update,
 } from "./update.ts";

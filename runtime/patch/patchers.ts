@@ -6,9 +6,10 @@ import { getCounter, type Machine, setCpu } from "../machine/state.ts";
 import { serialize } from "../machine/visibility.ts";
 import { awaitFirstRuns } from "./first-runs.ts";
 import { perform, ready } from "./perform.ts";
+import type { Refusal } from "./planned-change.ts";
 import type { Edit, Plan } from "./step.ts";
 import { getPatcher, Life, patcherClocks, type Queued, type System, setPatcher } from "./system.ts";
-import { planUpdate, type Refusal, type Update } from "./update.ts";
+import { planUpdate, type Update } from "./update.ts";
 
 /** What `submit` says when an update changes nothing. */
 export const NOTHING = -1;

@@ -8,6 +8,7 @@ import { cpuWord, getCounter, getCpu, type Machine, setCpu } from "../machine/st
 import { clean, invalidate } from "../machine/visibility.ts";
 import type { Request, Step } from "./step.ts";
 import { getPatcher, Life, patcherClocks, type System, setPatcher } from "./system.ts";
+import { isAwaited } from "./tracer.ts";
 import { isVacant } from "./vacant.ts";
 
 /** The step a patcher would do next; undefined when it has none, or died. */
@@ -30,7 +31,7 @@ export function ready(system: System, patcher: number): boolean {
 		case "after":
 			return getPatcher(machine, step.patcher, Patcher.at) >= plans[step.patcher]!.steps.length;
 		case "vacate":
-			return isVacant(machine, step.address, step.bytes);
+			return isVacant(machine, step.address, step.bytes) && !isAwaited(system.tracer, step.address, step.bytes);
 		case "exchange":
 			return step.cpus.every((cpu) => isPreemptible(machine, cpu));
 		default:

@@ -7,6 +7,7 @@ import type { Machine } from "../machine/state.ts";
 import type { FirstRuns } from "./first-runs.ts";
 import type { Phase, Protocol } from "./protocol.ts";
 import type { Plan } from "./step.ts";
+import { newTracer, type Tracer } from "./tracer.ts";
 import type { Change } from "./update.ts";
 
 /** What patching did so far. */
@@ -51,6 +52,8 @@ export interface System {
 	readonly events: Happening[] | undefined;
 	/** For the trace: sites whose new bytes some CPU has not run yet. */
 	readonly firstRuns: Map<number, FirstRuns>;
+	/** What traced functions reported. */
+	readonly tracer: Tracer;
 }
 
 /** Something worth a line in a trace. `begin`, `step` and `end` are a patcher's: an update, its parts, its end.
@@ -88,6 +91,7 @@ export function createSystem(
 		refusal: undefined,
 		events: options.trace === true ? [] : undefined,
 		firstRuns: new Map(),
+		tracer: newTracer(),
 	};
 }
 

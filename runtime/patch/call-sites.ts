@@ -1,0 +1,102 @@
+// Static calls as parts of an update: which bytes each site of a key gets for a new target, and why a target cannot be.
+
+import { notIn } from "../../linker/errors.ts";
+import { REL_MAX, REL_MIN } from "../../linker/isa/index.ts";
+import type { Image, ImageKey } from "../../linker/link/image.ts";
+import { signatureText } from "../../linker/link/signatures.ts";
+import { type Site, targetAt } from "../../linker/sites/site-bytes.ts";
+import { SITE_BYTES } from "../../linker/sites/table.ts";
+import { permits } from "../machine/memory.ts";
+import { hex, hexBytes, type PlannedChange, type Refusal, textAt, wordEdit } from "./planned-change.ts";
+import { bytesFor, calls, type Route } from "./site-forms.ts";
+import { type Slot, slotsOf, word } from "./slots.ts";
+import type { Edit } from "./step.ts";
+import type { System } from "./system.ts";
+
+/** One key and what it shall call: a function's address, 0 for null, undefined for the key's default. */
+export interface Retarget {
+	/** Address of the key. */
+	readonly key: number;
+	readonly to: number | undefined | typeof asIs;
+	/** How its sites shall call it; when this is not said, a key that calls `to` already is left alone. */
+	readonly route?: Route;
+}
+
+/** What the key calls now. */
+export const asIs = { keep: true } as const;
+
+/** The key's word and its sites; no sites when it calls `to` already. */
+export function planRetarget(system: System, { key, to: wanted, route }: Retarget): PlannedChange | Refusal {
+	const { image } = system;
+	const slot = slotsOf(image).find(({ address }) => address === key);
+	if (slot === undefined) return { refused: `no key at ${hex(key)}` };
+	const now = word(system, slot.address);
+	const to = typeof wanted === "object" ? now : (wanted ?? word(system, slot.address + 4));
+	const refused = unfitTarget(system, slot, to);
+	if (refused !== undefined) return { refused };
+	const value = storedTarget(image, slot, to);
+	const part = { name: slot.name, words: [wordEdit(slot.address, now, value)] };
+	if (slot.key === undefined || (now === value && route === undefined)) return { ...part, edits: [] };
+	const edits: Edit[] = [];
+	for (const site of sitesOf(image, slot.key)) {
+		const one = planSite(system, slot.key, site, { now, to, route: route ?? "direct" });
+		if ("refused" in one) return one;
+		edits.push(one);
+	}
+	return { ...part, edits };
+}
+
+function planSite(
+	system: System,
+	key: ImageKey,
+	site: Site,
+	{ now, to, route }: { readonly now: number; readonly to: number; readonly route: Route },
+): Edit | Refusal {
+	const { image, machine } = system;
+	const { address } = site;
+	const place = `site ${hex(address)} of '${key.name}'`;
+	const old = textAt(system, address);
+	if (old === undefined) return { refused: `${place} is not in executable memory` };
+	if (!calls(image, machine, key, site, old, now))
+		return { refused: `${place} does not hold a ${site.kind} to its current target: ${hexBytes(old)}` };
+	const bytes = bytesFor(image, machine, key, site, to, route);
+	if (bytes !== undefined) return { address, old, bytes };
+	const displacement = notIn(to - (address + SITE_BYTES), REL_MIN, REL_MAX);
+	return { refused: `${place} reaches neither ${hex(to)} nor its trampoline: ${displacement}` };
+}
+
+/** Why a function cannot stand in for the key's default: null where results are used, or another signature. */
+function unfitTarget({ image, machine }: System, slot: Slot, to: number): string | undefined {
+	const target = targetAt(to, image.stubs);
+	if (target.kind === "ret0") return undefined;
+	if (target.kind === "null")
+		return slot.nullable ? undefined : `'${slot.name}' may not be null: its callers use the result`;
+	if (!permits(machine, 0, to, "x")) return `'${slot.name}' cannot call ${hex(to)}: it is not in executable memory`;
+	const wanted = slot.signature;
+	const given = image.signatureOf(to);
+	if (wanted === undefined || given === undefined || sameCallers(wanted, given)) return undefined;
+	return `'${slot.name}' is called as ${signatureText(wanted)}, but '${image.symbolize(to)}' is ${signatureText(given)}`;
+}
+
+/** Parameter count, their signs and the result agree; a caller that uses no result takes any. */
+function sameCallers(wanted: number, given: number): boolean {
+	const parameters = 0xffff;
+	if ((wanted & parameters) !== (given & parameters)) return false;
+	const result = (wanted >> 16) & 0xff;
+	return result === 0 || result === ((given >> 16) & 0xff);
+}
+
+/** What is patched for a key. The trampoline is patched as a tail site of its own; in inline mode every site of the key
+ * besides. */
+export function sitesOf(image: Image, key: ImageKey): Site[] {
+	const trampoline: Site[] = key.trampoline === 0 ? [] : [{ address: key.trampoline, kind: "tail", condition: 0 }];
+	if (image.mode === "pointer") return [];
+	if (image.mode === "trampoline") return trampoline;
+	return [...trampoline, ...key.sites.map((index) => image.sites[index]!)];
+}
+
+/** A pointer is always called, so no target is a function that only returns. */
+function storedTarget(image: Image, slot: Slot, to: number): number {
+	const called = slot.key === undefined || image.mode === "pointer";
+	return called && to === 0 ? image.stubs.return : to;
+}

@@ -1,0 +1,74 @@
+// Function entry tracing: NOP5 at the beginning of a function becomes a CALL of `__trace_entry`, for any set of functions
+// in one batch, and back. What such a call does is in tracer.ts.
+
+import { LinkError, suggestion } from "../../linker/errors.ts";
+import { encode } from "../../linker/isa/index.ts";
+import type { Image, ImageEntry } from "../../linker/link/image.ts";
+import { describeSite, reaches } from "../../linker/sites/site-bytes.ts";
+import { SITE_BYTES, TRACE_ENTRY } from "../../linker/sites/table.ts";
+import { hex, hexBytes, type PlannedChange, type Refusal, textAt } from "./planned-change.ts";
+import type { Edit } from "./step.ts";
+import type { System } from "./system.ts";
+
+/** Whether the functions at these addresses are traced from now on. */
+export interface Traced {
+	readonly functions: readonly number[];
+	readonly traced: boolean;
+}
+
+/** Functions that are as they shall be are no part of the batch. */
+export function planTraced(system: System, { functions, traced }: Traced): PlannedChange | Refusal {
+	const edits: Edit[] = [];
+	for (const address of new Set(functions)) {
+		const edit = planEntry(system, address, traced);
+		if ("refused" in edit) return edit;
+		edits.push(edit);
+	}
+	const names = functions.map((address) => system.image.symbolize(address) ?? hex(address));
+	const shown =
+		names.length > MOST_NAMES ? [...names.slice(0, MOST_NAMES), `${names.length - MOST_NAMES} more`] : names;
+	return { name: `${traced ? "trace" : "do not trace"} ${shown.join(", ")}`, words: [], edits };
+}
+
+const MOST_NAMES = 3;
+
+function planEntry(system: System, address: number, traced: boolean): Edit | Refusal {
+	const { image } = system;
+	const place = `the entry ${hex(address)} of '${image.symbolize(address) ?? "?"}'`;
+	if (!image.entries.some((entry) => entry.address === address))
+		return { refused: `${place} cannot be traced: build with --entry-nops` };
+	const tracer = image.symbolNamed(TRACE_ENTRY)!.address;
+	const old = textAt(system, address);
+	if (old === undefined) return { refused: `${place} is not in executable memory` };
+	const now = describeSite(old, address);
+	if (now?.form !== "nop" && !(now?.form === "call" && now.destination === tracer))
+		return { refused: `${place} holds neither NOP5 nor a call of the tracer: ${hexBytes(old)}` };
+	if (!traced) return { address, old, bytes: encode("nop5") };
+	if (!reaches(address, tracer)) return { refused: `${place} does not reach ${TRACE_ENTRY}` };
+	return { address, old, bytes: encode("call", { imm: tracer - (address + SITE_BYTES) }) };
+}
+
+/** The functions that patterns name: those that match one, or all if none says so, without those that match one with `!`
+ * in front. `*` is any text, `?` any character. @throws LinkError when a pattern matches none */
+export function functionsNamed(image: Image, patterns: readonly string[]): ImageEntry[] {
+	const names = image.entries.map((entry) => ({ entry, name: image.symbolize(entry.address) ?? "" }));
+	if (names.length === 0) throw new LinkError(`${image.name}: no function can be traced: build with --entry-nops`);
+	const matching = (pattern: string): ImageEntry[] => {
+		const found = names.filter(({ name }) => matches(name, pattern)).map(({ entry }) => entry);
+		if (found.length > 0) return found;
+		const near = suggestion(
+			pattern,
+			names.map(({ name }) => name),
+		);
+		throw new LinkError(`${image.name}: no function '${pattern}' to trace${near}`);
+	};
+	const wanted = patterns.filter((pattern) => !pattern.startsWith("!")).map(matching);
+	const unwanted = new Set(patterns.flatMap((each) => (each.startsWith("!") ? matching(each.slice(1)) : [])));
+	const chosen = wanted.length === 0 ? image.entries : [...new Set(wanted.flat())];
+	return chosen.filter((entry) => !unwanted.has(entry)).sort((a, b) => a.address - b.address);
+}
+
+function matches(name: string, pattern: string): boolean {
+	const escaped = pattern.replace(/[.+^${}()|[\]\\]/g, "\\$&");
+	return new RegExp(`^${escaped.replaceAll("*", ".*").replaceAll("?", ".")}$`, "s").test(name);
+}
