@@ -3,7 +3,7 @@
 
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { capturePrint, print, query, reset, staticCall, update } from "../linker/compile/source.ts";
+import * as source from "../linker/compile/source.ts";
 import { Stop } from "../linker/isa/index.ts";
 import { buildAll, execute } from "./modes.ts";
 import { type RandomProgram, randomProgram } from "./random/program.ts";
@@ -33,7 +33,6 @@ const checks = {
 		return value;
 	},
 };
-const source = { staticCall, update, reset, query, print };
 
 interface Reference {
 	readonly output: readonly string[];
@@ -44,7 +43,7 @@ function runUnderNode(text: string): Reference {
 	const given = { ...source, ...checks };
 	const main = new Function(...Object.keys(given), `"use strict";\n${text}\nreturn main;`)(...Object.values(given));
 	let trap: Trap | undefined;
-	const output = capturePrint(() => {
+	const output = source.capturePrint(() => {
 		try {
 			main();
 		} catch (error) {

@@ -264,7 +264,7 @@ export function bool(s: Scene, depth: number): Code {
 	const variables = variablesOf(s, "bool");
 	if (depth <= 0)
 		return code`${variables.length > 0 && !dice.once(4) ? use(s, dice.pick(variables)) : String(dice.once(2))}`;
-	switch (dice.roll(9)) {
+	switch (dice.roll(10)) {
 		case 0:
 			return code`(!${condition(s, depth - 1)})`;
 		case 1:
@@ -277,6 +277,8 @@ export function bool(s: Scene, depth: number): Code {
 			return callFor(s, "bool", depth) ?? bool(s, depth - 1);
 		case 5:
 			return query(s) ?? bool(s, depth - 1);
+		case 6:
+			return isEnabled(s) ?? bool(s, depth - 1);
 		default: {
 			const type = dice.pick(["int", "uint"] as const);
 			const operator = dice.pick(["<", "<=", ">", ">=", "===", "!==", "==", "!="]);
@@ -292,9 +294,30 @@ function query(s: Scene): Code | undefined {
 	return code`(query(${use(s, key)}) ${s.dice.pick(["===", "!=="])} ${target})`;
 }
 
+function staticBranch(s: Scene): Code {
+	const { dice } = s;
+	const key = use(s, dice.pick(s.switches));
+	return code`${dice.pick(["", "!"])}staticBranch(${key}${dice.pick(["", "", ", true", ", false"])})`;
+}
+
+function isEnabled(s: Scene): Code | undefined {
+	if (s.switches.length === 0) return undefined;
+	return code`isEnabled(${use(s, s.dice.pick(s.switches))})`;
+}
+
+function toggle(s: Scene): Code | undefined {
+	const { dice } = s;
+	if (s.switches.length === 0) return undefined;
+	const key = dice.pick(s.switches);
+	const name = use(s, key);
+	if (!key.counted) return code`${dice.pick(["enable", "disable"])}(${name})`;
+	return dice.once(2) ? code`increment(${name})` : code`(isEnabled(${name}) && decrement(${name}))`;
+}
+
 /** A number, a boolean or a mix of both: all that matters is whether it is 0. */
 export function condition(s: Scene, depth: number): Code {
 	const { dice } = s;
+	if (s.switches.length > 0 && dice.once(5)) return staticBranch(s);
 	if (dice.once(2)) return bool(s, depth);
 	const side = () => (dice.once(2) ? bool(s, depth - 1) : anyNumber(s, depth - 1));
 	return dice.once(2) ? anyNumber(s, depth) : code`(${side()} ${dice.pick(["&&", "||"])} ${side()})`;
@@ -304,7 +327,7 @@ export function condition(s: Scene, depth: number): Code {
 export function effect(s: Scene, depth: number): Code {
 	const { dice } = s;
 	s.cost += s.times;
-	switch (dice.roll(9)) {
+	switch (dice.roll(10)) {
 		case 0:
 			return elementStore(s, depth) ?? assignment(s, depth);
 		case 1:
@@ -314,6 +337,8 @@ export function effect(s: Scene, depth: number): Code {
 			return callFor(s, dice.pick(["int", "uint", "none", "none"]), depth) ?? print(s, depth);
 		case 4:
 			return retarget(s) ?? assignment(s, depth);
+		case 6:
+			return toggle(s) ?? assignment(s, depth);
 		case 5:
 			if (dice.once(2)) return code`(${condition(s, depth - 1)} && ${print(s, depth)})`;
 			return code`(${condition(s, depth - 1)} ? ${print(s, depth)} : ${print(s, depth)})`;

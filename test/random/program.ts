@@ -13,6 +13,7 @@ import {
 	newDice,
 	type Result,
 	type Scene,
+	type Switch,
 	type Table,
 	type Variable,
 } from "./scene.ts";
@@ -36,13 +37,17 @@ interface Draft {
 	readonly tables: Table[];
 	readonly functions: Callee[];
 	readonly keys: Key[];
+	readonly switches: Switch[];
 	/** Lines of each module. */
 	readonly lines: Code[][];
 	readonly imports: Set<string>;
 	names: number;
 }
 
-const sourceNames = ["staticCall", "update", "reset", "query", "print"];
+const sourceNames = [
+	...["staticCall", "update", "reset", "query", "print"],
+	...["staticKey", "staticBranch", "enable", "disable", "increment", "decrement", "isEnabled"],
+];
 
 /** @param size about how many statements a function has */
 export function randomProgram(seed: number, size: number): RandomProgram {
@@ -53,6 +58,7 @@ export function randomProgram(seed: number, size: number): RandomProgram {
 		tables: [],
 		functions: [],
 		keys: [],
+		switches: [],
 		lines: [[]],
 		imports: new Set(),
 		names: 0,
@@ -79,6 +85,11 @@ function addData(draft: Draft, module: number): void {
 	declare({ name: `gb${module}`, type: "bool", writable: true, module }, String(dice.once(2)));
 	draft.variables.push({ name: `C${module}`, type: "int", writable: false, module, fixed: true });
 	own.push(code`export const C${module} = ${dice.roll(100)};`);
+	for (let i = dice.roll(3); i > 0; i--) {
+		const key: Switch = { name: `s${module}${i}`, module, counted: dice.once(2) };
+		draft.switches.push(key);
+		own.push(code`export const ${key.name} = staticKey(${String(dice.once(2))});`);
+	}
 	for (const element of ["Int32Array", "Uint32Array", "Uint8Array"] as const) {
 		if (dice.once(3)) continue;
 		const table: Table = {
@@ -135,7 +146,7 @@ function addKey(draft: Draft, module: number, fitting: readonly Callee[]): void 
 }
 
 function newScene(draft: Draft, module: number, parameters: readonly Variable[], result: Result): Scene {
-	const { dice, variables, tables, functions, keys, imports, names } = draft;
+	const { dice, variables, tables, functions, keys, switches, imports, names } = draft;
 	return {
 		dice,
 		module,
@@ -145,6 +156,7 @@ function newScene(draft: Draft, module: number, parameters: readonly Variable[],
 		tables,
 		functions,
 		keys,
+		switches,
 		variables: [...variables, ...parameters],
 		exits: [],
 		times: 1,

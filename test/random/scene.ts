@@ -81,6 +81,11 @@ export interface Key extends Callee {
 	readonly targets: readonly Name[];
 }
 
+/** A static key. Those that are counted are never switched off under their users. */
+export interface Switch extends Name {
+	readonly counted: boolean;
+}
+
 /** A function under construction. */
 export interface Scene {
 	readonly dice: Dice;
@@ -89,6 +94,7 @@ export interface Scene {
 	readonly tables: readonly Table[];
 	readonly functions: readonly Callee[];
 	readonly keys: readonly Key[];
+	readonly switches: readonly Switch[];
 	readonly result: Result;
 	/** Names of other modules used so far. */
 	readonly imports: Set<string>;
