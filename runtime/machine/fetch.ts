@@ -7,6 +7,7 @@ import type { Instruction } from "../../linker/isa/instruction-set.ts";
 import { lengthOf } from "../../linker/isa/lookup.ts";
 import type { Core } from "./core.ts";
 import { decodedFrame, fill, MAX_LENGTH, WORDS_PER_BYTE } from "./decode-cache.ts";
+import { noteFetch } from "./instruction-tlb.ts";
 import { Global } from "./layout.ts";
 import { isSettled, translate } from "./memory.ts";
 import { choose, type Machine, PAGE } from "./state.ts";
@@ -17,6 +18,7 @@ import { note } from "./watch.ts";
  * @returns false when it may not be cached: it crosses into another page, is in flux or watched, or faults; then `fetchOnce` */
 export function fetch(core: Core, pc: number): boolean {
 	const { machine } = core;
+	if (machine.instructionTlbs !== undefined) noteFetch(machine, machine.instructionTlbs, core.id, pc);
 	if (machine.watch?.addresses.has(pc >>> 0) || !isSettled(machine, core.id, pc)) return false;
 	const physical = translate(machine, core.id, pc, "x");
 	if (physical < 0 || inFlux(machine, physical)) return false;

@@ -1,6 +1,7 @@
 // The simulated machine (`patchbay/machine`): plain-data state, its CPUs, memory, models and costs.
 
 export { Core } from "./core.ts";
+export { type InstructionTlb, observeFetches, type TlbShape, tlbShapes } from "./instruction-tlb.ts";
 export { Cpu, type Layout, Status } from "./layout.ts";
 export { copyMachine, createMachine, restore } from "./machine.ts";
 export {

@@ -27,6 +27,7 @@ export function createMachine(config: MachineConfig): Machine {
 		histories: new Map(),
 		oracle: { answers: [], options: [] },
 		watch: undefined,
+		instructionTlbs: undefined,
 		written: undefined,
 	};
 	machine.words[Global.random] = config.seed | 0 || 1;

@@ -3,6 +3,7 @@
 
 import { Stop } from "../../linker/isa/core.ts";
 import { dispatch } from "./dispatch.ts";
+import { forgetPages } from "./instruction-tlb.ts";
 import { Cpu, Status } from "./layout.ts";
 import { physicalIn } from "./memory.ts";
 import { TICKS_PER_CYCLE } from "./profile.ts";
@@ -85,6 +86,7 @@ export function barrier(machine: Machine, cpu: number): void {
 export function flush(machine: Machine, cpu: number): void {
 	flushTlb(machine, cpu);
 	machine.cores[cpu]!.forgetTranslations();
+	if (machine.instructionTlbs !== undefined) forgetPages(machine.instructionTlbs, cpu);
 }
 
 /** Executes a running CPU's instructions until `ticks` are spent or one stops it. A trap becomes the CPU's status.

@@ -2,6 +2,7 @@
 // and can be dropped at any time. machine.ts makes one, run.ts moves it.
 
 import type { Core } from "./core.ts";
+import type { InstructionTlb } from "./instruction-tlb.ts";
 import { Cpu, Global, type Layout } from "./layout.ts";
 import type { Model } from "./model.ts";
 import type { CostProfile } from "./profile.ts";
@@ -60,6 +61,8 @@ export interface Machine {
 	readonly oracle: Oracle;
 	/** When set: which fetches are noted (watch.ts). */
 	watch: Watch | undefined;
+	/** When set: the instruction TLBs whose misses are counted (instruction-tlb.ts). */
+	instructionTlbs: readonly InstructionTlb[] | undefined;
 	/** When set: the physical addresses of words that were stored to, for whoever keeps track. */
 	written: number[] | undefined;
 }

@@ -1,0 +1,106 @@
+// How many instruction-TLB misses a run would have: an observation beside the machine, not a part of it. Each CPU has sets
+// of the page numbers that it used last. Looked at when a CPU's fetches change pages, which is off the interpreter's path.
+
+import { Cpu } from "./layout.ts";
+import { extentOf, LARGE_PAGE } from "./memory.ts";
+import { getCpu, type Machine, PAGE } from "./state.ts";
+
+/** Entries for pages of one size, or of both. */
+export interface TlbPart {
+	readonly entries: number;
+	/** Entries that one page may be in. */
+	readonly ways: number;
+}
+
+/** The first-level instruction TLB of a processor. */
+export interface TlbShape {
+	readonly name: string;
+	readonly small: TlbPart;
+	/** `shared`: both sizes lie in the same entries. */
+	readonly large: TlbPart | "shared";
+	readonly source: string;
+}
+
+/** All sizes are from memory of the documents named. */
+export const tlbShapes: readonly TlbShape[] = [
+	{
+		name: "Skylake",
+		small: { entries: 64, ways: 8 },
+		large: { entries: 8, ways: 8 },
+		source: "Intel optimization manual: 128 and 8 entries, the former shared by two threads",
+	},
+	{
+		name: "Zen 2",
+		small: { entries: 64, ways: 64 },
+		large: "shared",
+		source: "AMD software optimization guide for family 17h: 64 entries of any size",
+	},
+	{
+		name: "Neoverse N1",
+		small: { entries: 48, ways: 48 },
+		large: "shared",
+		source: "Arm Neoverse N1 technical reference manual: 48 entries of any size",
+	},
+];
+
+export interface InstructionTlb {
+	readonly shape: TlbShape;
+	/** As the page table has them, or as if all text were mapped by 4 KiB. */
+	readonly pages: "as mapped" | "small";
+	/** Over all CPUs. */
+	readonly counts: { changes: number; misses: number };
+	/** Per CPU: tags (1 + page number) of small pages, then of large ones, each set with the latest first. */
+	readonly tags: readonly Int32Array[];
+	/** Per CPU: the tag looked up last. */
+	readonly last: Int32Array;
+}
+
+/** From here on the machine's fetches are counted. */
+export function observeFetches(machine: Machine, shape: TlbShape, pages: InstructionTlb["pages"]): InstructionTlb {
+	const room = shape.small.entries + (shape.large === "shared" ? 0 : shape.large.entries);
+	const tlb: InstructionTlb = {
+		shape,
+		pages,
+		counts: { changes: 0, misses: 0 },
+		tags: machine.cores.map(() => new Int32Array(room)),
+		last: new Int32Array(machine.config.cpus),
+	};
+	machine.instructionTlbs = [...(machine.instructionTlbs ?? []), tlb];
+	return tlb;
+}
+
+/** A CPU fetches from the page of `pc`. */
+export function noteFetch(machine: Machine, tlbs: readonly InstructionTlb[], cpu: number, pc: number): void {
+	const large = extentOf(machine, getCpu(machine, cpu, Cpu.space), pc >>> 0)?.bytes === LARGE_PAGE;
+	for (const tlb of tlbs) lookUp(tlb, cpu, pc >>> 0, large && tlb.pages === "as mapped");
+}
+
+/** A CPU flushed its TLB. */
+export function forgetPages(tlbs: readonly InstructionTlb[], cpu: number): void {
+	for (const { tags, last } of tlbs) {
+		tags[cpu]!.fill(0);
+		last[cpu] = 0;
+	}
+}
+
+function lookUp({ shape, counts, tags, last }: InstructionTlb, cpu: number, address: number, large: boolean): void {
+	const page = Math.floor(address / (large ? LARGE_PAGE : PAGE));
+	const tag = (page * 2 + (large ? 1 : 0) + 2) | 0;
+	if (last[cpu] === tag) return;
+	last[cpu] = tag;
+	counts.changes++;
+	const apart = large && shape.large !== "shared";
+	const part = apart ? (shape.large as TlbPart) : shape.small;
+	const set = page % (part.entries / part.ways);
+	const start = (apart ? shape.small.entries : 0) + set * part.ways;
+	if (!renew(tags[cpu]!, start, start + part.ways, tag)) counts.misses++;
+}
+
+/** Puts the tag first in its set. @returns whether it was there */
+function renew(tags: Int32Array, start: number, end: number, tag: number): boolean {
+	const found = tags.subarray(start, end).indexOf(tag);
+	const from = found < 0 ? end - 1 : start + found;
+	tags.copyWithin(start + 1, start, from);
+	tags[start] = tag;
+	return found >= 0;
+}
