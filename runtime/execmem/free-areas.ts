@@ -91,19 +91,28 @@ export function findBlock(areas: FreeAreas, pool: number, wish: Wish): Spot | un
 	return undefined;
 }
 
-/** Nobody's areas, of those from `first` up to `last`, that hold it together with what is free beside them: the lowest. */
+/** Nobody's areas, of those from `first` up to `last`, that hold it together with what is free beside them: as few as
+ * possible, and the lowest of those. */
 export function findAreas(areas: FreeAreas, pool: number, wish: Wish, first: number, last: number): Spot | undefined {
 	const { owners } = areas;
+	let best: Spot | undefined;
 	for (let from = first; from < last; from++) {
 		if (owners[from] !== NOBODY) continue;
-		const start = freeBefore(areas, pool, from);
-		let to = from;
-		while (to < last && owners[to] === NOBODY) {
-			const end = freeAfter(areas, pool, ++to);
-			const at = placeIn(start, end, wish);
-			if (at >= 0) return startingAt(at, { at, start, end, from, to });
-		}
-		from = to;
+		const spot = findRun(areas, pool, wish, from, last);
+		if (spot !== undefined && (best === undefined || spot.to - spot.from < best.to - best.from)) best = spot;
+		if (best !== undefined && best.to - best.from === 1) return best;
+		if (spot === undefined) while (from + 1 < last && owners[from + 1] === NOBODY) from++;
+	}
+	return best;
+}
+
+/** The same of the areas from `from` on that follow each other. */
+function findRun(areas: FreeAreas, pool: number, wish: Wish, from: number, last: number): Spot | undefined {
+	const start = freeBefore(areas, pool, from);
+	for (let to = from; to < last && areas.owners[to] === NOBODY; ) {
+		const end = freeAfter(areas, pool, ++to);
+		const at = placeIn(start, end, wish);
+		if (at >= 0) return startingAt(at, { at, start, end, from, to });
 	}
 	return undefined;
 }
