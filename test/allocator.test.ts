@@ -174,7 +174,7 @@ describe("beside the naive one", () => {
 			const model: Naive = { options, pieces: new Map(), freed: new Set() };
 			fc.modelRun(() => ({ model, real: { allocator: createAllocator(options), open: new Map() } }), commands);
 		};
-		fc.assert(fc.property(steps(nodes), play), { seed: 7, numRuns: 60 });
+		fc.assert(fc.property(steps(nodes), play), { seed: 7, numRuns: 30 });
 	});
 });
 
@@ -310,6 +310,28 @@ describe("refusals", () => {
 		const before = stateOf(allocator);
 		expect(release(allocator, address, bytes)).toEqual({ ok: false, error: { kind, why } });
 		expect(stateOf(allocator)).toEqual(before);
+	});
+});
+
+describe("many pieces", () => {
+	test("of few sizes: whatever is free can be had", () => {
+		const allocator = createAllocator(space);
+		const numbers = fc.sample(fc.nat(), { numRuns: 4000, seed: 7 });
+		const live: number[] = [];
+		for (const number of numbers) {
+			if (live.length > 500 || number % 3 === 0) {
+				const [address] = live.splice(number % Math.max(1, live.length), 1);
+				if (address !== undefined) release(allocator, address);
+			} else live.push(take(allocator, { type: "text", bytes: 64 * (1 + (number % 4)) }).address);
+		}
+		for (let i = 0; i < live.length; i += 3) release(allocator, live[i]!);
+		const free = [...allBlocks(allocator.areas)].filter(({ used }) => used === undefined);
+		expect(free.length).toBeGreaterThan(100);
+		for (const { start, units } of free) {
+			const near = { start: start * UNIT, end: (start + units) * UNIT };
+			expect(take(allocator, { type: "text", bytes: units * UNIT, near }).address).toBe(near.start);
+		}
+		expect([...allBlocks(allocator.areas)].every(({ used }) => used !== undefined)).toBe(true);
 	});
 });
 

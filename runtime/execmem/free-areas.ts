@@ -112,15 +112,9 @@ function findRun(areas: FreeAreas, pool: number, wish: Wish, from: number, last:
 	for (let to = from; to < last && areas.owners[to] === NOBODY; ) {
 		const end = freeAfter(areas, pool, ++to);
 		const at = placeIn(start, end, wish);
-		if (at >= 0) return startingAt(at, { at, start, end, from, to });
+		if (at >= 0) return { at, start, end, from, to };
 	}
 	return undefined;
-}
-
-/** Leaves out the areas below the one that `at` lies in. */
-function startingAt(at: number, spot: Spot): Spot {
-	const from = Math.floor(at / UNITS);
-	return from > spot.from ? { ...spot, from, start: from * UNITS } : spot;
 }
 
 /** @returns whether something of it was in use before */
