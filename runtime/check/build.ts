@@ -13,10 +13,11 @@ import { extentOf, mapPages, physicalIn, readVirtual } from "../machine/memory.t
 import { profiles } from "../machine/profiles/index.ts";
 import { getCpu, PAGE, setCpu } from "../machine/state.ts";
 import { isBuffered } from "../machine/store-buffer.ts";
+import { createSystem } from "../patch/create-system.ts";
 import { describeStep } from "../patch/perform.ts";
 import { plan, unfitFor } from "../patch/plan.ts";
 import type { Edit, Plan, Step } from "../patch/step.ts";
-import { createSystem, type System, setPatcher } from "../patch/system.ts";
+import { type System, setPatcher } from "../patch/system.ts";
 import { change, planUpdate } from "../patch/update.ts";
 import type { Stack } from "./footprint.ts";
 import { outcomeOf, type Term } from "./outcome.ts";

@@ -9,13 +9,14 @@ import { Patcher } from "../machine/layout.ts";
 import type { Model } from "../machine/model.ts";
 import { type CostProfile, ticksToCycles } from "../machine/profile.ts";
 import { type Machine, PAGE } from "../machine/state.ts";
+import { createSystem } from "./create-system.ts";
 import { applyNow, submit } from "./patchers.ts";
 import { plan } from "./plan.ts";
 import type { Protocol } from "./protocol.ts";
 import { early } from "./protocols/index.ts";
 import { now, run, settle } from "./run.ts";
 import type { Edit } from "./step.ts";
-import { createSystem, patcherClocks, type System } from "./system.ts";
+import { patcherClocks, type System } from "./system.ts";
 import { change, planUpdate } from "./update.ts";
 
 export interface CostCase {

@@ -5,6 +5,7 @@ export { entryNamed, type LoadOptions, load, start } from "../load.ts";
 export { asIs } from "./call-sites.ts";
 export type { Updated } from "./carry-out.ts";
 export { type CostCase, type UpdateCost, updateCost } from "./cost.ts";
+export { createSystem, type SystemOptions } from "./create-system.ts";
 export { type DryRun, describeUpdate, type PlannedSite } from "./dry-run.ts";
 export { functionsNamed, type Traced } from "./entry-tracing.ts";
 export type { Toggled } from "./jump-labels.ts";
@@ -40,7 +41,7 @@ export {
 export { type StaticKey, type StaticKeys, staticKeys } from "./static-keys.ts";
 export type { Edit, Plan, Request, Step, Transaction } from "./step.ts";
 export { type StormCase, type StormCounts, storm } from "./storm.ts";
-export { createSystem, type Happening, type PatchCounts, type System } from "./system.ts";
+export type { Death, Happening, NamedMapping, PatchCounts, System, TrapServer } from "./system.ts";
 export { perfettoTrace, type TraceEvent, type TraceFile, textTrace } from "./trace.ts";
 export type { TracedCall, Tracer } from "./tracer.ts";
 export { findEdit, serveTrap } from "./trap.ts";

@@ -1,11 +1,12 @@
 // Carries out one step of a patcher on the machine.
 
 import { Cpu, Global, Patcher, Status } from "../machine/layout.ts";
-import { aliasOf, protectPages, protectText, writePhysical } from "../machine/memory.ts";
+import { protectPages, protectText, writePhysical } from "../machine/memory.ts";
 import { TICKS_PER_CYCLE } from "../machine/profile.ts";
 import { barrier, flush, Interrupt } from "../machine/run.ts";
 import { cpuWord, getCounter, getCpu, type Machine, setCpu } from "../machine/state.ts";
 import { clean, invalidate } from "../machine/visibility.ts";
+import { framesBehind } from "./frames-behind.ts";
 import type { Request, Step } from "./step.ts";
 import { getPatcher, Life, patcherClocks, type System, setPatcher } from "./system.ts";
 import { isAwaited } from "./tracer.ts";
@@ -53,7 +54,7 @@ export function perform(system: System, patcher: number): void {
 	const cpu = getPatcher(machine, patcher, Patcher.cpu) - 1;
 	const clocks = patcherClocks(machine, patcher);
 	const before = clocks[Patcher.clock / 2]!;
-	clocks[Patcher.clock / 2] = before + act(machine, step, patcher, cpu, before);
+	clocks[Patcher.clock / 2] = before + act(system, step, patcher, cpu, before);
 	if (step.kind === "store") counts.stores++;
 	if (step.kind === "interrupt" && step.request !== "grace") counts.syncs++;
 	const at = getPatcher(machine, patcher, Patcher.at);
@@ -71,8 +72,9 @@ export function perform(system: System, patcher: number): void {
 }
 
 /** @returns the ticks it takes */
-function act(machine: Machine, step: Step, patcher: number, cpu: number, clock: number): number {
-	const { profile, model } = machine.config;
+function act(system: System, step: Step, patcher: number, cpu: number, clock: number): number {
+	const { machine } = system;
+	const { profile } = machine.config;
 	switch (step.kind) {
 		case "lock":
 			machine.words[Global.lock] = patcher + 1;
@@ -82,14 +84,9 @@ function act(machine: Machine, step: Step, patcher: number, cpu: number, clock: 
 			if (machine.words[Global.window] === patcher + 1) machine.words[Global.window] = 0;
 			return 0;
 		case "store":
-			writePhysical(machine, aliasOf(machine, step.space ?? 0, step.address), step.bytes);
-			return profile.poke * TICKS_PER_CYCLE;
 		case "clean":
-		case "invalidate": {
-			const physical = aliasOf(machine, step.space ?? 0, step.address);
-			(step.kind === "clean" ? clean : invalidate)(machine, physical - (physical % model.unit));
-			return profile.cycles.cache * TICKS_PER_CYCLE;
-		}
+		case "invalidate":
+			return actOnMemory(system, step);
 		case "interrupt":
 			interrupt(machine, step, cpu, clock);
 			if (step.request === "grace") return 0;
@@ -125,10 +122,23 @@ function act(machine: Machine, step: Step, patcher: number, cpu: number, clock: 
 		case "free":
 			return 0;
 		case "protect":
-			protectText(machine, aliasOf(machine, 0, step.address), step.bytes, step.permissions);
+			for (const physical of framesBehind(system, step.address))
+				protectText(machine, physical, step.bytes, step.permissions);
 			machine.words[Global.window] = patcher + 1;
 			return profile.poke * TICKS_PER_CYCLE;
 	}
+}
+
+/** A store, or cache maintenance, in all the memory behind the address. @returns the ticks it takes */
+export function actOnMemory(system: System, step: Extract<Step, { kind: "store" | "clean" | "invalidate" }>): number {
+	const { machine } = system;
+	const { profile, model } = machine.config;
+	const frames = framesBehind(system, step.address, step.space);
+	for (const physical of frames) {
+		if (step.kind === "store") writePhysical(machine, physical, step.bytes);
+		else (step.kind === "clean" ? clean : invalidate)(machine, physical - (physical % model.unit));
+	}
+	return frames.length * (step.kind === "store" ? profile.poke : profile.cycles.cache) * TICKS_PER_CYCLE;
 }
 
 /** When the last patcher that ended did. */

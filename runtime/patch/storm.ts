@@ -16,11 +16,12 @@ import { type CostProfile, TICKS_PER_CYCLE } from "../machine/profile.ts";
 import { profiles } from "../machine/profiles/index.ts";
 import { getCpu, type Machine, PAGE } from "../machine/state.ts";
 import { sightings, watch } from "../machine/watch.ts";
+import { createSystem } from "./create-system.ts";
 import { submit } from "./patchers.ts";
 import type { Protocol } from "./protocol.ts";
 import { now, type RunEnd, run, settle } from "./run.ts";
 import { same } from "./step.ts";
-import { createSystem, type System } from "./system.ts";
+import type { System } from "./system.ts";
 import { change, planUpdate } from "./update.ts";
 
 export interface StormCase {

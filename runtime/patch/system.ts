@@ -4,10 +4,12 @@
 import type { Image } from "../../linker/link/image.ts";
 import { Patcher } from "../machine/layout.ts";
 import type { Machine } from "../machine/state.ts";
+import type { Claim } from "./claims.ts";
 import type { FirstRuns } from "./first-runs.ts";
+import type { PageCopy } from "./frames-behind.ts";
 import type { Phase, Protocol } from "./protocol.ts";
 import type { Plan } from "./step.ts";
-import { newTracer, type Tracer } from "./tracer.ts";
+import type { Tracer } from "./tracer.ts";
 import type { Change } from "./update.ts";
 
 /** What patching did so far. */
@@ -54,6 +56,41 @@ export interface System {
 	readonly firstRuns: Map<number, FirstRuns>;
 	/** What traced functions reported. */
 	readonly tracer: Tracer;
+	/** Who serves traps, in the order in which they are asked. */
+	readonly trapServers: TrapServer[];
+	/** Who holds text that others must not patch. */
+	readonly claims: Claim[];
+	/** The address spaces of the processes that run the image, from 0. */
+	readonly spaces: readonly number[];
+	/** Pages of text that a process has a copy of. */
+	readonly copies: PageCopy[];
+	/** What mappings are called that no segment names. */
+	readonly named: NamedMapping[];
+	/** Processes that a trap ended, while others went on. */
+	readonly deaths: Death[];
+}
+
+/** Serves the trap a CPU stopped at. @returns false when it is not its own: the next one is asked */
+export type TrapServer = (system: System, cpu: number) => boolean;
+
+/** A mapping of a process that is no segment of a file: `[probes]`. */
+export interface NamedMapping {
+	readonly space: number;
+	readonly address: number;
+	readonly bytes: number;
+	readonly name: string;
+}
+
+/** The trap that ended a process, and the CPU that met it. */
+export interface Death {
+	readonly space: number;
+	readonly cpu: number;
+	/** A `Stop`. */
+	readonly stop: number;
+	readonly value: number;
+	readonly pc: number;
+	/** What is to be said of it, if more is known than the trap tells. */
+	readonly why: string | undefined;
 }
 
 /** Something worth a line in a trace. `begin`, `step` and `end` are a patcher's: an update, its parts, its end.
@@ -71,28 +108,6 @@ export interface Happening {
 	readonly detail: string;
 	/** Ticks. */
 	readonly duration: number;
-}
-
-export function createSystem(
-	machine: Machine,
-	image: Image,
-	protocol: Protocol,
-	options: { trace?: boolean } = {},
-): System {
-	return {
-		machine,
-		image,
-		protocol,
-		plans: [],
-		queue: [],
-		counts: { updates: 0, sites: 0, stores: 0, syncs: 0, interrupts: 0, traps: 0, ticks: 0 },
-		output: [],
-		line: new Map(),
-		refusal: undefined,
-		events: options.trace === true ? [] : undefined,
-		firstRuns: new Map(),
-		tracer: newTracer(),
-	};
 }
 
 /** `Patcher.active`: has nothing to do, carries out its plan, or died in the middle of it (recover.ts). */

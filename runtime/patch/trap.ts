@@ -8,19 +8,24 @@ import { Cpu, Global, Status } from "../machine/layout.ts";
 import { type Access, aliasOf, extentOf, permits } from "../machine/memory.ts";
 import { TICKS_PER_CYCLE } from "../machine/profile.ts";
 import { barrier, flush, Interrupt } from "../machine/run.ts";
-import { addCounter, getCpu, type Machine, setCpu } from "../machine/state.ts";
+import { addCounter, getCpu, setCpu } from "../machine/state.ts";
 import { executeAt } from "../machine/step.ts";
+import { framesBehind } from "./frames-behind.ts";
 import type { Edit } from "./step.ts";
 import type { System } from "./system.ts";
 
-/** Serves the trap a CPU stopped at. @returns false when it is not for patching: the CPU stays trapped */
+/** Serves the trap a CPU stopped at, by whoever knows it. @returns false when nobody does: the CPU stays trapped */
 export function serveTrap(system: System, cpu: number): boolean {
-	const stop = getCpu(system.machine, cpu, Cpu.stop);
-	const served = stop === Stop.breakpoint ? serveBreakpoint(system, cpu) : retryFault(system, cpu, stop);
-	if (!served) return false;
+	if (!system.trapServers.some((serve) => serve(system, cpu))) return false;
 	addCounter(system.machine, cpu, Cpu.clock, system.machine.config.profile.trap * TICKS_PER_CYCLE);
 	system.counts.traps++;
 	return true;
+}
+
+/** The traps that patching itself causes. */
+export function servePatching(system: System, cpu: number): boolean {
+	const stop = getCpu(system.machine, cpu, Cpu.stop);
+	return stop === Stop.breakpoint ? serveBreakpoint(system, cpu) : retryFault(system, cpu, stop);
 }
 
 /** The CPU takes no interrupt until the new instruction is done, so the patcher's next sync waits for it. Linux counts
@@ -32,7 +37,7 @@ function serveBreakpoint(system: System, cpu: number): boolean {
 	const edit = armed === 0 ? undefined : findEdit(system.plans[armed - 1]!.edits, address);
 	const instruction = edit && decode(edit.bytes, 0);
 	if (instruction === undefined || instruction.row.flow === "trap") return false;
-	if (!sameText(machine, getCpu(machine, cpu, Cpu.space), address)) return false;
+	if (!sameText(system, getCpu(machine, cpu, Cpu.space), address)) return false;
 	const core = machine.cores[cpu]!;
 	core.enter();
 	const next = executeAt(core, instruction, address);
@@ -44,10 +49,10 @@ function serveBreakpoint(system: System, cpu: number): boolean {
 	return true;
 }
 
-/** Sites are known by their address in space 0: another space may have something else there, with breakpoints of its own. */
-function sameText(machine: Machine, space: number, address: number): boolean {
+/** Sites are known by their address in the processes of the image: another space may have something else there, with breakpoints of its own. */
+function sameText({ machine, spaces }: System, space: number, address: number): boolean {
 	return (
-		space === 0 ||
+		spaces.includes(space) ||
 		(extentOf(machine, space, address) !== undefined &&
 			aliasOf(machine, space, address) === aliasOf(machine, 0, address))
 	);
@@ -83,10 +88,8 @@ function isHeld(system: System, space: number, address: number): boolean {
 	const window = machine.words[Global.window]!;
 	const page = extentOf(machine, space, address);
 	if (window === 0 || page === undefined) return false;
-	const holds = (at: number): boolean => {
-		const held = extentOf(machine, 0, at)!;
-		return held.physical < page.physical + page.bytes && page.physical < held.physical + held.bytes;
-	};
+	const holds = (at: number): boolean =>
+		framesBehind(system, at).some((physical) => physical >= page.physical && physical < page.physical + page.bytes);
 	return system.plans[window - 1]!.edits.some(
 		({ address: from, bytes }) => holds(from) || holds(from + bytes.length - 1),
 	);

@@ -6,6 +6,7 @@ import { Cpu, Status } from "../machine/layout.ts";
 import { aliasOf, isText } from "../machine/memory.ts";
 import { getCounter, getCpu } from "../machine/state.ts";
 import { asIs, planRetarget, type Retarget } from "./call-sites.ts";
+import { unfreeText } from "./claims.ts";
 import { planTraced, type Traced } from "./entry-tracing.ts";
 import { planToggle, switchOf, type Toggled } from "./jump-labels.ts";
 import { plan, unfitFor } from "./plan.ts";
@@ -60,7 +61,7 @@ export function planUpdate(
 		parts.push(part);
 	}
 	const edits = parts.flatMap((part) => part.edits);
-	const misfit = unfitProtocol(system, protocol, edits, cpu);
+	const misfit = unfreeText(system, edits) ?? unfitProtocol(system, protocol, edits, cpu);
 	if (misfit !== undefined) return { refused: misfit };
 	const words = parts.flatMap((part) => part.words);
 	return { ...plan(protocol, edits, system.machine.config.model, words), keys: parts.map(({ name }) => name) };

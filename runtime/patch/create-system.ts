@@ -1,0 +1,44 @@
+// Makes the system of a machine that was loaded: who serves traps and who holds text is listed here.
+
+import type { Image } from "../../linker/link/image.ts";
+import type { Machine } from "../machine/state.ts";
+import { declaredText } from "./claims.ts";
+import type { Protocol } from "./protocol.ts";
+import type { System } from "./system.ts";
+import { newTracer } from "./tracer.ts";
+import { servePatching } from "./trap.ts";
+
+export interface SystemOptions {
+	/** Keeps what happens, for a trace. */
+	readonly trace?: boolean;
+	/** As the machine was loaded with: 1 unless said otherwise. */
+	readonly processes?: number;
+}
+
+export function createSystem(
+	machine: Machine,
+	image: Image,
+	protocol: Protocol,
+	{ trace = false, processes = 1 }: SystemOptions = {},
+): System {
+	return {
+		machine,
+		image,
+		protocol,
+		plans: [],
+		queue: [],
+		counts: { updates: 0, sites: 0, stores: 0, syncs: 0, interrupts: 0, traps: 0, ticks: 0 },
+		output: [],
+		line: new Map(),
+		refusal: undefined,
+		events: trace ? [] : undefined,
+		firstRuns: new Map(),
+		tracer: newTracer(),
+		trapServers: [servePatching],
+		claims: [declaredText],
+		spaces: Array.from({ length: processes }, (_, space) => space),
+		copies: [],
+		named: [],
+		deaths: [],
+	};
+}
