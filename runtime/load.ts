@@ -1,6 +1,7 @@
 // From an image to a machine that is about to run it: segments copied to fresh frames and mapped with their
 // permissions, a stack per CPU, CPU 0 at the entry, the other CPUs idle until somebody starts them.
 
+import type { Segment } from "../linker/elf/object.ts";
 import { STT_FUNC, STT_NOTYPE } from "../linker/elf/object.ts";
 import { planSegments } from "../linker/elf/segments.ts";
 import { LinkError, suggestion } from "../linker/errors.ts";
@@ -38,15 +39,20 @@ export interface LoadOptions {
 	readonly histories?: number;
 	/** False: every CPU is off, CPU 0 too. */
 	readonly started?: boolean;
+	/** So many processes run the image: CPU i is in address space i modulo that. They share what nobody may write. */
+	readonly processes?: number;
+	/** Pages of memory, and of page-table entries, that nobody has yet. */
+	readonly spare?: number;
 }
 
 /** @throws LinkError when the image cannot be loaded: it wants more memory than there is, or where the stacks are */
 export function load(image: Image, options: LoadOptions): Machine {
 	const cpus = options.cpus ?? 1;
 	const stackPages = Math.ceil((options.stack ?? 256 * 1024) / PAGE);
+	const { processes = 1, spare = 0 } = options;
 	const imagePages = image.segments.reduce((sum, segment) => sum + pagesOf(segment), 0);
 	const haltPages = 1;
-	const pages = imagePages + cpus * stackPages + haltPages;
+	const pages = processes * (imagePages + haltPages) + cpus * stackPages + spare;
 	checkLoadable(image, cpus, stackPages);
 	const machine = createMachine({
 		cpus,
@@ -59,19 +65,30 @@ export function load(image: Image, options: LoadOptions): Machine {
 		fetch: options.fetch ?? "fresh",
 		seed: options.seed ?? 1,
 	});
-	for (const segment of image.segments) {
-		const first = segment.address - (segment.address % PAGE);
-		const physical = takeFrames(machine, pagesOf(segment) * PAGE);
-		machine.memory.set(segment.data, physical + (segment.address - first));
-		const permissions = { r: segment.readable, w: segment.writable, x: segment.executable };
-		mapPages(machine, 0, first, physical, pagesOf(segment) * PAGE, permissions);
-	}
-	addHaltPage(machine);
-	for (let cpu = 0; cpu < cpus; cpu++) addStack(machine, cpu, stackPages);
+	const spaces = Array.from({ length: processes }, (_, space) => space);
+	for (const segment of image.segments) addSegment(machine, segment, spaces);
+	addHaltPage(machine, spaces);
+	for (let cpu = 0; cpu < cpus; cpu++) addStack(machine, cpu, stackPages, cpu % processes);
 	if (options.started === false) return machine;
-	for (let cpu = 1; cpu < cpus; cpu++) idle(machine, cpu);
-	start(machine, 0, image.entry);
+	for (let cpu = 0; cpu < cpus; cpu++)
+		if (cpu < processes) start(machine, cpu, image.entry);
+		else idle(machine, cpu);
 	return machine;
+}
+
+/** One copy for all where nobody may write, else one each. */
+function addSegment(machine: Machine, segment: Segment, spaces: readonly number[]): void {
+	const first = segment.address - (segment.address % PAGE);
+	const bytes = pagesOf(segment) * PAGE;
+	const permissions = { r: segment.readable, w: segment.writable, x: segment.executable };
+	let physical: number | undefined;
+	for (const space of spaces) {
+		if (physical === undefined || segment.writable) {
+			physical = takeFrames(machine, bytes);
+			machine.memory.set(segment.data, physical + (segment.address - first));
+		}
+		mapPages(machine, space, first, physical, bytes, permissions);
+	}
 }
 
 function checkLoadable(image: Image, cpus: number, stackPages: number): void {
@@ -114,16 +131,17 @@ export function entryNamed(image: Image, name: string): number {
 	throw new LinkError(`${image.name}: no function '${name}' to start at${suggestion(name, functions)}`);
 }
 
-function addHaltPage(machine: Machine): void {
+function addHaltPage(machine: Machine, spaces: readonly number[]): void {
 	const physical = takeFrames(machine, PAGE);
 	machine.memory.set([...HALT, ...IDLE, ...IDLE_AGAIN], physical);
-	mapPages(machine, 0, STACKS_END, physical, PAGE, { r: true, w: false, x: true });
+	for (const space of spaces) mapPages(machine, space, STACKS_END, physical, PAGE, { r: true, w: false, x: true });
 }
 
-function addStack(machine: Machine, cpu: number, pages: number): void {
+function addStack(machine: Machine, cpu: number, pages: number, space: number): void {
 	const top = stackTop(cpu, pages);
 	const physical = takeFrames(machine, pages * PAGE);
-	mapPages(machine, 0, top - pages * PAGE, physical, pages * PAGE, { r: true, w: true, x: false });
+	setCpu(machine, cpu, Cpu.space, space);
+	mapPages(machine, space, top - pages * PAGE, physical, pages * PAGE, { r: true, w: true, x: false });
 	machine.cores[cpu]!.r[SP] = top;
 }
 

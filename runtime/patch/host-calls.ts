@@ -23,7 +23,7 @@ export function serveHostCall(system: System, cpu: number): void {
 			print(system, cpu, String(first));
 			break;
 		case HostCall.printText:
-			print(system, cpu, textAt(system, first, r[1]!));
+			print(system, cpu, textAt(system, cpu, first, r[1]!));
 			break;
 		case HostCall.printEnd:
 			endLine(system, cpu);
@@ -87,6 +87,7 @@ function endLine(system: System, cpu: number): void {
 	});
 }
 
-function textAt(system: System, address: number, length: number): string {
-	return new TextDecoder().decode(readVirtual(system.machine, 0, address, length) ?? new Uint8Array());
+function textAt({ machine }: System, cpu: number, address: number, length: number): string {
+	const space = getCpu(machine, cpu, Cpu.space);
+	return new TextDecoder().decode(readVirtual(machine, space, address, length) ?? new Uint8Array());
 }

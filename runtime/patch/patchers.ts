@@ -2,7 +2,7 @@
 // its turn comes, against the sites as they are then, so that updates never interleave.
 
 import { Cpu, Patcher, Status } from "../machine/layout.ts";
-import { getCounter, type Machine, setCpu } from "../machine/state.ts";
+import { getCounter, getCpu, type Machine, setCpu } from "../machine/state.ts";
 import { serialize } from "../machine/visibility.ts";
 import { awaitFirstRuns } from "./first-runs.ts";
 import { perform, ready } from "./perform.ts";
@@ -82,7 +82,7 @@ export function stepPatcher(system: System, patcher: number): void {
 	system.counts.ticks += duration;
 	const cpu = getPatcher(machine, patcher, Patcher.cpu) - 1;
 	system.events?.push({ clock, cpu: cpu < 0 ? undefined : cpu, patcher, what: "end", detail: "", duration });
-	if (cpu < 0) return;
+	if (cpu < 0 || getCpu(machine, cpu, Cpu.status) === Status.halted) return;
 	const { counters } = machine.cores[cpu]!;
 	counters[0] = Math.max(counters[0]!, clock);
 	setCpu(machine, cpu, Cpu.status, Status.running);

@@ -174,7 +174,7 @@ function beginQueued(system: System, index: number): RunEnd | undefined {
 	system.refusal = refusal.refused;
 	if (queued.cpu === undefined) return { kind: "refused", why: refusal.refused };
 	setCpu(system.machine, queued.cpu, Cpu.status, Status.trapped);
-	return trapOf(system.machine, queued.cpu);
+	return endProcess(system, queued.cpu);
 }
 
 function stepCpu(system: System, cpu: number, ticks: number): RunEnd | undefined {
@@ -189,7 +189,27 @@ function stepCpu(system: System, cpu: number, ticks: number): RunEnd | undefined
 	if (stop === Stop.ecall) serveHostCall(system, cpu);
 	if (stop === Stop.halt) noteHalt(system, cpu);
 	if (getCpu(machine, cpu, Cpu.status) !== Status.trapped) return undefined;
-	return serve(system, cpu) ? undefined : trapOf(machine, cpu);
+	if (!serve(system, cpu)) return endProcess(system, cpu);
+	// The trap may have been served by executing a host call in the instruction's place.
+	if (getCpu(machine, cpu, Cpu.status) === Status.hostCall) serveHostCall(system, cpu);
+	return undefined;
+}
+
+/** A trap that nobody serves ends the process. Where it is the only one the run ends too; else the others go on. */
+function endProcess(system: System, cpu: number): RunEnd | undefined {
+	const { machine } = system;
+	const trap = trapOf(machine, cpu);
+	if (system.spaces.length === 1) return trap;
+	const space = getCpu(machine, cpu, Cpu.space);
+	const { kind: _, ...what } = trap;
+	system.deaths.push({ space, ...what, why: system.refusal });
+	system.refusal = undefined;
+	for (const { id } of machine.cores) {
+		if (getCpu(machine, id, Cpu.space) !== space) continue;
+		setCpu(machine, id, Cpu.status, Status.halted);
+		setCpu(machine, id, Cpu.pending, 0);
+	}
+	return undefined;
 }
 
 function noteHalt(system: System, cpu: number): void {
@@ -232,7 +252,7 @@ function serve(system: System, cpu: number): boolean {
 	return served;
 }
 
-function trapOf(machine: Machine, cpu: number): RunEnd {
+function trapOf(machine: Machine, cpu: number): Extract<RunEnd, { kind: "trapped" }> {
 	const read = (field: number): number => getCpu(machine, cpu, field);
 	return { kind: "trapped", cpu, stop: read(Cpu.stop), value: read(Cpu.stopValue), pc: read(Cpu.pc) >>> 0 };
 }
