@@ -20,6 +20,8 @@ export const Stop = {
 	bounds: 7,
 	/** Remainder by zero in a trapping form. */
 	divide: 8,
+	/** A CPU that goes one step at a time went one: that instruction did happen, and `pc` is where it led. */
+	step: 9,
 	/** value: the number of the host call. */
 	ecall: 64,
 	serialize: 65,

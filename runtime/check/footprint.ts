@@ -100,8 +100,7 @@ export function watch(shape: Shape, cpu: number | undefined, mapped: boolean): v
 	};
 	if (cpu !== undefined) {
 		const at = cpuWord(machine, cpu, 0);
-		for (let word = 0; word < Cpu.clock; word++) {
-			if (word >= Cpu.pc && word !== Cpu.stopValue && word !== Cpu.space) continue;
+		for (const word of registerWords) {
 			if (machine.words[at + word] !== shape.fixed[at + word]) add(footprint.registers, word);
 		}
 	}
@@ -122,6 +121,15 @@ export function watch(shape: Shape, cpu: number | undefined, mapped: boolean): v
 	}
 	if (grown) throw new Grown();
 }
+
+/** The words of a CPU's block that are kept as they are, if they change at all. */
+const registerWords: readonly number[] = [
+	...Array.from({ length: Cpu.pc }, (_, register) => register),
+	Cpu.stopValue,
+	Cpu.space,
+	Cpu.stepping,
+	Cpu.probed,
+];
 
 /** Gathers the state into a row. */
 export function pack(shape: Shape, row: Int32Array): void {

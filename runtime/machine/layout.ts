@@ -27,10 +27,24 @@ export const Cpu = {
 	holding: 28,
 	/** The status that a parked CPU goes back to. */
 	before: 29,
+	/** 1 + the slot of a probed instruction that it executes out of line, one step, without interrupts; 0: none. */
+	stepping: 30,
+	/** While it does: the address of the instruction in the program. */
+	probed: 31,
 	words: 32,
 } as const;
 
-export const Status = { running: 0, halted: 1, idle: 2, parked: 3, trapped: 4, hostCall: 5, patching: 6 } as const;
+/** `waiting`: for a slot to step in. */
+export const Status = {
+	running: 0,
+	halted: 1,
+	idle: 2,
+	parked: 3,
+	trapped: 4,
+	hostCall: 5,
+	patching: 6,
+	waiting: 7,
+} as const;
 export type Status = (typeof Status)[keyof typeof Status];
 
 /** Word indices of a page-table entry. */

@@ -1,14 +1,15 @@
 // Time passes here: what may happen next (`choices`), doing it (`take`), and `advance`, which takes one CPU's
 // instructions many at a time. All three execute through the same dispatcher.
 
-import { Stop } from "../../linker/isa/core.ts";
+import { FIRST_EVENT, Stop } from "../../linker/isa/core.ts";
+import type { Instruction } from "../../linker/isa/instruction-set.ts";
 import { dispatch } from "./dispatch.ts";
 import { forgetPages } from "./instruction-tlb.ts";
 import { Cpu, Status } from "./layout.ts";
 import { physicalIn } from "./memory.ts";
 import { TICKS_PER_CYCLE } from "./profile.ts";
 import { addCounter, getCpu, type Machine, setCpu } from "./state.ts";
-import { serve } from "./step.ts";
+import { executeAt, serve } from "./step.ts";
 import { drain, drainAll, waiting } from "./store-buffer.ts";
 import { clean, flushTlb, invalidate, serialize } from "./visibility.ts";
 
@@ -54,12 +55,13 @@ export function take(machine: Machine, choice: Choice): void {
 	}
 }
 
-const interruptibleIn: ReadonlySet<number> = new Set([Status.running, Status.idle, Status.patching]);
+const interruptibleIn: ReadonlySet<number> = new Set([Status.running, Status.idle, Status.patching, Status.waiting]);
 
-/** Whether a CPU takes an interrupt before its next instruction. One that serves a trap does not. */
+/** Whether a CPU takes an interrupt before its next instruction. One that serves a trap does not, nor does one that
+ * executes out of line. */
 export function interruptible(machine: Machine, cpu: number): boolean {
 	const asked = getCpu(machine, cpu, Cpu.pending) & INTERRUPTS;
-	if (asked === 0 || getCpu(machine, cpu, Cpu.masked) !== 0) return false;
+	if (asked === 0 || getCpu(machine, cpu, Cpu.masked) !== 0 || getCpu(machine, cpu, Cpu.stepping) !== 0) return false;
 	return interruptibleIn.has(getCpu(machine, cpu, Cpu.status));
 }
 
@@ -89,27 +91,43 @@ export function flush(machine: Machine, cpu: number): void {
 	if (machine.instructionTlbs !== undefined) forgetPages(machine.instructionTlbs, cpu);
 }
 
-/** Executes a running CPU's instructions until `ticks` are spent or one stops it. A trap becomes the CPU's status.
- * @returns why it stopped: a `Stop`; `Stop.none` when the time was up */
+/** Executes a running CPU's instructions until `ticks` are spent or one stops it; one only, if it goes one step at a time.
+ * A trap becomes the CPU's status. @returns why it stopped: a `Stop`; `Stop.none` when the time was up */
 export function advance(machine: Machine, cpu: number, ticks: number): number {
 	const core = machine.cores[cpu]!;
 	const { profile } = machine.config;
 	const mispredict = profile.mispredict * TICKS_PER_CYCLE;
+	const stepping = getCpu(machine, cpu, Cpu.stepping) !== 0;
 	core.enter();
-	for (let left = ticks; left > 0 && core.stop === Stop.none; ) {
+	for (let left = stepping ? 1 : ticks; left > 0 && core.stop === Stop.none; ) {
 		const slice = Math.min(left, SLICE);
 		const spent = dispatch(core, mispredict, slice);
 		left -= spent;
 		if (spent < slice) left -= serve(core);
 	}
+	if (stepping && core.stop === Stop.none) core.stop = Stop.step;
 	core.leave();
-	const { stop } = core;
-	if (stop === Stop.none) return stop;
+	if (core.stop !== Stop.none) conclude(machine, cpu);
+	return core.stop;
+}
+
+/** Executes an instruction in the place of the one that a CPU trapped at, as if it had been fetched there. */
+export function emulate(machine: Machine, cpu: number, instruction: Instruction, pc: number): void {
+	const core = machine.cores[cpu]!;
+	core.enter();
+	const next = executeAt(core, instruction, pc);
+	if (core.stop === Stop.none || core.stop >= FIRST_EVENT) core.pc = next;
+	core.leave();
+	conclude(machine, cpu);
+}
+
+/** What stopped the core becomes the CPU's status. */
+function conclude(machine: Machine, cpu: number): void {
+	const { stop, stopValue } = machine.cores[cpu]!;
 	setCpu(machine, cpu, Cpu.stop, stop);
-	setCpu(machine, cpu, Cpu.stopValue, core.stopValue);
+	setCpu(machine, cpu, Cpu.stopValue, stopValue);
 	setCpu(machine, cpu, Cpu.status, statusAfter(stop));
-	after(machine, cpu, stop, core.stopValue);
-	return stop;
+	after(machine, cpu, stop, stopValue);
 }
 
 /** What an event does beyond the CPU's status. */
@@ -162,6 +180,7 @@ function statusAfter(stop: number): Status {
 			return Status.idle;
 		case Stop.ecall:
 			return Status.hostCall;
+		case Stop.none:
 		case Stop.serialize:
 		case Stop.fence:
 		case Stop.clean:

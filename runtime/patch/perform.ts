@@ -44,7 +44,8 @@ export function ready(system: System, patcher: number): boolean {
 function isPreemptible(machine: Machine, cpu: number): boolean {
 	const status = getCpu(machine, cpu, Cpu.status) as Status;
 	const between: readonly Status[] = [Status.running, Status.idle, Status.halted];
-	return getCpu(machine, cpu, Cpu.masked) === 0 && between.includes(status);
+	const held = getCpu(machine, cpu, Cpu.masked) !== 0 || getCpu(machine, cpu, Cpu.stepping) !== 0;
+	return !held && between.includes(status);
 }
 
 /** Does the next step of a patcher that is `ready`, and charges its clock. */

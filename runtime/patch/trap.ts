@@ -7,25 +7,29 @@ import { decode } from "../../linker/isa/decode.ts";
 import { Cpu, Global, Status } from "../machine/layout.ts";
 import { type Access, aliasOf, extentOf, permits } from "../machine/memory.ts";
 import { TICKS_PER_CYCLE } from "../machine/profile.ts";
-import { barrier, flush, Interrupt } from "../machine/run.ts";
+import { barrier, emulate, flush, Interrupt } from "../machine/run.ts";
 import { addCounter, getCpu, setCpu } from "../machine/state.ts";
-import { executeAt } from "../machine/step.ts";
 import { framesBehind } from "./frames-behind.ts";
 import type { Edit } from "./step.ts";
 import type { System } from "./system.ts";
 
 /** Serves the trap a CPU stopped at, by whoever knows it. @returns false when nobody does: the CPU stays trapped */
 export function serveTrap(system: System, cpu: number): boolean {
-	if (!system.trapServers.some((serve) => serve(system, cpu))) return false;
-	addCounter(system.machine, cpu, Cpu.clock, system.machine.config.profile.trap * TICKS_PER_CYCLE);
-	system.counts.traps++;
-	return true;
+	return system.trapServers.some((serve) => serve(system, cpu));
+}
+
+/** What a trap takes, from where it happens to where the program goes on. */
+export function chargeTrap({ machine, counts }: System, cpu: number): void {
+	addCounter(machine, cpu, Cpu.clock, machine.config.profile.trap * TICKS_PER_CYCLE);
+	counts.traps++;
 }
 
 /** The traps that patching itself causes. */
 export function servePatching(system: System, cpu: number): boolean {
 	const stop = getCpu(system.machine, cpu, Cpu.stop);
-	return stop === Stop.breakpoint ? serveBreakpoint(system, cpu) : retryFault(system, cpu, stop);
+	const served = stop === Stop.breakpoint ? serveBreakpoint(system, cpu) : retryFault(system, cpu, stop);
+	if (served) chargeTrap(system, cpu);
+	return served;
 }
 
 /** The CPU takes no interrupt until the new instruction is done, so the patcher's next sync waits for it. Linux counts
@@ -38,14 +42,7 @@ function serveBreakpoint(system: System, cpu: number): boolean {
 	const instruction = edit && decode(edit.bytes, 0);
 	if (instruction === undefined || instruction.row.flow === "trap") return false;
 	if (!sameText(system, getCpu(machine, cpu, Cpu.space), address)) return false;
-	const core = machine.cores[cpu]!;
-	core.enter();
-	const next = executeAt(core, instruction, address);
-	if (core.stop === Stop.none) core.pc = next;
-	core.leave();
-	setCpu(machine, cpu, Cpu.stop, core.stop);
-	setCpu(machine, cpu, Cpu.stopValue, core.stopValue);
-	setCpu(machine, cpu, Cpu.status, core.stop === Stop.none ? Status.running : Status.trapped);
+	emulate(machine, cpu, instruction, address);
 	return true;
 }
 

@@ -12,7 +12,9 @@ export function isVacant(machine: Machine, address: number, bytes: number): bool
 	return machine.cores.every(
 		({ id }) =>
 			getCpu(machine, id, Cpu.status) === Status.halted ||
-			(!isInside(getCpu(machine, id, Cpu.pc)) && !someWordOfStack(machine, id, isInside)),
+			(!isInside(getCpu(machine, id, Cpu.pc)) &&
+				!isInside(getCpu(machine, id, Cpu.probed)) &&
+				!someWordOfStack(machine, id, isInside)),
 	);
 }
 
