@@ -66,10 +66,15 @@ export function run(system: System, limits: RunLimits = {}): RunEnd {
 
 /** Runs until nobody patches and no update that is due waits, or so many cycles have passed: a CPU may keep its interrupts
  * masked forever. @returns why it ended before that */
-export function settle(system: System, cycles: number = PATIENCE): RunEnd | undefined {
-	const limit = now(system) + cycles * TICKS_PER_CYCLE;
+export function settle(system: System, cycles?: number): RunEnd | undefined {
 	const isDue = ({ clock }: Queued): boolean => clock <= now(system);
-	while (isPatching(system.machine) || system.queue.some(isDue)) {
+	return runWhile(system, () => isPatching(system.machine) || system.queue.some(isDue), cycles);
+}
+
+/** Runs while something is so, or until so many cycles have passed. @returns why it ended before that */
+export function runWhile(system: System, isSo: () => boolean, cycles: number = PATIENCE): RunEnd | undefined {
+	const limit = now(system) + cycles * TICKS_PER_CYCLE;
+	while (isSo()) {
 		const turn = nextTurn(system);
 		if (turn !== undefined && turn.clock >= limit) return { kind: "limit" };
 		const end = turn === undefined ? ended(system) : takeTurn(system, turn, limit);
