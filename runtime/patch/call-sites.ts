@@ -52,14 +52,14 @@ function planSite(
 	site: Site,
 	{ now, to, route }: { readonly now: number; readonly to: number; readonly route: Route },
 ): Edit | Refusal {
-	const { image, machine } = system;
+	const { image } = system;
 	const { address } = site;
 	const place = `site ${hex(address)} of '${key.name}'`;
 	const old = textAt(system, address);
 	if (old === undefined) return { refused: `${place} is not in executable memory` };
-	if (!calls(image, machine, key, site, old, now))
+	if (!calls(image, key, site, old, now))
 		return { refused: `${place} does not hold a ${site.kind} to its current target: ${hexBytes(old)}` };
-	const bytes = bytesFor(image, machine, key, site, to, route);
+	const bytes = bytesFor(image, key, site, to, route);
 	if (bytes !== undefined) return { address, old, bytes };
 	const displacement = notIn(to - (address + SITE_BYTES), REL_MIN, REL_MAX);
 	return { refused: `${place} reaches neither ${hex(to)} nor its trampoline: ${displacement}` };

@@ -41,7 +41,7 @@ export function ready(system: System, patcher: number): boolean {
 }
 
 /** Whether a CPU may be given another task now. */
-function isPreemptible(machine: Machine, cpu: number): boolean {
+export function isPreemptible(machine: Machine, cpu: number): boolean {
 	const status = getCpu(machine, cpu, Cpu.status) as Status;
 	const between: readonly Status[] = [Status.running, Status.idle, Status.halted];
 	const held = getCpu(machine, cpu, Cpu.masked) !== 0 || getCpu(machine, cpu, Cpu.stepping) !== 0;
