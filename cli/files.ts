@@ -8,6 +8,7 @@ import {
 	openSync,
 	readdirSync,
 	readFileSync,
+	readSync,
 	realpathSync,
 	renameSync,
 	rmSync,
@@ -16,13 +17,68 @@ import {
 	writeSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { type FileParts, wholeFile } from "../linker/elf/file-parts.ts";
 import { LinkError, suggestion } from "../linker/errors.ts";
 
 /** No Buffer, whose `slice` would not copy. @throws LinkError when it cannot be read */
 export function readBytes(path: string): Uint8Array {
+	const { buffer, byteOffset, byteLength } = attempt(path, () => readFileSync(path));
+	return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** The first bytes of a file; all of what is no regular file, which may not let them be read again.
+ * @throws LinkError when it cannot be read */
+export function readStart(path: string, size: number): { bytes: Uint8Array; isAll: boolean } {
+	if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return { bytes: readBytes(path), isAll: true };
+	const file = attempt(path, () => openSync(path, "r"));
 	try {
-		const { buffer, byteOffset, byteLength } = readFileSync(path);
-		return new Uint8Array(buffer, byteOffset, byteLength);
+		const bytes = new Uint8Array(size);
+		return {
+			bytes: bytes.subarray(
+				0,
+				attempt(path, () => readSync(file, bytes, 0, size, 0)),
+			),
+			isAll: false,
+		};
+	} finally {
+		closeSync(file);
+	}
+}
+
+/** More than this is not read at once. */
+const MOST_BYTES = 2 ** 31 - 1;
+
+/** Gives a file to `use` part by part, and closes it then. What is no regular file is read as a whole.
+ * @throws LinkError when it cannot be read */
+export function* inParts<T>(path: string, use: (parts: FileParts) => Iterable<T>): Generator<T> {
+	const status = statSync(path, { throwIfNoEntry: false });
+	if (status === undefined || !status.isFile() || status.size > MOST_BYTES) {
+		yield* use(wholeFile(readBytes(path)));
+		return;
+	}
+	const file = attempt(path, () => openSync(path, "r"));
+	try {
+		yield* use(partsOf(path, file, status.size));
+	} finally {
+		closeSync(file);
+	}
+}
+
+function partsOf(path: string, file: number, size: number): FileParts {
+	const bytes = new Uint8Array(size);
+	const read = (start: number, into: Uint8Array): void => {
+		for (let at = 0; at < into.length; ) {
+			const count = attempt(path, () => readSync(file, into, at, into.length - at, start + at));
+			if (count === 0) throw new LinkError(`${path}: became shorter while it was read`);
+			at += count;
+		}
+	};
+	return { bytes, read, load: (start, end) => read(start, bytes.subarray(start, end)) };
+}
+
+function attempt<T>(path: string, act: () => T): T {
+	try {
+		return act();
 	} catch (error) {
 		throw new LinkError(`${path}: ${reason(error)}${near(path, error)}`);
 	}

@@ -1,26 +1,43 @@
-// Text by the million lines: put together as bytes in one buffer, handed to the terminal a chunk at a time.
+// Text by the million lines: put together as bytes in one buffer, handed to the terminal a chunk at a time. What is put
+// may write a few bytes behind its end, which the next overwrites: whole words are much faster than bytes.
 
+import { viewOf } from "../linker/elf/words.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface LineBytes {
 	bytes: Uint8Array;
+	view: DataView;
 	at: number;
+}
+
+/** Text that many lines share. */
+export interface Fixed {
+	readonly bytes: Uint8Array;
+	/** The same and some zeros. */
+	readonly words: Uint32Array;
 }
 
 const CHUNK = 1 << 18;
 /** Longer lines make the buffer grow. */
 const ROOM = 1 << 14;
+/** How far behind the end something may be written. */
+const SLACK = 16;
 
 export function newLineBytes(size = CHUNK + ROOM): LineBytes {
-	return { bytes: new Uint8Array(size), at: 0 };
+	const bytes = new Uint8Array(size);
+	return { bytes, view: viewOf(bytes), at: 0 };
 }
 
-/** Makes room for `size` bytes more. Everything that puts bytes of unknown length calls it. */
+/** Makes room for `size` bytes more. Everything that puts bytes calls it. */
 function reserve(out: LineBytes, size: number): void {
-	if (out.at + size <= out.bytes.length) return;
-	const larger = new Uint8Array(Math.max(out.bytes.length * 2, out.at + size));
+	if (out.at + size + SLACK > out.bytes.length) grow(out, size);
+}
+
+function grow(out: LineBytes, size: number): void {
+	const larger = new Uint8Array(Math.max(out.bytes.length * 2, out.at + size + SLACK));
 	larger.set(out.bytes.subarray(0, out.at));
 	out.bytes = larger;
+	out.view = viewOf(larger);
 }
 
 export function isFull(out: LineBytes): boolean {
@@ -28,24 +45,30 @@ export function isFull(out: LineBytes): boolean {
 }
 
 export async function flush(out: LineBytes, terminal: Terminal): Promise<void> {
-	if (out.at > 0) await terminal.write(out.bytes.slice(0, out.at));
+	if (out.at > 0) await terminal.write(out.bytes.subarray(0, out.at));
 	out.at = 0;
 }
 
 const encoder = new TextEncoder();
 
-/** Encoded once, for text that many lines share. */
-export function fixed(text: string): Uint8Array {
-	return encoder.encode(text);
+export function fixed(text: string): Fixed {
+	const bytes = encoder.encode(text);
+	const padded = new Uint8Array((bytes.length + 3) & ~3);
+	padded.set(bytes);
+	const view = viewOf(padded);
+	return { bytes, words: Uint32Array.from({ length: padded.length / 4 }, (_, i) => view.getUint32(i * 4, true)) };
 }
 
-export function putBytes(out: LineBytes, bytes: Uint8Array): void {
+/** From here on a copy by words takes longer than a call of what copies bytes. */
+const LONG = 48;
+
+export function put(out: LineBytes, { bytes, words }: Fixed): void {
 	const { length } = bytes;
 	reserve(out, length);
-	const target = out.bytes;
-	let { at } = out;
-	for (let i = 0; i < length; i++) target[at++] = bytes[i]!;
-	out.at = at;
+	const { at, view } = out;
+	if (length > LONG) out.bytes.set(bytes, at);
+	else for (let i = 0; i < words.length; i++) view.setUint32(at + i * 4, words[i]!, true);
+	out.at = at + length;
 }
 
 export function putText(out: LineBytes, text: string): void {
@@ -54,21 +77,22 @@ export function putText(out: LineBytes, text: string): void {
 }
 
 /** The bytes from `start` up to a NUL. */
-export function putName(out: LineBytes, strings: Uint8Array, start: number): void {
-	let { at } = out;
-	let target = out.bytes;
-	for (let i = start; i < strings.length && strings[i] !== 0; i++) {
-		if (at >= target.length) {
-			out.at = at;
-			reserve(out, ROOM);
-			target = out.bytes;
-		}
-		target[at++] = strings[i]!;
+export function putName(out: LineBytes, strings: DataView, start: number): void {
+	let at = start;
+	for (; at + 4 <= strings.byteLength; at += 4) {
+		reserve(out, 4);
+		const word = strings.getUint32(at, true);
+		out.view.setUint32(out.at, word, true);
+		/** The top bit of each byte that is NUL, right up to the first. */
+		const ends = (word - 0x01010101) & ~word & 0x80808080;
+		out.at += ends === 0 ? 4 : (31 - Math.clz32(ends & -ends)) >> 3;
+		if (ends !== 0) return;
 	}
-	out.at = at;
+	for (; at < strings.byteLength && strings.getUint8(at) !== 0; at++) {
+		reserve(out, 1);
+		out.view.setUint8(out.at++, strings.getUint8(at));
+	}
 }
-
-const digits = fixed("0123456789abcdef");
 
 /** `0x1f`; up to 2^53. */
 export function putHex(out: LineBytes, value: number): void {
@@ -77,13 +101,14 @@ export function putHex(out: LineBytes, value: number): void {
 		return;
 	}
 	reserve(out, 10);
-	const { bytes } = out;
-	bytes[out.at++] = 0x30;
-	bytes[out.at++] = 0x78;
-	let shift = 0;
-	while (shift < 28 && value >>> (shift + 4) !== 0) shift += 4;
-	for (; shift >= 0; shift -= 4) bytes[out.at++] = digits[(value >>> shift) & 15]!;
+	const { bytes, at } = out;
+	bytes[at] = 0x30;
+	bytes[at + 1] = 0x78;
+	const end = at + 2 + ((35 - Math.clz32(value | 1)) >> 2);
+	for (let i = end - 1, rest = value; i >= at + 2; i--, rest >>>= 4) bytes[i] = digits.bytes[rest & 15]!;
+	out.at = end;
 }
+const digits = fixed("0123456789abcdef");
 
 export function putDecimal(out: LineBytes, value: number): void {
 	if (value < 0 || value > 0x7fffffff) {
@@ -91,36 +116,38 @@ export function putDecimal(out: LineBytes, value: number): void {
 		return;
 	}
 	reserve(out, 10);
-	const { bytes } = out;
+	const { bytes, at } = out;
 	let width = 1;
-	for (let rest = (value / 10) | 0; rest > 0; rest = (rest / 10) | 0) width++;
-	let rest = value;
-	for (let i = out.at + width - 1; i >= out.at; i--) {
+	for (let most = 10; most <= value; most *= 10) width++;
+	for (let i = at + width - 1, rest = value; i >= at; i--) {
 		const tenth = (rest / 10) | 0;
 		bytes[i] = 0x30 + rest - tenth * 10;
 		rest = tenth;
 	}
-	out.at += width;
+	out.at = at + width;
 }
+
+/** Per byte `e8 `, as a word. */
+const byteCells = Uint32Array.from(
+	{ length: 256 },
+	(_, byte) => fixed(`${byte.toString(16).padStart(2, "0")} `).words[0]!,
+);
 
 /** `e8 00 00 00 00` */
 export function putByteList(out: LineBytes, from: Uint8Array, start: number, length: number): void {
 	reserve(out, length * 3);
-	const { bytes } = out;
-	let at = out.at;
-	for (let i = start; i < start + length; i++) {
-		const byte = from[i]!;
-		bytes[at] = digits[byte >> 4]!;
-		bytes[at + 1] = digits[byte & 15]!;
-		bytes[at + 2] = 0x20;
-		at += 3;
-	}
-	out.at = at - 1;
+	const { view, at } = out;
+	for (let i = 0; i < length; i++) view.setUint32(at + i * 3, byteCells[from[start + i]!]!, true);
+	out.at = at + length * 3 - 1;
 }
+
+const blanks = 0x20202020;
 
 /** Blanks up to column `width` of a cell that started at `start`, and two between cells. */
 export function endCell(out: LineBytes, start: number, width: number): void {
 	reserve(out, width + 2);
+	const { view } = out;
 	const end = Math.max(start + width, out.at) + 2;
-	while (out.at < end) out.bytes[out.at++] = 0x20;
+	for (let at = out.at; at < end; at += 4) view.setUint32(at, blanks, true);
+	out.at = end;
 }

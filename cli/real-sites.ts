@@ -4,8 +4,11 @@
 import { type ElfObject, functionAt, indexFunctions, symbolName } from "../linker/elf/index.ts";
 import { countBranches, placeName, type Wanted } from "../linker/sites/branches.ts";
 import { type Address, type KnownTable, knownTables } from "../linker/sites/kernel-tables.ts";
-import { type BranchList, listBranches, writeJsonRows, writeText } from "./branch-list.ts";
-import { objectsOf, type RealFile } from "./site-counts.ts";
+import { writeJsonRows } from "./branch-json.ts";
+import { type BranchList, listBranches } from "./branch-list.ts";
+import { writeText } from "./branch-text.ts";
+import type { RealFile } from "./real-files.ts";
+import { objectsOf } from "./site-counts.ts";
 import { plural } from "./table.ts";
 import { styled, type Terminal } from "./terminal.ts";
 

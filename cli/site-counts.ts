@@ -11,7 +11,7 @@ import {
 	wantedSymbols,
 } from "../linker/sites/branches.ts";
 import { TRAMPOLINE_PREFIX } from "../linker/sites/table.ts";
-import { realObjects } from "./real-files.ts";
+import { type RealFile, realObjects } from "./real-files.ts";
 import { count, plural, table } from "./table.ts";
 import { styled, type Terminal } from "./terminal.ts";
 
@@ -21,13 +21,8 @@ export interface RealSitesOptions {
 	readonly all?: true;
 }
 
-export interface RealFile {
-	readonly file: string;
-	readonly bytes: Uint8Array;
-}
-
 export function* objectsOf(files: readonly RealFile[]): Generator<ElfObject> {
-	for (const { file, bytes } of files) yield* realObjects(file, bytes);
+	for (const file of files) yield* realObjects(file);
 }
 
 /** Undefined for all calls. */

@@ -43,7 +43,9 @@ export function bar(value: number, most: number, width: number): string {
 
 /** `12,345`, and with decimals `12,345.67`. */
 export function count(value: number, decimals = 0): string {
-	return value.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+	const [whole, fraction] = value.toFixed(decimals).split(".");
+	const grouped = whole!.replace(/\B(?=(\d{3})+$)/g, ",");
+	return fraction === undefined ? grouped : `${grouped}.${fraction}`;
 }
 
 /** `1 key`, `2 keys`. */

@@ -4,7 +4,7 @@
 import { once } from "node:events";
 
 export interface Terminal {
-	/** Data, as text or as the bytes of text. Resolves when more can be taken. */
+	/** Data, as text or as the bytes of text. Resolves when more can be taken; the bytes may be changed then. */
 	write(text: string | Uint8Array): Promise<void>;
 	/** Progress and diagnostics. */
 	note(text: string): void;
@@ -27,7 +27,8 @@ export function processTerminal(): Terminal {
 	}
 	return {
 		async write(text) {
-			if (!stdout.write(text)) await once(stdout, "drain");
+			if (typeof text !== "string") await new Promise<void>((resolve) => stdout.write(text, () => resolve()));
+			else if (!stdout.write(text)) await once(stdout, "drain");
 		},
 		note(text) {
 			stderr.write(text);

@@ -1,11 +1,13 @@
 // `patchbay collect`: the table of an object's static calls, as the kernel's objtool makes it.
 
-import { elfPieces, readElf } from "../../linker/elf/index.ts";
+import type { FileParts } from "../../linker/elf/file-parts.ts";
+import { readElfParts } from "../../linker/elf/reader.ts";
+import { elfPieces } from "../../linker/elf/writer.ts";
 import { LinkError } from "../../linker/errors.ts";
-import { EM_TOY } from "../../linker/isa/index.ts";
+import { EM_TOY } from "../../linker/isa/machine-number.ts";
 import { collectRealSites } from "../../linker/sites/collect-real.ts";
 import { type Command, ExitCode, writeJson } from "../command.ts";
-import { readBytes, writePieces } from "../files.ts";
+import { inParts, writePieces } from "../files.ts";
 import { plural } from "../table.ts";
 
 interface Options {
@@ -26,13 +28,18 @@ export const collect: Command<Options> = {
 		line.option("--module", "the object is of a module: a trampoline without its key stands for the key");
 	},
 	async run(terminal, [file], { output, module, json }) {
-		const object = readElf(readBytes(file!), file!);
-		if (object.machine === EM_TOY)
-			throw new LinkError(`${file}: is for the toy machine, whose linker collects by itself`);
-		const collected = collectRealSites(object, { module: module === true });
-		writePieces(output, elfPieces(collected.object));
-		if (json) await writeJson(terminal, "patchbay/collect@1", { file: output, sites: collected.sites });
-		else await terminal.write(`${output}: ${plural(collected.sites, "call site")}\n`);
+		for (const { object, sites } of inParts(file!, (parts) => [collectFrom(parts, file!, module === true)])) {
+			writePieces(output, elfPieces(object));
+			if (json) await writeJson(terminal, "patchbay/collect@1", { file: output, sites });
+			else await terminal.write(`${output}: ${plural(sites, "call site")}\n`);
+		}
 		return ExitCode.ok;
 	},
 };
+
+function collectFrom(parts: FileParts, file: string, module: boolean) {
+	const object = readElfParts(parts, file);
+	if (object.machine === EM_TOY)
+		throw new LinkError(`${file}: is for the toy machine, whose linker collects by itself`);
+	return collectRealSites(object, { module });
+}

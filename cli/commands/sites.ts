@@ -1,9 +1,8 @@
 // `patchbay sites`: every call that can be retargeted, where it is and what it calls.
 
 import { type Command, ExitCode, UsageError } from "../command.ts";
-import { readBytes } from "../files.ts";
-import { isReal } from "../real-files.ts";
-import { type RealFile, type RealSitesOptions, summarize, wantedOf, writeSummary } from "../site-counts.ts";
+import { findReal, type RealFile } from "../real-files.ts";
+import { type RealSitesOptions, summarize, wantedOf, writeSummary } from "../site-counts.ts";
 import type { Terminal } from "../terminal.ts";
 import type { ListedFile } from "../toy-sites.ts";
 
@@ -31,9 +30,9 @@ export const sites: Command<Options> = {
 		line.option("--json-lines", "x86-64, AArch64: print a JSON object per call site and line");
 	},
 	async run(terminal, files, options) {
-		const opened = files.map((file): RealFile => ({ file, bytes: readBytes(file) }));
-		const real = opened.filter(({ file, bytes }) => isReal(file, bytes));
-		const ours = files.filter((_, i) => !real.includes(opened[i]!));
+		const found = files.map(findReal);
+		const real = found.filter((each) => each !== undefined);
+		const ours = files.filter((_, i) => found[i] === undefined);
 		const wanted = wantedOf(options);
 		if (options.summary || options.jsonLines) {
 			if (ours.length > 0)

@@ -4,6 +4,7 @@
 import {
 	type ElfObject,
 	ET_REL,
+	nullSection,
 	type Relocations,
 	type Section,
 	SHF_ALLOC,
@@ -12,7 +13,6 @@ import {
 	SHN_ABS,
 	SHN_UNDEF,
 	SHT_NOBITS,
-	SHT_NULL,
 	SHT_PROGBITS,
 	STB_GLOBAL,
 	STB_LOCAL,
@@ -248,24 +248,6 @@ export function symbolOrder(builder: ObjectBuilder): Uint32Array {
 		for (let id = 1; id < builder.symbolCount; id++)
 			if ((finalBinding(builder, id) === STB_LOCAL) === local) newIndex[id] = next++;
 	return newIndex;
-}
-
-/** Section 0 of every object. */
-export function nullSection(): Section {
-	return {
-		name: "",
-		type: SHT_NULL,
-		flags: 0,
-		address: 0,
-		align: 0,
-		entsize: 0,
-		size: 0,
-		data: new Uint8Array(0),
-		relocations: undefined,
-		link: 0,
-		info: 0,
-		fileOffset: 0,
-	};
 }
 
 function addSymbol(builder: ObjectBuilder, name: string): number {

@@ -3,6 +3,7 @@
 
 import { LinkError } from "../errors.ts";
 import {
+	hasFileBytes,
 	SHF_INFO_LINK,
 	SHT_DYNSYM,
 	SHT_GROUP,
@@ -14,7 +15,6 @@ import {
 	SHT_SYMTAB_SHNDX,
 } from "./object.ts";
 import { type ElfFile, sectionBytes, sectionPlace } from "./raw-file.ts";
-import { hasFileBytes } from "./sections.ts";
 import {
 	FILE_HEADER_SIZE,
 	PROGRAM_HEADER_SIZE,

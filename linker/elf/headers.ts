@@ -1,8 +1,7 @@
 // The three kinds of header of an ELF file, read and checked one by one. How they fit together is checks.ts's.
 
 import { LinkError } from "../errors.ts";
-import { ET_DYN, ET_EXEC, ET_REL, type Segment, SHT_NULL } from "./object.ts";
-import { hasFileBytes } from "./sections.ts";
+import { ET_DYN, ET_EXEC, ET_REL, hasFileBytes, type Segment, SHT_NULL } from "./object.ts";
 import { FILE_HEADER_SIZE, FILE_XINDEX, PROGRAM_HEADER_SIZE, SECTION_HEADER_SIZE } from "./tables.ts";
 import { exactWord64, hex, viewOf } from "./words.ts";
 

@@ -12,7 +12,6 @@ export {
 	finish,
 	isDefined,
 	newObject,
-	nullSection,
 	type ObjectBuilder,
 	overwrite,
 	reference,

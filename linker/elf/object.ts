@@ -125,3 +125,35 @@ export interface ElfObject {
 	readonly symbols: Symbols;
 	readonly segments: readonly Segment[];
 }
+
+/** Section 0 of every object. */
+export function nullSection(): Section {
+	return {
+		name: "",
+		type: SHT_NULL,
+		flags: 0,
+		address: 0,
+		align: 0,
+		entsize: 0,
+		size: 0,
+		data: new Uint8Array(0),
+		relocations: undefined,
+		link: 0,
+		info: 0,
+		fileOffset: 0,
+	};
+}
+
+/** Whether sh_offset and sh_size mean a range of the file. */
+export function hasFileBytes(section: { readonly type: number }): boolean {
+	return section.type !== SHT_NOBITS && section.type !== SHT_NULL;
+}
+
+/** The section whose relocations a section holds as columns of symbols in table `symtab`, or 0. Those of the dynamic
+ * linker are loaded, and stay bytes. */
+export function relocationTarget(
+	{ type, flags, link, info }: Pick<Section, "type" | "flags" | "link" | "info">,
+	symtab: number,
+): number {
+	return (type === SHT_RELA || type === SHT_REL) && (flags & SHF_ALLOC) === 0 && link === symtab ? info : 0;
+}

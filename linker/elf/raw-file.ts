@@ -1,6 +1,7 @@
 // A file half read: its headers are known, its sections can be named and their bytes looked at.
 
 import { LinkError } from "../errors.ts";
+import type { FileParts } from "./file-parts.ts";
 import type { FileHeader, RawSection } from "./headers.ts";
 import { SHT_STRTAB } from "./object.ts";
 import { decodeString } from "./strings.ts";
@@ -12,6 +13,8 @@ export interface ElfFile {
 	readonly header: FileHeader;
 	readonly raw: readonly RawSection[];
 	readonly sectionNames: readonly string[];
+	/** Where the bytes come from, if they are not all there. */
+	readonly parts?: FileParts | undefined;
 }
 
 /** `a.o:(.text [3])` */
@@ -19,10 +22,17 @@ export function sectionPlace(file: ElfFile, index: number): string {
 	return `${file.name}:(${file.sectionNames[index] ?? ""} [${index}])`;
 }
 
-/** A view of the file; empty where the section has no bytes in it. */
-export function sectionBytes(file: Pick<ElfFile, "bytes" | "raw">, index: number): Uint8Array {
+/** The bytes of a section, empty where it has none in the file. */
+export function sectionBytes(file: Pick<ElfFile, "bytes" | "raw" | "parts">, index: number): Uint8Array {
 	const { offset, size } = file.raw[index]!;
-	return file.bytes.subarray(offset, offset + size);
+	file.parts?.load(offset, offset + size);
+	return viewOfSection(file, index);
+}
+
+/** The same, loaded or not. */
+export function viewOfSection({ bytes, raw }: Pick<ElfFile, "bytes" | "raw">, index: number): Uint8Array {
+	const { offset, size } = raw[index]!;
+	return bytes.subarray(offset, offset + size);
 }
 
 /** A string table must begin and end with NUL, so that every offset in it starts a string. */
@@ -42,7 +52,7 @@ export function readSectionNames(
 ): string[] {
 	if (header.namesIndex === 0) return raw.map(() => "");
 	const place = `${name}: section names (section ${header.namesIndex})`;
-	const strings = sectionBytes({ bytes, raw }, header.namesIndex);
+	const strings = viewOfSection({ bytes, raw }, header.namesIndex);
 	checkStrings(place, raw[header.namesIndex]!, strings);
 	const known = new Map<number, string>();
 	let budget = 4 * bytes.length;

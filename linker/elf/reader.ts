@@ -3,14 +3,17 @@
 // views of the file, names are decoded when asked for, so memory stays a small multiple of the file.
 
 import { LinkError } from "../errors.ts";
-import { nullSection } from "./builder.ts";
 import { checkFileRanges, checkGroups, checkLinks } from "./checks.ts";
+import type { FileParts } from "./file-parts.ts";
 import { readFileHeader, readSectionHeaders, readSegments } from "./headers.ts";
 import {
 	type ElfObject,
 	ET_REL,
+	nullSection,
 	type Relocations,
+	relocationTarget,
 	type Section,
+	type Segment,
 	SHT_NOBITS,
 	SHT_NULL,
 	SHT_REL,
@@ -18,18 +21,46 @@ import {
 	SHT_SYMTAB_SHNDX,
 	type Symbols,
 } from "./object.ts";
-import { checkStrings, type ElfFile, readSectionNames, sectionBytes, sectionPlace } from "./raw-file.ts";
-import { relocationTarget } from "./sections.ts";
-import { allocateSymbols, localCount, readRelocations, readSymbols } from "./tables.ts";
+import { checkStrings, type ElfFile, readSectionNames, sectionBytes, sectionPlace, viewOfSection } from "./raw-file.ts";
+import { checkedRelocations, type PutEntries } from "./relocation-entries.ts";
+import {
+	allocateSymbols,
+	FILE_HEADER_SIZE,
+	localCount,
+	PROGRAM_HEADER_SIZE,
+	RELA_SIZE,
+	readRelocations,
+	readSymbols,
+	SECTION_HEADER_SIZE,
+} from "./tables.ts";
+import { exactWord64, viewOf } from "./words.ts";
 
 /** Reads ET_REL, ET_EXEC and ET_DYN of any machine. `name` starts the messages and is kept in the object. The object
  * has the symbols of .symtab and the relocations against them; the dynamic linker's stay bytes. The file's bytes must
  * not change while the object is in use. */
 export function readElf(bytes: Uint8Array, name: string): ElfObject {
+	return readFile(bytes, name);
+}
+
+/** The same, but loads the bytes of sections and segments when they are looked at, and makes columns of relocations
+ * only then. */
+export function readElfParts(parts: FileParts, name: string): ElfObject {
+	return readFile(parts.bytes, name, parts);
+}
+
+function readFile(bytes: Uint8Array, name: string, parts?: FileParts): ElfObject {
+	parts?.load(0, FILE_HEADER_SIZE);
+	if (parts !== undefined && bytes.length >= FILE_HEADER_SIZE) loadFirstSection(parts);
 	const header = readFileHeader(bytes, name);
+	parts?.load(header.sectionsAt, header.sectionsAt + header.sectionCount * SECTION_HEADER_SIZE);
+	parts?.load(header.segmentsAt, header.segmentsAt + header.segmentCount * PROGRAM_HEADER_SIZE);
 	const raw = readSectionHeaders(bytes, name, header);
-	const file: ElfFile = { name, bytes, header, raw, sectionNames: readSectionNames(bytes, name, header, raw) };
+	const { offset = 0, size = 0 } = raw[header.namesIndex] ?? {};
+	parts?.load(offset, offset + size);
+	const sectionNames = readSectionNames(bytes, name, header, raw);
+	const file: ElfFile = { name, bytes, header, raw, sectionNames, parts };
 	const segments = readSegments(bytes, name, header);
+	if (parts !== undefined) for (const segment of segments) loadLate(segment, parts);
 	checkFileRanges(file);
 	checkLinks(file);
 	const symtab = onlySection(file, SHT_SYMTAB);
@@ -38,6 +69,26 @@ export function readElf(bytes: Uint8Array, name: string): ElfObject {
 	const sections = readSections(file, symtab, symbols.count);
 	const { type, machine, flags, osAbi, entry } = header;
 	return { name, type, machine, flags, osAbi, entry, sections, symbols, segments };
+}
+
+/** Section 0 has the counts that the file header has no room for. */
+function loadFirstSection({ bytes, load }: FileParts): void {
+	const at = exactWord64(viewOf(bytes), 40) ?? 0;
+	if (at > 0 && at < bytes.length) load(at, at + SECTION_HEADER_SIZE);
+}
+
+/** Makes `data` what loads the bytes when it is first looked at. */
+function loadLate(holder: Segment | Section, { load }: FileParts): void {
+	const { data, fileOffset } = holder;
+	let isLoaded = false;
+	Object.defineProperty(holder, "data", {
+		enumerable: true,
+		get() {
+			if (!isLoaded) load(fileOffset, fileOffset + data.length);
+			isLoaded = true;
+			return data;
+		},
+	});
 }
 
 /** The index of the one section of a type, or 0. */
@@ -95,7 +146,7 @@ function readSection(file: ElfFile, index: number, holder: number | undefined, s
 	const raw = file.raw[index]!;
 	if (raw.type === SHT_NULL) return nullSection();
 	const { type, flags, address, align, entsize, size, link, info, offset } = raw;
-	return {
+	const section: Section = {
 		name: file.sectionNames[index]!,
 		type,
 		flags,
@@ -103,22 +154,30 @@ function readSection(file: ElfFile, index: number, holder: number | undefined, s
 		align,
 		entsize,
 		size,
-		data: type === SHT_NOBITS ? new Uint8Array(0) : sectionBytes(file, index),
+		data: type === SHT_NOBITS ? new Uint8Array(0) : viewOfSection(file, index),
 		relocations: holder === undefined ? undefined : relocationsOf(file, index, holder, symbolCount),
 		link,
 		info,
 		fileOffset: offset,
 	};
+	if (file.parts !== undefined && section.data.length > 0) loadLate(section, file.parts);
+	return section;
 }
 
 function relocationsOf(file: ElfFile, target: number, holder: number, symbolCount: number): Relocations {
 	const place = sectionPlace(file, holder);
 	const { type, size, address } = file.raw[target]!;
 	const isRelocatable = file.header.type === ET_REL;
-	const bytes = sectionBytes(file, holder);
-	if (isRelocatable && type === SHT_NOBITS && bytes.length > 0)
+	const { type: kind, offset, size: length } = file.raw[holder]!;
+	if (isRelocatable && type === SHT_NOBITS && length > 0)
 		throw new LinkError(`${place}: relocates ${sectionPlace(file, target)}, which has no bytes`);
 	const min = isRelocatable ? 0 : address;
-	const implicitAddends = file.raw[holder]!.type === SHT_REL;
-	return readRelocations({ place, bytes, implicitAddends, symbolCount, min, max: min + size });
+	const source = { place, symbolCount, min, max: min + size };
+	const bytes = () => sectionBytes(file, holder);
+	if (file.parts === undefined || kind === SHT_REL)
+		return readRelocations({ ...source, bytes: bytes(), implicitAddends: kind === SHT_REL });
+	const { read } = file.parts;
+	const put: PutEntries = (view, first) =>
+		read(offset + first * RELA_SIZE, new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
+	return checkedRelocations(source, length / RELA_SIZE, put, bytes);
 }

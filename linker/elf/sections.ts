@@ -2,16 +2,16 @@
 // sections it lacks. Contents of the latter kinds always come from the object's columns.
 
 import { LinkError } from "../errors.ts";
-import { nullSection } from "./builder.ts";
 import {
 	type ElfObject,
+	hasFileBytes,
+	nullSection,
+	relocationTarget,
 	type Section,
 	SHF_ALLOC,
 	SHF_GROUP,
 	SHF_INFO_LINK,
 	SHN_LORESERVE,
-	SHT_NOBITS,
-	SHT_NULL,
 	SHT_REL,
 	SHT_RELA,
 	SHT_STRTAB,
@@ -19,25 +19,22 @@ import {
 	SHT_SYMTAB_SHNDX,
 	type Symbols,
 } from "./object.ts";
+import { entriesOf, type PutEntries } from "./relocation-entries.ts";
 import { addString, newStringTable, type StringTable, stringTableBytes } from "./strings.ts";
 import {
 	allocateRelocations,
 	FILE_LORESERVE,
 	localCount,
 	putExtendedSections,
-	putRelocations,
 	putSymbols,
 	REL_SIZE,
 	RELA_SIZE,
 	SYMBOL_SIZE,
 } from "./tables.ts";
 
-/** A table of `entsize` bytes an entry that is put together when it is written. */
-export type PutEntries = (view: DataView, first: number) => void;
-
 /** A section header without its place in the file, and its bytes. */
 export interface PlannedSection extends Omit<Section, "data" | "relocations" | "fileOffset"> {
-	/** Empty for those without bytes in the file. */
+	/** Empty for those without bytes in the file; a function for a table that is put together when it is written. */
 	readonly contents: Uint8Array | PutEntries;
 }
 
@@ -48,22 +45,9 @@ export interface SectionPlan {
 	readonly namesIndex: number;
 }
 
-/** Whether sh_offset and sh_size mean a range of the file. */
-export function hasFileBytes(section: { readonly type: number }): boolean {
-	return section.type !== SHT_NOBITS && section.type !== SHT_NULL;
-}
-
-/** The section whose relocations a section holds as columns of symbols in table `symtab`, or 0. Those of the dynamic
- * linker are loaded, and stay bytes. */
-export function relocationTarget(
-	{ type, flags, link, info }: Pick<Section, "type" | "flags" | "link" | "info">,
-	symtab: number,
-): number {
-	return (type === SHT_RELA || type === SHT_REL) && (flags & SHF_ALLOC) === 0 && link === symtab ? info : 0;
-}
-
 export function planSections(object: ElfObject): SectionPlan {
-	const sections = object.sections.map((section) => plainSection(object, section));
+	const old = object.sections.findIndex(({ type }) => type === SHT_SYMTAB);
+	const sections = object.sections.map((section) => plainSection(object, section, old));
 	if (!hasSymbols(object)) return planNames(sections, 0);
 	const symtab = planSymbols(object, sections);
 	planRelocations(object, sections, symtab);
@@ -77,10 +61,14 @@ function hasSymbols({ sections, symbols }: ElfObject): boolean {
 	);
 }
 
-function plainSection(object: ElfObject, section: Section): PlannedSection {
-	if (hasFileBytes(section) && section.data.length !== section.size)
-		throw new LinkError(`${object.name}:(${section.name}): has ${section.data.length} bytes of ${section.size}`);
-	return { ...section, contents: section.data };
+/** @param symtab index of the symbol table, whose contents and those of its relocations come later */
+function plainSection(object: ElfObject, section: Section, symtab: number): PlannedSection {
+	const { name, type, flags, address, align, entsize, size, link, info } = section;
+	const isTable = type === SHT_SYMTAB || (symtab > 0 && relocationTarget(section, symtab) !== 0);
+	const contents = isTable ? new Uint8Array(0) : section.data;
+	if (!isTable && hasFileBytes(section) && contents.length !== size)
+		throw new LinkError(`${object.name}:(${name}): has ${contents.length} bytes of ${size}`);
+	return { name, type, flags, address, align, entsize, size, link, info, contents };
 }
 
 type Replacement = Pick<PlannedSection, "type" | "size" | "contents"> & Partial<PlannedSection>;
@@ -137,7 +125,7 @@ function planRelocations(object: ElfObject, sections: PlannedSection[], symtab: 
 			info: target,
 			align: 8,
 			entsize,
-			contents: (view, first) => putRelocations(columns, view, first),
+			contents: entriesOf(columns),
 		});
 	}
 }

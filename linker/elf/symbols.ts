@@ -40,16 +40,25 @@ export interface FunctionIndex {
 	readonly reach: Float64Array;
 }
 
+const indexes = new WeakMap<Symbols, FunctionIndex>();
+
 /** Sorts the functions of an object once, for any number of `functionAt`. */
-export function indexFunctions(object: ElfObject): FunctionIndex {
-	const { symbols } = object;
-	const order = definedFunctions(symbols).sort(
-		(a, b) =>
-			symbols.section[a]! - symbols.section[b]! ||
-			symbols.value[a]! - symbols.value[b]! ||
-			symbols.size[b]! - symbols.size[a]! ||
-			a - b,
-	);
+export function indexFunctions({ symbols }: Pick<ElfObject, "symbols">): FunctionIndex {
+	const index = indexes.get(symbols) ?? newIndex(symbols);
+	indexes.set(symbols, index);
+	return index;
+}
+
+function newIndex(symbols: Symbols): FunctionIndex {
+	const order = definedFunctions(symbols);
+	const compare = (a: number, b: number): number =>
+		symbols.section[a]! - symbols.section[b]! ||
+		symbols.value[a]! - symbols.value[b]! ||
+		symbols.size[b]! - symbols.size[a]! ||
+		a - b;
+	let sorted = 1;
+	while (sorted < order.length && compare(order[sorted - 1]!, order[sorted]!) < 0) sorted++;
+	if (sorted < order.length) order.sort(compare);
 	const end = functionEnds(symbols, order);
 	const reach = end.slice();
 	for (let i = 1; i < order.length; i++)

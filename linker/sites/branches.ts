@@ -11,26 +11,25 @@ import {
 	SHN_UNDEF,
 	STT_SECTION,
 } from "../elf/object.ts";
+import { ENTRY_WORDS, relocationPieces, wideWord } from "../elf/relocation-entries.ts";
 import { type FunctionIndex, functionAt, indexFunctions, symbolName } from "../elf/symbols.ts";
 import { LinkError } from "../errors.ts";
-import { type Architecture, architectureOf, architectures, type FoundBranch } from "./arch/index.ts";
+import { type Architecture, architectureOf, architectures } from "./arch/index.ts";
 
 /** One row per branch, in the order of sections and of their relocations. Columns may be longer than `count`. */
 export interface BranchTable {
 	count: number;
-	section: Uint32Array;
+	readonly section: Uint32Array;
+	/** Of the instruction in its section's bytes. */
+	readonly offset: Uint32Array;
 	/** Index in the section's relocations. */
-	relocation: Uint32Array;
-	/** Index in `branchKinds`. */
-	kind: Uint8Array;
-	/** Index in the architecture's forms, or 255 for an indirect branch. */
-	form: Uint8Array;
-	/** Bytes from the start of the instruction to the relocated field. */
-	fieldAt: Uint8Array;
+	readonly relocation: Uint32Array;
+	/** Index in the architecture's `branches`. */
+	readonly branch: Uint8Array;
 	/** The symbol of what is called; a section's where no function is known there. */
-	callee: Uint32Array;
+	readonly callee: Uint32Array;
 	/** Bytes behind that symbol's value. */
-	beyond: Float64Array;
+	readonly beyond: Float64Array;
 }
 
 /** @throws LinkError for a machine that is none of ours */
@@ -55,11 +54,12 @@ export function isCode({ flags }: Pick<Section, "flags">): boolean {
 	return (flags & SHF_EXECINSTR) !== 0;
 }
 
-/** @param callee, beyond as the columns of `BranchTable` */
+/** @param branch, callee, beyond as the columns of `BranchTable` @param field where the relocation's field is */
 export type VisitBranch = (
 	section: number,
 	relocation: number,
-	found: FoundBranch,
+	field: number,
+	branch: number,
 	callee: number,
 	beyond: number,
 ) => void;
@@ -72,39 +72,63 @@ export function visitBranches(
 	visit: VisitBranch,
 ): void {
 	const resolve = sectionResolver(object);
+	const interesting = wanted && orSections(object.symbols, wanted);
 	for (const [index, section] of object.sections.entries()) {
-		if (isCode(section) && section.relocations !== undefined && section.data.length > 0)
-			visitSection(object, index, architecture, wanted, resolve, visit);
+		if (!isCode(section) || section.relocations === undefined || section.data.length === 0) continue;
+		let first = 0;
+		for (const words of relocationPieces(section.relocations)) {
+			const piece = { object, index, architecture, words, first, interesting, wanted };
+			visitPiece(piece, resolve, visit);
+			first += words.length / ENTRY_WORDS;
+		}
 	}
+}
+
+/** 1 also for the symbols of sections: what they stand for depends on the addend. */
+function orSections({ count, info }: ElfObject["symbols"], wanted: Uint8Array): Uint8Array {
+	const flags = wanted.slice();
+	for (let i = 0; i < count; i++) if ((info[i]! & 15) === STT_SECTION) flags[i] = 1;
+	return flags;
 }
 
 type Resolve = (symbol: number, value: number) => { readonly callee: number; readonly beyond: number };
 
-function visitSection(
-	object: ElfObject,
-	index: number,
-	{ branchRelocations, find, forms }: Architecture,
-	wanted: Uint8Array | undefined,
+interface Piece {
+	readonly object: ElfObject;
+	readonly index: number;
+	readonly architecture: Architecture;
+	/** Of some relocations of section `index`, from number `first` on. */
+	readonly words: Uint32Array;
+	readonly first: number;
+	/** 1 for each symbol whose relocations may be wanted. */
+	readonly interesting: Uint8Array | undefined;
+	readonly wanted: Uint8Array | undefined;
+}
+
+function visitPiece(
+	{ object, index, architecture, words, first, interesting, wanted }: Piece,
 	resolve: Resolve,
 	visit: VisitBranch,
 ): void {
 	const { symbols } = object;
-	const { data, address, relocations } = object.sections[index]!;
-	const { count, type, symbol, offset, addend } = relocations!;
-	for (let i = 0; i < count; i++) {
-		if (branchRelocations[type[i]!] === undefined) continue;
-		const named = symbol[i]!;
-		const isSection = (symbols.info[named]! & 15) === STT_SECTION;
-		if (wanted !== undefined && wanted[named] !== 1 && !isSection) continue;
-		const found = find(type[i]!, data, offset[i]! - address);
-		if (found === undefined) continue;
-		const beyond = addend[i]! - (found.form < 0 ? -4 : forms[found.form]!.addend);
-		if (!isSection) {
-			visit(index, i, found, named, beyond);
+	const { data, address } = object.sections[index]!;
+	const { branchRelocations, find, branches } = architecture;
+	for (let at = 0, i = first; at < words.length; at += ENTRY_WORDS, i++) {
+		const symbol = words[at + 3]!;
+		if (interesting !== undefined && interesting[symbol] !== 1) continue;
+		const type = words[at + 2]!;
+		if (branchRelocations[type] === undefined) continue;
+		const field = wideWord(words[at]!, words[at + 1]!) - address;
+		const branch = find(type, data, field);
+		if (branch < 0) continue;
+		const beyond = wideWord(words[at + 4]!, words[at + 5]!) - branches[branch]!.addend;
+		if ((symbols.info[symbol]! & 15) !== STT_SECTION) {
+			visit(index, i, field, branch, symbol, beyond);
 			continue;
 		}
-		const resolved = resolve(named, symbols.value[named]! + beyond);
-		if (wanted === undefined || wanted[resolved.callee] === 1) visit(index, i, found, resolved.callee, resolved.beyond);
+		const resolved = resolve(symbol, symbols.value[symbol]! + beyond);
+		if (wanted === undefined || wanted[resolved.callee] === 1)
+			visit(index, i, field, branch, resolved.callee, resolved.beyond);
 	}
 }
 
@@ -121,60 +145,44 @@ function sectionResolver(object: ElfObject): Resolve {
 
 /** The table of the branches to the symbols for which `wanted` holds 1; of all without it. */
 export function branchTable(object: ElfObject, architecture: Architecture, wanted?: Uint8Array): BranchTable {
-	const table = allocate(1024);
-	visitBranches(object, architecture, wanted, (section, relocation, found, callee, beyond) => {
-		if (table.count === table.section.length) grow(table);
-		const i = table.count++;
-		table.section[i] = section;
-		table.relocation[i] = relocation;
-		table.kind[i] = found.kind;
-		table.form[i] = found.form;
-		table.fieldAt[i] = found.fieldAt;
-		table.callee[i] = callee;
-		table.beyond[i] = beyond;
+	const { branches } = architecture;
+	const relocated = object.sections.filter(isCode).map(({ relocations }) => relocations?.count ?? 0);
+	const table = allocate(relocated.reduce((sum, count) => sum + count, 0));
+	const { section, offset, relocation, branch, callee, beyond } = table;
+	let count = 0;
+	visitBranches(object, architecture, wanted, (index, i, field, found, symbol, behind) => {
+		section[count] = index;
+		offset[count] = field - branches[found]!.fieldAt;
+		relocation[count] = i;
+		branch[count] = found;
+		callee[count] = symbol;
+		if (behind !== 0) beyond[count] = behind;
+		count++;
 	});
+	table.count = count;
 	return table;
 }
 
 /** How many branches go to each symbol, without a table. */
 export function countBranches(object: ElfObject, architecture: Architecture, wanted?: Uint8Array): Uint32Array {
 	const counts = new Uint32Array(object.symbols.count);
-	visitBranches(object, architecture, wanted, (_section, _relocation, _found, callee) => {
+	visitBranches(object, architecture, wanted, (_section, _relocation, _field, _branch, callee) => {
 		counts[callee]!++;
 	});
 	return counts;
 }
 
-function allocate(count: number): BranchTable {
+/** Room that no row needs costs nothing: memory that was never written to is not there. */
+function allocate(room: number): BranchTable {
 	return {
 		count: 0,
-		section: new Uint32Array(count),
-		relocation: new Uint32Array(count),
-		kind: new Uint8Array(count),
-		form: new Uint8Array(count),
-		fieldAt: new Uint8Array(count),
-		callee: new Uint32Array(count),
-		beyond: new Float64Array(count),
+		section: new Uint32Array(room),
+		offset: new Uint32Array(room),
+		relocation: new Uint32Array(room),
+		branch: new Uint8Array(room),
+		callee: new Uint32Array(room),
+		beyond: new Float64Array(room),
 	};
-}
-
-function grow(table: BranchTable): void {
-	const larger = allocate(table.section.length * 2);
-	for (const key of ["section", "relocation", "kind", "form", "fieldAt", "callee", "beyond"] as const) {
-		larger[key].set(table[key]);
-		(table as unknown as Record<string, unknown>)[key] = larger[key];
-	}
-}
-
-/** Offset in its section's bytes of the instruction of row `i`. */
-export function branchOffset(object: ElfObject, table: BranchTable, i: number): number {
-	const { relocations, address } = object.sections[table.section[i]!]!;
-	return relocations!.offset[table.relocation[i]!]! - table.fieldAt[i]! - address;
-}
-
-export function branchLength(architecture: Architecture, table: BranchTable, i: number): number {
-	const form = table.form[i]!;
-	return form === 255 ? 6 : architecture.forms[form]!.length;
 }
 
 /** Which symbols to look for. */
@@ -194,7 +202,11 @@ export function wantedSymbols({ symbols }: ElfObject, wanted: Wanted): Uint8Arra
 
 function prefixTest(prefix: string, { name, strings }: ElfObject["symbols"]): (symbol: number) => boolean {
 	const bytes = new TextEncoder().encode(prefix);
-	return (symbol) => bytes.every((byte, i) => strings[name[symbol]! + i] === byte);
+	return (symbol) => {
+		const start = name[symbol]!;
+		for (let i = 0; i < bytes.length; i++) if (strings[start + i] !== bytes[i]) return false;
+		return true;
+	};
 }
 
 function nameTest(names: readonly string[], symbols: ElfObject["symbols"]): (symbol: number) => boolean {

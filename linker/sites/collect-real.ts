@@ -3,11 +3,12 @@
 // of other objects have none.
 
 import { type ElfObject, ET_REL, SHF_ALLOC, SHF_WRITE, SHT_PROGBITS, STB_LOCAL, STT_SECTION } from "../elf/object.ts";
+import { relocationsFrom } from "../elf/relocation-entries.ts";
 import { symbolName } from "../elf/symbols.ts";
-import { allocateRelocations } from "../elf/tables.ts";
+import { RELA_SIZE } from "../elf/tables.ts";
 import { LinkError, suggestion } from "../errors.ts";
-import { branchKinds } from "./arch/index.ts";
-import { type BranchTable, branchOffset, branchTable, requireArchitecture, wantedSymbols } from "./branches.ts";
+import { type Architecture, branchKinds } from "./arch/index.ts";
+import { type BranchTable, branchTable, requireArchitecture, wantedSymbols } from "./branches.ts";
 import { addSymbols, newSection } from "./edit.ts";
 import { place } from "./place.ts";
 import { KEY_PREFIX, SITE_ROW, SITES_SECTION, TAIL, TRAMPOLINE_PREFIX } from "./table.ts";
@@ -36,38 +37,50 @@ export function collectRealSites(
 			`${object.name}: already has a ${SITES_SECTION} section; collect from the object as it was compiled`,
 		);
 	const table = branchTable(object, architecture, wantedSymbols(object, { prefix: TRAMPOLINE_PREFIX }));
-	const rows = Array.from({ length: table.count }, (_, i) => i).filter((i) => isSite(object, table, i));
+	const rows = sitesOf(object, architecture, table);
 	if (rows.length === 0) return { object, sites: 0 };
 	const keys = keysOf(object, table, rows, module);
-	const bases = withSectionSymbols(object, new Set(rows.map((i) => table.section[i]!)));
-	const relocations = allocateRelocations(rows.length * 2);
-	relocations.type.fill(architecture.relocation.relative32);
-	for (const [row, i] of rows.entries()) {
-		const at = row * 2;
-		relocations.offset[at] = row * SITE_ROW;
-		relocations.symbol[at] = bases.symbols.get(table.section[i]!)!;
-		relocations.addend[at] = branchOffset(object, table, i);
-		relocations.offset[at + 1] = row * SITE_ROW + 4;
-		relocations.symbol[at + 1] = bases.moved(keys.get(table.callee[i]!)!);
-		relocations.addend[at + 1] = branchKinds[table.kind[i]!] === "call" ? 0 : TAIL;
-	}
+	const bases = withSectionSymbols(object, sectionsOf(table, rows));
 	const section = newSection(SITES_SECTION, {
 		type: SHT_PROGBITS,
 		flags: SHF_ALLOC | SHF_WRITE,
 		align: 4,
 		entsize: SITE_ROW,
 		data: new Uint8Array(rows.length * SITE_ROW),
-		relocations,
+		relocations: relocationsFrom(rows.length * 2, (view, first) => {
+			for (let at = 0, entry = first; at < view.byteLength; at += RELA_SIZE, entry++) {
+				const i = rows[entry >> 1]!;
+				const isKey = (entry & 1) === 1;
+				const symbol = isKey ? bases.moved(keys[table.callee[i]!]!) : bases.symbols.get(table.section[i]!)!;
+				const tail = architecture.branches[table.branch[i]!]!.kind === CALL ? 0 : TAIL;
+				view.setUint32(at, (entry >> 1) * SITE_ROW + (isKey ? 4 : 0), true);
+				view.setUint32(at + 4, 0, true);
+				view.setUint32(at + 8, architecture.relocation.relative32, true);
+				view.setUint32(at + 12, symbol, true);
+				view.setUint32(at + 16, isKey ? tail : table.offset[i]!, true);
+				view.setUint32(at + 20, 0, true);
+			}
+		}),
 	});
 	return { object: { ...bases.object, sections: [...bases.object.sections, section] }, sites: rows.length };
 }
 
-function isSite(object: ElfObject, table: BranchTable, i: number): boolean {
+const CALL = branchKinds.indexOf("call");
+
+/** The rows that are sites, checked. */
+function sitesOf(object: ElfObject, architecture: Architecture, table: BranchTable): Uint32Array {
+	const rows = new Uint32Array(table.count);
+	let count = 0;
+	for (let i = 0; i < table.count; i++) if (isSite(object, architecture, table, i)) rows[count++] = i;
+	return rows.subarray(0, count);
+}
+
+function isSite(object: ElfObject, architecture: Architecture, table: BranchTable, i: number): boolean {
 	const section = table.section[i]!;
 	if (object.sections[section]!.name === REPLACEMENTS) return false;
-	const where = () => place(object, section, branchOffset(object, table, i));
+	const where = () => place(object, section, table.offset[i]!);
 	const name = () => symbolName(object.symbols, table.callee[i]!);
-	if (table.form[i] === 255)
+	if (architecture.branches[table.branch[i]!]!.form === undefined)
 		throw new LinkError(
 			`${where()}: calls '${name()}' through the global offset table, which cannot be patched; compile without -fno-plt`,
 		);
@@ -76,17 +89,24 @@ function isSite(object: ElfObject, table: BranchTable, i: number): boolean {
 	return true;
 }
 
-/** Per trampoline that is called the symbol of its key. */
-function keysOf(object: ElfObject, table: BranchTable, rows: readonly number[], module: boolean): Map<number, number> {
+function sectionsOf({ section }: BranchTable, rows: Uint32Array): Set<number> {
+	const sections = new Set<number>();
+	let last = 0;
+	for (const i of rows) if (section[i] !== last) sections.add((last = section[i]!));
+	return sections;
+}
+
+/** Per symbol that is called, a trampoline, the symbol of its key. */
+function keysOf(object: ElfObject, table: BranchTable, rows: Uint32Array, module: boolean): Uint32Array {
 	const { symbols } = object;
 	const byName = new Map<string, number>();
 	const flags = wantedSymbols(object, { prefix: KEY_PREFIX });
 	for (let i = 1; i < symbols.count; i++) if (flags[i] === 1) byName.set(symbolName(symbols, i), i);
-	const keys = new Map<number, number>();
+	const keys = new Uint32Array(symbols.count);
 	for (const i of rows) {
 		const trampoline = table.callee[i]!;
-		if (keys.has(trampoline)) continue;
-		const where = place(object, table.section[i]!, branchOffset(object, table, i));
+		if (keys[trampoline] !== 0) continue;
+		const where = place(object, table.section[i]!, table.offset[i]!);
 		const name = symbolName(symbols, trampoline);
 		if (name === TRAMPOLINE_PREFIX)
 			throw new LinkError(`${where}: trampoline name '${name}' is malformed: no key name follows`);
@@ -96,7 +116,7 @@ function keysOf(object: ElfObject, table: BranchTable, rows: readonly number[], 
 			throw new LinkError(
 				`${where}: calls '${name}', but nothing here names its key '${keyName}'${suggestion(keyName, byName.keys())}; call it with static_call(), or say --module if only the trampoline is exported`,
 			);
-		keys.set(trampoline, key);
+		keys[trampoline] = key;
 	}
 	return keys;
 }

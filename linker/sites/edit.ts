@@ -1,8 +1,16 @@
 // Copies of an object with more in them: symbols, sections, relocations. Nothing that was there changes its meaning, and
 // the object given stays as it is.
 
-import { nullSection } from "../elf/builder.ts";
-import { type ElfObject, type Relocations, type Section, SHT_GROUP, STB_LOCAL, type Symbols } from "../elf/object.ts";
+import {
+	type ElfObject,
+	nullSection,
+	type Relocations,
+	type Section,
+	SHT_GROUP,
+	STB_LOCAL,
+	type Symbols,
+} from "../elf/object.ts";
+import { followSymbols } from "../elf/relocation-entries.ts";
 import { addString, newStringTable, stringTableBytes } from "../elf/strings.ts";
 import { allocateRelocations, allocateSymbols } from "../elf/tables.ts";
 
@@ -82,7 +90,7 @@ function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
 function withMovedSymbols(section: Section, moved: (symbol: number) => number): Section {
 	if (section.type === SHT_GROUP) return { ...section, info: moved(section.info) };
 	if (section.relocations === undefined) return section;
-	return { ...section, relocations: { ...section.relocations, symbol: section.relocations.symbol.map(moved) } };
+	return { ...section, relocations: followSymbols(section.relocations, moved) };
 }
 
 /** A section of the given bytes, to be appended to an object's. */

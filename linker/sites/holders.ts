@@ -1,56 +1,66 @@
 // In which function each branch of a table lies: one pass that walks branches and functions side by side.
 
 import type { ElfObject } from "../elf/object.ts";
-import { type FunctionIndex, functionAt, indexFunctions } from "../elf/symbols.ts";
-import { type BranchTable, branchOffset } from "./branches.ts";
+import { indexFunctions } from "../elf/symbols.ts";
+import type { BranchTable } from "./branches.ts";
 
 /** Per row of the table the symbol of the innermost function around the branch, or 0. */
-export function holders(object: ElfObject, table: BranchTable, functions = indexFunctions(object)): Uint32Array {
+export function holders(object: ElfObject, table: BranchTable): Uint32Array {
 	const found = new Uint32Array(table.count);
-	const borders = borderValues(functions);
-	let section = -1;
-	let from = 0;
-	let to = 0;
-	let current = 0;
-	for (let i = 0; i < table.count; i++) {
-		const value = branchOffset(object, table, i) + object.sections[table.section[i]!]!.address;
-		if (table.section[i] !== section || value < from || value >= to) {
-			section = table.section[i]!;
-			current = functionAt(functions, section, value) ?? 0;
-			[from, to] = around(borders.get(section) ?? new Float64Array(0), value);
-		}
-		found[i] = current;
+	for (let first = 0; first < table.count; ) {
+		const section = table.section[first]!;
+		let end = first + 1;
+		let isSorted = true;
+		for (; end < table.count && table.section[end] === section; end++)
+			if (table.offset[end]! < table.offset[end - 1]!) isSorted = false;
+		const rows = isSorted ? undefined : sortedRows(table, first, end);
+		findHolders(object, table, rows, first, end, found);
+		first = end;
 	}
 	return found;
 }
 
-/** Per section where functions start and end, sorted: between two of them nothing changes. */
-function borderValues({ symbols, order }: FunctionIndex): Map<number, Float64Array> {
-	const counts = new Map<number, number>();
-	for (const symbol of order) counts.set(symbols.section[symbol]!, (counts.get(symbols.section[symbol]!) ?? 0) + 2);
-	const borders = new Map<number, Float64Array>();
-	for (const [section, count] of counts) borders.set(section, new Float64Array(count));
-	const next = new Map<number, number>();
-	for (const symbol of order) {
-		const section = symbols.section[symbol]!;
-		const at = next.get(section) ?? 0;
-		const values = borders.get(section)!;
-		values[at] = symbols.value[symbol]!;
-		values[at + 1] = symbols.value[symbol]! + symbols.size[symbol]!;
-		next.set(section, at + 2);
-	}
-	for (const values of borders.values()) values.sort();
-	return borders;
+function sortedRows({ offset }: BranchTable, first: number, end: number): Uint32Array {
+	return Uint32Array.from({ length: end - first }, (_, i) => first + i).sort((a, b) => offset[a]! - offset[b]!);
 }
 
-/** The last border at or before a value, and the first behind it. */
-function around(borders: Float64Array, value: number): [number, number] {
+/** @param rows those from `first` to `end` by offset, if they are not in that order anyway */
+function findHolders(
+	object: ElfObject,
+	{ section, offset }: BranchTable,
+	rows: Uint32Array | undefined,
+	first: number,
+	end: number,
+	found: Uint32Array,
+): void {
+	const { symbols, order, end: ends } = indexFunctions(object);
+	const index = section[first]!;
+	const { address } = object.sections[index]!;
+	/** Positions in `order` of functions that may be around what follows, each inside or behind the one before. */
+	const open: number[] = [];
+	let next = firstOf(symbols.section, order, index);
+	const limit = firstOf(symbols.section, order, index + 1);
+	let nextStart = next < limit ? symbols.value[order[next]!]! : Number.POSITIVE_INFINITY;
+	for (let i = first; i < end; i++) {
+		const row = rows === undefined ? i : rows[i - first]!;
+		const value = offset[row]! + address;
+		while (nextStart <= value) {
+			open.push(next++);
+			nextStart = next < limit ? symbols.value[order[next]!]! : Number.POSITIVE_INFINITY;
+		}
+		while (open.length > 0 && ends[open.at(-1)!]! <= value) open.pop();
+		if (open.length > 0) found[row] = order[open.at(-1)!]!;
+	}
+}
+
+/** The position in `order` of the first function in section `index` or behind. */
+function firstOf(section: Uint32Array, order: Uint32Array, index: number): number {
 	let low = 0;
-	let high = borders.length;
+	let high = order.length;
 	while (low < high) {
 		const middle = (low + high) >>> 1;
-		if (borders[middle]! <= value) low = middle + 1;
+		if (section[order[middle]!]! < index) low = middle + 1;
 		else high = middle;
 	}
-	return [borders[low - 1] ?? Number.NEGATIVE_INFINITY, borders[low] ?? Number.POSITIVE_INFINITY];
+	return low;
 }

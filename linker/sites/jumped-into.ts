@@ -2,88 +2,106 @@
 // that is exact: decoded branches, the targets of relocations, and symbols.
 
 import type { ElfObject } from "../elf/object.ts";
+import { ENTRY_WORDS, relocationPieces, wideWord } from "../elf/relocation-entries.ts";
 import { indexFunctions } from "../elf/symbols.ts";
 import type { Architecture } from "./arch/index.ts";
 import { isCode } from "./branches.ts";
 
-/** An instruction of a section, by its offset in the section's bytes. */
-export interface Span {
-	readonly offset: number;
-	readonly length: number;
+/** Per section of an object which of its bytes are inside an instruction, behind its first byte: a bit for each. */
+export type Insides = (Uint8Array | undefined)[];
+
+/** Marks the inside of an instruction of 2 to 16 bytes, given by its offset in the section's bytes. */
+export function markInside(insides: Insides, object: ElfObject, section: number, offset: number, length: number): void {
+	insides[section] ??= new Uint8Array((object.sections[section]!.data.length >>> 3) + 3);
+	const bits = insides[section]!;
+	const at = (offset + 1) >>> 3;
+	const mask = ((1 << (length - 1)) - 1) << ((offset + 1) & 7);
+	bits[at]! |= mask;
+	if (mask > 0xff) bits[at + 1]! |= mask >>> 8;
+	if (mask > 0xffff) bits[at + 2]! |= mask >>> 16;
 }
 
 /** Who goes there: an offset in the section's bytes, or in words. */
 export type Intruder = number | string;
 
-/** For each of the spans that something goes into, by its offset, one of those that do.
- * @param index of the section; its spans do not overlap */
-export function jumpedInto(
-	object: ElfObject,
-	index: number,
-	architecture: Architecture,
-	spans: Iterable<Span>,
-): Map<number, Intruder> {
-	const found = new Map<number, Intruder>();
+/** By section and the offset of an instruction that something goes into, one of those that do. */
+export type Intruders = ReadonlyMap<number, ReadonlyMap<number, Intruder>>;
+
+export function jumpedInto(object: ElfObject, architecture: Architecture, insides: Insides): Intruders {
+	const found = new Map<number, Map<number, Intruder>>();
 	if (architecture.align > 1) return found;
-	const { data, address } = object.sections[index]!;
-	/** How far each byte is behind the first of its span. */
-	const inside = new Uint8Array(data.length);
-	for (const { offset, length } of spans) for (let i = 1; i < length; i++) inside[offset + i] = i;
-	const note = (from: Intruder, target: number): void => {
-		const behind = inside[target];
-		if (behind !== undefined && behind > 0) found.set(target - behind, from);
+	const note: Note = (index, target, from) => {
+		const inside = insides[index];
+		if (inside === undefined || !isInside(inside, target)) return;
+		let offset = target - 1;
+		while (isInside(inside, offset)) offset--;
+		found.set(index, (found.get(index) ?? new Map()).set(offset, typeof from === "function" ? from() : from));
 	};
-	visitBranchTargets(object, index, architecture, note, inside);
-	visitRelocated(object, index, architecture, (from, target) => note(from, target - address));
-	visitLabels(object, index, (from, target) => note(from, target - address));
+	const noteValue: Note = (index, value, from) => note(index, value - object.sections[index]!.address, from);
+	for (const [index, inside] of insides.entries())
+		if (inside !== undefined)
+			visitBranchTargets(object, index, architecture, (from, target) => note(index, target, from));
+	visitRelocated(object, architecture, insides, noteValue);
+	visitLabels(object, insides, noteValue);
 	return found;
 }
 
-type Note = (from: Intruder, target: number) => void;
+function isInside(inside: Uint8Array, at: number): boolean {
+	return at >= 0 && at < 2 ** 31 && ((inside[at >>> 3]! >>> (at & 7)) & 1) === 1;
+}
+
+type Note = (section: number, target: number, from: Intruder | (() => Intruder)) => void;
 
 /** Visits the direct branches of a section as its bytes are, by offsets in them. Each function is decoded from its start;
- * where none begins the section is taken as one. @param marked leave out functions that cannot go to a byte marked here */
+ * where none begins the section is taken as one. */
 export function visitBranchTargets(
 	object: ElfObject,
 	index: number,
-	{ visitTargets, mayTarget }: Architecture,
+	{ visitTargets }: Architecture,
 	visit: (from: number, target: number) => void,
-	marked?: Uint8Array,
 ): void {
 	const { data, address } = object.sections[index]!;
 	const { symbols, order } = indexFunctions(object);
-	const starts = [0];
+	let last = 0;
 	for (const symbol of order) {
 		const start = symbols.value[symbol]! - address;
-		if (symbols.section[symbol] === index && start > starts.at(-1)! && start < data.length) starts.push(start);
+		if (symbols.section[symbol] !== index || start <= last || start >= data.length) continue;
+		visitTargets(data, last, start, visit);
+		last = start;
 	}
-	for (let i = 0; i < starts.length; i++) {
-		const end = starts[i + 1] ?? data.length;
-		if (marked === undefined || mayTarget(data, starts[i]!, end, marked)) visitTargets(data, starts[i]!, end, visit);
-	}
+	visitTargets(data, last, data.length, visit);
 }
 
 /** Relocated branches of any code, and addresses in data. The position of an entry of a jump table made of differences
  * is not in its relocation, so those stay unseen. */
-function visitRelocated(object: ElfObject, index: number, architecture: Architecture, note: Note): void {
+function visitRelocated(object: ElfObject, architecture: Architecture, insides: Insides, note: Note): void {
 	const { symbols } = object;
+	const isTarget = new Uint8Array(symbols.count);
+	for (let i = 1; i < symbols.count; i++) if (insides[symbols.section[i]!] !== undefined) isTarget[i] = 1;
+	if (!isTarget.includes(1)) return;
+	const { branches, branchRelocations, relocation } = architecture;
 	for (const section of object.sections) {
-		const { relocations, data, address, name } = section;
-		for (let i = 0; i < (relocations?.count ?? 0); i++) {
-			const symbol = relocations!.symbol[i]!;
-			if (symbols.section[symbol] !== index) continue;
-			const type = relocations!.type[i]!;
-			const at = relocations!.offset[i]! - address;
-			const target = symbols.value[symbol]! + relocations!.addend[i]!;
-			if (type === architecture.relocation.absolute64) note(`${name}+0x${at.toString(16)}`, target);
-			else if (isCode(section) && architecture.branchRelocations[type] !== undefined) {
-				const form = architecture.find(type, data, at)?.form ?? -1;
-				if (form >= 0) note(`${name}+0x${at.toString(16)}`, target - architecture.forms[form]!.addend);
+		if (section.relocations === undefined) continue;
+		for (const words of relocationPieces(section.relocations)) {
+			for (let i = 0; i < words.length; i += ENTRY_WORDS) {
+				const symbol = words[i + 3]!;
+				const type = words[i + 2]!;
+				if (isTarget[symbol] !== 1) continue;
+				const isBranch = isCode(section) && branchRelocations[type] !== undefined;
+				if (!isBranch && type !== relocation.absolute64) continue;
+				const at = wideWord(words[i]!, words[i + 1]!) - section.address;
+				const branch = isBranch ? branches[architecture.find(type, section.data, at)] : undefined;
+				if (isBranch && branch?.form === undefined) continue;
+				const target = symbols.value[symbol]! + wideWord(words[i + 4]!, words[i + 5]!) - (branch?.addend ?? 0);
+				note(symbols.section[symbol]!, target, () => `${section.name}+0x${at.toString(16)}`);
 			}
 		}
 	}
 }
 
-function visitLabels({ symbols }: ElfObject, index: number, note: Note): void {
-	for (let i = 1; i < symbols.count; i++) if (symbols.section[i] === index) note("a symbol", symbols.value[i]!);
+function visitLabels({ symbols }: ElfObject, insides: Insides, note: Note): void {
+	for (let i = 1; i < symbols.count; i++) {
+		const section = symbols.section[i]!;
+		if (insides[section] !== undefined) note(section, symbols.value[i]!, "a symbol");
+	}
 }

@@ -11,7 +11,6 @@ import { type Architecture, type BranchForm, type BranchKind, branchKinds } from
 import {
 	type BranchTable,
 	baseName,
-	branchOffset,
 	branchTable,
 	isCode,
 	requireArchitecture,
@@ -19,7 +18,7 @@ import {
 	wantedSymbols,
 } from "./branches.ts";
 import { holders } from "./holders.ts";
-import { type Intruder, jumpedInto } from "./jumped-into.ts";
+import { type Insides, type Intruder, jumpedInto, markInside } from "./jumped-into.ts";
 import { nameForMessage, place } from "./place.ts";
 import type { Edit } from "./retarget-record.ts";
 import { findTarget, type Target } from "./retarget-target.ts";
@@ -178,23 +177,23 @@ function holderName({ object, table, holder }: Planning, i: number): string {
 	const symbol = holder[i]!;
 	const { address } = sections[table.section[i]!]!;
 	if (symbol === 0) return "";
-	const within = branchOffset(object, table, i) + address - symbols.value[symbol]!;
+	const within = table.offset[i]! + address - symbols.value[symbol]!;
 	return symbolName(symbols, symbol) + (within === 0 ? "" : `+0x${within.toString(16)}`);
 }
 
 function placeOf({ object, table }: Planning, i: number): string {
 	const { name, address } = object.sections[table.section[i]!]!;
-	const offset = (branchOffset(object, table, i) + address).toString(16);
+	const offset = (table.offset[i]! + address).toString(16);
 	return object.type === ET_REL ? `${name}+0x${offset}` : `0x${offset}`;
 }
 
-function reasonToLeave(
-	{ object, table, holder }: Planning,
-	i: number,
-	target: Target,
-	chosen: boolean,
-): string | undefined {
-	if (table.form[i] === 255)
+function formAt({ architecture, table }: Planning, i: number): BranchForm | undefined {
+	return architecture.branches[table.branch[i]!]!.form;
+}
+
+function reasonToLeave(planning: Planning, i: number, target: Target, chosen: boolean): string | undefined {
+	const { object, table, holder } = planning;
+	if (formAt(planning, i) === undefined)
 		return "goes through the global offset table; compile without -fno-plt to have a direct call";
 	if (table.beyond[i] !== 0) return `goes 0x${table.beyond[i]!.toString(16)} bytes into the function`;
 	const isInside = target.kind === "symbol" && holder[i] !== 0 && sameFunction(object, holder[i]!, target.symbol);
@@ -212,15 +211,15 @@ function planSite(planning: Planning, i: number, change: Change, target: Target)
 	const { object, architecture, table, sites, edits } = planning;
 	const index = table.section[i]!;
 	const section = object.sections[index]!;
-	const offset = branchOffset(object, table, i);
-	const form = architecture.forms[table.form[i]!]!;
+	const offset = table.offset[i]!;
+	const form = formAt(planning, i)!;
 	const before = section.data.slice(offset, offset + form.length);
 	checkDestination(planning, i, form);
 	const after = newBytes(planning, i, form, target);
 	sites.push({
 		place: placeOf(planning, i),
 		in: holderName(planning, i),
-		kind: branchKinds[table.kind[i]!]!,
+		kind: branchKinds[architecture.branches[table.branch[i]!]!.kind]!,
 		from: change.from,
 		to: change.to,
 		before,
@@ -234,7 +233,7 @@ function planSite(planning: Planning, i: number, change: Change, target: Target)
 function checkDestination({ object, table }: Planning, i: number, form: BranchForm): void {
 	if (object.type === ET_REL) return;
 	const section = object.sections[table.section[i]!]!;
-	const offset = branchOffset(object, table, i);
+	const offset = table.offset[i]!;
 	const destination = section.address + offset + form.base + form.read(viewOf(section.data), offset);
 	const callee = table.callee[i]!;
 	if (object.symbols.section[callee] !== SHN_UNDEF && object.symbols.value[callee] === destination) return;
@@ -250,7 +249,7 @@ function checkDestination({ object, table }: Planning, i: number, form: BranchFo
 function newBytes({ object, table }: Planning, i: number, form: BranchForm, target: Target): Uint8Array {
 	const index = table.section[i]!;
 	const section = object.sections[index]!;
-	const offset = branchOffset(object, table, i);
+	const offset = table.offset[i]!;
 	const bytes = section.data.slice(offset, offset + form.length);
 	if (target.kind === "null") {
 		if (form.nothing !== undefined) return Uint8Array.from(form.nothing);
@@ -322,6 +321,7 @@ function countReferences({ sections }: ElfObject, { relocation }: Architecture, 
 
 /** After: within the instructions to change there is one relocation, and nothing goes into their middle. */
 function checkSpans(object: ElfObject, architecture: Architecture, edits: readonly Edit[]): void {
+	const insides: Insides = [];
 	for (const [index, section] of object.sections.entries()) {
 		if (!isCode(section) || section.relocations === undefined) continue;
 		const { fileOffset, data } = section;
@@ -330,11 +330,13 @@ function checkSpans(object: ElfObject, architecture: Architecture, edits: readon
 			.map(({ offset, before }) => ({ offset: offset - fileOffset, length: before.length }));
 		if (spans.length === 0) continue;
 		checkRelocations(object, index, spans, architecture);
-		for (const [offset, intruder] of jumpedInto(object, index, architecture, spans))
+		for (const { offset, length } of spans) markInside(insides, object, index, offset, length);
+	}
+	for (const [index, intruders] of jumpedInto(object, architecture, insides))
+		for (const [offset, intruder] of intruders)
 			throw new LinkError(
 				`${place(object, index, offset)}: ${intruderName(object, index, intruder)} goes into the middle of it`,
 			);
-	}
 }
 
 function intruderName(object: ElfObject, index: number, intruder: Intruder): string {

@@ -3,7 +3,7 @@
 
 import { type ElfObject, SHN_LORESERVE, SHN_UNDEF } from "../elf/object.ts";
 import type { Architecture } from "./arch/index.ts";
-import { type BranchTable, branchOffset, isCode } from "./branches.ts";
+import { type BranchTable, isCode } from "./branches.ts";
 import { visitBranchTargets } from "./jumped-into.ts";
 
 export interface UnrelocatedBranch {
@@ -30,7 +30,7 @@ export function unrelocatedBranches(
 	const found: UnrelocatedBranch[] = [];
 	for (const [section, values] of starts) {
 		if (!isCode(object.sections[section]!)) continue;
-		const listed = listedOffsets(object, table, section);
+		const listed = listedOffsets(table, section);
 		visitBranchTargets(object, section, architecture, (offset, target) => {
 			if (values.has(target) && !listed.has(offset)) found.push({ section, offset });
 		});
@@ -38,9 +38,9 @@ export function unrelocatedBranches(
 	return found.filter(({ section, offset }) => !isRelocated(object, section, offset));
 }
 
-function listedOffsets(object: ElfObject, table: BranchTable, section: number): Set<number> {
+function listedOffsets(table: BranchTable, section: number): Set<number> {
 	const offsets = new Set<number>();
-	for (let i = 0; i < table.count; i++) if (table.section[i] === section) offsets.add(branchOffset(object, table, i));
+	for (let i = 0; i < table.count; i++) if (table.section[i] === section) offsets.add(table.offset[i]!);
 	return offsets;
 }
 

@@ -8,8 +8,7 @@ import { type Core, type Execute, Stop } from "../core.ts";
 import type { CostClass, Flow, Format, Group, Row } from "../instruction-set.ts";
 
 export const SP = 15;
-/** `e_machine` of toy objects: unassigned in the ELF registry. */
-export const EM_TOY = 0x7062;
+export { EM_TOY } from "../machine-number.ts";
 
 // What the hot instructions use is local: V8 compiles a module's own constants in, and looks exports and imports up.
 const STACK = SP;

@@ -1,7 +1,7 @@
 // AArch64: every instruction is an aligned word, so nothing can go into the middle of one.
 
 import { viewOf } from "../../elf/words.ts";
-import type { Architecture, BranchForm, FoundBranch } from "./architecture.ts";
+import type { Architecture, BranchForm, RelocatedBranch } from "./architecture.ts";
 
 const R_AARCH64_NONE = 0;
 const R_AARCH64_ABS64 = 257;
@@ -58,7 +58,13 @@ const words: readonly { mask: number; value: number; form: number }[] = [
 	{ mask: 0x7e000000, value: 0x34000000, form: 2 },
 	{ mask: 0x7e000000, value: 0x36000000, form: 3 },
 ];
-const found: readonly FoundBranch[] = [0, 1, 2, 2].map((kind, form) => ({ kind, form, fieldAt: 0, length: 4 }));
+const branches: readonly RelocatedBranch[] = [0, 1, 2, 2].map((kind, form) => ({
+	kind,
+	form: forms[form],
+	fieldAt: 0,
+	length: 4,
+	addend: 0,
+}));
 
 const branchRelocations: (string | undefined)[] = [];
 branchRelocations[R_AARCH64_CALL26] = "R_AARCH64_CALL26";
@@ -70,17 +76,16 @@ export const aarch64: Architecture = {
 	name: "aarch64",
 	machine: 183,
 	align: 4,
-	forms,
+	branches,
 	branchRelocations,
 	find(_type, bytes, at) {
-		if ((at & 3) !== 0 || at + 4 > bytes.length) return undefined;
+		if ((at & 3) !== 0 || at + 4 > bytes.length) return -1;
 		const word = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
 		const row = words.find(({ mask, value }) => ((word & mask) ^ value) === 0 || (word & mask) >>> 0 === value);
-		return row && found[row.form];
+		return row === undefined ? -1 : row.form;
 	},
 	relocation: { none: R_AARCH64_NONE, relative32: R_AARCH64_PREL32, absolute64: R_AARCH64_ABS64 },
 	relativeTypes: [R_AARCH64_PREL32, R_AARCH64_PREL64],
-	mayTarget: () => true,
 	visitTargets(bytes, start, end, visit) {
 		const view = viewOf(bytes);
 		for (let at = start; at + 4 <= end; at += 4) {

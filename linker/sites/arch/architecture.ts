@@ -31,15 +31,17 @@ export interface BranchForm {
 export const branchKinds = ["call", "tail", "conditional", "indirect call", "indirect jump"] as const;
 export type BranchKind = (typeof branchKinds)[number];
 
-/** A branch found at a relocation: its form, or which of the indirect ones, which no edit can turn into another call. */
-export interface FoundBranch {
+/** A branch as it is found at a relocation: of a form, or indirect, which no edit can turn into another call. */
+export interface RelocatedBranch {
 	/** Index in `branchKinds`. */
 	readonly kind: number;
-	/** Index in `forms`; -1 for an indirect branch, which cannot be retargeted. */
-	readonly form: number;
+	/** Undefined for an indirect branch, which cannot be retargeted. */
+	readonly form: BranchForm | undefined;
 	/** Where the relocation's field starts, from the first byte of the instruction. */
 	readonly fieldAt: number;
 	readonly length: number;
+	/** The addend of a relocation that goes to its symbol's first byte. */
+	readonly addend: number;
 }
 
 export interface Architecture {
@@ -48,11 +50,11 @@ export interface Architecture {
 	readonly machine: number;
 	/** Instructions start at multiples of this. */
 	readonly align: number;
-	readonly forms: readonly BranchForm[];
+	readonly branches: readonly RelocatedBranch[];
 	/** By relocation type: what its field may be part of. Sparse. */
 	readonly branchRelocations: readonly (string | undefined)[];
-	/** What the relocation of `type` whose field is at `at` fills; undefined for what is no branch. */
-	readonly find: (type: number, bytes: Uint8Array, at: number) => FoundBranch | undefined;
+	/** Which of `branches` the relocation of `type` fills whose field is at `at`; -1 for what is no branch. */
+	readonly find: (type: number, bytes: Uint8Array, at: number) => number;
 	readonly relocation: {
 		/** Does nothing. */
 		readonly none: number;
@@ -71,6 +73,4 @@ export interface Architecture {
 		end: number,
 		visit: (from: number, target: number) => void,
 	) => void;
-	/** Whether a direct branch from `start` to `end` could go to a byte where `marked` is not 0; may say so in vain. */
-	readonly mayTarget: (bytes: Uint8Array, start: number, end: number, marked: Uint8Array) => boolean;
 }

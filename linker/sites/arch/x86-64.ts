@@ -1,7 +1,7 @@
 // x86-64: a call or jump is five bytes, a conditional jump six, the last four of them the displacement from the end.
 
-import type { Architecture, BranchForm, FoundBranch } from "./architecture.ts";
-import { mayTarget, visitTargets } from "./x86-decode.ts";
+import type { Architecture, BranchForm, RelocatedBranch } from "./architecture.ts";
+import { visitTargets } from "./x86-decode.ts";
 
 const R_X86_64_NONE = 0;
 const R_X86_64_64 = 1;
@@ -31,17 +31,22 @@ function rel32(kind: BranchForm["kind"], fieldAt: number, nothing: readonly numb
 	};
 }
 
-const forms: readonly BranchForm[] = [
-	rel32("call", 1, NOP5),
-	rel32("tail", 1, RET),
-	rel32("conditional", 2, undefined),
-];
+function direct(kind: number, form: BranchForm): RelocatedBranch {
+	return { kind, form, fieldAt: form.fieldAt, length: form.length, addend: form.addend };
+}
 
-const call: FoundBranch = { kind: 0, form: 0, fieldAt: 1, length: 5 };
-const jump: FoundBranch = { kind: 1, form: 1, fieldAt: 1, length: 5 };
-const conditional: FoundBranch = { kind: 2, form: 2, fieldAt: 2, length: 6 };
-const indirectCall: FoundBranch = { kind: 3, form: -1, fieldAt: 2, length: 6 };
-const indirectJump: FoundBranch = { kind: 4, form: -1, fieldAt: 2, length: 6 };
+const CALL = 0;
+const JUMP = 1;
+const CONDITIONAL = 2;
+const INDIRECT_CALL = 3;
+const INDIRECT_JUMP = 4;
+const branches: readonly RelocatedBranch[] = [
+	direct(0, rel32("call", 1, NOP5)),
+	direct(1, rel32("tail", 1, RET)),
+	direct(2, rel32("conditional", 2, undefined)),
+	{ kind: 3, form: undefined, fieldAt: 2, length: 6, addend: -4 },
+	{ kind: 4, form: undefined, fieldAt: 2, length: 6, addend: -4 },
+];
 
 const branchRelocations: (string | undefined)[] = [];
 branchRelocations[R_X86_64_PC32] = "R_X86_64_PC32";
@@ -53,23 +58,22 @@ export const x86: Architecture = {
 	name: "x86-64",
 	machine: 62,
 	align: 1,
-	forms,
+	branches,
 	branchRelocations,
 	/** The byte before a field of a memory operand says so (mod 0, r/m 5) and is none of these opcodes, so what comes
 	 * before the field decides alone. */
 	find(type, bytes, at) {
-		if (at < 1 || at + 4 > bytes.length) return undefined;
+		if (at < 1 || at + 4 > bytes.length) return -1;
 		const before = bytes[at - 1]!;
 		if (type === R_X86_64_PC32 || type === R_X86_64_PLT32) {
-			if (before === 0xe8) return call;
-			if (before === 0xe9) return jump;
-			return (before & 0xf0) === 0x80 && at >= 2 && bytes[at - 2] === 0x0f ? conditional : undefined;
+			if (before === 0xe8) return CALL;
+			if (before === 0xe9) return JUMP;
+			return (before & 0xf0) === 0x80 && at >= 2 && bytes[at - 2] === 0x0f ? CONDITIONAL : -1;
 		}
-		if (at < 2 || bytes[at - 2] !== 0xff) return undefined;
-		return before === 0x15 ? indirectCall : before === 0x25 ? indirectJump : undefined;
+		if (at < 2 || bytes[at - 2] !== 0xff) return -1;
+		return before === 0x15 ? INDIRECT_CALL : before === 0x25 ? INDIRECT_JUMP : -1;
 	},
 	relocation: { none: R_X86_64_NONE, relative32: R_X86_64_PC32, absolute64: R_X86_64_64 },
 	relativeTypes: [R_X86_64_PC32, R_X86_64_PC64],
 	visitTargets,
-	mayTarget,
 };

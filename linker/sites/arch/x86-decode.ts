@@ -109,9 +109,41 @@ for (const byte of [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 
 /** The longest instruction there is. */
 const MAX_LENGTH = 15;
 
+/** What an opcode says of the most frequent instructions, 0 for all others: those with prefixes but REX, of more than one
+ * opcode byte, and those whose form depends on more. The low four bits are the bytes from the opcode on, without those of
+ * an operand in ModR/M, which `OPERAND` says is there; then comes the length of a branch's displacement. */
+const OPERAND = 128;
+const frequent = new Uint8Array(256);
+for (const [opcode, flags] of oneByte.entries()) {
+	const length = 1 + ((flags & IMM8) >> 1) + (flags & IMMZ);
+	if ((flags & REL32) !== 0) frequent[opcode] = 5 | (4 << 4);
+	else if ((flags & REL8) !== 0) frequent[opcode] = 2 | (1 << 4);
+	else if ((flags & (INVALID | IMM16)) === 0) frequent[opcode] = length | ((flags & MODRM) !== 0 ? OPERAND : 0);
+}
+for (const opcode of [0x0f, 0x62, 0x8f, 0xa0, 0xa1, 0xa2, 0xa3, 0xc4, 0xc5, 0xc7, 0xf6, 0xf7]) frequent[opcode] = 0;
+for (let byte = 0; byte < 256; byte++)
+	if (isPrefix[byte] === 1 || (byte & 0xf0) === 0x40 || (byte & 0xf8) === 0xb8) frequent[byte] = 0;
+
+/** By ModR/M: the bytes of it, SIB and displacement; 0 where that depends on SIB. */
+const operandLength = Uint8Array.from({ length: 256 }, (_, byte) => {
+	const hasSib = (byte & 7) === 4 && byte < 0xc0;
+	if (byte < 0x40) return hasSib ? 0 : (byte & 7) === 5 ? 5 : 1;
+	return [0, 2, 5, 1][byte >> 6]! + (hasSib ? 1 : 0);
+});
+
 /** The length of the instruction at `at`, in the low four bits; -1 for none. The rest is 16 times the length of the
  * displacement that it ends with, if it is a direct branch. */
 function measure(bytes: Uint8Array, at: number, end: number): number {
+	if (at + MAX_LENGTH > end) return measureAny(bytes, at, end);
+	const rex = (bytes[at]! & 0xf0) === 0x40 ? 1 : 0;
+	const known = frequent[bytes[at + rex]!]!;
+	if (known === 0) return measureAny(bytes, at, end);
+	if (known < OPERAND) return known + rex;
+	const operand = operandLength[bytes[at + rex + 1]!]!;
+	return operand === 0 ? measureAny(bytes, at, end) : known - OPERAND + rex + operand;
+}
+
+function measureAny(bytes: Uint8Array, at: number, end: number): number {
 	let i = at;
 	let narrow = false;
 	let shortAddress = false;
@@ -205,23 +237,6 @@ export function visitTargets(
 		else if (displacement === 4) visit(at, next + word(bytes, next - 4));
 		at = next;
 	}
-}
-
-/** Per byte: 1 if a displacement of one byte may follow it, 2 if one of four bytes may. */
-const beforeDisplacement = new Uint8Array(256).fill(1, 0x70, 0x80).fill(2, 0x80, 0x90).fill(1, 0xe0, 0xe4);
-beforeDisplacement.set([2, 2, 0, 1], 0xe8);
-beforeDisplacement[0xf8] = 2;
-
-/** Whether any direct branch from `start` to `end` could go to a byte where `marked` is not 0, wherever instructions begin:
- * much cheaper than decoding them, and almost always the answer is no. */
-export function mayTarget(bytes: Uint8Array, start: number, end: number, marked: Uint8Array): boolean {
-	for (let at = start; at + 1 < end; at++) {
-		const size = beforeDisplacement[bytes[at]!]!;
-		if (size === 0) continue;
-		const target = size === 1 ? at + 2 + ((bytes[at + 1]! << 24) >> 24) : at + 5 + word(bytes, at + 1);
-		if (target >= 0 && target < marked.length && marked[target] !== 0) return true;
-	}
-	return false;
 }
 
 function word(bytes: Uint8Array, at: number): number {

@@ -1,0 +1,114 @@
+// Relocations as entries that something puts together when they are asked for: those of a file that is not in memory,
+// and those that would only be written. Whoever passes over millions takes them in pieces, of any relocations.
+
+import type { Relocations } from "./object.ts";
+import { putRelocations, RELA_SIZE, type RelocationTableSource, readRelocations } from "./tables.ts";
+import { viewOf } from "./words.ts";
+
+/** Fills a view with whole entries of a table, from entry `first` on. */
+export type PutEntries = (view: DataView, first: number) => void;
+
+const known = new WeakMap<Relocations, PutEntries>();
+
+/** Relocations with explicit addends. They have columns too, from the first time that one is looked at. */
+export function relocationsFrom(count: number, put: PutEntries): Relocations {
+	let columns: Relocations | undefined;
+	const read = (): Relocations => {
+		if (columns !== undefined) return columns;
+		const bytes = new Uint8Array(count * RELA_SIZE);
+		put(viewOf(bytes), 0);
+		columns = readRelocations({ ...anything, bytes });
+		return columns;
+	};
+	const relocations: Relocations = {
+		count,
+		get offset() {
+			return read().offset;
+		},
+		get type() {
+			return read().type;
+		},
+		get symbol() {
+			return read().symbol;
+		},
+		get addend() {
+			return read().addend;
+		},
+	};
+	known.set(relocations, put);
+	return relocations;
+}
+
+/** Checks nothing. */
+const anything = {
+	place: "",
+	implicitAddends: false,
+	symbolCount: Number.POSITIVE_INFINITY,
+	min: Number.NEGATIVE_INFINITY,
+	max: Number.POSITIVE_INFINITY,
+};
+
+/** What writes the entries of any relocations. */
+export function entriesOf(relocations: Relocations): PutEntries {
+	return known.get(relocations) ?? ((view, first) => putRelocations(relocations, view, first));
+}
+
+/** The 32-bit words of an entry in a piece: of the offset, the type, the symbol, and of the addend. */
+export const ENTRY_WORDS = 6;
+const PIECE = 1 << 13;
+const isLittleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
+
+/** The entries in pieces, `ENTRY_WORDS` for each. A piece is good until the next is asked for. */
+export function* relocationPieces(relocations: Relocations): Generator<Uint32Array> {
+	const { count, implicitAddends } = relocations;
+	const put = entriesOf(implicitAddends ? { ...relocations, implicitAddends: false } : relocations);
+	const words = new Uint32Array(Math.min(count, PIECE) * ENTRY_WORDS);
+	for (let first = 0; first < count; first += PIECE) {
+		const piece = words.subarray(0, (count - first) * ENTRY_WORDS);
+		const view = new DataView(piece.buffer, 0, piece.byteLength);
+		put(view, first);
+		if (!isLittleEndian) for (let i = 0; i < piece.length; i++) piece[i] = view.getUint32(i * 4, true);
+		yield piece;
+	}
+}
+
+/** A word of 64 bits, as `getWord64` has it. */
+export function wideWord(low: number, high: number): number {
+	return high === 0 ? low : (high | 0) * 2 ** 32 + low;
+}
+
+/** The relocations that `put` reads from a file, checked as `readRelocations` does.
+ * @param bytes all of the entries: they are asked for when there is something to say about one */
+export function checkedRelocations(
+	source: Omit<RelocationTableSource, "bytes" | "implicitAddends">,
+	count: number,
+	put: PutEntries,
+	bytes: () => Uint8Array,
+): Relocations {
+	const relocations = relocationsFrom(count, put);
+	for (const piece of relocationPieces(relocations))
+		if (!areSound(piece, source)) return readRelocations({ ...source, bytes: bytes(), implicitAddends: false });
+	return relocations;
+}
+
+function areSound(
+	words: Uint32Array,
+	{ symbolCount, min, max }: Pick<RelocationTableSource, "symbolCount" | "min" | "max">,
+): boolean {
+	for (let at = 0; at < words.length; at += ENTRY_WORDS) {
+		const offset = wideWord(words[at]!, words[at + 1]!);
+		const highAddend = (words[at + 5]! + 2 ** 21) >>> 0;
+		if (offset < min || offset > max || words[at + 3]! >= symbolCount || highAddend >= 2 ** 22) return false;
+	}
+	return true;
+}
+
+/** The same relocations when symbols have other indices. */
+export function followSymbols(relocations: Relocations, moved: (symbol: number) => number): Relocations {
+	const put = known.get(relocations);
+	if (put === undefined) return { ...relocations, symbol: relocations.symbol.map(moved) };
+	return relocationsFrom(relocations.count, (view, first) => {
+		put(view, first);
+		for (let at = 12; at < view.byteLength; at += RELA_SIZE) view.setUint32(at, moved(view.getUint32(at, true)), true);
+	});
+}
