@@ -64,7 +64,7 @@ interface Finished {
 
 /** @throws LinkError when the program traps: then there is nothing to compare */
 export async function compareWays(files: readonly string[], conditions: Conditions): Promise<Comparison> {
-	const objects = loadObjects(files, "inline");
+	const objects = await loadObjects(files, "inline");
 	const inline = await finish(link(objects, { name: files[0]! }), conditions);
 	const trampoline = await finish(link(objects, { name: files[0]!, staticCalls: "trampoline" }), conditions);
 	const ownUpdates = inline.system.counts.updates;
@@ -86,7 +86,7 @@ export async function compareWays(files: readonly string[], conditions: Conditio
 	];
 	for (const { name, mode, instructions } of pointerWays) {
 		if (!files.every((file) => file.endsWith(".js"))) continue;
-		const pointers = loadObjects(files, mode);
+		const pointers = await loadObjects(files, mode);
 		const finished = await finish(link(pointers, { name: files[0]! }), conditions);
 		if (finished.output.join("\n") !== inline.output.join("\n")) throw new Error(`${name} prints something else`);
 		ways.push(

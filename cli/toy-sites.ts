@@ -14,8 +14,8 @@ export interface ListedFile {
 	readonly sites: readonly ListedSite[];
 }
 
-export function listToySites(files: readonly string[]): ListedFile[] {
-	return loadObjects(files, "inline").map((object): ListedFile => {
+export async function listToySites(files: readonly string[]): Promise<ListedFile[]> {
+	return (await loadObjects(files, "inline")).map((object): ListedFile => {
 		if (object.type !== ET_EXEC) return { file: object.name, mode: undefined, sites: objectSites(object) };
 		const image = readImage(object);
 		return { file: object.name, mode: image.mode, sites: imageSites(image) };

@@ -4,9 +4,10 @@ import { basename } from "node:path";
 import { Option } from "commander";
 import { type ElfObject, writeElf } from "../../linker/elf/index.ts";
 import { callSites } from "../../linker/sites/index.ts";
-import { type CallMode, compileModule } from "../build.ts";
+import type { CallMode } from "../build.ts";
 import { type Command, type CommonOptions, ExitCode, UsageError, writeJson } from "../command.ts";
 import { writeFile } from "../files.ts";
+import { compileModule } from "../sources.ts";
 import type { Terminal } from "../terminal.ts";
 
 interface Options {

@@ -25,7 +25,8 @@ export const dump: Command<Options> = {
 		line.option("--no-source", "leave the source lines out");
 	},
 	async run(terminal, files, { source, json }) {
-		const texts = loadObjects(files, "inline").map((object) => ({ file: object.name, text: text(object, source) }));
+		const objects = await loadObjects(files, "inline");
+		const texts = objects.map((object) => ({ file: object.name, text: text(object, source) }));
 		if (json) await writeJson(terminal, "patchbay/dump@1", { files: texts });
 		else await terminal.write(texts.map((each) => each.text).join("\n"));
 		return ExitCode.ok;

@@ -2,9 +2,9 @@
 
 import { basename, dirname, join, normalize, relative } from "node:path";
 import { type Rewritten, sourceMapText } from "../../linker/compile/index.ts";
-import { rewriteModule, withImports } from "../build.ts";
 import { type Command, ExitCode, UsageError, writeJson } from "../command.ts";
 import { isFolder, makeFolder, writeFile } from "../files.ts";
+import { rewriteModule, withImports } from "../sources.ts";
 
 interface Options {
 	readonly output?: string;

@@ -84,7 +84,7 @@ export const run: Command<Options> = {
 	async run(terminal, files, options) {
 		if (options.replay !== undefined) return replayVerdict(terminal, options.replay, options.json === true);
 		if (files.length === 0) throw new UsageError("nothing to run: name an image, sources or objects");
-		const image = loadImage(files, options);
+		const image = await loadImage(files, options);
 		const profile = profileOf(options.profile);
 		const protocol = protocols.find(({ name }) => name === options.protocol)!;
 		const trace = options.trace !== undefined;

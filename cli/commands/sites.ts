@@ -45,7 +45,7 @@ export const sites: Command<Options> = {
 				);
 			return ExitCode.ok;
 		}
-		const listed = ours.length > 0 ? (await toySites()).listToySites(ours) : [];
+		const listed = ours.length > 0 ? await (await toySites()).listToySites(ours) : [];
 		if (options.json) {
 			await writeJson(listed, real, options, terminal);
 			return ExitCode.ok;
