@@ -134,6 +134,7 @@ const countingProfile: CostProfile = {
 	},
 	mispredict: 0,
 	trap: 0,
+	syscall: 0,
 	syncRound: 0,
 	syncCpu: 0,
 	interrupt: 0,

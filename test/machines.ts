@@ -87,7 +87,7 @@ export function systemOf(image: Image, options: SystemOptions = {}): System {
 		...options,
 	});
 	for (const [cpu, entry] of (entries ?? []).entries()) start(machine, cpu, entryNamed(image, entry));
-	return createSystem(machine, image, protocol);
+	return createSystem(machine, image, protocol, { processes: options.processes ?? 1 });
 }
 
 /** The signed word at a symbol. */

@@ -19,6 +19,8 @@ export const HostCall = {
 	traceEntry: 12,
 	/** A traced function returns: the word at the stack pointer becomes where to. */
 	traceReturn: 13,
+	/** A trampoline of a probe: the return address on the stack is behind the CALL that stands in for the instruction. */
+	probe: 16,
 } as const;
 
 /** What `HostCall.toggle` can do to a static key. */

@@ -133,6 +133,12 @@ export function permits(machine: Machine, space: number, address: number, access
 	return index !== undefined && (machine.words[entryWord(machine, index) + Entry.flags]! & bits[access]) !== 0;
 }
 
+/** What the page table permits at an address; nothing where there is no entry. */
+export function rightsOf(machine: Machine, space: number, address: number): Permissions {
+	const index = entryFor(machine, space, address >>> 12);
+	return permissionsOf(index === undefined ? 0 : entryAt(machine, index)[3]);
+}
+
 /** The physical address that a page-table entry names, whatever it permits: how a patcher's private alias reaches text.
  * @throws Error when there is none: plans are validated before they run */
 export function aliasOf(machine: Machine, space: number, address: number): number {

@@ -15,6 +15,8 @@ export interface CostProfile {
 	readonly mispredict: number;
 	/** Cycles of one breakpoint trap with emulation, from trap to resume. */
 	readonly trap: number;
+	/** Cycles of a call of the kernel, there and back. */
+	readonly syscall: number;
 	/** Cycles the sender waits for one round of interrupts: whoever is asked, and more for each CPU that is. */
 	readonly syncRound: number;
 	readonly syncCpu: number;

@@ -17,8 +17,12 @@ export interface PageCopy {
 
 type Mapped = Pick<System, "machine" | "spaces" | "copies">;
 
+/** The space of physical addresses: what is no process's. */
+export const PHYSICAL = -1;
+
 /** Physical addresses, each once; that of space 0 first. @param space one process only */
 export function framesBehind({ machine, spaces, copies }: Mapped, address: number, space?: number): number[] {
+	if (space === PHYSICAL) return [address];
 	if (space !== undefined) return [aliasOf(machine, space, address)];
 	const first = aliasOf(machine, 0, address);
 	if (spaces.length === 1 && copies.length === 0) return [first];

@@ -61,8 +61,8 @@ export function isPatching(machine: Machine): boolean {
 }
 
 /** Plans the queued update and lets a patcher start on it. A refused one is forgotten. */
-export function begin(system: System, { changes, cpu, clock }: Queued): Refusal | undefined {
-	const update = planUpdate(system, changes, system.protocol, cpu);
+export function begin(system: System, { changes, planned, cpu, clock }: Queued): Refusal | undefined {
+	const update = planned?.() ?? planUpdate(system, changes, system.protocol, cpu);
 	if ("refused" in update) return update;
 	const patcher = submit(system, update, clock, cpu);
 	if (typeof patcher === "object") return patcher;

@@ -1,13 +1,13 @@
 // Carries out one step of a patcher on the machine.
 
 import { Cpu, Global, Patcher, Status } from "../machine/layout.ts";
-import { protectPages, protectText, writePhysical } from "../machine/memory.ts";
+import { mapPages, protectPages, protectText, rightsOf, writePhysical } from "../machine/memory.ts";
 import { TICKS_PER_CYCLE } from "../machine/profile.ts";
 import { barrier, flush, Interrupt } from "../machine/run.ts";
-import { cpuWord, getCounter, getCpu, type Machine, setCpu } from "../machine/state.ts";
+import { cpuWord, getCounter, getCpu, type Machine, PAGE, setCpu } from "../machine/state.ts";
 import { clean, invalidate } from "../machine/visibility.ts";
 import { framesBehind } from "./frames-behind.ts";
-import type { Request, Step } from "./step.ts";
+import { ATOMIC, type Request, type Step, same } from "./step.ts";
 import { getPatcher, Life, patcherClocks, type System, setPatcher } from "./system.ts";
 import { isAwaited } from "./tracer.ts";
 import { isVacant } from "./vacant.ts";
@@ -117,6 +117,11 @@ function act(system: System, step: Step, patcher: number, cpu: number, clock: nu
 			exchange(machine, ...step.cpus);
 			for (const one of step.serialize ? step.cpus : []) barrier(machine, one);
 			return 0;
+		case "clone":
+			return clone(machine, step.from, step.to, step.bytes);
+		case "remap":
+			mapPages(machine, step.space, step.page, step.physical, PAGE, rightsOf(machine, step.space, step.page));
+			return profile.poke * TICKS_PER_CYCLE;
 		case "after":
 		case "vacate":
 		case "live":
@@ -140,6 +145,15 @@ export function actOnMemory(system: System, step: Extract<Step, { kind: "store" 
 		else (step.kind === "clean" ? clean : invalidate)(machine, physical - (physical % model.unit));
 	}
 	return frames.length * (step.kind === "store" ? profile.poke : profile.cycles.cache) * TICKS_PER_CYCLE;
+}
+
+/** Only words that differ are stored. @returns the ticks it takes */
+function clone(machine: Machine, from: number, to: number, bytes: number): number {
+	for (let at = 0; at < bytes; at += 4) {
+		const word = machine.memory.slice(from + at, from + at + 4);
+		if (!same(word, machine.memory.subarray(to + at, to + at + 4))) writePhysical(machine, to + at, word);
+	}
+	return (bytes / ATOMIC) * machine.config.profile.cycles.store * TICKS_PER_CYCLE;
 }
 
 /** When the last patcher that ended did. */
@@ -176,7 +190,7 @@ function interrupt(machine: Machine, { request, cpus }: Interrupting, patching: 
 const resting: readonly Status[] = [Status.idle, Status.hostCall, Status.patching];
 
 /** Does a request on the spot. */
-function comply(machine: Machine, cpu: number, request: Request): void {
+export function comply(machine: Machine, cpu: number, request: Request): void {
 	if (request === "serialize" || request === "grace") barrier(machine, cpu);
 	if (request === "flush") flush(machine, cpu);
 }
@@ -228,6 +242,10 @@ export function describeStep(step: Step): string {
 		}
 		case "release":
 			return step.serialize ? "release, serialize" : "release";
+		case "clone":
+			return `clone ${hex(step.from)} ${hex(step.to)}`;
+		case "remap":
+			return `remap ${hex(step.page)} of process ${step.space} to ${hex(step.physical)}`;
 		case "after":
 			return `after patcher${step.patcher}`;
 		case "start":

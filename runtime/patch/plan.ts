@@ -7,12 +7,12 @@ import type { Model } from "../machine/model.ts";
 import { PAGE } from "../machine/state.ts";
 import { flushIcacheRange, syncCores } from "./cache-maintenance.ts";
 import type { Part, Phase, Protocol } from "./protocol.ts";
-import { ATOMIC, atomicStores, type Edit, type Plan, type Step, same } from "./step.ts";
+import { ATOMIC, atomicStores, type Edit, inSpace, type Plan, type Step, same } from "./step.ts";
 
 const BREAKPOINT = encode("brk");
 const SPIN = encode("spin");
 
-/** @param edits distinct, not overlapping, any order @param words of keys, stored under the lock before the first site
+/** @param edits distinct, not overlapping, any order, all of one process or of all @param words of keys, stored under the lock before the first site
  * @returns a plan without steps when everything holds its new bytes already */
 export function plan(protocol: Protocol, edits: readonly Edit[], model: Model, words: readonly Edit[] = []): Plan {
 	const batch = edits.filter((edit) => !same(edit.old, edit.bytes)).sort((a, b) => a.address - b.address);
@@ -56,6 +56,7 @@ function expand(phase: Phase, batch: readonly Edit[], model: Model): Step[] {
 			return withMaintenance(
 				batch.flatMap((edit) => stores(edit, phase.part)),
 				model,
+				batch[0]?.space,
 			);
 		case "sync":
 			if (phase.request === "serialize") return syncCores();
@@ -75,27 +76,28 @@ function expand(phase: Phase, batch: readonly Edit[], model: Model): Step[] {
 }
 
 function stores(edit: Edit, part: Part): Step[] {
-	const { address, bytes } = edit;
+	const { address, bytes, space } = edit;
+	const byte = (value: Uint8Array): Step => ({ kind: "store", address, bytes: value, ...inSpace(space) });
 	switch (part) {
 		case "breakpoint":
-			return [{ kind: "store", address, bytes: BREAKPOINT }];
+			return [byte(BREAKPOINT)];
 		case "spin":
-			return [{ kind: "store", address, bytes: SPIN }];
+			return [byte(SPIN)];
 		case "tail":
-			return same(edit.old.subarray(1), bytes.subarray(1)) ? [] : atomicStores(address + 1, bytes.subarray(1));
+			return same(edit.old.subarray(1), bytes.subarray(1)) ? [] : atomicStores(address + 1, bytes.subarray(1), space);
 		case "head":
-			return bytes[0] === BREAKPOINT[0] ? [] : [{ kind: "store", address, bytes: bytes.slice(0, 1) }];
+			return bytes[0] === BREAKPOINT[0] ? [] : [byte(bytes.slice(0, 1))];
 		case "whole":
-			return atomicStores(address, bytes);
+			return atomicStores(address, bytes, space);
 	}
 }
 
 /** After the stores of a phase, what the model's caches need. */
-function withMaintenance(stored: Step[], model: Model): Step[] {
+function withMaintenance(stored: Step[], model: Model, space: number | undefined): Step[] {
 	const ranges = stored.flatMap((step) =>
 		step.kind === "store" ? [{ address: step.address, length: step.bytes.length }] : [],
 	);
-	return [...stored, ...flushIcacheRange(model, ranges)];
+	return [...stored, ...flushIcacheRange(model, ranges, space)];
 }
 
 /** Addresses of the pages that the sites touch. */

@@ -8,6 +8,8 @@ import type { Phase, Protocol } from "./protocol.ts";
  * instruction, or RET and filler. */
 export interface Edit {
 	readonly address: number;
+	/** In one process only. */
+	readonly space?: number;
 	readonly old: Uint8Array;
 	readonly bytes: Uint8Array;
 }
@@ -46,6 +48,10 @@ export type Step =
 	| { readonly kind: "exchange"; readonly cpus: readonly [number, number]; readonly serialize: boolean }
 	/** Waits until no CPU is in the text there, nor will return to it. */
 	| { readonly kind: "vacate"; readonly address: number; readonly bytes: number }
+	/** Makes one stretch of physical memory like another. */
+	| { readonly kind: "clone"; readonly from: number; readonly to: number; readonly bytes: number }
+	/** A page of a process is this memory from here on, with the rights it had. CPUs see it when they flush. */
+	| { readonly kind: "remap"; readonly space: number; readonly page: number; readonly physical: number }
 	/** From here on the text there is somebody's to execute, or nobody's. Nothing is done: the checker judges by it. */
 	| { readonly kind: "live" | "free"; readonly address: number; readonly bytes: number }
 	/** Changes what every mapping of the text there permits. Until the patcher unlocks, a CPU that faults there retries. */

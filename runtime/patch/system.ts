@@ -10,7 +10,7 @@ import type { PageCopy } from "./frames-behind.ts";
 import type { Phase, Protocol } from "./protocol.ts";
 import type { Plan } from "./step.ts";
 import type { Tracer } from "./tracer.ts";
-import type { Change } from "./update.ts";
+import type { Change, Update } from "./update.ts";
 
 /** What patching did so far. */
 export interface PatchCounts {
@@ -29,6 +29,8 @@ export interface PatchCounts {
 /** An update that waits for its turn: planned when it is, against the sites as they are then. */
 export interface Queued {
 	readonly changes: readonly Change[];
+	/** What is done instead, by somebody who has no such changes. */
+	readonly planned?: () => Update;
 	/** The CPU that waits for it; undefined for a request from outside. */
 	readonly cpu: number | undefined;
 	/** Ticks. */
@@ -104,7 +106,7 @@ export interface Happening {
 	readonly patcher?: number;
 	/** Of a step: the phase that it belongs to. */
 	readonly phase?: Phase | undefined;
-	readonly what: "step" | "interrupt" | "trap" | "begin" | "end" | "print" | "halt" | "fault" | "first";
+	readonly what: "step" | "interrupt" | "trap" | "begin" | "end" | "print" | "halt" | "fault" | "first" | "probe";
 	readonly detail: string;
 	/** Ticks. */
 	readonly duration: number;

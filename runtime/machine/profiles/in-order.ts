@@ -24,6 +24,7 @@ export const inOrder: CostProfile = {
 	},
 	mispredict: 10,
 	trap: 200,
+	syscall: 60,
 	syncRound: 500,
 	syncCpu: 500,
 	interrupt: 200,

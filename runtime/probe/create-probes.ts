@@ -1,0 +1,35 @@
+// Makes a system one whose processes can be probed: its traps are served, its text is asked for.
+
+import type { Claim } from "../patch/claims.ts";
+import type { System } from "../patch/system.ts";
+import { PROBES } from "./place.ts";
+import type { ProbeOptions, Probes } from "./probe.ts";
+import { probeTraps } from "./serve.ts";
+import { isInForce, SLOTS } from "./slot-area.ts";
+
+/** Once for a system. */
+export function createProbes(system: System, options: ProbeOptions = {}): Probes {
+	const probes: Probes = {
+		system,
+		options: { outOfLine: "needed", slots: SLOTS, optimise: false, redzone: 0, maintained: true, ...options },
+		areas: new Map(),
+		lines: [],
+	};
+	system.trapServers.push(probeTraps(probes));
+	system.claims.push(probedText(probes));
+	return probes;
+}
+
+/** The instructions under probes, in every process. */
+function probedText({ areas }: Probes): Claim {
+	return {
+		family: PROBES,
+		holder({ machine }, start, end) {
+			for (const area of areas.values())
+				for (const probe of area.known.values())
+					if (probe.address < end && probe.address + probe.bytes.length > start && isInForce(machine, area, probe))
+						return `a probe at ${probe.place}`;
+			return undefined;
+		},
+	};
+}

@@ -1,0 +1,14 @@
+// Probes (`patchbay/probe`): told of every execution of an instruction, by trap and slot, by emulation, or by a call.
+
+export { createProbes } from "./create-probes.ts";
+export { type Ended, insert, remove } from "./insert.ts";
+export {
+	type Handler,
+	handlers,
+	type Note,
+	type Probe,
+	type ProbeOptions,
+	type ProbeRefusal,
+	type Probes,
+} from "./probe.ts";
+export { SLOT_BYTES, SLOTS, takenSlots } from "./slot-area.ts";

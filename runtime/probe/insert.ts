@@ -1,0 +1,203 @@
+// Inserting a probe and removing it, under running CPUs, as plans of steps. The page goes first: the process gets a copy of
+// its own (copy on write), so that nobody else who runs the file meets the breakpoint. Then one byte changes. From the
+// sync after that every CPU of the process hits the probe; from the sync of a removal on, none does.
+
+import { encode } from "../../linker/isa/encode.ts";
+import { Cpu, Status } from "../machine/layout.ts";
+import { extentOf, readVirtual } from "../machine/memory.ts";
+import { flush } from "../machine/run.ts";
+import { getCounter, getCpu, type Machine, PAGE, takeFrames } from "../machine/state.ts";
+import { serialize } from "../machine/visibility.ts";
+import { flushIcacheRange, syncCores } from "../patch/cache-maintenance.ts";
+import { type PageCopy, PHYSICAL } from "../patch/frames-behind.ts";
+import { applyNow, submit } from "../patch/patchers.ts";
+import { now, type RunEnd, settle } from "../patch/run.ts";
+import { type Step, same } from "../patch/step.ts";
+import type { System } from "../patch/system.ts";
+import type { Update } from "../patch/update.ts";
+import { isCallable, takeBack } from "./optimise.ts";
+import { pageOf, placeFor } from "./place.ts";
+import type { Handler, Probe, ProbeRefusal, Probes } from "./probe.ts";
+import { forceOf, isInForce, MOST_PROBES, newSlotArea, type SlotArea } from "./slot-area.ts";
+
+/** The run ended before the plan was carried out. */
+export interface Ended {
+	readonly ended: RunEnd;
+}
+
+/** Puts a probe at an instruction of a process, and drives the machine until it is there. Before the program starts that
+ * takes no time. @param cycles to wait at most */
+export function insert(
+	probes: Probes,
+	space: number,
+	address: number,
+	handler: Handler = "count",
+	cycles?: number,
+): Probe | ProbeRefusal | Ended {
+	const before = settle(probes.system, cycles);
+	if (before !== undefined) return { ended: before };
+	const probe = newProbe(probes, space, address, handler);
+	if ("refused" in probe) return probe;
+	const after = carryOut(probes.system, insertion(probes, probe), cycles);
+	return after === undefined ? probe : { ended: after };
+}
+
+/** Takes a probe out again. @returns undefined when that is done */
+export function remove(probes: Probes, probe: Probe, cycles?: number): ProbeRefusal | Ended | undefined {
+	const before = settle(probes.system, cycles);
+	if (before !== undefined) return { ended: before };
+	const area = probes.areas.get(probe.space)!;
+	if (area.known.get(probe.address) !== probe || !isInForce(probes.system.machine, area, probe))
+		return { refused: `no probe is at ${probe.place}` };
+	const after = carryOut(probes.system, removal(probes, probe), cycles);
+	return after === undefined ? undefined : { ended: after };
+}
+
+/** A probe that is not in force yet. @throws RangeError when the machine has no memory left for the page of slots */
+export function newProbe(probes: Probes, space: number, address: number, handler: Handler): Probe | ProbeRefusal {
+	const { system, areas } = probes;
+	let area = areas.get(space);
+	const earlier = area?.known.get(address);
+	if (earlier !== undefined && isInForce(system.machine, area!, earlier))
+		return { refused: `no probe at ${earlier.place}: there is one already` };
+	const place = placeFor(system, space, address);
+	if ("refused" in place) return place;
+	area ??= newSlotArea(system, space);
+	areas.set(space, area);
+	const index = earlier?.index ?? area.known.size;
+	if (index >= MOST_PROBES) return { refused: `no probe at ${place.place}: a process may have ${MOST_PROBES}` };
+	const callable = isCallable(probes, area, address, place);
+	const { bytes, instruction } = place;
+	const probe: Probe = {
+		index,
+		space,
+		address,
+		place: place.place,
+		bytes,
+		instruction,
+		handler,
+		callable,
+		hits: 0,
+		notes: [],
+		asked: false,
+	};
+	area.known.set(address, probe);
+	return probe;
+}
+
+/** The steps that put a probe in force. */
+export function insertion(probes: Probes, probe: Probe): Update {
+	const { system, areas } = probes;
+	const { space, address, bytes } = probe;
+	const probed = withBreakpoint(bytes);
+	const steps: Step[] = [
+		{ kind: "lock" },
+		...ownPage(system, space, pageOf(address)),
+		force(areas.get(space)!, probe, 1),
+		...storeHead(system, probe, probed),
+		...syncCores(),
+		{ kind: "unlock" },
+	];
+	return { steps, edits: [{ address, old: bytes, bytes: probed, space }], keys: [`probe at ${probe.place}`] };
+}
+
+/** The steps that take it out again, and give the shared page back if the copy is equal then. */
+export function removal(probes: Probes, probe: Probe): Update {
+	const { system, areas } = probes;
+	const { space, address, bytes } = probe;
+	const old = readVirtual(system.machine, space, address, bytes.length)!;
+	const steps: Step[] = [
+		{ kind: "lock" },
+		...(old[0] === BREAKPOINT ? [] : takeBack(system, probe, old)),
+		...storeHead(system, probe, bytes),
+		...syncCores(),
+		force(areas.get(space)!, probe, 0),
+		...sharedPage(system, probe),
+		{ kind: "unlock" },
+	];
+	return { steps, edits: [{ address, old, bytes, space }], keys: [`probe at ${probe.place}`] };
+}
+
+const BREAKPOINT = encode("brk")[0]!;
+
+export function withBreakpoint(bytes: Uint8Array): Uint8Array {
+	const probed = bytes.slice();
+	probed[0] = BREAKPOINT;
+	return probed;
+}
+
+/** The first byte of the instruction, with what the caches need. */
+function storeHead({ machine }: System, { space, address }: Probe, bytes: Uint8Array): Step[] {
+	return [
+		{ kind: "store", address, bytes: bytes.slice(0, 1), space },
+		...flushIcacheRange(machine.config.model, [{ address, length: 1 }], space),
+	];
+}
+
+/** Notes whether the probe is in force, where the trap looks. */
+function force(area: SlotArea, probe: Probe, value: 0 | 1): Step {
+	return { kind: "store", address: forceOf(area, probe), bytes: Uint8Array.of(value), space: PHYSICAL };
+}
+
+/** Gives the process a copy of the page, if it has none: until every TLB knows, CPUs execute the same bytes in either. */
+function ownPage(system: System, space: number, page: number): Step[] {
+	const { machine } = system;
+	const copy = copyOf(system, space, page);
+	if (extentOf(machine, space, page)!.physical === copy.own) return [];
+	return [
+		{ kind: "clone", from: copy.shared, to: copy.own, bytes: PAGE },
+		{ kind: "remap", space, page, physical: copy.own },
+		...flushTlbs(),
+	];
+}
+
+/** The page that all share comes back when nothing but this probe made the difference. */
+function sharedPage(system: System, { space, address, bytes }: Probe): Step[] {
+	const { machine } = system;
+	const page = pageOf(address);
+	const copy = copyOf(system, space, page);
+	const own = machine.memory.slice(copy.own, copy.own + PAGE);
+	own.set(bytes.subarray(0, page + PAGE - address), address - page);
+	if (!same(own, machine.memory.subarray(copy.shared, copy.shared + PAGE))) return [];
+	return [{ kind: "remap", space, page, physical: copy.shared }, ...flushTlbs()];
+}
+
+function flushTlbs(): Step[] {
+	return [{ kind: "interrupt", request: "flush" }, { kind: "await" }];
+}
+
+/** The copy that the process has, or may have, of a page: its memory is taken once. @throws RangeError when there is none */
+function copyOf({ machine, copies }: System, space: number, page: number): PageCopy {
+	const known = copies.find((copy) => copy.space === space && copy.page === page);
+	if (known !== undefined) return known;
+	const { physical, bytes } = extentOf(machine, space, page)!;
+	const copy = { space, page, shared: physical + (page % bytes), own: takeFrames(machine, PAGE) };
+	copies.push(copy);
+	return copy;
+}
+
+function carryOut(system: System, update: Update, cycles: number | undefined): RunEnd | undefined {
+	if (isQuiet(system.machine)) {
+		applyQuietly(system, update);
+		return undefined;
+	}
+	const submitted = submit(system, update, now(system));
+	if (typeof submitted === "object") throw new Error(`assert: ${submitted.refused}`);
+	return settle(system, cycles);
+}
+
+/** Whether no CPU has begun: then nobody need be asked for anything. */
+function isQuiet(machine: Machine): boolean {
+	return machine.cores.every(
+		({ id }) => getCounter(machine, id, Cpu.instructions) === 0 || getCpu(machine, id, Cpu.status) === Status.halted,
+	);
+}
+
+function applyQuietly(system: System, { steps, ...update }: Update): void {
+	const { machine } = system;
+	applyNow(system, { ...update, steps: steps.filter(({ kind }) => kind !== "interrupt" && kind !== "await") });
+	for (const { id } of machine.cores) {
+		flush(machine, id);
+		serialize(machine, id);
+	}
+}

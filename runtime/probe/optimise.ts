@@ -1,0 +1,117 @@
+// Probes without traps. A probe on NOP5 becomes a CALL to a trampoline near it after its first hit: the breakpoint is there
+// already, so the tail is stored behind it, then the head, with a sync after each. The trampoline tells the kernel by a
+// host call and returns. It is never unmapped: nobody can know whether a CPU is still inside.
+//
+// A CALL pushes its return address below the stack pointer. Where functions may keep something there (a red zone), only an
+// instruction pair that moves the stack pointer out of the way and back makes room for it.
+
+import { encode } from "../../linker/isa/encode.ts";
+import { HostCall } from "../../linker/isa/host-calls.ts";
+import { REL_MAX, REL_MIN, SP } from "../../linker/isa/index.ts";
+import { Cpu, Status } from "../machine/layout.ts";
+import { readVirtual } from "../machine/memory.ts";
+import { TICKS_PER_CYCLE } from "../machine/profile.ts";
+import { addCounter, getCounter, getCpu, PAGE, setCpu } from "../machine/state.ts";
+import { plan } from "../patch/plan.ts";
+import { type Protocol, sync, write } from "../patch/protocol.ts";
+import type { Step } from "../patch/step.ts";
+import type { System } from "../patch/system.ts";
+import type { Update } from "../patch/update.ts";
+import { noteHit } from "./hits.ts";
+import type { Place } from "./place.ts";
+import type { Probe, Probes } from "./probe.ts";
+import { filledPage, isInForce, type SlotArea } from "./slot-area.ts";
+
+/** From a breakpoint that the probe has put there: `text_poke_bp` without its first phase. */
+const breakpointToCall: Protocol = {
+	name: "breakpoint-to-call",
+	brief: "the tail behind a breakpoint that is there already, then the head",
+	phases: [
+		write("tail"), // who comes here meets the breakpoint
+		sync("serialize"), // from here on nobody holds the old tail
+		write("head"), // who comes here meets the breakpoint or calls
+		sync("serialize"), // from here on nobody traps
+	],
+};
+
+const callToBreakpoint: Protocol = {
+	name: "call-to-breakpoint",
+	brief: "the breakpoint, then the tail behind it",
+	phases: [
+		write("breakpoint"), // who comes here calls or meets the breakpoint
+		sync("serialize"), // from here on nobody calls
+		write("tail"),
+		sync("serialize"), // from here on nobody holds the tail of the call
+	],
+};
+
+const TRAMPOLINE = [...encode("ecall", { imm: HostCall.probe }), ...encode("ret")];
+
+/** Whether a CALL may stand in for the breakpoint: it replaces NOP5, within a page, and overwrites nothing. */
+export function isCallable(
+	{ options }: Probes,
+	area: SlotArea,
+	address: number,
+	{ instruction, clearance }: Place,
+): boolean {
+	const { length, row } = instruction;
+	const inPage = (address % PAGE) + length <= PAGE;
+	return (
+		row.mnemonic === "nop5" && inPage && clearance >= options.redzone && callTo(area.address, address) !== undefined
+	);
+}
+
+/** The CALL from a probe to `to`; undefined when that is out of reach. */
+function callTo(to: number, address: number): Uint8Array | undefined {
+	const imm = to - (address + 5);
+	return imm < REL_MIN || imm > REL_MAX ? undefined : encode("call", { imm });
+}
+
+/** Asks, once, that a probe become a CALL: the request waits its turn among the others. */
+export function askForCall(probes: Probes, probe: Probe, cpu: number): void {
+	const { system, options } = probes;
+	if (probe.asked || !options.optimise || !probe.callable) return;
+	probe.asked = true;
+	const clock = getCounter(system.machine, cpu, Cpu.clock);
+	system.queue.push({ changes: [], planned: () => optimisation(probes, probe), cpu: undefined, clock });
+}
+
+/** The steps that put a CALL where the breakpoint is; none when the probe is gone by then.
+ * @throws RangeError when the machine has no memory left for the trampoline */
+export function optimisation(probes: Probes, probe: Probe): Update {
+	const { system, areas } = probes;
+	const area = areas.get(probe.space)!;
+	const nothing: Update = { steps: [], edits: [], keys: [] };
+	if (!isInForce(system.machine, area, probe) || area.known.get(probe.address) !== probe) return nothing;
+	area.trampoline ??= filledPage(system, probe.space, Uint8Array.from(TRAMPOLINE), "[probe-trampolines]").address;
+	const bytes = callTo(area.trampoline, probe.address);
+	const old = readVirtual(system.machine, probe.space, probe.address, probe.bytes.length)!;
+	if (bytes === undefined) return nothing;
+	const edit = { address: probe.address, old, bytes, space: probe.space };
+	const steps = plan(breakpointToCall, [edit], system.machine.config.model);
+	return { ...steps, keys: [`call at ${probe.place}`] };
+}
+
+/** The steps back from a CALL to the breakpoint, under a lock that is held. */
+export function takeBack({ machine }: System, { space, address, bytes }: Probe, old: Uint8Array): Step[] {
+	const edit = { address, old, bytes: Uint8Array.of(encode("brk")[0]!, ...bytes.subarray(1)), space };
+	const { steps } = plan(callToBreakpoint, [edit], machine.config.model);
+	return steps.filter(({ kind }) => kind !== "lock" && kind !== "unlock");
+}
+
+/** Serves the host call of a trampoline: the return address says which probe. One that was removed meanwhile is passed by.
+ * @returns false when it did not come from a trampoline */
+export function serveCall(probes: Probes, cpu: number): boolean {
+	const { system, areas } = probes;
+	const { machine } = system;
+	const space = getCpu(machine, cpu, Cpu.space);
+	const area = areas.get(space);
+	const pc = getCpu(machine, cpu, Cpu.pc) >>> 0;
+	if (area?.trampoline === undefined || pc !== area.trampoline + 2) return false;
+	const back = readVirtual(machine, space, machine.cores[cpu]!.r[SP]! >>> 0, 4);
+	const probe = back && area.known.get(new DataView(back.buffer).getUint32(0, true) - 5);
+	if (probe !== undefined && isInForce(machine, area, probe)) noteHit(probes, probe, cpu);
+	setCpu(machine, cpu, Cpu.status, Status.running);
+	addCounter(machine, cpu, Cpu.clock, machine.config.profile.syscall * TICKS_PER_CYCLE);
+	return true;
+}

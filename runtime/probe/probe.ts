@@ -1,0 +1,69 @@
+// A probe: an instruction of a process that somebody wants to be told of. The instruction gives way to a breakpoint in a
+// copy of its page that only this process has; whoever hits it is noted, and does what the instruction would have done.
+
+import type { Instruction } from "../../linker/isa/instruction-set.ts";
+import type { System } from "../patch/system.ts";
+import type { SlotArea } from "./slot-area.ts";
+
+/** What a hit leaves behind, besides being counted: nothing, a line, the registers as they were. */
+export type Handler = "count" | "print" | "registers";
+export const handlers: readonly Handler[] = ["count", "print", "registers"];
+
+/** A hit that a handler noted. */
+export interface Note {
+	readonly cpu: number;
+	/** Ticks. */
+	readonly clock: number;
+	readonly registers: readonly number[];
+}
+
+export interface Probe {
+	/** Its place in the record of its process (slot-area.ts). */
+	readonly index: number;
+	readonly space: number;
+	readonly address: number;
+	/** `main+0x10` */
+	readonly place: string;
+	/** What the program has there. */
+	readonly bytes: Uint8Array;
+	readonly instruction: Instruction;
+	readonly handler: Handler;
+	/** Whether a CALL may stand in for the breakpoint (optimise.ts). */
+	readonly callable: boolean;
+	hits: number;
+	/** The last ones. */
+	readonly notes: Note[];
+	/** Whether it was asked to become a CALL. */
+	asked: boolean;
+}
+
+export interface ProbeOptions {
+	/** `always`: also what could be emulated is executed in a slot, but for what asks the machine for something. */
+	readonly outOfLine?: "needed" | "always";
+	/** How many of a page's slots are used. */
+	readonly slots?: number;
+	/** Whether probes on NOP5 become calls after their first hit. */
+	readonly optimise?: boolean;
+	/** Bytes below the stack pointer that functions may use without telling anybody. */
+	readonly redzone?: number;
+	/** False: slots are written without a word to the caches. For scenarios that show why not. */
+	readonly maintained?: boolean;
+}
+
+/** The probes of a system. */
+export interface Probes {
+	readonly system: System;
+	readonly options: Required<ProbeOptions>;
+	/** By address space; made for the first probe of a process. */
+	readonly areas: Map<number, SlotArea>;
+	/** Lines of the handlers that print. */
+	readonly lines: string[];
+}
+
+/** Why a probe cannot be had. Nothing was changed. */
+export interface ProbeRefusal {
+	readonly refused: string;
+}
+
+/** Of a probe's notes. */
+export const NOTES_KEPT = 1000;

@@ -1,0 +1,105 @@
+// The page in which a process executes probed instructions out of line, and what is remembered of it: which slots are
+// taken and which probes are in force lies in memory of the machine that no process maps, so that a copy of the machine
+// has it too. The page is full of breakpoints before it is mapped: a jump astray traps at once, and nothing of whoever
+// had the memory before can be read.
+
+import { encode } from "../../linker/isa/encode.ts";
+import { Cpu, Status } from "../machine/layout.ts";
+import { extentOf, mapPages, writePhysical } from "../machine/memory.ts";
+import { getCpu, type Machine, PAGE, setCpu, takeFrames } from "../machine/state.ts";
+import type { System } from "../patch/system.ts";
+import type { Probe } from "./probe.ts";
+
+/** So far apart that no two share a unit of fetch or a cache line. */
+export const SLOT_BYTES = 128;
+export const SLOTS = PAGE / SLOT_BYTES;
+/** What a process's record takes: a word for the slots, then a byte for each probe. */
+const RECORD_BYTES = 4 * PAGE;
+export const MOST_PROBES = RECORD_BYTES - 4;
+
+export interface SlotArea {
+	readonly space: number;
+	readonly address: number;
+	/** Of the page, and of the record. */
+	readonly physical: number;
+	readonly record: number;
+	/** Every probe that the process ever had, the last at each address. */
+	readonly known: Map<number, Probe>;
+	/** Where a CALL goes that stands in for a breakpoint (optimise.ts). */
+	trampoline: number | undefined;
+}
+
+/** @throws RangeError when the machine has no memory or page-table entries left */
+export function newSlotArea(system: System, space: number): SlotArea {
+	const { machine } = system;
+	const page = filledPage(system, space, new Uint8Array(), "[probes]");
+	const record = takeFrames(machine, RECORD_BYTES);
+	machine.memory.fill(0, record, record + RECORD_BYTES);
+	return { space, ...page, record, known: new Map(), trampoline: undefined };
+}
+
+/** Maps a fresh page of code near the program: these bytes, then breakpoints. Nobody knows of it yet, so nothing is flushed. */
+export function filledPage(
+	system: System,
+	space: number,
+	code: Uint8Array,
+	name: string,
+): { readonly address: number; readonly physical: number } {
+	const { machine } = system;
+	const address = freePageNear(system, space);
+	const physical = takeFrames(machine, PAGE);
+	machine.memory.fill(encode("brk")[0]!, physical, physical + PAGE);
+	machine.memory.set(code, physical);
+	mapPages(machine, space, address, physical, PAGE, { r: true, w: false, x: true });
+	system.named.push({ space, address, bytes: PAGE, name });
+	return { address, physical };
+}
+
+/** Behind the program, with an unmapped page between: relative operands reach from there to where they led. */
+function freePageNear({ machine, image }: System, space: number): number {
+	const { address, memorySize } = image.segments.at(-1)!;
+	let at = Math.ceil((address + memorySize) / PAGE) * PAGE + PAGE;
+	while (extentOf(machine, space, at) !== undefined) at += PAGE;
+	return at;
+}
+
+/** Takes the first free slot. @returns its number; undefined when all of them are taken */
+export function takeSlot(machine: Machine, area: SlotArea, slots: number): number | undefined {
+	const taken = takenSlots(machine, area);
+	for (let slot = 0; slot < slots; slot++) {
+		if ((taken & (1 << slot)) !== 0) continue;
+		setTakenSlots(machine, area, taken | (1 << slot));
+		return slot;
+	}
+	return undefined;
+}
+
+/** Gives a slot back; who waits for one tries again. */
+export function freeSlot(machine: Machine, area: SlotArea, slot: number): void {
+	setTakenSlots(machine, area, takenSlots(machine, area) & ~(1 << slot));
+	for (const { id } of machine.cores) {
+		if (getCpu(machine, id, Cpu.space) !== area.space) continue;
+		for (const field of [Cpu.status, Cpu.before])
+			if (getCpu(machine, id, field) === Status.waiting) setCpu(machine, id, field, Status.running);
+	}
+}
+
+/** A bit for each slot. */
+export function takenSlots(machine: Machine, { record }: SlotArea): number {
+	return machine.words[(machine.layout.memory + record) >> 2]!;
+}
+
+function setTakenSlots(machine: Machine, { record }: SlotArea, taken: number): void {
+	const bytes = new Uint8Array(4);
+	new DataView(bytes.buffer).setInt32(0, taken, true);
+	writePhysical(machine, record, bytes);
+}
+
+/** Where it is noted, in physical memory, whether a probe is in force: one byte. */
+export function forceOf({ record }: SlotArea, { index }: Probe): number {
+	return record + 4 + index;
+}
+
+export function isInForce(machine: Machine, area: SlotArea, probe: Probe): boolean {
+	return machine.memory[forceOf(area, probe)] !== 0;
+}
