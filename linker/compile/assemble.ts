@@ -17,6 +17,7 @@ import {
 } from "../elf/index.ts";
 import { suggestion } from "../errors.ts";
 import { EM_TOY, encode, formats, R_TOY_ABS32, type Row, spellings, takesCondition, usage } from "../isa/index.ts";
+import { needBytes } from "./assembly/arguments.ts";
 import {
 	type Assembly,
 	type Constant,
@@ -29,7 +30,7 @@ import {
 	scopeAt,
 	type Where,
 } from "./assembly/assembly.ts";
-import { directives, needBytes } from "./assembly/directives.ts";
+import { directives } from "./assembly/directives.ts";
 import {
 	accept,
 	type Cursor,
@@ -61,6 +62,8 @@ export function assemble(source: string, { file, alignSites = false }: AssembleO
 	for (const [i, text] of lines.lines.entries()) {
 		assembleText(assembly, text, (column, length) => ({ source: lines, line: i + 1, column, length }));
 	}
+	const open = assembly.alternatives.at(-1);
+	if (open !== undefined) throw sourceError("this has no .endalternative", open.place);
 	for (const { text, place } of assembly.appendix) assembleText(assembly, text, () => place);
 	exportKeys(assembly);
 	for (const fixup of assembly.fixups) settle(assembly, fixup);
@@ -86,6 +89,7 @@ function newAssembly(file: string, alignSites: boolean): Assembly {
 		fixups: [],
 		rows: new Map(),
 		appendix: [],
+		alternatives: [],
 	};
 }
 

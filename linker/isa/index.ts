@@ -12,4 +12,5 @@ export { lengthOf, rowOf, rowOfOpcode, type Spelling, spell, spellings, takesCon
 export { nops } from "./nops.ts";
 export { reference } from "./reference.ts";
 export * from "./relocations.ts";
+export { roles } from "./roles.ts";
 export { EM_TOY, groups, rows, SP } from "./sets/toy.ts";

@@ -3,6 +3,7 @@
 // calls were linked in is the value of the absolute symbol `__static_calls_mode`: 1 + its index in `staticCallModes`.
 
 import type { ElfObject, Segment } from "../elf/object.ts";
+import type { Clobbers } from "../isa/index.ts";
 import type { Label, Site, Stubs } from "../sites/index.ts";
 import type { LineTable } from "./lines.ts";
 import type { Part } from "./part.ts";
@@ -69,6 +70,43 @@ export interface ImageEntry {
 	readonly init: boolean;
 }
 
+/** A paravirt operation: its calls go to the function in its word, directly once they are settled. */
+export interface ImageOperation {
+	/** As in the source: `readFlags`, not `__PV__readFlags`. */
+	readonly name: string;
+	/** Of the two words {function now, default function}. */
+	readonly address: number;
+	/** The function at the start; 0 is null. */
+	readonly initial: number;
+}
+
+export interface ImageOperationCall {
+	readonly address: number;
+	/** Reserved for what takes its place. */
+	readonly bytes: number;
+	/** What the caller expects to be changed. */
+	readonly clobbers: Clobbers;
+	/** Index into `Image.operations`. */
+	readonly operation: number;
+	/** Settled already. */
+	readonly done: boolean;
+	/** Address of the byte that says so. */
+	readonly flag: number;
+}
+
+/** Code that other code may take the place of, on machines with a feature (or, unless `wanted`, without). */
+export interface ImageAlternative {
+	readonly address: number;
+	readonly bytes: number;
+	/** Address. */
+	readonly replacement: number;
+	readonly replacementBytes: number;
+	readonly feature: string;
+	readonly wanted: boolean;
+	readonly done: boolean;
+	readonly flag: number;
+}
+
 export interface Image extends SymbolIndex {
 	/** Of the program itself. */
 	readonly elf: ElfObject;
@@ -89,6 +127,12 @@ export interface Image extends SymbolIndex {
 	readonly labels: readonly ImageLabel[];
 	/** Sorted by address. */
 	readonly entries: readonly ImageEntry[];
+	/** Sorted by address. */
+	readonly operations: readonly ImageOperation[];
+	/** As in the tables. */
+	readonly operationCalls: readonly ImageOperationCall[];
+	/** As in the tables: later ones go over earlier ones. */
+	readonly alternatives: readonly ImageAlternative[];
 	/** Where jumps go that have no target; both 0 in an image without static calls. */
 	readonly stubs: Stubs;
 	readonly lines: LineTable;

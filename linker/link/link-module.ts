@@ -3,6 +3,7 @@
 
 import { type ElfObject, SHN_UNDEF } from "../elf/object.ts";
 import { LinkError } from "../errors.ts";
+import { checkLoadTables } from "./check-load-tables.ts";
 import { checkSignatures } from "./check-signatures.ts";
 import { executable, sectionsOf } from "./emit.ts";
 import { exportsOf } from "./exports.ts";
@@ -52,6 +53,7 @@ export function linkModule(objects: readonly ElfObject[], { image, name, place }
 		joined,
 		joined.labels.filter(({ address }) => partAt(joined.parts, address)?.elf === elf),
 	);
+	checkLoadTables(joined);
 	return joined;
 }
 

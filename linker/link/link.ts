@@ -5,6 +5,7 @@ import type { ElfObject, Segment, Symbols } from "../elf/object.ts";
 import { LinkError } from "../errors.ts";
 import { RETURN, RETURN0 } from "../sites/index.ts";
 import { bindSites } from "./bind-sites.ts";
+import { checkLoadTables } from "./check-load-tables.ts";
 import { checkSignatures } from "./check-signatures.ts";
 import { collect } from "./collect.ts";
 import { contributionsSection } from "./contributions.ts";
@@ -61,6 +62,7 @@ export function link(objects: readonly ElfObject[], options: LinkOptions = {}): 
 	const sections = [...sectionsOf(linked), contributionsSection(inputs, outputs)];
 	const image = readImage(executable({ name, entry: addressOf(globals, entry), sections, segments, symbols }));
 	bindLabels(image, image.labels);
+	checkLoadTables(image);
 	return image;
 }
 

@@ -6,6 +6,7 @@ import { LinkError } from "../errors.ts";
 import { EM_TOY } from "../isa/index.ts";
 import type { Image } from "./image.ts";
 import { readEntries, readLabels } from "./labels.ts";
+import { readLoadTables } from "./load-tables.ts";
 import { newPart, type Part, partAt, withoutInit } from "./part.ts";
 import { findSymbols, readStaticCalls } from "./static-calls.ts";
 import { symbolIndex } from "./symbol-index.ts";
@@ -54,6 +55,7 @@ function imageOf(parts: readonly Part[]): Image {
 		...calls,
 		...readLabels(parts, found.staticKeys, { segments }),
 		entries: readEntries(parts),
+		...readLoadTables(parts, found.operations, { segments }),
 		lines: { at: (address) => partAt(parts, address)?.lines.at(address) },
 		signatureOf,
 	};

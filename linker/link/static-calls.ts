@@ -11,6 +11,7 @@ import {
 	FLAGS,
 	INIT,
 	KEY_PREFIX,
+	OPERATION_PREFIX,
 	RETURN,
 	RETURN0,
 	SITE_BYTES,
@@ -50,6 +51,7 @@ export interface NamedKey {
 export interface Found {
 	readonly keys: NamedKey[];
 	readonly staticKeys: NamedKey[];
+	readonly operations: NamedKey[];
 	/** Scope and name -> address. */
 	readonly trampolines: Map<string, number>;
 	/** `__static_call…` -> value. */
@@ -73,16 +75,22 @@ export function readStaticCalls(
 export type Loaded = Pick<Image, "segments">;
 
 const underscores = new TextEncoder().encode("__");
-const prefixes = [KEY_PREFIX, TRAMPOLINE_PREFIX, STATIC_KEY_PREFIX, "__static_call"].map((prefix) =>
+const prefixes = [KEY_PREFIX, TRAMPOLINE_PREFIX, STATIC_KEY_PREFIX, OPERATION_PREFIX, "__static_call"].map((prefix) =>
 	new TextEncoder().encode(prefix),
 );
 
 /** A local key goes with the trampoline of its own file: both are counted by the STT_FILE symbols before them. */
 export function findSymbols(parts: readonly Part[]): Found {
-	const found: Found = { keys: [], staticKeys: [], trampolines: new Map(), special: new Map() };
+	const found: Found = { keys: [], staticKeys: [], operations: [], trampolines: new Map(), special: new Map() };
 	let files = 0;
 	for (const { elf } of parts) files = addSymbols(found, elf, files);
-	return { ...found, keys: onePerAddress(found.keys), staticKeys: onePerAddress(found.staticKeys) };
+	const { keys, staticKeys, operations } = found;
+	return {
+		...found,
+		keys: onePerAddress(keys),
+		staticKeys: onePerAddress(staticKeys),
+		operations: onePerAddress(operations),
+	};
 }
 
 /** @param files how many there were before @returns how many there are now */
@@ -98,6 +106,7 @@ function addSymbols(found: Found, { name: from, symbols }: Part["elf"], files: n
 		if (prefix === 0) found.keys.push({ name: name.slice(KEY_PREFIX.length), scope, address, from });
 		else if (prefix === 1) found.trampolines.set(`${scope} ${name.slice(TRAMPOLINE_PREFIX.length)}`, address);
 		else if (prefix === 2) found.staticKeys.push({ name: name.slice(STATIC_KEY_PREFIX.length), scope, address, from });
+		else if (prefix === 3) found.operations.push({ name: name.slice(OPERATION_PREFIX.length), scope, address, from });
 		else found.special.set(name, address);
 	}
 	return files;

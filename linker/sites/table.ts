@@ -27,6 +27,18 @@ export const ENTRIES_SECTION = "__patchable_function_entries";
 export const TRACE_ENTRY = "__trace_entry";
 export const TRACE_RETURN = "__trace_return";
 
+/** Paravirt operations: word 0 is the function that it calls now, word 1 the default. */
+export const OPERATION_PREFIX = "__PV__";
+/** The same function, which keeps all registers but that of its result. */
+export const SAVER_PREFIX = "__PVS__";
+/** Their calls: {address, operation's word} as words, {bytes, clobbers, done} as bytes, one of filler. */
+export const OPERATION_CALLS_SECTION = ".pv_sites";
+export const OPERATION_CALL_ROW = 12;
+/** Alternatives: {address, replacement, name of the feature} as words, {bytes, bytes of the replacement, done} as bytes, one
+ * of filler. A name that begins with `~` is of a feature that must be missing. */
+export const ALTERNATIVES_SECTION = ".altinstructions";
+export const ALTERNATIVE_ROW = 16;
+
 /** Word 0 of a key is the function it calls now, word 1 the default that `reset` restores; 0 is null. */
 export const KEY_BYTES = 8;
 /** A trampoline and a site are one instruction of this length. */

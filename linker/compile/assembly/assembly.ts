@@ -5,6 +5,7 @@ import { defineSymbol, type LineRow, type ObjectBuilder, type SectionBuilder } f
 import { constant, type Expression, evaluate, isConstant, type Scope, type Value } from "./expression.ts";
 import type { Field } from "./fields.ts";
 import { type Place, sourceError, type Token } from "./lex.ts";
+import type { Open } from "./load-time.ts";
 
 /** Where an expression stands: what `.`, `1b` and `1f` mean in it. */
 export interface Where {
@@ -63,6 +64,8 @@ export interface Assembly {
 	readonly rows: Map<SectionBuilder, LineRow[]>;
 	/** Source text that follows the last line, with the directive it came from. */
 	readonly appendix: { readonly text: string; readonly place: Place }[];
+	/** Those that are begun and not ended, from the outermost. */
+	readonly alternatives: Open[];
 }
 
 export function here({ section, order }: Assembly): Where {

@@ -21,10 +21,12 @@ import {
 	section,
 } from "../../elf/index.ts";
 import { encode, rowOf } from "../../isa/index.ts";
-import { type Assembly, defineConstant, defineLabel, here, isHidden, noteLine, numberNow, say } from "./assembly.ts";
+import { list, name, needBytes, numberIn, optional } from "./arguments.ts";
+import { type Assembly, defineConstant, defineLabel, here, isHidden, noteLine, say } from "./assembly.ts";
 import { accept, type Cursor, expect, next, parseExpression, peek, unexpected } from "./expression.ts";
 import { byteField, type Field, halfField, wordField } from "./fields.ts";
 import { type Place, sourceError, stringBytes, type Token } from "./lex.ts";
+import { runAlternative, runEndAlternative, runOperationCall, runParavirt, runReplacement } from "./load-time.ts";
 
 export interface Directive {
 	readonly usage: string;
@@ -34,35 +36,9 @@ export interface Directive {
 const MAX_FILL = 2 ** 30;
 const MAX_ALIGN = 2 ** 28;
 
-function name(cursor: Cursor): Token {
-	const token = peek(cursor);
-	if (token.kind !== "name" || token.text === ".") throw unexpected("a name", token);
-	return next(cursor);
-}
-
 function string(cursor: Cursor): Token {
 	if (peek(cursor).kind !== "string") throw unexpected("a string in double quotes", peek(cursor));
 	return next(cursor);
-}
-
-function list(cursor: Cursor, each: () => void): void {
-	do each();
-	while (accept(cursor, ","));
-}
-
-function numberIn(assembly: Assembly, cursor: Cursor, min: number, max: number): number {
-	return numberNow(assembly, parseExpression(cursor), min, max);
-}
-
-/** The number after a comma, if there is one. */
-function optional(assembly: Assembly, cursor: Cursor, fallback: number, min: number, max: number): number {
-	return accept(cursor, ",") ? numberIn(assembly, cursor, min, max) : fallback;
-}
-
-export function needBytes({ section }: Assembly, place: Place): void {
-	if (section.type === SHT_NOBITS) {
-		throw sourceError(`section ${section.name} holds no bytes; make room in it with .zero`, place);
-	}
 }
 
 const switchTo =
@@ -293,6 +269,11 @@ const table: readonly (readonly [names: string, operands: string, run: Directive
 	[".static_key", "key, users", runStaticKey],
 	[".static_branch", "key, label[, expected]", runStaticBranch],
 	[".entry_nop", "", runEntryNop],
+	[".paravirt", "operation, function|null", runParavirt],
+	[".pv_call", "operation[, bytes[, none|result|all]]", runOperationCall],
+	[".alternative", "", runAlternative],
+	[".replacement", "[~]feature", runReplacement],
+	[".endalternative", "", runEndAlternative],
 ];
 
 export const directives: ReadonlyMap<string, Directive> = new Map(

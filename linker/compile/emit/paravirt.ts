@@ -50,7 +50,7 @@ function emitRow(
 	table.bytes.set([bytes, clobberKinds.indexOf(clobbers)], at + 8);
 }
 
-/** The word with the function that the operation calls.
+/** The words with the function that the operation calls, now and by default.
  * @param changed by the functions of this module; what others do is not known */
 export function emitOperation(
 	e: Emission,
@@ -71,9 +71,10 @@ export function emitOperation(
 	};
 	const initial = key.initial === "function" ? entryOf(functionOf(key.model!)) : undefined;
 	for (const name of key.also) entryOf(functionOf(name));
-	const table = section(e.builder, ".pv_ops", { flags: SHF_ALLOC | SHF_WRITE, align: 4, entsize: 4 });
+	const table = section(e.builder, ".pv_ops", { flags: SHF_ALLOC | SHF_WRITE, align: 8, entsize: 8 });
 	const value = appendAddress(e, table, initial);
-	define(e, key, slotOf(key), "object", { section: table, value, size: 4 });
+	appendAddress(e, table, initial);
+	define(e, key, slotOf(key), "object", { section: table, value, size: 8 });
 }
 
 /** A function that calls another and keeps what that changes, but for its result: fit for every operation with its

@@ -1,14 +1,14 @@
 // Code on its way to bytes: instructions of the machine in basic blocks, over registers without number limit until
 // registers.ts has chosen among the machine's.
 
-import { type Clobbers, formats, rowOf, SCRATCH } from "../../isa/index.ts";
+import { type Clobbers, SCRATCH } from "../../isa/index.ts";
 import type { Position } from "../origin.ts";
 
 /** 0..15 are the machine's, larger ones are virtual. */
 export type Register = number;
 export const FIRST_VIRTUAL = 16;
 
-export { calleeSaved, callerSaved, RESULT, SCRATCH } from "../../isa/index.ts";
+export { calleeSaved, callerSaved, RESULT, roles, SCRATCH } from "../../isa/index.ts";
 
 /** A field whose value the linker knows. */
 export interface Reference {
@@ -147,34 +147,3 @@ export function endReads({ end }: Block): readonly Register[] {
 			return none;
 	}
 }
-
-/** Instructions whose first operand is read, not written. */
-const readFirst = new Set(["st", "stb", "stx", "cmp", "cmpi", "bound", "push", "callr", "jmpr"]);
-
-type Field = "a" | "b" | "c";
-interface Roles {
-	readonly defines: boolean;
-	readonly uses: readonly Field[];
-	/** Nothing but its result matters, so it can go when nobody reads that. */
-	readonly pure: boolean;
-}
-
-const known = new Map<string, Roles>();
-
-/** What an instruction does with its register fields, read off its row. */
-export function roles(mnemonic: string): Roles {
-	const found = known.get(mnemonic);
-	if (found !== undefined) return found;
-	const row = rowOf(mnemonic);
-	const shape = formats[row.format].bytes;
-	const fields = (["a", "b", "c"] as const).filter((field) => new RegExp(`\\b${field}\\b`).test(shape));
-	const defines = fields.includes("a") && !readFirst.has(mnemonic);
-	const uses = fields.filter((field) => field !== "a" || !defines);
-	const pure =
-		defines && row.flow === "next" && ["alu", "mul", "div", "load"].includes(row.cost) && !traps.has(mnemonic);
-	const made = { defines, uses, pure };
-	known.set(mnemonic, made);
-	return made;
-}
-
-const traps = new Set(["addt", "addti", "addtu", "addtui", "subt", "subtu", "mult", "multu", "remt", "remtu", "pop"]);

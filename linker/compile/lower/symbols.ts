@@ -5,7 +5,7 @@ import type { FunctionBinding, Key, StaticKey, Table, Variable } from "../types/
 
 export const symbolOf = ({ name }: FunctionBinding | Variable | Table): string => name;
 
-/** The two words of a key or pointer: what it calls now, and its default. The one word of an operation: what it calls. */
+/** The two words of a key, pointer or operation: what it calls now, and its default. */
 export const slotOf = ({ form, name }: Key): string => slotPrefixes[form] + name;
 const slotPrefixes = { static: "__SCK__", ffp: "__FFP__", paravirt: "__PV__" };
 

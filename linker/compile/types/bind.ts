@@ -255,7 +255,7 @@ function checkWritable(
 		fail(
 			module.origin,
 			target,
-			`'${name}' is an operation, which is only set before the program starts: --pv ${name}=f`,
+			`'${name}' is an operation, which is only set before the program starts: --set ${name}=f`,
 		);
 	if (binding.kind === "key") fail(module.origin, target, `'${name}' is a static call: write update(${name}, f)`);
 	if (binding.kind === "static-key")

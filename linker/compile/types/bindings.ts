@@ -80,7 +80,7 @@ export interface Contract {
 }
 
 /** A static call (`staticCall`, word pair `__SCK__name`), a pointer call (`defineFfp`, word pair `__FFP__name`) or a paravirt
- * operation (`paravirt`, word `__PV__name`). */
+ * operation (`paravirt`, word pair `__PV__name`). */
 export interface Key {
 	readonly kind: "key";
 	readonly form: "static" | "ffp" | "paravirt";

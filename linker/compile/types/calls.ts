@@ -166,7 +166,7 @@ function keyOf(c: Surroundings, node: CallExpression, name: BuiltinName, arity: 
 		refuse(c, first, `'${text(c, first)}' is not a static call: write ${shown}, with const key = staticCall(f)`);
 	const form = name.endsWith("Ffp") ? "ffp" : "static";
 	if (key.form === "paravirt")
-		refuse(c, first, `'${key.name}' is an operation, which is only set before the program starts: --pv ${key.name}=f`);
+		refuse(c, first, `'${key.name}' is an operation, which is only set before the program starts: --set ${key.name}=f`);
 	if (key.form !== form)
 		refuse(
 			c,

@@ -1,0 +1,32 @@
+// What follows a directive: names, numbers, lists.
+
+import { SHT_NOBITS } from "../../elf/index.ts";
+import { type Assembly, numberNow } from "./assembly.ts";
+import { accept, type Cursor, next, parseExpression, peek, unexpected } from "./expression.ts";
+import { type Place, sourceError, type Token } from "./lex.ts";
+
+export function name(cursor: Cursor): Token {
+	const token = peek(cursor);
+	if (token.kind !== "name" || token.text === ".") throw unexpected("a name", token);
+	return next(cursor);
+}
+
+export function list(cursor: Cursor, each: () => void): void {
+	do each();
+	while (accept(cursor, ","));
+}
+
+export function numberIn(assembly: Assembly, cursor: Cursor, min: number, max: number): number {
+	return numberNow(assembly, parseExpression(cursor), min, max);
+}
+
+/** The number after a comma, if there is one. */
+export function optional(assembly: Assembly, cursor: Cursor, fallback: number, min: number, max: number): number {
+	return accept(cursor, ",") ? numberIn(assembly, cursor, min, max) : fallback;
+}
+
+export function needBytes({ section }: Assembly, place: Place): void {
+	if (section.type === SHT_NOBITS) {
+		throw sourceError(`section ${section.name} holds no bytes; make room in it with .zero`, place);
+	}
+}

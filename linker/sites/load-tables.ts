@@ -1,0 +1,120 @@
+// What a program leaves to be settled when it is loaded, as its tables say: calls of paravirt operations, and alternatives
+// for features. Read by the relocations, so alike from objects and from images.
+
+import { type ElfObject, ET_REL, SHN_UNDEF } from "../elf/object.ts";
+import { symbolName } from "../elf/symbols.ts";
+import { LinkError } from "../errors.ts";
+import { type Clobbers, clobberKinds } from "../isa/index.ts";
+import { place } from "./place.ts";
+import {
+	ALTERNATIVE_ROW,
+	ALTERNATIVES_SECTION,
+	OPERATION_CALL_ROW,
+	OPERATION_CALLS_SECTION,
+	OPERATION_PREFIX,
+} from "./table.ts";
+
+/** A place in a section. */
+export interface Spot {
+	/** Index. */
+	readonly section: number;
+	readonly offset: number;
+}
+
+interface Row extends Spot {
+	/** Of the row itself. */
+	readonly row: Spot;
+	/** Reserved for what takes the place. */
+	readonly bytes: number;
+	/** Settled already. */
+	readonly done: boolean;
+}
+
+export interface OperationCall extends Row {
+	/** Symbol of the operation's word. */
+	readonly symbol: number;
+	/** As in the source: `readFlags`, not `__PV__readFlags`. */
+	readonly operation: string;
+	readonly clobbers: Clobbers;
+}
+
+export interface Alternative extends Row {
+	readonly feature: string;
+	/** Whether the replacement is for machines with the feature; else for those without. */
+	readonly wanted: boolean;
+	readonly replacement: Spot;
+	readonly replacementBytes: number;
+}
+
+/** In the order of the table. @throws LinkError for a row that says nothing of sense */
+export function operationCalls(object: ElfObject): OperationCall[] {
+	return rowsOf(object, OPERATION_CALLS_SECTION, OPERATION_CALL_ROW, (row, field, data) => {
+		const { symbol } = field(4);
+		const name = symbolName(object.symbols, symbol);
+		const clobbers = clobberKinds[data[9]!];
+		if (!name.startsWith(OPERATION_PREFIX) || clobbers === undefined)
+			throw new LinkError(`${place(object, row.section, row.offset)}: no call of an operation is like that`);
+		const operation = name.slice(OPERATION_PREFIX.length);
+		return { ...spotOf(object, field(0)), row, symbol, operation, bytes: data[8]!, clobbers, done: data[10] !== 0 };
+	});
+}
+
+/** In the order of the table, in which they are applied. @throws LinkError for a row that says nothing of sense */
+export function alternatives(object: ElfObject): Alternative[] {
+	return rowsOf(object, ALTERNATIVES_SECTION, ALTERNATIVE_ROW, (row, field, data) => {
+		const text = spotOf(object, field(8));
+		const texts = object.sections[text.section]!.data;
+		const name = new TextDecoder().decode(texts.subarray(text.offset, texts.indexOf(0, text.offset)));
+		const wanted = !name.startsWith("~");
+		const [bytes, replacementBytes] = [data[12]!, data[13]!];
+		if (replacementBytes > bytes)
+			throw new LinkError(
+				`${place(object, row.section, row.offset)}: ${replacementBytes} bytes are to replace ${bytes}`,
+			);
+		const feature = wanted ? name : name.slice(1);
+		const [at, replacement] = [spotOf(object, field(0)), spotOf(object, field(4))];
+		return { ...at, row, feature, wanted, bytes, replacement, replacementBytes, done: data[14] !== 0 };
+	});
+}
+
+/** A relocated word: a symbol and what is added to it. */
+interface Pointer {
+	readonly symbol: number;
+	readonly addend: number;
+	readonly where: string;
+}
+
+type Field = (offset: number) => Pointer;
+
+function rowsOf<T>(
+	object: ElfObject,
+	name: string,
+	bytes: number,
+	read: (row: Spot, field: Field, data: Uint8Array) => T,
+): T[] {
+	return object.sections.flatMap(({ name: each, data, relocations, address }, section) => {
+		if (each !== name) return [];
+		if (data.length % bytes !== 0)
+			throw new LinkError(`${object.name}:(${name}): ${data.length} bytes are not whole rows`);
+		const byOffset = new Map(Array.from(relocations?.offset ?? [], (at, i) => [at - address, i]));
+		const field = (at: number): Pointer => {
+			const i = byOffset.get(at);
+			const where = place(object, section, at);
+			if (i === undefined) throw new LinkError(`${where}: nothing relocates this address`);
+			return { symbol: relocations!.symbol[i]!, addend: relocations!.addend[i]!, where };
+		};
+		return Array.from({ length: data.length / bytes }, (_, i) => {
+			const offset = i * bytes;
+			return read({ section, offset }, (at) => field(offset + at), data.subarray(offset, offset + bytes));
+		});
+	});
+}
+
+function spotOf(object: ElfObject, { symbol, addend, where }: Pointer): Spot {
+	const { symbols, sections, type } = object;
+	const section = symbols.section[symbol]!;
+	const home = sections[section];
+	const offset = symbols.value[symbol]! + addend - (type === ET_REL ? 0 : (home?.address ?? 0));
+	if (section !== SHN_UNDEF && home !== undefined && offset >= 0 && offset < home.size) return { section, offset };
+	throw new LinkError(`${where}: leads to no byte of this object`);
+}
