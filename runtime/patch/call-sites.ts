@@ -72,10 +72,14 @@ function unfitTarget({ image, machine }: System, slot: Slot, to: number): string
 	if (target.kind === "null")
 		return slot.nullable ? undefined : `'${slot.name}' may not be null: its callers use the result`;
 	if (!permits(machine, 0, to, "x")) return `'${slot.name}' cannot call ${hex(to)}: it is not in executable memory`;
-	const wanted = slot.signature;
+	return unlike(image, slot.name, slot.signature, to);
+}
+
+/** Why a function is not called as the callers of `name` do it, as far as both are known. */
+export function unlike(image: Image, name: string, wanted: number | undefined, to: number): string | undefined {
 	const given = image.signatureOf(to);
 	if (wanted === undefined || given === undefined || sameCallers(wanted, given)) return undefined;
-	return `'${slot.name}' is called as ${signatureText(wanted)}, but '${image.symbolize(to)}' is ${signatureText(given)}`;
+	return `'${name}' is called as ${signatureText(wanted)}, but '${image.symbolize(to)}' is ${signatureText(given)}`;
 }
 
 /** Parameter count, their signs and the result agree; a caller that uses no result takes any. */

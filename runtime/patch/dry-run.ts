@@ -49,6 +49,8 @@ export function describeUpdate(system: System, update: Update | Refusal): DryRun
 function describeWord(image: Image, address: number, old: number, value: number): DryRun["keys"][number] {
 	const key = image.staticKeys.find((one) => one.address === address);
 	if (key !== undefined) return { name: key.name, from: switchName(old), to: switchName(value) };
+	const operation = image.operations.find((one) => one.address === address);
+	if (operation !== undefined) return { name: operation.name, from: nameOf(image, old), to: nameOf(image, value) };
 	const { name } = slotsOf(image).find((slot) => slot.address === address)!;
 	return { name, from: nameOf(image, old), to: nameOf(image, value) };
 }

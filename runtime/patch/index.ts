@@ -2,6 +2,7 @@
 // recovery, and `run`.
 
 export { entryNamed, type LoadOptions, load, start } from "../load.ts";
+export { type Boot, type BootOptions, boot, planBoot, type Settled } from "./boot.ts";
 export { asIs } from "./call-sites.ts";
 export type { Updated } from "./carry-out.ts";
 export { type CostCase, type UpdateCost, updateCost } from "./cost.ts";
@@ -9,6 +10,7 @@ export { createSystem, type SystemOptions } from "./create-system.ts";
 export { type DryRun, describeUpdate, type PlannedSite } from "./dry-run.ts";
 export { functionsNamed, type Traced } from "./entry-tracing.ts";
 export type { Toggled } from "./jump-labels.ts";
+export type { OperationSet } from "./operations.ts";
 export { applyNow, isPatching, NOTHING, stepPatcher, submit } from "./patchers.ts";
 export { describeStep, nextStep, perform, ready } from "./perform.ts";
 export { plan, unfitFor } from "./plan.ts";

@@ -60,7 +60,12 @@ export function keyNames(image: Image): string[] {
 export function slotNamed(image: Image, name: string): Slot {
 	const slot = slotsOf(image).find((one) => one.name === name);
 	if (slot !== undefined) return slot;
-	throw new LinkError(`${image.name}: no static call '${name}'${suggestion(name, keyNames(image))}`);
+	const names = [
+		...keyNames(image),
+		...image.staticKeys.map((key) => key.name),
+		...image.operations.map((one) => one.name),
+	];
+	throw new LinkError(`${image.name}: no static call '${name}'${suggestion(name, names)}`);
 }
 
 /** Address of a function. @throws LinkError with the nearest name */

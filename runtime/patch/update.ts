@@ -9,6 +9,7 @@ import { asIs, planRetarget, type Retarget } from "./call-sites.ts";
 import { unfreeText } from "./claims.ts";
 import { planTraced, type Traced } from "./entry-tracing.ts";
 import { planToggle, switchOf, type Toggled } from "./jump-labels.ts";
+import { type OperationSet, planSet } from "./operations.ts";
 import { plan, unfitFor } from "./plan.ts";
 import { hex, type PlannedChange, type Refusal } from "./planned-change.ts";
 import type { Protocol } from "./protocol.ts";
@@ -17,8 +18,9 @@ import { functionNamed, slotNamed } from "./slots.ts";
 import type { Edit, Plan } from "./step.ts";
 import type { System } from "./system.ts";
 
-/** What an update changes: what a static call calls, whether a static key is enabled, which functions are traced. */
-export type Change = Retarget | Toggled | Traced;
+/** What an update changes: what a static call or a paravirt operation calls, whether a static key is enabled, which
+ * functions are traced. */
+export type Change = Retarget | Toggled | Traced | OperationSet;
 
 /** A target by name (of a static key: `on` or `off`), null, or one of these two. */
 export type TargetName = string | null | typeof byDefault | typeof asIs;
@@ -35,6 +37,8 @@ export interface Update extends Plan {
 export function change(image: Image, name: string, to: TargetName, route?: Route): Change {
 	const staticKey = image.staticKeys.find((key) => key.name === name);
 	if (staticKey !== undefined) return switchOf(image, staticKey, to);
+	const operation = image.operations.find((each) => each.name === name);
+	if (operation !== undefined) return { operation: operation.address, to: operationTarget(image, to) };
 	const key = slotNamed(image, name).address;
 	return { key, to: meaning(image, to), ...(route && { route }) };
 }
@@ -43,6 +47,11 @@ function meaning(image: Image, to: TargetName): Retarget["to"] {
 	if (to === null) return 0;
 	if (typeof to === "string") return functionNamed(image, to);
 	return "keep" in to ? asIs : undefined;
+}
+
+function operationTarget(image: Image, to: TargetName): number | undefined {
+	if (to === null) return 0;
+	return typeof to === "string" ? functionNamed(image, to) : undefined;
 }
 
 /** Checks an update and lays out its steps. @param cpu who asks; undefined: somebody outside */
@@ -68,12 +77,13 @@ export function planUpdate(
 }
 
 function planChange(system: System, change: Change): PlannedChange | Refusal {
+	if ("operation" in change) return planSet(system, change);
 	if ("toggle" in change) return planToggle(system, change);
 	return "traced" in change ? planTraced(system, change) : planRetarget(system, change);
 }
 
 /** Why these sites cannot be patched by this protocol now. */
-function unfitProtocol(
+export function unfitProtocol(
 	system: System,
 	protocol: Protocol,
 	edits: readonly Edit[],
