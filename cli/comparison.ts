@@ -22,7 +22,7 @@ import { loadObjects } from "./build.ts";
 import { execute } from "./execute.ts";
 import { describeTrap } from "./faults.ts";
 import { plainCalls } from "./plain-calls.ts";
-import { type Retarget, retargetAtLoad } from "./retarget.ts";
+import { prepare, type Retarget } from "./retarget.ts";
 
 export interface Way {
 	readonly name: "direct" | "static inline" | "static trampoline" | "FFP pointer" | "FFP + retpoline";
@@ -115,7 +115,7 @@ function linkPlain(objects: readonly ElfObject[], name: string, { retargets }: C
 
 async function finish(image: Image, { profile, retargets }: Conditions): Promise<Finished> {
 	const system = createSystem(load(image, { profile }), image, breakpoint);
-	retargetAtLoad(system, retargets);
+	prepare(system, retargets, {});
 	const output: string[] = [];
 	const end = await execute(system, { print: async (lines) => void output.push(...lines) });
 	if (end.kind === "trapped") throw new LinkError(describeTrap(system, end));

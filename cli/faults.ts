@@ -2,6 +2,7 @@
 
 import { SourceError } from "../linker/errors.ts";
 import { FIRST_EVENT, SP, Stop } from "../linker/isa/index.ts";
+import type { Image } from "../linker/link/index.ts";
 import { type Machine, PAGE } from "../runtime/machine/index.ts";
 import type { RunEnd, System } from "../runtime/patch/index.ts";
 import { readTextIfThere } from "./files.ts";
@@ -11,12 +12,21 @@ type Trap = Extract<RunEnd, { kind: "trapped" }>;
 /** `fib.js:3:9: …` with the source line and a caret where they are known, else the address and its function. */
 export function describeTrap({ image, machine, refusal }: System, trap: Trap): string {
 	const what =
-		refusal ?? (isStackFull(machine, trap) ? "the stack is full: this recursion is too deep" : whatHappened(trap));
+		refusal ??
+		nullOperation(image, trap) ??
+		(isStackFull(machine, trap) ? "the stack is full: this recursion is too deep" : whatHappened(trap));
 	const at = image.lines.at(trap.stop >= FIRST_EVENT ? trap.pc - 1 : trap.pc);
 	if (at === undefined) return `${image.name}: 0x${trap.pc.toString(16)} <${image.symbolize(trap.pc) ?? "?"}>: ${what}`;
 	const lineText = readTextIfThere(at.file)?.split(/\r?\n/)[at.line - 1];
 	if (lineText === undefined) return `${at.file}:${at.line}:${at.column}: ${what}`;
 	return new SourceError(what, { ...at, lineText }).message;
+}
+
+/** Calls of operations without a function are breakpoints. */
+function nullOperation({ operationCalls, operations }: Image, { stop, pc }: Trap): string | undefined {
+	if (stop !== Stop.breakpoint) return undefined;
+	const call = operationCalls.find(({ address, bytes }) => pc >= address && pc < address + bytes);
+	return call && `BUG: operation '${operations[call.operation]!.name}' is null, and was called`;
 }
 
 /** Below each stack is a page that nobody may write. */

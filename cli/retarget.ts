@@ -4,7 +4,17 @@ import { InvalidArgumentError } from "commander";
 import { LinkError } from "../linker/errors.ts";
 import type { Image } from "../linker/link/index.ts";
 import { RETURN0 } from "../linker/sites/index.ts";
-import { applyNow, type Change, change, early, planUpdate, type System } from "../runtime/patch/index.ts";
+import {
+	applyNow,
+	type BootOptions,
+	boot,
+	type Change,
+	change,
+	early,
+	planUpdate,
+	type Settled,
+	type System,
+} from "../runtime/patch/index.ts";
 
 /** One transaction. */
 export interface Retarget {
@@ -53,13 +63,25 @@ function changeOf(image: Image, { key, target }: RetargetedKey): Change {
 	}
 }
 
-/** Makes the retargets that are due before the start, where nothing runs and nothing counts.
+/** Makes the retargets that are due before the start and then settles what the program left open, where nothing runs and
+ * nothing counts. @param options undefined: leave it open
  * @throws LinkError when one of them does not fit, or a later one could not be made now */
-export function retargetAtLoad(system: System, retargets: readonly Retarget[]): void {
+export function prepare(system: System, retargets: readonly Retarget[], options?: BootOptions): readonly Settled[] {
+	const isLate = ({ cycle }: Retarget): boolean => cycle !== undefined;
+	retarget(
+		system,
+		retargets.filter((each) => !isLate(each)),
+	);
+	const settled = options === undefined ? [] : boot(system, options).settled;
+	retarget(system, retargets.filter(isLate));
+	for (const count of Object.keys(system.counts) as (keyof typeof system.counts)[]) system.counts[count] = 0;
+	return settled;
+}
+
+function retarget(system: System, retargets: readonly Retarget[]): void {
 	for (const each of retargets) {
 		const update = planUpdate(system, changesOf(system.image, each), early);
 		if ("refused" in update) throw new LinkError(`${system.image.name}: --set ${each.text}: ${update.refused}`);
 		if (each.cycle === undefined) applyNow(system, update);
 	}
-	for (const count of Object.keys(system.counts) as (keyof typeof system.counts)[]) system.counts[count] = 0;
 }

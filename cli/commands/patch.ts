@@ -6,6 +6,9 @@ import { type Image, readImage } from "../../linker/link/index.ts";
 import { load } from "../../runtime/load.ts";
 import { profiles } from "../../runtime/machine/index.ts";
 import {
+	applyNow,
+	type BootOptions,
+	boot,
 	byDefault,
 	type Change,
 	change,
@@ -16,8 +19,10 @@ import {
 	keyNames,
 	type PlannedSite,
 	planUpdate,
+	type Settled,
 	type Update,
 } from "../../runtime/patch/index.ts";
+import { bootOptions, declareFeatures, drawSettled } from "../booting.ts";
 import { type Command, ExitCode, UsageError, writeJson } from "../command.ts";
 import { readBytes, writeFile } from "../files.ts";
 import { changesOf, parseRetarget, type Retarget } from "../retarget.ts";
@@ -27,6 +32,8 @@ import { styled, type Terminal } from "../terminal.ts";
 interface Options {
 	readonly set?: readonly Retarget[];
 	readonly reset?: true;
+	readonly boot?: true;
+	readonly features?: readonly string[];
 	readonly dryRun?: true;
 	readonly output?: string;
 }
@@ -40,6 +47,7 @@ export const patch: Command<Options> = {
 		["patch pick.elf --set pick=deadline", "changes the file"],
 		["patch pick.elf --set pick=deadline,hook=null -o new.elf", "several keys, all or none, into another file"],
 		["patch pick.elf --reset", "back to every key's default"],
+		["patch vm.elf --set readFlags=xen --boot", "set an operation, and settle its calls in the file"],
 	],
 	declare(line) {
 		line.option(
@@ -48,47 +56,61 @@ export const patch: Command<Options> = {
 			parseRetarget,
 		);
 		line.option("--reset", "retarget every static call, and every static key, to its default");
+		line.option("--boot", "settle alternatives and calls of operations, as at the start of the program");
+		declareFeatures(line);
 		line.option("--dry-run", "print the plan and write nothing");
 		line.option("-o, --output <file>", "write there instead of changing the image");
 	},
 	async run(terminal, [file], options) {
 		const bytes = readBytes(file!);
 		const image = readImage(readElf(bytes, file!));
-		const { update, plan } = planPatch(image, wantedChanges(image, options));
+		const { updates, plan, settled } = planPatch(image, wantedChanges(image, options), bootOptions(options));
 		const written = options.dryRun ? undefined : (options.output ?? file!);
 		// An image that says it already is left alone; a copy is asked for either way.
-		if (written !== undefined && (update.steps.length > 0 || options.output !== undefined))
-			writeFile(written, patched(image, bytes, update));
-		if (options.json) await writeJson(terminal, "patchbay/patch@1", describe(image, plan, written));
-		else await terminal.write(`${drawPlan(terminal, plan).join("\n")}\n`);
+		if (written !== undefined && (updates.some(({ steps }) => steps.length > 0) || options.output !== undefined))
+			writeFile(written, patched(image, bytes, updates));
+		if (options.json) await writeJson(terminal, "patchbay/patch@1", { ...describe(image, plan, written), settled });
+		else await terminal.write(`${drawPlan(terminal, image, plan, settled).join("\n")}\n`);
 		return ExitCode.ok;
 	},
 };
 
-function wantedChanges(image: Image, { set = [], reset }: Options): Change[] {
+function wantedChanges(image: Image, { set = [], reset, boot }: Options): Change[] {
 	if (reset && set.length > 0) throw new UsageError("--reset is for every static call: leave --set out");
-	if (!reset && set.length === 0) throw new UsageError("say what to change: --set key=function, or --reset");
+	if (!reset && !boot && set.length === 0)
+		throw new UsageError("say what to change: --set key=function, --reset, or --boot");
 	const late = set.find(({ cycle }) => cycle !== undefined);
 	if (late !== undefined) throw new UsageError(`--set ${late.text}: a file has no cycles; leave the @ out`);
 	if (reset) {
-		const names = [...keyNames(image), ...image.staticKeys.map(({ name }) => name)];
-		return names.map((name) => change(image, name, byDefault));
+		const names = [...image.staticKeys, ...image.operations].map(({ name }) => name);
+		return [...keyNames(image), ...names].map((name) => change(image, name, byDefault));
 	}
 	return set.flatMap((each) => changesOf(image, each));
 }
 
-/** Validated as an update of a machine whose CPUs are all off. @throws LinkError when it is refused */
-function planPatch(image: Image, changes: readonly Change[]): { update: Update; plan: DryRun } {
+interface Planned {
+	readonly updates: readonly Update[];
+	readonly plan: DryRun;
+	readonly settled: readonly Settled[];
+}
+
+/** Validated as updates of a machine whose CPUs are all off. @throws LinkError when one is refused */
+function planPatch(image: Image, changes: readonly Change[], options: BootOptions | undefined): Planned {
 	const system = createSystem(load(image, { profile: profiles[0]!, started: false }), image, early);
 	const update = planUpdate(system, changes, early);
 	if ("refused" in update) throw new LinkError(`${image.name}: ${update.refused}`);
-	return { update, plan: describeUpdate(system, update) as DryRun };
+	const plan = describeUpdate(system, update) as DryRun;
+	if (options === undefined) return { updates: [update], plan, settled: [] };
+	applyNow(system, update);
+	const booted = boot(system, options);
+	return { updates: [update, booted], plan, settled: booted.settled };
 }
 
 /** The file with every store of the update in it. */
-function patched(image: Image, bytes: Uint8Array, { steps }: Update): Uint8Array {
+function patched(image: Image, bytes: Uint8Array, updates: readonly Update[]): Uint8Array {
 	const result = bytes.slice();
-	for (const step of steps) if (step.kind === "store") result.set(step.bytes, offsetOf(image, step.address));
+	for (const step of updates.flatMap(({ steps }) => steps))
+		if (step.kind === "store") result.set(step.bytes, offsetOf(image, step.address));
 	return result;
 }
 
@@ -110,11 +132,18 @@ const columns: readonly Column<PlannedSite>[] = [
 	{ title: "becomes", text: ({ becomes }) => becomes },
 ];
 
-function drawPlan(terminal: Terminal, { keys, sites, stores }: DryRun): string[] {
-	if (stores === 0) return ["nothing to change"];
+function drawPlan(
+	terminal: Terminal,
+	image: Image,
+	{ keys, sites, stores }: DryRun,
+	settled: readonly Settled[],
+): string[] {
+	if (stores === 0 && settled.length === 0) return ["nothing to change"];
 	const lines = keys.map(({ name, from, to }) => `${name}: ${from ?? "null"} -> ${to ?? "null"}`);
 	const rows = table(columns, sites, (text, _, row) => (row === undefined ? styled(terminal, "bold", text) : text));
-	return [...lines, ...(sites.length > 0 ? ["", ...rows] : []), "", plural(sites.length, "site")];
+	const changes =
+		stores === 0 ? [] : [...lines, ...(sites.length > 0 ? ["", ...rows] : []), "", plural(sites.length, "site")];
+	return settled.length === 0 ? changes : [...changes, ...drawSettled(terminal, image, settled)];
 }
 
 function describe({ name }: Image, { keys, sites, stores }: DryRun, written: string | undefined): object {

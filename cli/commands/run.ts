@@ -11,6 +11,7 @@ import {
 	type System,
 	textTrace,
 } from "../../runtime/patch/index.ts";
+import { type BootChoice, bootOptions, declareFeatures, settledText } from "../booting.ts";
 import { type BuildOptions, declareBuildOptions, loadImage } from "../build.ts";
 import { type Command, ExitCode, UsageError, writeJson } from "../command.ts";
 import { profileOf, profileOption } from "../cost-profiles.ts";
@@ -19,11 +20,11 @@ import { execute } from "../execute.ts";
 import { describeTrap } from "../faults.ts";
 import { writeFile } from "../files.ts";
 import { replayVerdict } from "../replay.ts";
-import { parseRetarget, type Retarget, retargetAtLoad } from "../retarget.ts";
+import { parseRetarget, prepare, type Retarget } from "../retarget.ts";
 import { count, plural } from "../table.ts";
 import { progressLine, type Terminal } from "../terminal.ts";
 
-interface Options extends BuildOptions, CrowdOptions {
+interface Options extends BuildOptions, CrowdOptions, BootChoice {
 	readonly set?: readonly Retarget[];
 	readonly freeInit?: number;
 	readonly trace?: string;
@@ -61,9 +62,11 @@ export const run: Command<Options> = {
 		);
 		line.option(
 			"--set <key=function[@cycle]>",
-			"retarget a static call, or switch a static key on or off; commas join several in one update; may be given again",
+			"retarget a static call, or an operation before the start, or switch a static key on or off; commas join several in one update; may be given again",
 			parseRetarget,
 		);
+		declareFeatures(line);
+		line.option("--no-boot", "leave alternatives and calls of operations as they were linked");
 		line.option("--free-init <cycle>", "free init text then", parseCycles);
 		declareBuildOptions(line);
 		declareCrowdOptions(line);
@@ -90,7 +93,7 @@ export const run: Command<Options> = {
 		const trace = options.trace !== undefined;
 		const system = createSystem(loadCrowd(image, options, profile), image, protocol, { trace });
 		const showProgress = progressLine(terminal);
-		retargetAtLoad(system, options.set ?? []);
+		const settled = prepare(system, options.set ?? [], bootOptions(options));
 		const lines: string[] = [];
 		const end = await execute(system, {
 			retargets: options.set ?? [],
@@ -108,9 +111,20 @@ export const run: Command<Options> = {
 		showProgress();
 		if (options.trace !== undefined) writeFile(options.trace, traceText(system, options.trace));
 		if (options.json) {
-			await writeJson(terminal, "patchbay/run@1", { output: lines, end: describeEnd(system, end), ...figures(system) });
+			await writeJson(terminal, "patchbay/run@1", {
+				output: lines,
+				end: describeEnd(system, end),
+				...figures(system),
+				settled,
+			});
 		}
-		if (options.stats) terminal.note(summary(system));
+		if (options.stats)
+			terminal.note(
+				summary(system) +
+					settledText(settled)
+						.map((line) => `${line}\n`)
+						.join(""),
+			);
 		for (const late of options.set ?? []) noteLate(terminal, system, end, late);
 		return conclude(terminal, system, end, options);
 	},
