@@ -11,6 +11,8 @@ import { readVirtual } from "../machine/memory.ts";
 import { advance } from "../machine/run.ts";
 import { getCpu, PAGE } from "../machine/state.ts";
 import { isBuffered } from "../machine/store-buffer.ts";
+import { storesIntoText } from "../patch/memory-steps.ts";
+import { nextStep } from "../patch/perform.ts";
 import type { Step } from "../patch/step.ts";
 import { getPatcher, type System } from "../patch/system.ts";
 import type { Built } from "./build.ts";
@@ -202,6 +204,7 @@ function judged(
 ): Property | undefined {
 	const { machine } = system;
 	if (move.kind === "patch") {
+		if (storesIntoText(machine, nextStep(system, move.who)!)) return "w^x";
 		make(system, move);
 		return isMapping(system, move) ? judgeMappings(system) : undefined;
 	}
@@ -227,7 +230,7 @@ function judged(
 
 function isMapping(system: System, move: Move): boolean {
 	if (move.kind !== "patch") return false;
-	return ["protect", "map"].includes(stepBefore(system, move.who)?.kind ?? "");
+	return ["protect", "map", "restrict", "retire"].includes(stepBefore(system, move.who)?.kind ?? "");
 }
 
 /** The step that a patcher just did. */
@@ -303,8 +306,10 @@ function touchedRanges({ system, never, reaches, writable }: Built): [number, nu
 				const end = step.address + step.bytes.length;
 				ranges.push([step.address - (step.address % unit), Math.ceil(end / unit) * unit]);
 			}
+			if (step.kind === "copy") ranges.push([step.address, step.address + step.bytes.length]);
+			if (step.kind === "poison") ranges.push([step.address, step.address + step.bytes]);
 			if (step.kind === "live" || step.kind === "free") ranges.push([step.address, step.address + step.bytes]);
-			if (step.kind === "protect" || step.kind === "map")
+			if (step.kind === "protect" || step.kind === "map" || step.kind === "restrict")
 				ranges.push([step.address, step.address + Math.max(PAGE, step.bytes)]);
 		}
 	}

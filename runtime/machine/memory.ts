@@ -19,10 +19,10 @@ export interface Permissions {
 
 const bits: Record<Access, number> = { r: 1, w: 2, x: 4 };
 const LARGE = 8;
-/** The entry is or was executable: what is stored to its frame may lie in instruction caches. */
-const TEXT = 16;
+/** The entry is or was executable: older bytes of its frame may lie in instruction caches. */
+export const TEXT = 16;
 /** What stays when rights change. */
-const STICKY = LARGE | TEXT;
+export const STICKY = LARGE | TEXT;
 
 export interface Mapping extends Permissions {
 	readonly space: number;
@@ -34,7 +34,9 @@ export interface Mapping extends Permissions {
 }
 
 /** Maps `bytes` at a page-aligned virtual address to consecutive frames, replacing what was mapped there. With `large`,
- * in pages of 2 MiB. @throws RangeError when the permissions are both w and x, something is unaligned, the table is full */
+ * in pages of 2 MiB. `text`: it will be executed later, so on machines whose fetches do not look where stores go, caches may
+ * hold something older of it from the start.
+ * @throws RangeError when the permissions are both w and x, something is unaligned, the table is full */
 export function mapPages(
 	machine: Machine,
 	space: number,
@@ -43,19 +45,16 @@ export function mapPages(
 	bytes: number,
 	permissions: Permissions,
 	large = false,
+	text = false,
 ): void {
 	const size = large ? LARGE_PAGE : PAGE;
+	const flags =
+		flagsOf(permissions) | (large ? LARGE : 0) | (text && machine.config.model.upkeep !== "none" ? TEXT : 0);
 	refuseBoth(permissions, address);
 	if (address % size !== 0 || physical % size !== 0)
 		throw new RangeError(`${hex(address)} -> ${hex(physical)}: not aligned to a page of ${size} bytes`);
 	for (let offset = 0; offset < bytes; offset += size) {
-		setEntry(
-			machine,
-			space,
-			(address + offset) / PAGE,
-			(physical + offset) / PAGE,
-			flagsOf(permissions) | (large ? LARGE : 0),
-		);
+		setEntry(machine, space, (address + offset) / PAGE, (physical + offset) / PAGE, flags);
 	}
 	forgetTranslations(machine);
 }
@@ -265,11 +264,11 @@ function refuseBoth({ w, x }: Permissions, address: number): void {
 	if (w && x) throw new RangeError(`${hex(address)} would be writable and executable`);
 }
 
-function isPresent(flags: number): boolean {
+export function isPresent(flags: number): boolean {
 	return (flags & ~STICKY) !== 0;
 }
 
-function flagsOf(p: Permissions): number {
+export function flagsOf(p: Permissions): number {
 	return (p.r ? bits.r : 0) | (p.w ? bits.w : 0) | (p.x ? bits.x : 0);
 }
 
@@ -286,7 +285,7 @@ function offsetIn(frame: number, flags: number, address: number): number {
 }
 
 /** Bytes that an entry maps. */
-function sizeOf(flags: number): number {
+export function sizeOf(flags: number): number {
 	return (flags & LARGE) !== 0 ? LARGE_PAGE : PAGE;
 }
 
@@ -299,16 +298,16 @@ function wordFrom(bytes: Uint8Array, at: number): number {
 	return (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24);
 }
 
-function entryWord(machine: Machine, index: number): number {
+export function entryWord(machine: Machine, index: number): number {
 	return (machine.layout.entries >> 2) + index * Entry.words;
 }
 
-function entryAt(machine: Machine, index: number): [space: number, page: number, frame: number, flags: number] {
+export function entryAt(machine: Machine, index: number): [space: number, page: number, frame: number, flags: number] {
 	const at = entryWord(machine, index);
 	return [...machine.words.subarray(at, at + Entry.words)] as [number, number, number, number];
 }
 
-function keyOf(space: number, page: number, large: boolean): number {
+export function keyOf(space: number, page: number, large: boolean): number {
 	return (space * 2 ** 20 + page) * 2 + (large ? 1 : 0);
 }
 
@@ -320,7 +319,7 @@ function entryFor(machine: Machine, space: number, page: number): number | undef
 }
 
 /** A new entry is seen at once: TLBs do not cache what is absent. A change is seen by a CPU when it flushes. */
-function setEntry(machine: Machine, space: number, page: number, frame: number, rights: number): void {
+export function setEntry(machine: Machine, space: number, page: number, frame: number, rights: number): void {
 	const flags = (rights & bits.x) !== 0 ? rights | TEXT : rights;
 	const key = keyOf(space, page, (flags & LARGE) !== 0);
 	const existing = machine.entries.get(key);
@@ -373,7 +372,7 @@ function countCode(machine: Machine, frame: number, flags: number, by: number): 
 	}
 }
 
-function forgetTranslations(machine: Machine): void {
+export function forgetTranslations(machine: Machine): void {
 	for (const core of machine.cores) core.forgetTranslations();
 }
 

@@ -5,7 +5,7 @@
 
 import type { Model, Upkeep } from "../machine/model.ts";
 import { PAGE } from "../machine/state.ts";
-import { atomicStores, inSpace, type Step, same } from "./step.ts";
+import { atomicStores, inSpace, type Step, type Stretch, same } from "./step.ts";
 
 /** Bytes of text that were stored. */
 export interface StoredRange {
@@ -32,10 +32,22 @@ export function flushIcacheRange(model: Model, ranges: readonly StoredRange[], s
 	const units = unitsOf(model, ranges);
 	return [
 		...(model.cleans ? units.map((address): Step => ({ kind: "clean", address, ...inSpace(space) })) : []),
-		...(model.caches && model.invalidates === "broadcast"
+		...(isInvalidatedByAll(model)
 			? units.map((address): Step => ({ kind: "invalidate", address, ...inSpace(space) }))
 			: []),
 	];
+}
+
+/** The same for a whole stretch at once, which nobody executes meanwhile. */
+export function flushIcacheStretch(model: Model, { address, bytes }: Stretch): Step[] {
+	return [
+		...(model.cleans ? [{ kind: "clean", address, bytes } as const] : []),
+		...(isInvalidatedByAll(model) ? [{ kind: "invalidate", address, bytes } as const] : []),
+	];
+}
+
+function isInvalidatedByAll({ caches, invalidates }: Model): boolean {
+	return caches && invalidates === "broadcast";
 }
 
 /** After stores to a page of a process, before the process executes them. The page must hold all of the range: `page` is its

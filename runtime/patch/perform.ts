@@ -2,11 +2,12 @@
 
 import { Cpu, Global, Patcher, Status } from "../machine/layout.ts";
 import { mapPages, protectPages, protectText, rightsOf, writePhysical } from "../machine/memory.ts";
-import { TICKS_PER_CYCLE } from "../machine/profile.ts";
+import { TICKS_PER_CYCLE, ticksOf } from "../machine/profile.ts";
 import { barrier, flush, Interrupt } from "../machine/run.ts";
 import { cpuWord, getCounter, getCpu, type Machine, PAGE, setCpu } from "../machine/state.ts";
 import { clean, invalidate } from "../machine/visibility.ts";
 import { framesBehind } from "./frames-behind.ts";
+import { copy, maintain, poison, restrict, retire } from "./memory-steps.ts";
 import { ATOMIC, type Request, type Step, same } from "./step.ts";
 import { getPatcher, Life, patcherClocks, type System, setPatcher } from "./system.ts";
 import { isAwaited } from "./tracer.ts";
@@ -88,6 +89,12 @@ function act(system: System, step: Step, patcher: number, cpu: number, clock: nu
 		case "clean":
 		case "invalidate":
 			return actOnMemory(system, step);
+		case "copy":
+			copy(machine, step.address, step.bytes);
+			return longStore(machine, step.bytes.length);
+		case "poison":
+			poison(machine, step.address, step.bytes);
+			return longStore(machine, step.bytes);
 		case "interrupt":
 			interrupt(machine, step, cpu, clock);
 			if (step.request === "grace") return 0;
@@ -104,8 +111,14 @@ function act(system: System, step: Step, patcher: number, cpu: number, clock: nu
 			machine.words[Global.armed] = 0;
 			return 0;
 		case "map":
-			protectPages(machine, 0, step.address, step.bytes, step.permissions);
+			map(machine, step);
 			return profile.poke * TICKS_PER_CYCLE;
+		case "restrict":
+			restrict(machine, step.address, step.bytes, step.permissions);
+			return profile.poke * TICKS_PER_CYCLE;
+		case "retire":
+			retire(machine, step.address, step.bytes);
+			return 0;
 		case "serialize":
 		case "flush":
 			comply(machine, step.cpu, step.kind);
@@ -139,6 +152,8 @@ function act(system: System, step: Step, patcher: number, cpu: number, clock: nu
 export function actOnMemory(system: System, step: Extract<Step, { kind: "store" | "clean" | "invalidate" }>): number {
 	const { machine } = system;
 	const { profile, model } = machine.config;
+	if (step.kind !== "store" && step.bytes !== undefined)
+		return maintain(machine, { ...step, bytes: step.bytes }) * profile.cycles.cache * TICKS_PER_CYCLE;
 	const frames = framesBehind(system, step.address, step.space);
 	for (const physical of frames) {
 		if (step.kind === "store") writePhysical(machine, physical, step.bytes);
@@ -154,6 +169,16 @@ function clone(machine: Machine, from: number, to: number, bytes: number): numbe
 		if (!same(word, machine.memory.subarray(to + at, to + at + 4))) writePhysical(machine, to + at, word);
 	}
 	return (bytes / ATOMIC) * machine.config.profile.cycles.store * TICKS_PER_CYCLE;
+}
+
+function map(machine: Machine, { address, bytes, permissions, frames }: Extract<Step, { kind: "map" }>): void {
+	if (frames === undefined) protectPages(machine, 0, address, bytes, permissions);
+	else mapPages(machine, 0, address, frames.physical, bytes, permissions, frames.large, frames.text);
+}
+
+/** Ticks of a long store, eight bytes at a time. */
+function longStore(machine: Machine, bytes: number): number {
+	return Math.ceil(bytes / 8) * ticksOf(machine.config.profile, "store");
 }
 
 /** When the last patcher that ended did. */
@@ -230,12 +255,15 @@ export function describeStep(step: Step): string {
 			return `store ${hex(step.address)} ${Array.from(step.bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ")}`;
 		case "clean":
 		case "invalidate":
-			return `${step.kind} ${hex(step.address)}`;
+			return `${step.kind} ${hex(step.address)}${step.bytes === undefined ? "" : ` ${step.bytes}`}`;
+		case "copy":
+			return `copy ${hex(step.address)} ${step.bytes.length}`;
 		case "interrupt":
 			return step.request === "grace"
 				? "ask for grace"
 				: `interrupt: ${step.request}${step.cpus === undefined ? "" : ` ${cpuNames(step.cpus)}`}`;
 		case "protect":
+		case "restrict":
 		case "map": {
 			const { r, w, x } = step.permissions;
 			return `${step.kind} ${hex(step.address)} ${r ? "r" : "-"}${w ? "w" : "-"}${x ? "x" : "-"}`;
@@ -255,6 +283,8 @@ export function describeStep(step: Step): string {
 		case "exchange":
 			return `exchange the tasks of ${cpuNames(step.cpus)}${step.serialize ? ", serialize" : ""}`;
 		case "vacate":
+		case "poison":
+		case "retire":
 		case "live":
 		case "free":
 			return `${step.kind} ${hex(step.address)} ${step.bytes}`;

@@ -5,9 +5,9 @@
 import { encode } from "../../linker/isa/encode.ts";
 import type { Model } from "../machine/model.ts";
 import { PAGE } from "../machine/state.ts";
-import { flushIcacheRange, syncCores } from "./cache-maintenance.ts";
+import { flushIcacheRange, flushIcacheStretch, syncCores } from "./cache-maintenance.ts";
 import type { Part, Phase, Protocol } from "./protocol.ts";
-import { ATOMIC, atomicStores, type Edit, inSpace, type Plan, type Step, same } from "./step.ts";
+import { ATOMIC, atomicStores, type Edit, inSpace, type Plan, type Span, type Step, same } from "./step.ts";
 
 const BREAKPOINT = encode("brk");
 const SPIN = encode("spin");
@@ -22,12 +22,29 @@ export function plan(protocol: Protocol, edits: readonly Edit[], model: Model, w
 		{ kind: "lock" },
 		...data.map(({ address, bytes }): Step => ({ kind: "store", address, bytes })),
 	];
-	const phased = batch.length === 0 ? [] : phaseSteps(protocol, batch, model);
+	const phased = batch.length === 0 ? [] : phaseSteps(protocol.phases, { edits: batch, spans: pagesOf(batch) }, model);
 	return {
 		steps: [...prologue, ...phased.map(({ step }) => step), { kind: "unlock" }],
 		phases: [...prologue.map(() => undefined), ...phased.map(({ phase }) => phase)],
 		edits: batch,
 		transaction: { protocol, edits: batch, words: data },
+	};
+}
+
+/** What phases work on: the bytes that change, and the memory that they lie in. */
+export interface Batch {
+	readonly edits: readonly Edit[];
+	readonly spans: readonly Span[];
+}
+
+/** Phases that fill memory or give it back. What they store is nobody's instruction yet, so no trap stands in for it. */
+export function planMemory(phases: readonly Phase[], batch: Batch, model: Model): Plan {
+	const phased = phaseSteps(phases, batch, model);
+	if (phased.length === 0) return { steps: [], edits: [] };
+	return {
+		steps: [{ kind: "lock" }, ...phased.map(({ step }) => step), { kind: "unlock" }],
+		phases: [undefined, ...phased.map(({ phase }) => phase), undefined],
+		edits: [],
 	};
 }
 
@@ -38,10 +55,10 @@ export function unfitFor(protocol: Protocol, edits: readonly Edit[]): Edit | und
 }
 
 /** A sync after a write that stored nothing has nothing to make known. */
-function phaseSteps(protocol: Protocol, batch: readonly Edit[], model: Model): { step: Step; phase: Phase }[] {
+function phaseSteps(phases: readonly Phase[], batch: Batch, model: Model): { step: Step; phase: Phase }[] {
 	const steps: { step: Step; phase: Phase }[] = [];
 	let stored = true;
-	for (const phase of protocol.phases) {
+	for (const phase of phases) {
 		if (phase.kind === "sync" && phase.request === "serialize" && !stored) continue;
 		const expanded = expand(phase, batch, model);
 		stored = phase.kind !== "write" || expanded.length > 0;
@@ -50,15 +67,16 @@ function phaseSteps(protocol: Protocol, batch: readonly Edit[], model: Model): {
 	return steps;
 }
 
-function expand(phase: Phase, batch: readonly Edit[], model: Model): Step[] {
+function expand(phase: Phase, { edits, spans }: Batch, model: Model): Step[] {
 	switch (phase.kind) {
 		case "write":
 			return withMaintenance(
-				batch.flatMap((edit) => stores(edit, phase.part)),
+				edits.flatMap((edit) => stores(edit, phase.part)),
 				model,
-				batch[0]?.space,
+				edits[0]?.space,
 			);
 		case "sync":
+			if (phase.unless === "coherent" && model.upkeep === "none") return [];
 			if (phase.request === "serialize") return syncCores();
 			return [{ kind: "interrupt", request: phase.request }, { kind: "await" }];
 		case "release":
@@ -66,12 +84,17 @@ function expand(phase: Phase, batch: readonly Edit[], model: Model): Step[] {
 		case "trap":
 			return [{ kind: phase.arm ? "arm" : "disarm" }];
 		case "protect":
-			return pagesOf(batch).map((address) => ({
-				kind: "protect",
-				address,
-				bytes: PAGE,
-				permissions: phase.permissions,
-			}));
+		case "restrict":
+			return spans.map(({ address, bytes }) => ({ kind: phase.kind, address, bytes, permissions: phase.permissions }));
+		case "map":
+			return spans.map((span) => ({ kind: "map", ...span, permissions: phase.permissions }));
+		case "copy":
+			return edits.map(({ address, bytes }) => ({ kind: "copy", address, bytes }));
+		case "poison":
+		case "retire":
+			return spans.map(({ address, bytes }) => ({ kind: phase.kind, address, bytes }));
+		case "maintain":
+			return spans.flatMap((span) => flushIcacheStretch(model, span));
 	}
 }
 
@@ -100,13 +123,13 @@ function withMaintenance(stored: Step[], model: Model, space: number | undefined
 	return [...stored, ...flushIcacheRange(model, ranges, space)];
 }
 
-/** Addresses of the pages that the sites touch. */
-function pagesOf(batch: readonly Edit[]): number[] {
+/** The pages that the sites touch. */
+function pagesOf(batch: readonly Edit[]): Span[] {
 	const pages = new Set<number>();
 	for (const { address, bytes } of batch) {
 		pages.add(address - (address % PAGE));
 		const last = address + bytes.length - 1;
 		pages.add(last - (last % PAGE));
 	}
-	return [...pages];
+	return [...pages].map((address) => ({ address, bytes: PAGE }));
 }

@@ -18,6 +18,25 @@ export interface Edit {
  * an interrupt, execute a barrier when it next rests (`grace`). The patching CPU does all but the third itself. */
 export type Request = "serialize" | "flush" | "park" | "grace";
 
+/** Virtual memory, of address space 0. */
+export interface Stretch {
+	readonly address: number;
+	readonly bytes: number;
+}
+
+/** Physical memory for a stretch: consecutive frames, or large pages. */
+export interface Frames {
+	readonly physical: number;
+	readonly large: boolean;
+	/** It will be executed. */
+	readonly text: boolean;
+}
+
+/** A stretch to fill or to give back, and what to map there where nothing is mapped yet. */
+export interface Span extends Stretch {
+	readonly frames?: Frames;
+}
+
 export type Step =
 	/** Waits until nobody else patches text. */
 	| { readonly kind: "lock" }
@@ -25,8 +44,14 @@ export type Step =
 	| { readonly kind: "unlock" }
 	/** One atomic store through an alias that no CPU has mapped; never crosses an aligned 8 bytes. */
 	| { readonly kind: "store"; readonly address: number; readonly bytes: Uint8Array; readonly space?: number }
-	/** Cache maintenance by address, on models that need it: data to where fetches look, old code out of every cache. */
-	| { readonly kind: "clean" | "invalidate"; readonly address: number; readonly space?: number }
+	/** Cache maintenance by address, on models that need it: data to where fetches look, old code out of every cache. Of one
+	 * unit, or of all that so many bytes touch. */
+	| {
+			readonly kind: "clean" | "invalidate";
+			readonly address: number;
+			readonly bytes?: number;
+			readonly space?: number;
+	  }
 	/** Asks every CPU that may execute, or these. */
 	| { readonly kind: "interrupt"; readonly request: Request; readonly cpus?: readonly number[] }
 	/** Goes on once every CPU that was asked has done it. */
@@ -36,9 +61,16 @@ export type Step =
 	/** From here on a breakpoint at one of the plan's sites executes the new instruction instead. */
 	| { readonly kind: "arm" }
 	| { readonly kind: "disarm" }
-	/** What agents of scenarios do besides (runtime/check): changes what the page table permits, of text or not. */
-	| { readonly kind: "map"; readonly address: number; readonly bytes: number; readonly permissions: Permissions }
-	/** Waits until another patcher has carried out its plan. */
+	/** Stores many bytes at once, or breakpoints, through an alias, into memory that no CPU can execute. */
+	| { readonly kind: "copy"; readonly address: number; readonly bytes: Uint8Array }
+	| { readonly kind: "poison"; readonly address: number; readonly bytes: number }
+	/** Changes what the page table permits there, of text or not; with `frames`, these are mapped there. */
+	| ({ readonly kind: "map"; readonly permissions: Permissions; readonly frames?: Frames } & Stretch)
+	/** Takes from every mapping of the memory there, in any address space, all rights but these. */
+	| ({ readonly kind: "restrict"; readonly permissions: Permissions } & Stretch)
+	/** From here on the memory there is as if it had never been text, if it can be. */
+	| ({ readonly kind: "retire" } & Stretch)
+	/** What agents of scenarios do besides (runtime/check): waits until another patcher has carried out its plan. */
 	| { readonly kind: "after"; readonly patcher: number }
 	/** A CPU executes an instruction barrier, or flushes its TLB, as if its program had said so. */
 	| { readonly kind: "serialize" | "flush"; readonly cpu: number }

@@ -1,0 +1,105 @@
+// Physical memory as those see it who give it away and take it back: what can still be done with it through any
+// page-table entry that any CPU may see, and when there is nothing left of what it was.
+
+import { encode } from "../../linker/isa/encode.ts";
+import { Entry, Global } from "./layout.ts";
+import {
+	entryAt,
+	entryWord,
+	flagsOf,
+	forgetTranslations,
+	isPresent,
+	keyOf,
+	type Permissions,
+	putEntry,
+	STICKY,
+	setEntry,
+	sizeOf,
+	TEXT,
+} from "./memory.ts";
+import { type Machine, PAGE } from "./state.ts";
+import { historyOf, isOldFetched, type Value, visible } from "./visibility.ts";
+
+const TRAP = encode("brk")[0]!;
+const EXECUTE = flagsOf({ r: false, w: false, x: true });
+
+/** Takes from every mapping of this memory, in any address space, all rights but these. */
+export function restrictFrames(machine: Machine, physical: number, bytes: number, permissions: Permissions): void {
+	const kept = flagsOf(permissions) | STICKY;
+	for (const index of entriesOver(machine, physical, bytes)) {
+		const [space, page, frame, flags] = entryAt(machine, index);
+		if ((flags & ~kept) !== 0) setEntry(machine, space, page, frame, flags & kept);
+	}
+	forgetTranslations(machine);
+}
+
+/** Whether some CPU may execute there, through any entry that it may still see. */
+export function isExecutable(machine: Machine, physical: number, bytes: number): boolean {
+	for (const index of machine.entries.values())
+		for (const [frame, flags] of viewsOf(machine, index))
+			if ((flags & EXECUTE) !== 0 && overlaps(frame, flags, physical, bytes)) return true;
+	return false;
+}
+
+/** Frame and flags of an entry, as any CPU may see it. */
+function viewsOf(machine: Machine, index: number): Value[] {
+	const [space, page, frame, flags] = entryAt(machine, index);
+	const history = historyOf(machine, space, page);
+	if (history === undefined) return [[frame, flags]];
+	return machine.cores.flatMap(({ id }) => visible(machine, history, id));
+}
+
+function overlaps(frame: number, flags: number, physical: number, bytes: number): boolean {
+	return frame * PAGE < physical + bytes && physical < frame * PAGE + sizeOf(flags);
+}
+
+/** Forgets that this memory was text, once it is: nobody maps it executable, it is full of breakpoints, and no CPU holds
+ * anything older. From then on it is as memory that was never executed. */
+export function retireText(machine: Machine, physical: number, bytes: number): void {
+	if (isExecutable(machine, physical, bytes) || !isAllTraps(machine, physical, bytes)) return;
+	if (isOldFetched(machine, physical, physical + bytes)) return;
+	for (const index of entriesOver(machine, physical, bytes)) {
+		const [, , frame, flags] = entryAt(machine, index);
+		putEntry(machine, index, frame, flags & ~TEXT);
+	}
+	for (let frame = physical / PAGE; frame < (physical + bytes) / PAGE; frame++) machine.decoded.delete(frame);
+}
+
+export function isAllTraps(machine: Machine, physical: number, bytes: number): boolean {
+	const end = physical + bytes;
+	for (let at = physical; at < end; at++) if (machine.memory[at] !== TRAP) return false;
+	return true;
+}
+
+/** Takes page-table entries that permit nothing to anybody out of the table. */
+export function forgetEntries(machine: Machine, space: number, address: number, bytes: number): void {
+	for (let index = machine.words[Global.entries]! - 1; index >= 0; index--) {
+		const [own, page, , flags] = entryAt(machine, index);
+		const inside = own === space && page * PAGE >= address && page * PAGE < address + bytes;
+		if (!inside || isPresent(flags) || historyOf(machine, own, page) !== undefined) continue;
+		putEntry(machine, index, 0, 0);
+		machine.entries.delete(keyOf(own, page, sizeOf(flags) > PAGE));
+		const last = machine.words[Global.entries]! - 1;
+		moveEntry(machine, last, index);
+		machine.words[Global.entries] = last;
+	}
+}
+
+function moveEntry(machine: Machine, from: number, to: number): void {
+	const { words } = machine;
+	const at = entryWord(machine, from);
+	if (from !== to) {
+		const [space, page, , flags] = entryAt(machine, from);
+		words.copyWithin(entryWord(machine, to), at, at + Entry.words);
+		machine.entries.set(keyOf(space, page, sizeOf(flags) > PAGE), to);
+	}
+	words.fill(0, at, at + Entry.words);
+}
+
+/** Indices of the entries that name some of this memory. */
+function entriesOver(machine: Machine, physical: number, bytes: number): number[] {
+	return [...machine.entries.values()].filter((index) => {
+		const [, , frame, flags] = entryAt(machine, index);
+		return overlaps(frame, flags, physical, bytes);
+	});
+}
