@@ -14,7 +14,7 @@ import { isBuffered } from "../machine/store-buffer.ts";
 import { storesIntoText } from "../patch/memory-steps.ts";
 import { nextStep } from "../patch/perform.ts";
 import type { Step } from "../patch/step.ts";
-import { getPatcher, type System } from "../patch/system.ts";
+import { getPatcher, type System, setPatcher } from "../patch/system.ts";
 import type { Built } from "./build.ts";
 import type { Space } from "./explore.ts";
 import { type Footprint, isFinished, pack, type Shape, shapeOf, unpack, watch } from "./footprint.ts";
@@ -204,8 +204,10 @@ function judged(
 ): Property | undefined {
 	const { machine } = system;
 	if (move.kind === "patch") {
-		if (storesIntoText(machine, nextStep(system, move.who)!)) return "w^x";
-		make(system, move);
+		const isWrong = storesIntoText(machine, nextStep(system, move.who)!);
+		if (isWrong) setPatcher(machine, move.who, Patcher.at, getPatcher(machine, move.who, Patcher.at) + 1);
+		else make(system, move);
+		if (isWrong) return "w^x";
 		return isMapping(system, move) ? judgeMappings(system) : undefined;
 	}
 	const cpu = move.who;

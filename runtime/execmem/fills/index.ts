@@ -1,0 +1,14 @@
+// Every fill and every release; a new fill is a file beside and a line here.
+
+import type { Fill, Release } from "../fill.ts";
+import { data } from "./data.ts";
+import { jitMap } from "./jit-map.ts";
+import { poke } from "./poke.ts";
+import { readOnlyLater } from "./read-only-later.ts";
+import { poisoned, pokeTraps, unmap } from "./releases.ts";
+import { rwThenRox } from "./rw-then-rox.ts";
+import { rwThenRoxByGrace } from "./rw-then-rox-by-grace.ts";
+
+export { data, jitMap, poke, pokeTraps, readOnlyLater, rwThenRox, rwThenRoxByGrace, unmap };
+export const fills: readonly Fill[] = [poke, rwThenRox, jitMap, rwThenRoxByGrace, data, readOnlyLater];
+export const releases: readonly Release[] = [unmap, pokeTraps, poisoned];

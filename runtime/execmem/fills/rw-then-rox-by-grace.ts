@@ -1,0 +1,19 @@
+import { copy, maintain, map, restrict, sync } from "../../patch/protocol.ts";
+import type { Fill } from "../fill.ts";
+
+/** Nobody is interrupted for the code, only for the right to write: every CPU serializes when it next rests. */
+export const rwThenRoxByGrace: Fill = {
+	name: "rw-then-rox-by-grace",
+	brief: "writable, read-only, TLBs flushed, executable, once every CPU has rested",
+	before: "nothing",
+	release: "unmap",
+	alloc: [map("rw")],
+	write: [copy()],
+	finish: [
+		restrict("r"), // a TLB may still have the right to write
+		sync("flush"), // from here on nobody writes
+		maintain(), // fetches find what was written, but for those that were made before
+		map("rx"), // from here on who comes early may find something older
+		sync("grace"), // from here on everybody finds the new code
+	],
+};
