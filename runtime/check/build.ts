@@ -20,6 +20,7 @@ import type { Edit, Plan, Step } from "../patch/step.ts";
 import { type System, setPatcher } from "../patch/system.ts";
 import { change, planUpdate } from "../patch/update.ts";
 import type { Stack } from "./footprint.ts";
+import { memoryPlan, prepareMemory } from "./memory-part.ts";
 import { outcomeOf, type Term } from "./outcome.ts";
 import { modelOf, type PatcherPart, protocolOf, type Scenario } from "./scenario.ts";
 import { stepsOf } from "./steps.ts";
@@ -69,6 +70,7 @@ export function build(scenario: Scenario): Built | RefusedScenario {
 		return { top, physical: physicalIn(machine, 0, top - PAGE) + PAGE, bytes: PAGE };
 	});
 	const writable = Object.entries(scenario.alias ?? {}).map(([window, text]) => alias(system, window, text, name));
+	prepareMemory(system, scenario.memory ?? [], name);
 	const equals: number[][] = [];
 	for (const part of cpus) {
 		const first = equals.flat().length;
@@ -90,6 +92,7 @@ export function build(scenario: Scenario): Built | RefusedScenario {
 			edits: [],
 		});
 	}
+	if (scenario.memory !== undefined) addPlan(system, memoryPlan(system, scenario.memory, name));
 	refuseStrangers(system);
 	const at = (label: string): number => addressOf(image, label, name);
 	return {

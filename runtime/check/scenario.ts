@@ -8,6 +8,7 @@ import type { Part, Phase, Protocol } from "../patch/protocol.ts";
 import { arm, disarm, protect, sync, write } from "../patch/protocol.ts";
 import { protocols } from "../patch/protocols/index.ts";
 import type { Request } from "../patch/step.ts";
+import { type MemoryPart, memoryPartOf } from "./memory-part.ts";
 import { type Occurrence, occurrences, type Property, properties } from "./properties.ts";
 
 export const SCENARIO_SCHEMA = "patchbay/scenario@1";
@@ -22,6 +23,8 @@ export interface Scenario {
 	readonly cpus: readonly CpuPart[];
 	readonly patchers?: readonly PatcherPart[];
 	readonly agents?: readonly AgentPart[];
+	/** What one more agent does: fills memory and gives it back. */
+	readonly memory?: readonly MemoryPart[];
 	/** The model with a store buffer. */
 	readonly tso?: boolean;
 	/** Label of a page of data -> label of text: the page is a writable view of that text instead. */
@@ -118,6 +121,12 @@ const header: Readonly<Record<string, (draft: Draft, value: string, place: strin
 	},
 	agent(draft, value, place) {
 		draft.agents = [...(draft.agents ?? []), { steps: value.split(";").map((step) => step.trim()), place }];
+	},
+	fill(draft, value, place) {
+		draft.memory = [...(draft.memory ?? []), memoryPartOf("fill", value, place)];
+	},
+	release(draft, value, place) {
+		draft.memory = [...(draft.memory ?? []), memoryPartOf("release", value, place)];
 	},
 	tso(draft, value, place) {
 		if (value !== "yes" && value !== "no") throw new LinkError(`${place}: tso is 'yes' or 'no', not '${value}'`);

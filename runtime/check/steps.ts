@@ -157,7 +157,7 @@ function digits(text: string | undefined, base: 10 | 16, place: string): number 
 }
 
 /** Bytes of the image before anything ran. */
-function bytesAt(image: Image, address: number, count: number, place: string): Uint8Array {
+export function bytesAt(image: Image, address: number, count: number, place: string): Uint8Array {
 	const segment = image.segments.find(
 		(one) => address >= one.address && address + count <= one.address + one.data.length,
 	);

@@ -6,6 +6,8 @@ import type { Phase } from "../patch/protocol.ts";
 export interface Fill {
 	readonly name: string;
 	readonly brief: string;
+	/** Whether it is to be executed. */
+	readonly text: boolean;
 	/** What is there before: memory of others' pages, mapped as it will stay and, if executable, full of breakpoints; or
 	 * addresses where nothing is mapped. */
 	readonly before: "mapped" | "nothing";

@@ -5,6 +5,7 @@ import type { Fill } from "../fill.ts";
 export const data: Fill = {
 	name: "data",
 	brief: "stores through the alias into memory that is never executable",
+	text: false,
 	before: "mapped",
 	release: "poison",
 	alloc: [],

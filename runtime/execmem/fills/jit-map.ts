@@ -5,6 +5,7 @@ import type { Fill } from "../fill.ts";
 export const jitMap: Fill = {
 	name: "jit-map",
 	brief: "written while nothing is mapped, then mapped executable; serialized only where fetches are not coherent",
+	text: true,
 	before: "nothing",
 	release: "unmap",
 	alloc: [map("")], // an address, and memory for it; nobody reaches it

@@ -5,6 +5,7 @@ import type { Fill } from "../fill.ts";
 export const poke: Fill = {
 	name: "poke",
 	brief: "executable memory full of breakpoints, stores through the alias, every CPU serialized",
+	text: true,
 	before: "mapped",
 	release: "poke-traps",
 	alloc: [], // who comes here meets a breakpoint

@@ -5,6 +5,7 @@ import type { Fill } from "../fill.ts";
 export const readOnlyLater: Fill = {
 	name: "read-only-later",
 	brief: "writable until it is finished, then read-only, TLBs flushed",
+	text: false,
 	before: "nothing",
 	release: "unmap",
 	alloc: [map("rw")],

@@ -5,6 +5,7 @@ import type { Fill } from "../fill.ts";
 export const rwThenRoxByGrace: Fill = {
 	name: "rw-then-rox-by-grace",
 	brief: "writable, read-only, TLBs flushed, executable, once every CPU has rested",
+	text: true,
 	before: "nothing",
 	release: "unmap",
 	alloc: [map("rw")],

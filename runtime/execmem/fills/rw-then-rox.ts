@@ -5,6 +5,7 @@ import type { Fill } from "../fill.ts";
 export const rwThenRox: Fill = {
 	name: "rw-then-rox",
 	brief: "writable, read-only, TLBs flushed, executable, every CPU serialized",
+	text: true,
 	before: "nothing",
 	release: "unmap",
 	alloc: [map("rw")],
