@@ -24,7 +24,7 @@ export interface Shape {
 }
 
 /** A function: what it calls, and the argument of each call. */
-interface Plan {
+export interface Plan {
 	readonly name: string;
 	readonly calls: readonly { readonly to: string; readonly argument: number }[];
 }
