@@ -68,6 +68,22 @@ describe("misses of an instruction TLB", () => {
 		expect(counted(ring(5), "as mapped", changes)).toEqual(tlb.counts);
 	});
 
+	test("of one TLB for all CPUs are those of taking turns", () => {
+		const machine = ring(5);
+		const [own, shared] = [false, true].map((together) => observeFetches(machine, tiny, "as mapped", together));
+		setCpu(machine, 1, Cpu.pc, BASE + 4 * PAGE);
+		for (let i = 0; i < 10; i++) {
+			setCpu(machine, 0, Cpu.pc, BASE);
+			advance(machine, 0, 1);
+			setCpu(machine, 1, Cpu.pc, BASE + (2 + 2 * (i % 2)) * PAGE);
+			setCpu(machine, 1, Cpu.status, Status.running);
+			advance(machine, 1, 1);
+		}
+		// CPU 0 stays on page 0 and keeps it; CPU 1 takes pages 2 and 4 from itself, each time.
+		expect(own!.counts.misses).toBe(3);
+		expect(shared!.counts.misses).toBe(11);
+	});
+
 	test("can be had of several shapes in one run", () => {
 		const machine = ring(60);
 		const tlbs = tlbShapes.map((shape) => observeFetches(machine, shape, "small"));

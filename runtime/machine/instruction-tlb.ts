@@ -1,5 +1,6 @@
 // How many instruction-TLB misses a run would have: an observation beside the machine, not a part of it. Each CPU has sets
-// of the page numbers that it used last. Looked at when a CPU's fetches change pages, which is off the interpreter's path.
+// of the page numbers that it used last. Looked at when a CPU's fetches change pages and when its
+// turn comes, which is off the interpreter's path.
 
 import { Cpu } from "./layout.ts";
 import { extentOf, LARGE_PAGE } from "./memory.ts";
@@ -49,21 +50,27 @@ export interface InstructionTlb {
 	readonly pages: "as mapped" | "small";
 	/** Over all CPUs. */
 	readonly counts: { changes: number; misses: number };
-	/** Per CPU: tags (1 + page number) of small pages, then of large ones, each set with the latest first. */
+	/** Per CPU, or for all: tags (1 + page number) of small pages, then of large ones, each set with the latest first. */
 	readonly tags: readonly Int32Array[];
-	/** Per CPU: the tag looked up last. */
+	/** The same way: the tag looked up last. */
 	readonly last: Int32Array;
 }
 
-/** From here on the machine's fetches are counted. */
-export function observeFetches(machine: Machine, shape: TlbShape, pages: InstructionTlb["pages"]): InstructionTlb {
+/** From here on the machine's fetches are counted.
+ * @param together whether all CPUs have one TLB, as threads have that take turns on one processor */
+export function observeFetches(
+	machine: Machine,
+	shape: TlbShape,
+	pages: InstructionTlb["pages"],
+	together = false,
+): InstructionTlb {
 	const room = shape.small.entries + (shape.large === "shared" ? 0 : shape.large.entries);
 	const tlb: InstructionTlb = {
 		shape,
 		pages,
 		counts: { changes: 0, misses: 0 },
-		tags: machine.cores.map(() => new Int32Array(room)),
-		last: new Int32Array(machine.config.cpus),
+		tags: Array.from({ length: together ? 1 : machine.config.cpus }, () => new Int32Array(room)),
+		last: new Int32Array(together ? 1 : machine.config.cpus),
 	};
 	machine.instructionTlbs = [...(machine.instructionTlbs ?? []), tlb];
 	return tlb;
@@ -78,22 +85,23 @@ export function noteFetch(machine: Machine, tlbs: readonly InstructionTlb[], cpu
 /** A CPU flushed its TLB. */
 export function forgetPages(tlbs: readonly InstructionTlb[], cpu: number): void {
 	for (const { tags, last } of tlbs) {
-		tags[cpu]!.fill(0);
-		last[cpu] = 0;
+		tags[cpu % tags.length]!.fill(0);
+		last[cpu % tags.length] = 0;
 	}
 }
 
 function lookUp({ shape, counts, tags, last }: InstructionTlb, cpu: number, address: number, large: boolean): void {
 	const page = Math.floor(address / (large ? LARGE_PAGE : PAGE));
 	const tag = (page * 2 + (large ? 1 : 0) + 2) | 0;
-	if (last[cpu] === tag) return;
-	last[cpu] = tag;
+	const which = cpu % tags.length;
+	if (last[which] === tag) return;
+	last[which] = tag;
 	counts.changes++;
 	const apart = large && shape.large !== "shared";
 	const part = apart ? (shape.large as TlbPart) : shape.small;
 	const set = page % (part.entries / part.ways);
 	const start = (apart ? shape.small.entries : 0) + set * part.ways;
-	if (!renew(tags[cpu]!, start, start + part.ways, tag)) counts.misses++;
+	if (!renew(tags[which]!, start, start + part.ways, tag)) counts.misses++;
 }
 
 /** Puts the tag first in its set. @returns whether it was there */

@@ -4,7 +4,7 @@
 import { FIRST_EVENT, Stop } from "../../linker/isa/core.ts";
 import type { Instruction } from "../../linker/isa/instruction-set.ts";
 import { dispatch } from "./dispatch.ts";
-import { forgetPages } from "./instruction-tlb.ts";
+import { forgetPages, noteFetch } from "./instruction-tlb.ts";
 import { Cpu, Status } from "./layout.ts";
 import { physicalIn } from "./memory.ts";
 import { TICKS_PER_CYCLE } from "./profile.ts";
@@ -99,6 +99,7 @@ export function advance(machine: Machine, cpu: number, ticks: number): number {
 	const mispredict = profile.mispredict * TICKS_PER_CYCLE;
 	const stepping = getCpu(machine, cpu, Cpu.stepping) !== 0;
 	core.enter();
+	if (machine.instructionTlbs !== undefined) noteFetch(machine, machine.instructionTlbs, cpu, core.pc);
 	for (let left = stepping ? 1 : ticks; left > 0 && core.stop === Stop.none; ) {
 		const slice = Math.min(left, SLICE);
 		const spent = dispatch(core, mispredict, slice);
