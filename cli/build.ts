@@ -3,6 +3,7 @@
 
 import { resolve as absolute } from "node:path";
 import { type Command as CommandLine, Option } from "commander";
+import type { CompileOptions } from "../linker/compile/index.ts";
 import { type ElfObject, ET_EXEC, isElf, readElf } from "../linker/elf/index.ts";
 import { LinkError } from "../linker/errors.ts";
 import { type Image, link, readImage } from "../linker/link/index.ts";
@@ -16,21 +17,30 @@ export type CallMode = (typeof callModes)[number];
 export interface BuildOptions {
 	readonly staticCalls: CallMode;
 	readonly patchable?: readonly string[];
+	readonly entryNops?: true;
 }
+
+/** How modules are compiled. */
+export type CodeOptions = Pick<CompileOptions, "alignSites" | "entryNops">;
 
 export function declareBuildOptions(line: CommandLine): void {
 	line.addOption(
 		new Option("--static-calls <how>", "how calls of static-call keys are made").choices(callModes).default("inline"),
 	);
 	line.option("--patchable <function...>", "make every plain call of these functions a static call");
+	line.option("--entry-nops", "begin every function with NOP5, so that it can be traced");
 }
 
 /** The objects of all files, in their order, each module's imports behind it; everything counts once. */
-export async function loadObjects(files: readonly string[], mode: CallMode): Promise<ElfObject[]> {
+export async function loadObjects(
+	files: readonly string[],
+	mode: CallMode,
+	code: CodeOptions = {},
+): Promise<ElfObject[]> {
 	const sources = files.some((file) => /\.(js|s)$/.test(file)) ? await import("./sources.ts") : undefined;
 	const seen = new Set<string>();
 	return files.flatMap((file) => {
-		if (sources !== undefined && file.endsWith(".js")) return sources.compileModules(file, mode, seen);
+		if (sources !== undefined && file.endsWith(".js")) return sources.compileModules(file, mode, seen, code);
 		if (seen.has(absolute(file))) return [];
 		seen.add(absolute(file));
 		if (sources !== undefined && file.endsWith(".s")) return [sources.assembleFile(file)];
@@ -46,7 +56,7 @@ function readObject(file: string): ElfObject {
 
 /** An image, read if the one file is one, otherwise linked. */
 export async function loadImage(files: readonly string[], options: BuildOptions, name?: string): Promise<Image> {
-	const objects = await loadObjects(files, options.staticCalls);
+	const objects = await loadObjects(files, options.staticCalls, options);
 	const image = objects.find((object) => object.type === ET_EXEC);
 	if (image === undefined) return linkObjects(objects, options, name ?? files[0]!);
 	if (objects.length > 1) throw new LinkError(`${image.name}: is an image already and cannot be linked with others`);

@@ -8,6 +8,8 @@ import { changesOf, type Retarget } from "./retarget.ts";
 const SLICE = 1_000_000;
 
 export interface Course {
+	/** Other updates. */
+	readonly updates?: readonly ScheduledUpdate[];
 	/** Those with a cycle are made then. */
 	readonly retargets?: readonly Retarget[];
 	/** Cycles after which the run is given up: it then ends as `limit`. */
@@ -22,9 +24,10 @@ export interface Course {
 
 export async function execute(system: System, course: Course = {}): Promise<RunEnd> {
 	const { retargets = [], maxCycles = Number.POSITIVE_INFINITY, freeInitAt = Number.POSITIVE_INFINITY } = course;
-	let updates = retargets.flatMap((each): ScheduledUpdate[] =>
+	const later = retargets.flatMap((each): ScheduledUpdate[] =>
 		each.cycle === undefined ? [] : [{ at: each.cycle, changes: changesOf(system.image, each) }],
 	);
+	let updates = [...later, ...(course.updates ?? [])];
 	for (let now = 0; ; updates = []) {
 		now = Math.min(now + SLICE, maxCycles, now < freeInitAt ? freeInitAt : maxCycles);
 		const end = run(system, { cycles: now, updates });

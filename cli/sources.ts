@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { resolve as absolute, dirname, join, normalize } from "node:path";
 import { assemble, compile, positionsOf, type Resolved, type Rewritten, rewriteFfp } from "../linker/compile/index.ts";
 import type { ElfObject } from "../linker/elf/index.ts";
-import type { CallMode } from "./build.ts";
+import type { CallMode, CodeOptions } from "./build.ts";
 import { readText } from "./files.ts";
 
 export function assembleFile(file: string): ElfObject {
@@ -12,8 +12,8 @@ export function assembleFile(file: string): ElfObject {
 }
 
 /** A module and, behind it, all that it imports and that is not in `seen` yet. */
-export function compileModules(file: string, mode: CallMode, seen: Set<string>): ElfObject[] {
-	return withImports(file, (module, found) => compileModule(module, mode, found), seen);
+export function compileModules(file: string, mode: CallMode, seen: Set<string>, code: CodeOptions): ElfObject[] {
+	return withImports(file, (module, found) => compileModule(module, mode, found, code), seen);
 }
 
 /** What `make` makes of a module and, behind it, of all it imports that is not in `seen` yet.
@@ -34,7 +34,12 @@ export function withImports<T>(
 }
 
 /** @param found the modules it imports, directly or not, are added here */
-export function compileModule(file: string, mode: CallMode, found: string[] = [], alignSites = false): ElfObject {
+export function compileModule(
+	file: string,
+	mode: CallMode,
+	found: string[] = [],
+	{ alignSites = false, entryNops = false }: CodeOptions = {},
+): ElfObject {
 	const resolve = (specifier: string, from: string): Resolved | undefined => {
 		const path = modulePath(specifier, from);
 		if (path === undefined) return undefined;
@@ -43,7 +48,7 @@ export function compileModule(file: string, mode: CallMode, found: string[] = []
 	};
 	const { source, map } = sourceOf(file, mode);
 	const indirect = mode === "ffp-retpoline" ? "retpoline" : "pointer";
-	return compile(source, { file, resolve, indirect, alignSites, ...(map !== undefined && { map }) });
+	return compile(source, { file, resolve, indirect, alignSites, entryNops, ...(map !== undefined && { map }) });
 }
 
 /** A module in its FFP form. @param found as above */

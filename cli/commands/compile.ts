@@ -14,6 +14,7 @@ interface Options {
 	readonly output?: string;
 	readonly staticCalls: "keep" | "ffp" | "ffp-retpoline";
 	readonly alignSites?: true;
+	readonly entryNops?: true;
 }
 
 export const compile: Command<Options> = {
@@ -33,11 +34,12 @@ export const compile: Command<Options> = {
 				.default("keep"),
 		);
 		line.option("--align-sites", "pad so that no call site crosses an aligned 8 bytes");
+		line.option("--entry-nops", "begin every function with NOP5, so that it can be traced");
 	},
 	async run(terminal, files, options) {
 		const mode: CallMode = options.staticCalls === "keep" ? "inline" : options.staticCalls;
 		return writeObjects(terminal, "patchbay/compile@1", files, options, (file) =>
-			compileModule(file, mode, [], options.alignSites),
+			compileModule(file, mode, [], options),
 		);
 	},
 };

@@ -33,7 +33,7 @@ export const link: Command<Options> = {
 	},
 	async run(terminal, files, options) {
 		const output = options.output ?? `${basename(files[0]!).replace(/\.[^.]*$/, "")}.elf`;
-		const image = linkObjects(await loadObjects(files, options.staticCalls), options, output, options);
+		const image = linkObjects(await loadObjects(files, options.staticCalls, options), options, output, options);
 		writePieces(output, elfPieces(image.elf));
 		if (typeof options.map === "string") writeFile(options.map, map(image));
 		else if (options.map && !options.json) await terminal.write(map(image));

@@ -1,28 +1,22 @@
 // `patchbay run`: runs a program on the simulated machine. Its own lines, and nothing else, go to standard output.
 
-import { InvalidArgumentError, Option } from "commander";
+import { Option } from "commander";
 import { Cpu, getCounter, ticksToCycles } from "../../runtime/machine/index.ts";
-import {
-	createSystem,
-	early,
-	perfettoTrace,
-	protocols,
-	type RunEnd,
-	type System,
-	textTrace,
-} from "../../runtime/patch/index.ts";
+import { createSystem, early, protocols, type RunEnd, type System } from "../../runtime/patch/index.ts";
 import { type BootChoice, bootOptions, declareFeatures, settledText } from "../booting.ts";
 import { type BuildOptions, declareBuildOptions, loadImage } from "../build.ts";
-import { type Command, ExitCode, UsageError, writeJson } from "../command.ts";
+import { type Command, UsageError, writeJson } from "../command.ts";
+import { conclude } from "../conclusion.ts";
 import { profileOf, profileOption } from "../cost-profiles.ts";
 import { type CrowdOptions, declareCrowdOptions, loadCrowd } from "../crowd.ts";
 import { execute } from "../execute.ts";
 import { describeTrap } from "../faults.ts";
-import { writeFile } from "../files.ts";
+import { parseCycles } from "../operands.ts";
 import { replayVerdict } from "../replay.ts";
 import { parseRetarget, prepare, type Retarget } from "../retarget.ts";
 import { count, plural } from "../table.ts";
 import { progressLine, type Terminal } from "../terminal.ts";
+import { parseTrace, writeTrace } from "../trace-file.ts";
 
 interface Options extends BuildOptions, CrowdOptions, BootChoice {
 	readonly set?: readonly Retarget[];
@@ -109,7 +103,7 @@ export const run: Command<Options> = {
 			},
 		});
 		showProgress();
-		if (options.trace !== undefined) writeFile(options.trace, traceText(system, options.trace));
+		if (options.trace !== undefined) writeTrace(options.trace, system);
 		if (options.json) {
 			await writeJson(terminal, "patchbay/run@1", {
 				output: lines,
@@ -126,7 +120,7 @@ export const run: Command<Options> = {
 						.join(""),
 			);
 		for (const late of options.set ?? []) noteLate(terminal, system, end, late);
-		return conclude(terminal, system, end, options);
+		return conclude(terminal, system, end, options.maxCycles);
 	},
 };
 
@@ -135,27 +129,6 @@ function noteLate(terminal: Terminal, system: System, { kind }: RunEnd, { text, 
 	const { cycles } = figures(system);
 	if (cycle === undefined || kind !== "halted" || cycles >= cycle) return;
 	terminal.note(`--set ${text}: the program had ended by then, at cycle ${count(cycles)}\n`);
-}
-
-/** Says on standard error what went wrong, if anything did. */
-function conclude(terminal: Terminal, system: System, end: RunEnd, { maxCycles }: Options): ExitCode {
-	const { name } = system.image;
-	switch (end.kind) {
-		case "halted":
-			return ExitCode.ok;
-		case "trapped":
-			terminal.note(`${describeTrap(system, end)}\n`);
-			return ExitCode.violation;
-		case "refused":
-			terminal.note(`${name}: update refused: ${end.why}\n`);
-			return ExitCode.violation;
-		case "stuck":
-			terminal.note(`${name}: every CPU waits for an interrupt, and none will come\n`);
-			return ExitCode.violation;
-		case "limit":
-			terminal.note(`${name}: not done after ${count(maxCycles!)} cycles (--max-cycles)\n`);
-			return ExitCode.bound;
-	}
 }
 
 /** The time of a run is that of the CPU that was at work longest. */
@@ -187,23 +160,4 @@ function summary(system: System): string {
 		`${plural(cycles, "cycle")}, ${plural(instructions, "instruction")}${cpus.length > 1 ? ` on ${cpus.length} CPUs` : ""}\n`,
 		`${plural(updates, "update")} in ${plural(patching.cycles, "cycle")}: ${work}\n`,
 	].join("");
-}
-
-function traceText(system: System, file: string): string {
-	return isTextTrace(file) ? textTrace(system) : `${JSON.stringify(perfettoTrace(system))}\n`;
-}
-
-function isTextTrace(file: string): boolean {
-	return file.endsWith(".txt");
-}
-
-function parseTrace(file: string): string {
-	if (!isTextTrace(file) && !file.endsWith(".json")) throw new InvalidArgumentError("Name a .json or a .txt file.");
-	return file;
-}
-
-function parseCycles(text: string): number {
-	const value = Number(text);
-	if (!Number.isSafeInteger(value) || value <= 0) throw new InvalidArgumentError("Not a positive whole number.");
-	return value;
 }

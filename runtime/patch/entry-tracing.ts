@@ -16,27 +16,38 @@ export interface Traced {
 	readonly traced: boolean;
 }
 
-/** Functions that are as they shall be are no part of the batch. */
+/** The entries of the functions. Of what was freed or unloaded meanwhile nothing is traced any more. */
 export function planTraced(system: System, { functions, traced }: Traced): PlannedChange | Refusal {
+	const { image } = system;
+	const entries = new Set(image.entries.map(({ address }) => address));
 	const edits: Edit[] = [];
 	for (const address of new Set(functions)) {
-		const edit = planEntry(system, address, traced);
+		if (!traced && !entries.has(address)) continue;
+		const edit = entries.has(address) ? planEntry(system, address, traced) : noEntry(image, address);
 		if ("refused" in edit) return edit;
 		edits.push(edit);
 	}
-	const names = functions.map((address) => system.image.symbolize(address) ?? hex(address));
-	const shown =
-		names.length > MOST_NAMES ? [...names.slice(0, MOST_NAMES), `${names.length - MOST_NAMES} more`] : names;
-	return { name: `${traced ? "trace" : "do not trace"} ${shown.join(", ")}`, words: [], edits };
+	return { name: `${traced ? "trace" : "do not trace"} ${nameSome(image, functions)}`, words: [], edits };
 }
 
 const MOST_NAMES = 3;
 
+function nameSome(image: Image, functions: readonly number[]): string {
+	const names = functions.slice(0, MOST_NAMES).map((address) => nameAt(image, address));
+	return [...names, ...(functions.length > MOST_NAMES ? [`${functions.length - MOST_NAMES} more`] : [])].join(", ");
+}
+
+function nameAt({ symbolize }: Image, address: number): string {
+	return symbolize(address) ?? hex(address);
+}
+
+function noEntry(image: Image, address: number): Refusal {
+	return { refused: `'${nameAt(image, address)}' cannot be traced: no function that was built with --entry-nops is there` };
+}
+
 function planEntry(system: System, address: number, traced: boolean): Edit | Refusal {
 	const { image } = system;
-	const place = `the entry ${hex(address)} of '${image.symbolize(address) ?? "?"}'`;
-	if (!image.entries.some((entry) => entry.address === address))
-		return { refused: `${place} cannot be traced: build with --entry-nops` };
+	const place = `the entry ${hex(address)} of '${nameAt(image, address)}'`;
 	const tracer = image.symbolNamed(TRACE_ENTRY)!.address;
 	const old = textAt(system, address);
 	if (old === undefined) return { refused: `${place} is not in executable memory` };

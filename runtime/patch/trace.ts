@@ -1,7 +1,9 @@
 // What happened in a run, for people: as a file that Perfetto and Chrome open (Trace Event Format), and as columns of
 // text. Both have a lane per CPU and one per patcher. A cycle of the machine is a microsecond of the trace.
 
+import { Cpu } from "../machine/layout.ts";
 import { ticksToCycles } from "../machine/profile.ts";
+import { getCounter } from "../machine/state.ts";
 import { phaseText } from "./protocol.ts";
 import type { Happening, System } from "./system.ts";
 
@@ -38,7 +40,7 @@ export function perfettoTrace(system: System): TraceFile {
 	const { machine, image, protocol } = system;
 	const events = system.events ?? [];
 	const slices = events.flatMap(sliceOf);
-	const all = [...slices, ...phases(events), ...updates(events), ...arrows(events)];
+	const all = [...slices, ...phases(events), ...updates(events), ...arrows(events), ...tracedCalls(system)];
 	return {
 		displayTimeUnit: "ms",
 		otherData: {
@@ -138,6 +140,16 @@ function phases(events: readonly Happening[]): TraceEvent[] {
 		}
 	}
 	return slices;
+}
+
+/** Functions that were traced lie inside of each other on their CPU's lane. */
+function tracedCalls({ tracer, image, machine }: System): TraceEvent[] {
+	return tracer.calls.map(({ cpu, address, entered, left }) => {
+		const ts = ticksToCycles(entered);
+		const end = left ?? getCounter(machine, cpu, Cpu.clock);
+		const name = image.symbolize(address) ?? `0x${address.toString(16)}`;
+		return { name, ph: "X", pid: PROCESS, tid: 1 + cpu, ts, dur: ticksToCycles(end) - ts, cat: "function" };
+	});
 }
 
 /** From every step that interrupts to each CPU that takes the interrupt. */

@@ -1,0 +1,106 @@
+// `patchbay trace`: runs a program with the entries of functions traced, and prints its calls.
+
+import { Option } from "commander";
+import { LinkError } from "../../linker/errors.ts";
+import {
+	applyNow,
+	type Change,
+	createSystem,
+	early,
+	functionsNamed,
+	planUpdate,
+	protocols,
+	type ScheduledUpdate,
+	type System,
+} from "../../runtime/patch/index.ts";
+import { type BuildOptions, declareBuildOptions, loadImage } from "../build.ts";
+import { callGraph, listCalls } from "../call-graph.ts";
+import { type Command, UsageError, writeJson } from "../command.ts";
+import { conclude } from "../conclusion.ts";
+import { profileOf, profileOption } from "../cost-profiles.ts";
+import { type CrowdOptions, declareCrowdOptions, loadCrowd } from "../crowd.ts";
+import { execute } from "../execute.ts";
+import { parseCycles } from "../operands.ts";
+import { parseRetarget, prepare, type Retarget } from "../retarget.ts";
+import { parseTrace, writeTrace } from "../trace-file.ts";
+
+interface Options extends BuildOptions, CrowdOptions {
+	readonly functions?: readonly string[];
+	readonly from?: number;
+	readonly until?: number;
+	readonly set?: readonly Retarget[];
+	readonly trace?: string;
+	readonly protocol: string;
+	readonly profile: string;
+	readonly maxCycles?: number;
+}
+
+const runningProtocols = protocols.filter((protocol) => protocol !== early).map(({ name }) => name);
+
+export const trace: Command<Options> = {
+	name: "trace",
+	operands: "<files...>",
+	brief: "Run a program with function entries traced, and print which function called which, and for how long.",
+	examples: [
+		["trace pick.js", "every function"],
+		["trace pick.js --functions 'pick*,!pick_slow'", "those that match a pattern, without others"],
+		["trace work.js --cpus 4 --entry 'worker*4'", "a lane per CPU"],
+		["trace work.js --from 5000 --until 9000", "switched on and off under the running program"],
+		["trace work.js --trace out.json", "and for ui.perfetto.dev"],
+	],
+	declare(line) {
+		line.option(
+			"--functions <pattern,...>",
+			"which: * and ? match, ! in front leaves out; may be given again",
+			(text: string, before: readonly string[] = []) => [...before, ...text.split(",")],
+		);
+		line.option("--from <cycle>", "begin then instead of before the start", parseCycles);
+		line.option("--until <cycle>", "end then", parseCycles);
+		line.option("--set <key=function[@cycle]>", "as in run; may be given again", parseRetarget);
+		declareBuildOptions(line);
+		declareCrowdOptions(line);
+		line.addOption(
+			new Option("--protocol <name>", "how code is patched while it runs")
+				.choices(runningProtocols)
+				.default(runningProtocols[0]!),
+		);
+		line.addOption(profileOption);
+		line.option("--max-cycles <n>", "give up after so many cycles, with exit code 4", parseCycles);
+		line.option("--trace <file>", "write what happened: .json for Perfetto, .txt for columns", parseTrace);
+	},
+	async run(terminal, files, options) {
+		if (options.from !== undefined && options.until !== undefined && options.until <= options.from)
+			throw new UsageError("--until is to come after --from");
+		const image = await loadImage(files, { ...options, entryNops: true });
+		const protocol = protocols.find(({ name }) => name === options.protocol)!;
+		const machine = loadCrowd(image, options, profileOf(options.profile));
+		const system = createSystem(machine, image, protocol, { trace: options.trace !== undefined });
+		const functions = functionsNamed(image, options.functions ?? []).map(({ address }) => address);
+		prepare(system, options.set ?? [], {});
+		const updates = traceUpdates(system, functions, options);
+		const output: string[] = [];
+		const end = await execute(system, {
+			retargets: options.set ?? [],
+			updates,
+			maxCycles: options.maxCycles,
+			print: async (lines) => void output.push(...lines),
+		});
+		if (options.trace !== undefined) writeTrace(options.trace, system);
+		if (options.json) {
+			const traced = functions.map((address) => image.symbolize(address));
+			await writeJson(terminal, "patchbay/trace@1", { functions: traced, calls: listCalls(system), output, end });
+		} else await terminal.write(`${callGraph(terminal, system).join("\n")}\n`);
+		return conclude(terminal, system, end, options.maxCycles);
+	},
+};
+
+/** Begins now, or returns when to. */
+function traceUpdates(system: System, functions: readonly number[], { from, until }: Options): ScheduledUpdate[] {
+	const on: Change = { functions, traced: true };
+	const end: ScheduledUpdate[] = until === undefined ? [] : [{ at: until, changes: [{ functions, traced: false }] }];
+	if (from !== undefined) return [{ at: from, changes: [on] }, ...end];
+	const update = planUpdate(system, [on], early);
+	if ("refused" in update) throw new LinkError(`${system.image.name}: ${update.refused}`);
+	applyNow(system, update);
+	return end;
+}
