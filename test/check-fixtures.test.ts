@@ -40,7 +40,7 @@ describe.each(cases)("$file on $model", ({ scenario }) => {
 	});
 });
 
-describe.each(["cache", "claims", "museum", "litmus", "execmem", "modules"])("docs/%s.md", (page) => {
+describe.each(["cache", "claims", "museum", "litmus", "execmem", "modules", "probes"])("docs/%s.md", (page) => {
 	const text = readFileSync(`${root}/docs/${page}.md`, "utf8");
 	const inFolder = files.filter((file) => file.startsWith(`${page}/`));
 

@@ -19,9 +19,11 @@ import { plan, unfitFor } from "../patch/plan.ts";
 import type { Edit, Plan, Step } from "../patch/step.ts";
 import { type System, setPatcher } from "../patch/system.ts";
 import { change, planUpdate } from "../patch/update.ts";
+import type { Probes } from "../probe/probe.ts";
 import type { Stack } from "./footprint.ts";
 import { memoryPlan, prepareMemory } from "./memory-part.ts";
 import { outcomeOf, type Term } from "./outcome.ts";
+import { PROBE_PAGES, probeParts } from "./probed.ts";
 import { modelOf, type PatcherPart, protocolOf, type Scenario } from "./scenario.ts";
 import { stepsOf } from "./steps.ts";
 
@@ -40,6 +42,7 @@ export interface Built {
 	/** Pages of text that CPUs may write to through another mapping. */
 	readonly writable: readonly number[];
 	readonly redzone: number;
+	readonly probes: Probes;
 }
 
 /** A scenario that a protocol or the patcher refuses. */
@@ -63,6 +66,7 @@ export function build(scenario: Scenario): Built | RefusedScenario {
 		stack: PAGE,
 		histories: HISTORIES,
 		started: false,
+		spare: scenario.probes === undefined ? 0 : PROBE_PAGES,
 	});
 	const system = createSystem(machine, image, protocolOf("breakpoint", name));
 	const stacks = machine.cores.map((core) => {
@@ -81,6 +85,15 @@ export function build(scenario: Scenario): Built | RefusedScenario {
 		}
 		equals.push(group);
 	}
+	const probed = probeParts(
+		system,
+		scenario.probes ?? [],
+		(label) => addressOf(image, label, name),
+		scenario.redzone ?? 0,
+	);
+	if ("refused" in probed) return probed;
+	for (const one of probed.plans) addPlan(system, one);
+	for (const { address } of system.named) writable.push(address);
 	for (const part of scenario.patchers ?? []) {
 		const one = planOf(system, part, part.place ?? name);
 		if ("refused" in one) return one;
@@ -104,6 +117,7 @@ export function build(scenario: Scenario): Built | RefusedScenario {
 		reaches: new Map((scenario.reaches ?? []).map((label) => [at(label), label])),
 		outcome: scenario.exists === undefined ? undefined : outcomeOf(scenario.exists, image, total, name),
 		writable,
+		probes: probed.probes,
 		redzone: scenario.redzone ?? 0,
 	};
 }

@@ -293,7 +293,7 @@ function unpackCpu(shape: Shape, cpu: number, histories: number, row: Int32Array
 /** status 4 bits, flags 3, masked 1, pending 4, holding 1, status before parking 4, trap 8. */
 function smallFields(words: Int32Array, at: number): number {
 	const status = words[at + Cpu.status]!;
-	const trap = status === Status.trapped ? words[at + Cpu.stop]! : 0;
+	const trap = status === Status.trapped || status === Status.hostCall ? words[at + Cpu.stop]! : 0;
 	return (
 		status |
 		(words[at + Cpu.flags]! << 4) |

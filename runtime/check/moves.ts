@@ -5,6 +5,7 @@ import { Cpu, Status } from "../machine/layout.ts";
 import { advance, interruptible, take } from "../machine/run.ts";
 import { getCpu } from "../machine/state.ts";
 import { waiting } from "../machine/store-buffer.ts";
+import { serveHostCall } from "../patch/host-calls.ts";
 import { perform, ready } from "../patch/perform.ts";
 import type { System } from "../patch/system.ts";
 import { serveTrap } from "../patch/trap.ts";
@@ -14,6 +15,9 @@ export interface Move {
 	/** Number of the CPU, or of the patcher. */
 	readonly who: number;
 }
+
+/** A CPU that trapped, or called its host. */
+const serviced: ReadonlySet<number> = new Set([Status.trapped, Status.hostCall]);
 
 /** Every move, for a system of so many CPUs and patchers: `possible` says which of them can be made now. */
 export function allMoves(cpus: number, patchers: number): Move[] {
@@ -31,7 +35,7 @@ export function possible(system: System, move: Move): boolean {
 		case "interrupt":
 			return interruptible(system.machine, move.who);
 		case "trap":
-			return getCpu(system.machine, move.who, Cpu.status) === Status.trapped;
+			return serviced.has(getCpu(system.machine, move.who, Cpu.status));
 		case "drain":
 			return waiting(system.machine, move.who) > 0;
 		case "patch":
@@ -50,9 +54,15 @@ export function make(system: System, move: Move): boolean {
 			take(system.machine, { kind: move.kind, cpu: move.who });
 			return true;
 		case "trap":
-			return serveTrap(system, move.who);
+			return serve(system, move.who);
 		case "patch":
 			perform(system, move.who);
 			return true;
 	}
+}
+
+/** What the host does not know as a call may be a trap of somebody's. */
+function serve(system: System, cpu: number): boolean {
+	if (getCpu(system.machine, cpu, Cpu.status) === Status.hostCall) serveHostCall(system, cpu);
+	return getCpu(system.machine, cpu, Cpu.status) !== Status.trapped || serveTrap(system, cpu);
 }

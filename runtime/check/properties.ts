@@ -6,7 +6,7 @@ import type { Instruction } from "../../linker/isa/instruction-set.ts";
 import { SP } from "../../linker/isa/sets/toy.ts";
 import { Cpu, Patcher, Status } from "../machine/layout.ts";
 import { readVirtual, writableAndExecutable } from "../machine/memory.ts";
-import { getCpu } from "../machine/state.ts";
+import { getCpu, type Machine } from "../machine/state.ts";
 import { getPatcher, type System } from "../patch/system.ts";
 
 export const properties = {
@@ -39,15 +39,24 @@ export interface WatchedSite {
 	readonly new: Instruction;
 	/** Every instruction the protocol puts there for a while. */
 	readonly passing: readonly Instruction[];
+	/** Of a probe: what is done in the breakpoint's place, whichever side it is on. */
+	readonly means: Instruction | undefined;
 }
 
 /** The sites of all plans by address; a site of several plans has several. */
 export function watchedSites(system: System): Map<number, WatchedSite[]> {
 	const sites = new Map<number, WatchedSite[]>();
 	for (const [patcher, { edits }] of system.plans.entries()) {
-		for (const { address, old, bytes } of edits) {
+		for (const { address, old, bytes, means } of edits) {
 			const passing = [decode(encode("brk"), 0)!, decode(encode("spin"), 0)!];
-			const site = { patcher, address, old: decode(old, 0)!, new: decode(bytes, 0)!, passing };
+			const site = {
+				patcher,
+				address,
+				old: decode(old, 0)!,
+				new: decode(bytes, 0)!,
+				passing,
+				means: means && decode(means, 0),
+			};
 			sites.set(address, [...(sites.get(address) ?? []), site]);
 		}
 	}
@@ -76,11 +85,18 @@ export function judgeSite(
 		return undefined;
 	}
 	const done = isDone(system, site.patcher);
-	const isNew = trapped || isOne(site.new);
+	const isNew = trapped ? site.means === undefined || site.new.row.flow === "trap" : isOne(site.new);
 	seen(isNew ? "new" : "old");
 	if (done && !isNew) return "stale";
-	if (getCpu(machine, cpu, Cpu.status) === Status.trapped) return undefined;
-	return landsRight(system, site, isNew ? site.new : site.old, cpu, sp) ? undefined : "target";
+	if (isUnderWay(machine, cpu)) return undefined;
+	const meant = trapped ? (site.means ?? site.new) : isNew ? site.new : site.old;
+	return landsRight(system, site, meant, cpu, sp) ? undefined : "target";
+}
+
+/** Whether the instruction has not happened yet: the CPU trapped, executes it elsewhere, or waits for a place to. */
+function isUnderWay(machine: Machine, cpu: number): boolean {
+	const status = getCpu(machine, cpu, Cpu.status);
+	return status === Status.trapped || status === Status.waiting || getCpu(machine, cpu, Cpu.stepping) !== 0;
 }
 
 function isDone(system: System, patcher: number): boolean {
@@ -104,7 +120,8 @@ function landsRight(system: System, site: WatchedSite, instruction: Instruction,
 		case "return":
 			return now === sp + 4 && pc === wordAt(system, sp);
 		default:
-			return pc === next && now === sp;
+			// A probe may be on any instruction, also on one that moves the stack pointer or goes nobody knows where.
+			return site.means === undefined ? pc === next && now === sp : pc === next || instruction.row.flow !== "next";
 	}
 }
 

@@ -25,6 +25,7 @@ export interface Scenario {
 	readonly agents?: readonly AgentPart[];
 	/** What one more agent does: fills memory and gives it back. */
 	readonly memory?: readonly MemoryPart[];
+	readonly probes?: readonly ProbePart[];
 	/** The model with a store buffer. */
 	readonly tso?: boolean;
 	/** Label of a page of data -> label of text: the page is a writable view of that text instead. */
@@ -65,6 +66,20 @@ export interface PatcherPart {
 	/** Where it is written, for messages; the scenario's name otherwise. */
 	readonly place?: string;
 }
+
+/** A probe: somebody inserts it, removes it, makes a call of it, or it stays as it is. Each on a page of its own. */
+export interface ProbePart {
+	/** Label of an instruction. */
+	readonly at: string;
+	readonly does: "insert" | "remove" | "optimise" | "stay";
+	readonly options: readonly ProbeWord[];
+	readonly place?: string;
+}
+
+/** `outofline`: in a slot, also what could be emulated; `oneslot`: there is one only; `unmaintained`: nothing is said to
+ * the caches; `called`: it is a call from the start; `anyway`: whatever is below the stack pointer. */
+const probeWords = ["outofline", "oneslot", "unmaintained", "called", "anyway"] as const;
+export type ProbeWord = (typeof probeWords)[number];
 
 /** Somebody who carries out steps, as text: `store slot 90 cc`, `interrupt serialize`, `await`, ... */
 export interface AgentPart {
@@ -127,6 +142,16 @@ const header: Readonly<Record<string, (draft: Draft, value: string, place: strin
 	},
 	release(draft, value, place) {
 		draft.memory = [...(draft.memory ?? []), memoryPartOf("release", value, place)];
+	},
+	probe(draft, value, place) {
+		const [, at, does, words = ""] = /^(\S+)\s+(insert|remove|optimise|stay)((?:\s+[a-z]+)*)$/.exec(value) ?? [];
+		if (at === undefined)
+			throw new LinkError(
+				`${place}: '${value}' is not 'LABEL insert|remove|optimise|stay [${probeWords.join("] [")}]'`,
+			);
+		const options = words.trim() === "" ? [] : names(words.trim(), probeWords, "word", place);
+		const probe = { at, does: does as ProbePart["does"], options: options as ProbeWord[], place };
+		draft.probes = [...(draft.probes ?? []), probe];
 	},
 	tso(draft, value, place) {
 		if (value !== "yes" && value !== "no") throw new LinkError(`${place}: tso is 'yes' or 'no', not '${value}'`);

@@ -15,12 +15,14 @@ import { storesIntoText } from "../patch/memory-steps.ts";
 import { nextStep } from "../patch/perform.ts";
 import type { Step } from "../patch/step.ts";
 import { getPatcher, type System, setPatcher } from "../patch/system.ts";
+import { instructionInSlot } from "../probe/serve.ts";
 import type { Built } from "./build.ts";
 import type { Space } from "./explore.ts";
 import { type Footprint, isFinished, pack, type Shape, shapeOf, unpack, watch } from "./footprint.ts";
 import { allMoves, type Move, make, possible } from "./moves.ts";
 import { holds, isOver } from "./outcome.ts";
 import {
+	equal,
 	freedText,
 	judgeMappings,
 	judgeSite,
@@ -105,7 +107,7 @@ export function machineSpace(
 		from = move.kind === "patch" ? 0 : getCpu(machine, move.who, Cpu.pc) >>> 0;
 		merged = 0;
 		const freed = move.kind === "step" && isFreed(from);
-		const found = judged(system, sites, move, seen);
+		const found = judged(built, sites, move, seen);
 		if (move.kind === "step") ({ fetched: instruction, fetchedBytes: bytes } = machine.cores[move.who]!);
 		let broken = judge.has(found!) ? found : undefined;
 		if (freed && instruction !== undefined && instruction.row.flow !== "trap" && judge.has("freed")) broken ??= "freed";
@@ -197,7 +199,7 @@ export function machineSpace(
 
 /** Makes a move and judges it. */
 function judged(
-	system: System,
+	{ system, probes }: Built,
 	sites: ReadonlyMap<number, readonly WatchedSite[]>,
 	move: Move,
 	seen: (what: Occurrence) => void,
@@ -215,8 +217,10 @@ function judged(
 	const watched = sites.get(getCpu(machine, cpu, Cpu.pc) >>> 0);
 	const sp = core.r[SP]!;
 	const stop = getCpu(machine, cpu, Cpu.stop);
+	const inSlot = move.kind === "step" ? instructionInSlot(probes, cpu) : undefined;
 	core.fetched = undefined;
 	const served = make(system, move);
+	if (inSlot !== undefined && core.fetched !== undefined && !equal(core.fetched, inSlot)) return "torn";
 	if (!served) return watched !== undefined ? "breakpoint" : "fault";
 	if (watched === undefined || move.kind === "interrupt") return undefined;
 	if (move.kind === "trap" && stop !== Stop.breakpoint) return undefined;
@@ -232,7 +236,7 @@ function judged(
 
 function isMapping(system: System, move: Move): boolean {
 	if (move.kind !== "patch") return false;
-	return ["protect", "map", "restrict", "retire"].includes(stepBefore(system, move.who)?.kind ?? "");
+	return ["protect", "map", "remap", "restrict", "retire"].includes(stepBefore(system, move.who)?.kind ?? "");
 }
 
 /** The step that a patcher just did. */

@@ -12,6 +12,8 @@ export interface Edit {
 	readonly space?: number;
 	readonly old: Uint8Array;
 	readonly bytes: Uint8Array;
+	/** What a breakpoint there stands for, before and after, where it is not what an armed trap executes. */
+	readonly means?: Uint8Array;
 }
 
 /** What every other CPU is asked to do: execute an instruction barrier, flush its TLB, stop until released; or, without

@@ -11,7 +11,7 @@ import { serialize } from "../machine/visibility.ts";
 import { flushIcacheRange, syncCores } from "../patch/cache-maintenance.ts";
 import { type PageCopy, PHYSICAL } from "../patch/frames-behind.ts";
 import { applyNow, submit } from "../patch/patchers.ts";
-import { now, type RunEnd, settle } from "../patch/run.ts";
+import { now as clockOf, type RunEnd, settle } from "../patch/run.ts";
 import { type Step, same } from "../patch/step.ts";
 import type { System } from "../patch/system.ts";
 import type { Update } from "../patch/update.ts";
@@ -98,24 +98,28 @@ export function insertion(probes: Probes, probe: Probe): Update {
 		...syncCores(),
 		{ kind: "unlock" },
 	];
-	return { steps, edits: [{ address, old: bytes, bytes: probed, space }], keys: [`probe at ${probe.place}`] };
+	return {
+		steps,
+		edits: [{ address, old: bytes, bytes: probed, space, means: bytes }],
+		keys: [`probe at ${probe.place}`],
+	};
 }
 
 /** The steps that take it out again, and give the shared page back if the copy is equal then. */
 export function removal(probes: Probes, probe: Probe): Update {
 	const { system, areas } = probes;
 	const { space, address, bytes } = probe;
-	const old = readVirtual(system.machine, space, address, bytes.length)!;
+	const now = readVirtual(system.machine, space, address, bytes.length)!;
 	const steps: Step[] = [
 		{ kind: "lock" },
-		...(old[0] === BREAKPOINT ? [] : takeBack(system, probe, old)),
+		...(now[0] === BREAKPOINT ? [] : takeBack(system, probe, now)),
 		...storeHead(system, probe, bytes),
 		...syncCores(),
 		force(areas.get(space)!, probe, 0),
 		...sharedPage(system, probe),
 		{ kind: "unlock" },
 	];
-	return { steps, edits: [{ address, old, bytes, space }], keys: [`probe at ${probe.place}`] };
+	return { steps, edits: [{ address, old: now, bytes, space, means: bytes }], keys: [`probe at ${probe.place}`] };
 }
 
 const BREAKPOINT = encode("brk")[0]!;
@@ -181,7 +185,7 @@ function carryOut(system: System, update: Update, cycles: number | undefined): R
 		applyQuietly(system, update);
 		return undefined;
 	}
-	const submitted = submit(system, update, now(system));
+	const submitted = submit(system, update, clockOf(system));
 	if (typeof submitted === "object") throw new Error(`assert: ${submitted.refused}`);
 	return settle(system, cycles);
 }
@@ -193,7 +197,8 @@ function isQuiet(machine: Machine): boolean {
 	);
 }
 
-function applyQuietly(system: System, { steps, ...update }: Update): void {
+/** Carries out a plan while no CPU has begun. */
+export function applyQuietly(system: System, { steps, ...update }: Update): void {
 	const { machine } = system;
 	applyNow(system, { ...update, steps: steps.filter(({ kind }) => kind !== "interrupt" && kind !== "await") });
 	for (const { id } of machine.cores) {

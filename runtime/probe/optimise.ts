@@ -87,7 +87,7 @@ export function optimisation(probes: Probes, probe: Probe): Update {
 	const bytes = callTo(area.trampoline, probe.address);
 	const old = readVirtual(system.machine, probe.space, probe.address, probe.bytes.length)!;
 	if (bytes === undefined) return nothing;
-	const edit = { address: probe.address, old, bytes, space: probe.space };
+	const edit = { address: probe.address, old, bytes, space: probe.space, means: probe.bytes };
 	const steps = plan(breakpointToCall, [edit], system.machine.config.model);
 	return { ...steps, keys: [`call at ${probe.place}`] };
 }

@@ -2,9 +2,11 @@
 // interrupt and no other task from the moment its instruction is in a slot to the end of the step, so the slot is its own
 // and nobody else need be told what is in it.
 
+import { decode } from "../../linker/isa/decode.ts";
 import { encode } from "../../linker/isa/encode.ts";
 import { HostCall } from "../../linker/isa/host-calls.ts";
 import { Stop } from "../../linker/isa/index.ts";
+import type { Instruction } from "../../linker/isa/instruction-set.ts";
 import { Cpu, Status } from "../machine/layout.ts";
 import { readVirtual } from "../machine/memory.ts";
 import { barrier, emulate } from "../machine/run.ts";
@@ -147,4 +149,14 @@ function leaveSlot(machine: Probes["system"]["machine"], area: SlotArea, cpu: nu
 	freeSlot(machine, area, getCpu(machine, cpu, Cpu.stepping) - 1);
 	setCpu(machine, cpu, Cpu.stepping, 0);
 	setCpu(machine, cpu, Cpu.probed, 0);
+}
+
+/** What a CPU is to execute in its slot; undefined when it is in none. */
+export function instructionInSlot({ system, areas }: Probes, cpu: number): Instruction | undefined {
+	const { machine } = system;
+	const slot = getCpu(machine, cpu, Cpu.stepping) - 1;
+	if (slot < 0) return undefined;
+	const area = areas.get(getCpu(machine, cpu, Cpu.space))!;
+	const home = getCpu(machine, cpu, Cpu.probed) >>> 0;
+	return decode(copyFor(area.known.get(home)!.instruction, home, area.address + slot * SLOT_BYTES)!, 0);
 }

@@ -1,0 +1,68 @@
+// The probes of a scenario: who inserts, removes or optimises one, under CPUs that run.
+
+import { LinkError } from "../../linker/errors.ts";
+import { Patcher } from "../machine/layout.ts";
+import { PAGE } from "../machine/state.ts";
+import type { Plan } from "../patch/step.ts";
+import { type System, setPatcher } from "../patch/system.ts";
+import { createProbes } from "../probe/create-probes.ts";
+import { applyQuietly, insertion, newProbe, removal } from "../probe/insert.ts";
+import { optimisation } from "../probe/optimise.ts";
+import type { Probe, Probes } from "../probe/probe.ts";
+import { SLOTS } from "../probe/slot-area.ts";
+import type { ProbePart, ProbeWord } from "./scenario.ts";
+
+/** What it takes of memory besides the program: a page of slots, its record, a trampoline, copies. */
+export const PROBE_PAGES = 16;
+
+export interface Probed {
+	readonly probes: Probes;
+	readonly plans: readonly Plan[];
+}
+
+/** Puts the probes of a scenario in place, as they are at the start, and lays out what becomes of them.
+ * @param redzone bytes below the stack pointer that programs use
+ * @returns why a probe is refused, if one is @throws LinkError naming the line */
+export function probeParts(
+	system: System,
+	parts: readonly ProbePart[],
+	addressOf: (label: string) => number,
+	redzone: number,
+): Probed | { readonly refused: string } {
+	const has = (word: ProbeWord): boolean => parts.some(({ options }) => options.includes(word));
+	const probes = createProbes(system, {
+		outOfLine: has("outofline") ? "always" : "needed",
+		slots: has("oneslot") ? 1 : SLOTS,
+		maintained: !has("unmaintained"),
+		redzone: has("anyway") ? 0 : redzone,
+	});
+	const plans: Plan[] = [];
+	for (const part of parts) {
+		const probe = newProbe(probes, 0, addressOf(part.at), "count");
+		if ("refused" in probe) return probe;
+		if (part.does === "optimise" && !probe.callable)
+			return { refused: `${part.at} cannot be a call: it is no NOP5, or overwrites what is below the stack pointer` };
+		plans.push(planOf(probes, probe, part));
+		if (system.copies.length !== plans.length) throw new LinkError(`${part.place}: one probe on a page`);
+	}
+	return { probes, plans: plans.filter(({ steps }) => steps.length > 0) };
+}
+
+function planOf(probes: Probes, probe: Probe, { does, options }: ProbePart): Plan {
+	const { system } = probes;
+	const inserted = insertion(probes, probe);
+	const { own, shared } = system.copies.at(-1)!;
+	system.machine.memory.copyWithin(own, shared, shared + PAGE);
+	if (does === "insert") return inserted;
+	beforehand(system, () => applyQuietly(system, inserted));
+	if (options.includes("called")) beforehand(system, () => applyQuietly(system, optimisation(probes, probe)));
+	if (does === "optimise") return optimisation(probes, probe);
+	return does === "remove" ? removal(probes, probe) : { steps: [], edits: [] };
+}
+
+/** Nobody patched yet, for all that the scenario knows. */
+function beforehand(system: System, act: () => void): void {
+	act();
+	system.plans.length = 0;
+	for (let field = 0; field < Patcher.words; field++) setPatcher(system.machine, 0, field, 0);
+}
