@@ -4,7 +4,7 @@
 import { type LineTable, readLineTable, rowAt } from "../linker/elf/line-table.ts";
 import { type ElfObject, ET_REL, SHN_UNDEF } from "../linker/elf/object.ts";
 import { LinkError } from "../linker/errors.ts";
-import type { Architecture } from "../linker/sites/arch/index.ts";
+import { type Architecture, branchKinds } from "../linker/sites/arch/index.ts";
 import {
 	type BranchTable,
 	branchTable,
@@ -29,8 +29,21 @@ export interface BranchList {
 	readonly lines: LineTable | undefined;
 	/** What goes into the middle of some of them. */
 	readonly intruders: Intruders;
+	/** Rows that call the same, in the order of their first rows. */
+	readonly groups: readonly Group[];
+	readonly groupOf: (row: number) => Group;
+	/** 1 for each of `branchKinds` that there is. */
+	readonly kinds: Uint8Array;
 	/** By section. */
 	readonly sections: readonly ListedSection[];
+}
+
+export interface Group {
+	readonly number: number;
+	readonly callee: number;
+	readonly beyond: number;
+	/** Rows. */
+	count: number;
 }
 
 interface ListedSection {
@@ -49,13 +62,15 @@ export function listBranches(object: ElfObject, wanted: Wanted | undefined, note
 	const flags = wanted && wantedSymbols(object, wanted);
 	const table = branchTable(object, architecture, flags);
 	if (wanted !== undefined && "names" in wanted) noteUnrelocated(object, architecture, flags!, table, note);
+	const { insides, ...survey } = surveyRows(object, architecture, table);
 	return {
+		...survey,
 		object,
 		architecture,
 		table,
 		holder: holders(object, table),
 		lines: table.count === 0 ? undefined : linesOf(object, note),
-		intruders: jumpedInto(object, architecture, insidesOf(object, architecture, table)),
+		intruders: jumpedInto(object, architecture, insides),
 		sections: object.sections.map((section) => ({
 			data: isCode(section) ? section.data : none,
 			address: section.address,
@@ -91,35 +106,71 @@ function linesOf(object: ElfObject, note: (text: string) => void): LineTable | u
 	}
 }
 
-function insidesOf(object: ElfObject, { branches }: Architecture, table: BranchTable): Insides {
+/** One pass over the rows for all that needs no more than one. */
+function surveyRows(object: ElfObject, { branches }: Architecture, table: BranchTable) {
 	const insides: Insides = [];
-	const { section, offset, branch } = table;
-	for (let i = 0; i < table.count; i++)
-		markInside(insides, object, section[i]!, offset[i]!, branches[branch[i]!]!.length);
-	return insides;
+	const kinds = new Uint8Array(branchKinds.length);
+	const { groups, groupOf } = grouping(object, table);
+	const { count, section, offset, branch } = table;
+	for (let row = 0; row < count; row++) {
+		const { kind, length } = branches[branch[row]!]!;
+		kinds[kind] = 1;
+		groupOf(row).count++;
+		markInside(insides, object, section[row]!, offset[row]!, length);
+	}
+	return { insides, kinds, groups, groupOf };
 }
 
-/** The offset or address of the branch of a row, as the file counts. */
-export function valueAt({ sections, table }: BranchList, i: number): number {
-	return table.offset[i]! + sections[table.section[i]!]!.address;
+/** Finds the group of a row, or makes it. */
+function grouping(object: ElfObject, table: BranchTable): { groups: Group[]; groupOf: (row: number) => Group } {
+	const groups: Group[] = [];
+	/** By symbol, for calls of its first byte: 1 + the number. */
+	const plain = new Uint32Array(object.symbols.count);
+	const others = new Map<string, Group>();
+	const make = (callee: number, beyond: number): Group => {
+		const group = { number: groups.length, callee, beyond, count: 0 };
+		groups.push(group);
+		return group;
+	};
+	const groupOf = (row: number): Group => {
+		const callee = table.callee[row]!;
+		const beyond = table.beyond[row]!;
+		if (beyond === 0) {
+			if (plain[callee] !== 0) return groups[plain[callee]! - 1]!;
+			plain[callee] = groups.length + 1;
+			return make(callee, 0);
+		}
+		const key = `${callee} ${beyond}`;
+		const group = others.get(key) ?? make(callee, beyond);
+		others.set(key, group);
+		return group;
+	};
+	return { groups, groupOf };
 }
 
-/** Bytes that the callee could be further away in its direction; undefined where the distance is not known yet. */
-export function reachLeft(list: BranchList, i: number): number | undefined {
-	const { object, architecture, table } = list;
-	const { form } = architecture.branches[table.branch[i]!]!;
-	const target = object.symbols.section[table.callee[i]!]!;
-	const isKnown = object.type === ET_REL ? target === table.section[i] : target !== SHN_UNDEF;
+/** Bytes that the callee could be further away in its direction; undefined where the distance is not known yet.
+ * @param value offset or address of the branch, as the file counts */
+export function reachLeft(
+	{ object, architecture }: BranchList,
+	section: number,
+	value: number,
+	branch: number,
+	callee: number,
+	beyond: number,
+): number | undefined {
+	const { symbols } = object;
+	const { form } = architecture.branches[branch]!;
+	const target = symbols.section[callee]!;
+	const isKnown = object.type === ET_REL ? target === section : target !== SHN_UNDEF;
 	if (form === undefined || !isKnown) return undefined;
-	const distance = object.symbols.value[table.callee[i]!]! + table.beyond[i]! - valueAt(list, i) - form.base;
+	const distance = symbols.value[callee]! + beyond - value - form.base;
 	return distance < 0 ? distance - form.min : form.max - distance;
 }
 
-/** Index of a row in the line table; undefined where there is no line. */
-export function lineRowAt(list: BranchList, i: number): number | undefined {
-	const { object, table, lines } = list;
+/** Index of what is at `value` in the line table; undefined where there is no line. */
+export function lineRowAt({ object, lines }: BranchList, section: number, value: number): number | undefined {
 	if (lines === undefined) return undefined;
-	const row = rowAt(lines, valueAt(list, i), object.type === ET_REL ? table.section[i]! : 0);
+	const row = rowAt(lines, value, object.type === ET_REL ? section : 0);
 	return row === undefined || lines.line[row] === 0 ? undefined : row;
 }
 

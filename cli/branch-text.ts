@@ -1,92 +1,86 @@
 // The call sites of a real object as text: a line each, grouped by what they call. Made for millions of lines.
 
 import { filePath, type LineTable } from "../linker/elf/line-table.ts";
-import { type ElfObject, ET_REL } from "../linker/elf/object.ts";
-import { viewOf } from "../linker/elf/words.ts";
+import { ET_REL, type Symbols } from "../linker/elf/object.ts";
 import { branchKinds } from "../linker/sites/arch/index.ts";
-import { placeName } from "../linker/sites/branches.ts";
+import { endOfSection, placeName } from "../linker/sites/branches.ts";
 import { crossings, lineSizes } from "../linker/sites/crossings.ts";
-import { type BranchList, intruderText, lineRowAt, reachLeft } from "./branch-list.ts";
+import { type BranchList, type Group, intruderText, lineRowAt, reachLeft } from "./branch-list.ts";
 import {
-	endCell,
 	type Fixed,
 	fixed,
 	flush,
+	hasRoom,
 	type LineBytes,
+	makeRoom,
+	type Names,
+	NUMBER,
+	namesIn,
 	newLineBytes,
 	put,
+	putBlanks,
 	putByteList,
-	putDecimal,
 	putHex,
 	putName,
 	putText,
 } from "./line-bytes.ts";
-import type { Terminal } from "./terminal.ts";
+import { type Terminal, textOf } from "./terminal.ts";
 
-/** Rows that call the same. */
-interface Group {
-	readonly name: string;
-	count: number;
-	/** Their lines, as far as they are not in `full`. */
-	out: LineBytes;
-	readonly full: Uint8Array[];
+/** All that a line needs of its row, side by side: the lines come in another order than the rows, and looking up each of
+ * these things somewhere else would mean waiting for memory. Three words: offset, section, function; then the branch and
+ * the instruction. */
+interface Records {
+	readonly words: Uint32Array;
+	readonly bytes: Uint8Array;
+}
+const RECORD = 20;
+const BRANCH_AT = 12;
+const BYTES_AT = 13;
+
+/** Group by group, in the order of the file within each. @param groups in the order of the text */
+function recordRows(list: BranchList, groups: readonly Group[]): Records {
+	const { table, holder, sections, architecture, groupOf } = list;
+	const next = new Uint32Array(groups.length);
+	let end = 0;
+	for (const { number, count } of groups) {
+		next[number] = end;
+		end += count;
+	}
+	const bytes = new Uint8Array(table.count * RECORD);
+	const words = new Uint32Array(bytes.buffer);
+	for (let row = 0; row < table.count; row++) {
+		const at = next[groupOf(row).number]!++ * RECORD;
+		const offset = table.offset[row]!;
+		const index = table.section[row]!;
+		const branch = table.branch[row]!;
+		const { data } = sections[index]!;
+		const { length } = architecture.branches[branch]!;
+		words[at >> 2] = offset;
+		words[(at >> 2) + 1] = index;
+		words[(at >> 2) + 2] = holder[row]!;
+		bytes[at + BRANCH_AT] = branch;
+		for (let i = 0; i < length; i++) bytes[at + BYTES_AT + i] = data[offset + i]!;
+	}
+	return { words, bytes };
 }
 
-/** Finds the group of a row, or makes it. */
-function grouping({ object, table }: BranchList): { groups: Group[]; groupOf: (row: number) => Group } {
-	const groups: Group[] = [];
-	/** By symbol, for calls of its first byte: 1 + the index in `groups`. */
-	const plain = new Uint32Array(object.symbols.count);
-	const others = new Map<string, Group>();
-	const make = (callee: number, beyond: number): Group => {
-		const group = { name: placeName(object, callee, beyond), count: 0, out: newLineBytes(SMALL), full: [] };
-		groups.push(group);
-		return group;
-	};
-	const groupOf = (row: number): Group => {
-		const callee = table.callee[row]!;
-		const beyond = table.beyond[row]!;
-		if (beyond === 0) {
-			if (plain[callee] !== 0) return groups[plain[callee]! - 1]!;
-			plain[callee] = groups.length + 1;
-			return make(callee, 0);
-		}
-		const key = `${callee} ${beyond}`;
-		const group = others.get(key) ?? make(callee, beyond);
-		others.set(key, group);
-		return group;
-	};
-	return { groups, groupOf };
-}
-
-/** Bytes of the first lines of a group, and of many. */
-const SMALL = 1 << 10;
-const LARGE = 1 << 17;
-/** Most lines are shorter. */
-const LINE = 256;
-
-/** The lines of the file, below its title. They are made in the order of the file, each behind those of its group: going
- * through the rows group by group would wait for memory at each of them. */
+/** The lines of the file, below its title. */
 export async function writeText(list: BranchList, terminal: Terminal): Promise<void> {
-	const { groups, groupOf } = grouping(list);
+	const named = list.groups.map((group) => ({ ...group, name: placeName(list.object, group.callee, group.beyond) }));
+	named.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+	const records = recordRows(list, named);
 	const layout = layOut(list);
-	for (let row = 0; row < list.table.count; row++) {
-		const group = groupOf(row);
-		group.count++;
-		const { at, bytes } = group.out;
-		if (at + LINE > bytes.length) {
-			group.full.push(bytes.subarray(0, at));
-			group.out = newLineBytes(Math.min(bytes.length * 2, LARGE));
+	const out = newLineBytes();
+	putText(out, layout.header);
+	let at = 0;
+	for (const group of named) {
+		putText(out, `${group.name}: ${group.count} ${group.count === 1 ? "call site" : "call sites"}\n`);
+		for (const end = at + group.count * RECORD; at < end; at += RECORD) {
+			if (!hasRoom(out, layout.lineSize)) await makeRoom(out, layout.lineSize, terminal);
+			putRow(out, list, layout, group, records, at);
 		}
-		putRow(group.out, list, row, layout);
 	}
-	await terminal.write(layout.header);
-	groups.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-	for (const { name, count, out, full } of groups) {
-		await terminal.write(`${name}: ${count} ${count === 1 ? "call site" : "call sites"}\n`);
-		for (const bytes of full) await terminal.write(bytes);
-		await flush(out, terminal);
-	}
+	await flush(out, terminal);
 }
 
 /** What is the same for all lines. */
@@ -98,15 +92,21 @@ interface Layout {
 	/** By index in the architecture's branches. */
 	readonly kinds: readonly Fixed[];
 	readonly bytesWidth: number;
-	/** Names of symbols. */
-	readonly strings: DataView;
+	/** Of symbols. */
+	readonly names: Names;
+	/** More than a line takes without what is said about the site. */
+	readonly lineSize: number;
+	/** The cells from kind to crosses of the instruction before: in an object most are the same. */
+	readonly cells: { low: number; high: number; byCrossings: (Fixed | undefined)[] };
 }
 
-function layOut({ object, table, architecture, lines }: BranchList): Layout {
-	const { placeWidth, kinds } = used(object, table, architecture);
+function layOut(list: BranchList): Layout {
+	const { object, architecture, lines, kinds } = list;
+	const placeWidth = widthOfPlaces(list);
 	const kindWidth = Math.max(...branchKinds.map(({ length }, kind) => (kinds[kind] === 1 ? length : 4)));
 	const isLong = architecture.align === 1 && kinds.lastIndexOf(1) > 1;
 	const bytesWidth = architecture.align === 4 ? 11 : isLong ? 17 : 14;
+	const names = namesIn(object.symbols.strings);
 	const cells = ["place".padEnd(placeWidth), "kind".padEnd(kindWidth), "bytes".padEnd(bytesWidth)];
 	return {
 		header: `  ${[...cells, "crosses".padEnd(CROSSES), "in"].join("  ")}${lines === undefined ? "" : ", source"}\n`,
@@ -114,23 +114,21 @@ function layOut({ object, table, architecture, lines }: BranchList): Layout {
 		placeWidth,
 		kinds: architecture.branches.map(({ kind }) => fixed(branchKinds[kind]!.padEnd(kindWidth + 2))),
 		bytesWidth,
-		strings: viewOf(object.symbols.strings),
+		names,
+		cells: { low: 0, high: 0, byCrossings: [] },
+		lineSize: placeWidth + kindWidth + bytesWidth + names.longest + 2 * NUMBER + 64,
 	};
 }
 
-/** The longest place of a section with rows, and which kinds there are. */
-function used(object: ElfObject, table: BranchList["table"], { branches }: BranchList["architecture"]) {
-	const kinds = new Uint8Array(branchKinds.length);
-	const sections = new Uint8Array(object.sections.length);
-	for (let i = 0; i < table.count; i++) {
-		kinds[branches[table.branch[i]!]!.kind] = 1;
-		sections[table.section[i]!] = 1;
-	}
+/** The longest place of a section with rows. */
+function widthOfPlaces({ object, table }: BranchList): number {
+	const used = new Set<number>();
+	for (let row = 0; row < table.count; row = endOfSection(table, row)) used.add(table.section[row]!);
 	const lengths = object.sections.map(({ name, address, size }, index) => {
 		const prefix = object.type === ET_REL ? name.length + 1 : 0;
-		return sections[index] === 1 ? prefix + 2 + (address + size).toString(16).length : 0;
+		return used.has(index) ? prefix + 2 + (address + size).toString(16).length : 0;
 	});
-	return { placeWidth: lengths.reduce((most, length) => Math.max(most, length), 5), kinds };
+	return lengths.reduce((most, length) => Math.max(most, length), 5);
 }
 
 /** `8,16?,64?`: as wide as it gets but for pages. */
@@ -144,67 +142,80 @@ const crossesCells = Array.from({ length: 256 }, (_, code) => {
 	return fixed(sizes.join(",").padEnd(CROSSES + 2));
 });
 
-function putRow(out: LineBytes, list: BranchList, i: number, layout: Layout): void {
-	const { architecture, table } = list;
-	const index = table.section[i]!;
-	const { data, address, known } = list.sections[index]!;
-	const offset = table.offset[i]!;
+function putRow(out: LineBytes, list: BranchList, layout: Layout, group: Group, records: Records, at: number): void {
+	const { words, bytes } = records;
+	const offset = words[at >> 2]!;
+	const index = words[(at >> 2) + 1]!;
+	const branch = bytes[at + BRANCH_AT]!;
+	const { address, known, isInit } = list.sections[index]!;
 	const value = offset + address;
-	const { length } = architecture.branches[table.branch[i]!]!;
-	let start = out.at;
-	put(out, layout.prefixes[index]!);
-	putHex(out, value);
-	endCell(out, start, layout.placeWidth + 2);
-	put(out, layout.kinds[table.branch[i]!]!);
-	start = out.at;
-	putByteList(out, data, offset, length);
-	endCell(out, start, layout.bytesWidth);
-	put(out, crossesCells[(crossings(value, length) << 4) | known]!);
-	putHolder(out, list, i, value, layout.strings);
-	putRemarks(out, list, i);
-	put(out, newline);
-}
-const newline = fixed("\n");
-
-function putHolder(out: LineBytes, { object, holder }: BranchList, i: number, value: number, strings: DataView): void {
-	const { symbols } = object;
-	const symbol = holder[i]!;
-	if (symbol === 0) return;
-	if (symbols.name[symbol] !== 0) putName(out, strings, symbols.name[symbol]!);
-	const within = value - symbols.value[symbol]!;
-	if (within === 0) return;
-	put(out, plus);
-	putHex(out, within);
-}
-const plus = fixed("+");
-
-const mebibyte = 2 ** 20;
-const separator = fixed(", ");
-const colon = fixed(":");
-
-function putRemarks(out: LineBytes, list: BranchList, i: number): void {
-	const { table, lines, intruders } = list;
-	const section = table.section[i]!;
-	const row = lineRowAt(list, i);
-	if (lines !== undefined && row !== undefined) {
-		put(out, separator);
-		put(out, pathOf(lines, lines.file[row]!));
-		put(out, colon);
-		putDecimal(out, lines.line[row]!);
-	}
-	if (list.sections[section]!.isInit) putText(out, ", init text");
-	const left = reachLeft(list, i);
+	const { length } = list.architecture.branches[branch]!;
+	const { view } = out;
+	const start = out.at;
+	let to = put(view, start, layout.prefixes[index]!);
+	to = putHex(view, to, value);
+	to = putBlanks(view, to, start + layout.placeWidth + 4);
+	to = putCells(view, to, layout, records, at, length, (crossings(value, length) << 4) | known);
+	out.at = putHolder(view, to, list.object.symbols, words[(at >> 2) + 2]!, value, layout.names);
+	if (list.lines !== undefined) putLine(out, list.lines, lineRowAt(list, index, value));
+	if (isInit) putText(out, ", init text");
+	const left = reachLeft(list, index, value, branch, group.callee, group.beyond);
 	if (left !== undefined && left < 64 * mebibyte) putText(out, `, ${Math.floor(left / mebibyte)} MiB reach left`);
-	const intruder = intruders.size === 0 ? undefined : intruders.get(section)?.get(table.offset[i]!);
+	const intruder = list.intruders.size === 0 ? undefined : list.intruders.get(index)?.get(offset);
 	if (intruder !== undefined) putText(out, `, jumped into from ${intruderText(intruder)}`);
+	out.view.setUint8(out.at++, NEWLINE);
+}
+const NEWLINE = 10;
+const mebibyte = 2 ** 20;
+
+/** Kind, bytes and crosses. */
+function putCells(
+	view: DataView,
+	at: number,
+	{ cells, kinds, bytesWidth }: Layout,
+	{ words, bytes }: Records,
+	from: number,
+	length: number,
+	code: number,
+): number {
+	const low = words[(from + BRANCH_AT) >> 2]!;
+	const high = words[(from + BRANCH_AT + 4) >> 2]!;
+	const isSame = cells.low === low && cells.high === high;
+	const known = isSame ? cells.byCrossings[code] : undefined;
+	if (known !== undefined) return put(view, at, known);
+	const start = put(view, at, kinds[bytes[from + BRANCH_AT]!]!);
+	let to = putByteList(view, start, bytes, from + BYTES_AT, length);
+	to = putBlanks(view, to, start + bytesWidth + 2);
+	to = put(view, to, crossesCells[code]!);
+	if (isSame) cells.byCrossings[code] = fixed(textOf(new Uint8Array(view.buffer, view.byteOffset + at, to - at)));
+	else {
+		cells.low = low;
+		cells.high = high;
+		cells.byCrossings = [];
+	}
+	return to;
 }
 
-const paths = new WeakMap<LineTable, Map<number, Fixed>>();
+function putHolder(view: DataView, at: number, symbols: Symbols, symbol: number, value: number, names: Names): number {
+	if (symbol === 0) return at;
+	const end = symbols.name[symbol] === 0 ? at : putName(view, at, names, symbols.name[symbol]!);
+	const within = value - symbols.value[symbol]!;
+	if (within === 0) return end;
+	view.setUint8(end, PLUS);
+	return putHex(view, end + 1, within);
+}
+const PLUS = 0x2b;
 
-function pathOf(lines: LineTable, file: number): Fixed {
-	const known = paths.get(lines) ?? new Map<number, Fixed>();
+function putLine(out: LineBytes, lines: LineTable, row: number | undefined): void {
+	if (row !== undefined) putText(out, `, ${pathOf(lines, lines.file[row]!)}:${lines.line[row]}`);
+}
+
+const paths = new WeakMap<LineTable, Map<number, string>>();
+
+function pathOf(lines: LineTable, file: number): string {
+	const known = paths.get(lines) ?? new Map<number, string>();
 	paths.set(lines, known);
-	const path = known.get(file) ?? fixed(shortened(filePath(lines, file)));
+	const path = known.get(file) ?? shortened(filePath(lines, file));
 	known.set(file, path);
 	return path;
 }

@@ -1,5 +1,6 @@
-// Text by the million lines: put together as bytes in one buffer, handed to the terminal a chunk at a time. What is put
-// may write a few bytes behind its end, which the next overwrites: whole words are much faster than bytes.
+// Text by the million lines: put together as bytes in one buffer, handed to the terminal a chunk at a time. The small
+// functions take where to write and return where they ended; they copy whole words, so a few bytes behind that are
+// written too, which the next overwrites. Who calls them has made room.
 
 import { viewOf } from "../linker/elf/words.ts";
 import type { Terminal } from "./terminal.ts";
@@ -10,27 +11,30 @@ export interface LineBytes {
 	at: number;
 }
 
-/** Text that many lines share. */
+/** Text that many lines share. Valid UTF-8 never looks like a NaN, so it can be copied as numbers, eight bytes each. */
 export interface Fixed {
-	readonly bytes: Uint8Array;
-	/** The same and some zeros. */
-	readonly words: Uint32Array;
+	readonly length: number;
+	/** Little-endian, filled up with zeros. */
+	readonly words: Float64Array;
 }
 
 const CHUNK = 1 << 18;
-/** Longer lines make the buffer grow. */
-const ROOM = 1 << 14;
 /** How far behind the end something may be written. */
 const SLACK = 16;
 
-export function newLineBytes(size = CHUNK + ROOM): LineBytes {
-	const bytes = new Uint8Array(size);
+export function newLineBytes(): LineBytes {
+	const bytes = new Uint8Array(CHUNK);
 	return { bytes, view: viewOf(bytes), at: 0 };
 }
 
-/** Makes room for `size` bytes more. Everything that puts bytes calls it. */
-function reserve(out: LineBytes, size: number): void {
-	if (out.at + size + SLACK > out.bytes.length) grow(out, size);
+/** Makes room for `size` bytes more; first empties the buffer if it is full. */
+export async function makeRoom(out: LineBytes, size: number, terminal: Terminal): Promise<void> {
+	await flush(out, terminal);
+	if (!hasRoom(out, size)) grow(out, size);
+}
+
+export function hasRoom(out: LineBytes, size: number): boolean {
+	return out.at + size + SLACK <= out.bytes.length;
 }
 
 function grow(out: LineBytes, size: number): void {
@@ -40,10 +44,6 @@ function grow(out: LineBytes, size: number): void {
 	out.view = viewOf(larger);
 }
 
-export function isFull(out: LineBytes): boolean {
-	return out.at >= CHUNK;
-}
-
 export async function flush(out: LineBytes, terminal: Terminal): Promise<void> {
 	if (out.at > 0) await terminal.write(out.bytes.subarray(0, out.at));
 	out.at = 0;
@@ -51,103 +51,112 @@ export async function flush(out: LineBytes, terminal: Terminal): Promise<void> {
 
 const encoder = new TextEncoder();
 
-export function fixed(text: string): Fixed {
-	const bytes = encoder.encode(text);
-	const padded = new Uint8Array((bytes.length + 3) & ~3);
-	padded.set(bytes);
-	const view = viewOf(padded);
-	return { bytes, words: Uint32Array.from({ length: padded.length / 4 }, (_, i) => view.getUint32(i * 4, true)) };
-}
-
-/** From here on a copy by words takes longer than a call of what copies bytes. */
-const LONG = 48;
-
-export function put(out: LineBytes, { bytes, words }: Fixed): void {
-	const { length } = bytes;
-	reserve(out, length);
-	const { at, view } = out;
-	if (length > LONG) out.bytes.set(bytes, at);
-	else for (let i = 0; i < words.length; i++) view.setUint32(at + i * 4, words[i]!, true);
-	out.at = at + length;
-}
-
+/** The only one that makes its own room: for what few lines have. */
 export function putText(out: LineBytes, text: string): void {
-	reserve(out, text.length * 3);
+	if (!hasRoom(out, text.length * 3)) grow(out, text.length * 3);
 	out.at += encoder.encodeInto(text, out.bytes.subarray(out.at)).written;
 }
 
+export function fixed(text: string): Fixed {
+	const bytes = encoder.encode(text);
+	const padded = new Uint8Array((bytes.length + 7) & ~7);
+	padded.set(bytes);
+	const view = viewOf(padded);
+	const words = Float64Array.from({ length: padded.length / 8 }, (_, i) => view.getFloat64(i * 8, true));
+	return { length: bytes.length, words };
+}
+
+export function put(view: DataView, at: number, { length, words }: Fixed): number {
+	for (let i = 0; i < words.length; i++) view.setFloat64(at + i * 8, words[i]!, true);
+	return at + length;
+}
+
+/** Names that can be copied: NUL-terminated strings, and how long the longest is. */
+export interface Names {
+	readonly bytes: Uint8Array;
+	readonly view: DataView;
+	/** Where whole words end. */
+	readonly words: number;
+	readonly longest: number;
+}
+
+export function namesIn(bytes: Uint8Array): Names {
+	let longest = 0;
+	for (let start = 0; start < bytes.length; ) {
+		const end = bytes.indexOf(0, start);
+		longest = Math.max(longest, (end < 0 ? bytes.length : end) - start);
+		start = end < 0 ? bytes.length : end + 1;
+	}
+	return { bytes, view: viewOf(bytes), words: bytes.length - 3, longest };
+}
+
 /** The bytes from `start` up to a NUL. */
-export function putName(out: LineBytes, strings: DataView, start: number): void {
-	let at = start;
-	for (; at + 4 <= strings.byteLength; at += 4) {
-		reserve(out, 4);
-		const word = strings.getUint32(at, true);
-		out.view.setUint32(out.at, word, true);
+export function putName(view: DataView, at: number, names: Names, start: number): number {
+	let from = start;
+	let to = at;
+	for (; from < names.words; from += 4, to += 4) {
+		const word = names.view.getInt32(from, true);
+		view.setInt32(to, word, true);
 		/** The top bit of each byte that is NUL, right up to the first. */
 		const ends = (word - 0x01010101) & ~word & 0x80808080;
-		out.at += ends === 0 ? 4 : (31 - Math.clz32(ends & -ends)) >> 3;
-		if (ends !== 0) return;
+		if (ends !== 0) return to + ((31 - Math.clz32(ends & -ends)) >> 3);
 	}
-	for (; at < strings.byteLength && strings.getUint8(at) !== 0; at++) {
-		reserve(out, 1);
-		out.view.setUint8(out.at++, strings.getUint8(at));
-	}
+	for (; from < names.bytes.length && names.bytes[from] !== 0; from++) view.setUint8(to++, names.bytes[from]!);
+	return to;
 }
 
-/** `0x1f`; up to 2^53. */
-export function putHex(out: LineBytes, value: number): void {
-	if (value < 0 || value > 0x7fffffff) {
-		putText(out, value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`);
-		return;
-	}
-	reserve(out, 10);
-	const { bytes, at } = out;
-	bytes[at] = 0x30;
-	bytes[at + 1] = 0x78;
+/** Numbers are put as digits below this, and as `putText` would put them from here on and below zero. */
+const PLAIN = 2 ** 31;
+/** Bytes of the longest number: a sign, `0x` and 14 digits, or 17 digits. */
+export const NUMBER = 18;
+
+/** `0x1f` */
+export function putHex(view: DataView, at: number, value: number): number {
+	if (value < 0 || value >= PLAIN)
+		return putAscii(view, at, value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`);
+	view.setUint16(at, 0x7830, true);
 	const end = at + 2 + ((35 - Math.clz32(value | 1)) >> 2);
-	for (let i = end - 1, rest = value; i >= at + 2; i--, rest >>>= 4) bytes[i] = digits.bytes[rest & 15]!;
-	out.at = end;
+	for (let to = end - 1, rest = value; to >= at + 2; to--, rest >>>= 4) view.setUint8(to, hexDigits[rest & 15]!);
+	return end;
 }
-const digits = fixed("0123456789abcdef");
+const hexDigits = encoder.encode("0123456789abcdef");
 
-export function putDecimal(out: LineBytes, value: number): void {
-	if (value < 0 || value > 0x7fffffff) {
-		putText(out, String(value));
-		return;
-	}
-	reserve(out, 10);
-	const { bytes, at } = out;
-	let width = 1;
-	for (let most = 10; most <= value; most *= 10) width++;
-	for (let i = at + width - 1, rest = value; i >= at; i--) {
-		const tenth = (rest / 10) | 0;
-		bytes[i] = 0x30 + rest - tenth * 10;
+export function putDecimal(view: DataView, at: number, value: number): number {
+	if (value < 0 || value >= PLAIN) return putAscii(view, at, String(value));
+	let end = at + 1;
+	for (let power = 10; power <= value; power *= 10) end++;
+	let rest = value | 0;
+	for (let to = end - 1; to >= at; to--) {
+		/** Of whole numbers this is exact: it is never within rounding of the next. */
+		const tenth = ((rest + 0.5) * 0.1) | 0;
+		view.setUint8(to, 0x30 + rest - tenth * 10);
 		rest = tenth;
 	}
-	out.at = at + width;
+	return end;
 }
 
-/** Per byte `e8 `, as a word. */
-const byteCells = Uint32Array.from(
+function putAscii(view: DataView, at: number, text: string): number {
+	for (let i = 0; i < text.length; i++) view.setUint8(at + i, text.charCodeAt(i));
+	return at + text.length;
+}
+
+/** Per byte `e8 `, little-endian. */
+const byteCells = Int32Array.from(
 	{ length: 256 },
-	(_, byte) => fixed(`${byte.toString(16).padStart(2, "0")} `).words[0]!,
+	(_, byte) => hexDigits[byte >> 4]! | (hexDigits[byte & 15]! << 8) | 0x200000,
 );
 
 /** `e8 00 00 00 00` */
-export function putByteList(out: LineBytes, from: Uint8Array, start: number, length: number): void {
-	reserve(out, length * 3);
-	const { view, at } = out;
-	for (let i = 0; i < length; i++) view.setUint32(at + i * 3, byteCells[from[start + i]!]!, true);
-	out.at = at + length * 3 - 1;
+export function putByteList(view: DataView, at: number, from: Uint8Array, start: number, length: number): number {
+	for (let i = 0; i < length; i++) view.setInt32(at + i * 3, byteCells[from[start + i]!]!, true);
+	return at + length * 3 - 1;
 }
 
 const blanks = 0x20202020;
 
-/** Blanks up to column `width` of a cell that started at `start`, and two between cells. */
-export function endCell(out: LineBytes, start: number, width: number): void {
-	reserve(out, width + 2);
-	const { view } = out;
-	const end = Math.max(start + width, out.at) + 2;
-	for (let at = out.at; at < end; at += 4) view.setUint32(at, blanks, true);
-	out.at = end;
+/** Blanks up to `end`, but two in any case. */
+export function putBlanks(view: DataView, at: number, end: number): number {
+	const last = Math.max(end, at + 2);
+	for (let to = at; to < last; to += 4) view.setInt32(to, blanks, true);
+	return last;
 }

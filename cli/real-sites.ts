@@ -19,18 +19,12 @@ export async function writeTexts(
 ): Promise<void> {
 	for (const object of objectsOf(files)) {
 		const list = listBranches(object, wanted, (text) => terminal.note(text));
-		const title = `${object.name}: ${list.architecture.name}, ${plural(list.table.count, "call site")} of ${plural(calleeCount(list), "key")}`;
+		const title = `${object.name}: ${list.architecture.name}, ${plural(list.table.count, "call site")} of ${plural(new Set(list.groups.map(({ callee }) => callee)).size, "key")}`;
 		await terminal.write(`${styled(terminal, "bold", title)}\n`);
 		if (list.table.count > 0) await writeText(list, terminal);
 		else if (wanted !== undefined) await terminal.write(instead(list, wanted));
 		for (const known of knownTables(object, list.architecture)) await terminal.write(tableText(object, known));
 	}
-}
-
-function calleeCount({ object, table }: BranchList): number {
-	const seen = new Uint8Array(object.symbols.count);
-	for (let i = 0; i < table.count; i++) seen[table.callee[i]!] = 1;
-	return seen.reduce((sum, each) => sum + each, 0);
 }
 
 /** What there is when what was asked for is not. */

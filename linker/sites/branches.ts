@@ -22,8 +22,8 @@ export interface BranchTable {
 	readonly section: Uint32Array;
 	/** Of the instruction in its section's bytes. */
 	readonly offset: Uint32Array;
-	/** Index in the section's relocations. */
-	readonly relocation: Uint32Array;
+	/** Index in the section's relocations; only in a table for edits. */
+	readonly relocation: Uint32Array | undefined;
 	/** Index in the architecture's `branches`. */
 	readonly branch: Uint8Array;
 	/** The symbol of what is called; a section's where no function is known there. */
@@ -144,16 +144,22 @@ function sectionResolver(object: ElfObject): Resolve {
 }
 
 /** The table of the branches to the symbols for which `wanted` holds 1; of all without it. */
-export function branchTable(object: ElfObject, architecture: Architecture, wanted?: Uint8Array): BranchTable {
+export function branchTable(
+	object: ElfObject,
+	architecture: Architecture,
+	wanted?: Uint8Array,
+	forEdits = false,
+): BranchTable {
 	const { branches } = architecture;
 	const relocated = object.sections.filter(isCode).map(({ relocations }) => relocations?.count ?? 0);
-	const table = allocate(relocated.reduce((sum, count) => sum + count, 0));
+	const room = relocated.reduce((sum, count) => sum + count, 0);
+	const table = allocate(room, forEdits);
 	const { section, offset, relocation, branch, callee, beyond } = table;
 	let count = 0;
 	visitBranches(object, architecture, wanted, (index, i, field, found, symbol, behind) => {
 		section[count] = index;
 		offset[count] = field - branches[found]!.fieldAt;
-		relocation[count] = i;
+		if (relocation !== undefined) relocation[count] = i;
 		branch[count] = found;
 		callee[count] = symbol;
 		if (behind !== 0) beyond[count] = behind;
@@ -173,16 +179,28 @@ export function countBranches(object: ElfObject, architecture: Architecture, wan
 }
 
 /** Room that no row needs costs nothing: memory that was never written to is not there. */
-function allocate(room: number): BranchTable {
+function allocate(room: number, forEdits: boolean): BranchTable {
 	return {
 		count: 0,
 		section: new Uint32Array(room),
 		offset: new Uint32Array(room),
-		relocation: new Uint32Array(room),
+		relocation: forEdits ? new Uint32Array(room) : undefined,
 		branch: new Uint8Array(room),
 		callee: new Uint32Array(room),
 		beyond: new Float64Array(room),
 	};
+}
+
+/** The row behind the last that is in the section of row `first`. */
+export function endOfSection({ section, count }: BranchTable, first: number): number {
+	let low = first;
+	let high = count;
+	while (low < high) {
+		const middle = (low + high) >>> 1;
+		if (section[middle]! <= section[first]!) low = middle + 1;
+		else high = middle;
+	}
+	return low;
 }
 
 /** Which symbols to look for. */

@@ -2,19 +2,15 @@
 
 import type { ElfObject } from "../elf/object.ts";
 import { indexFunctions } from "../elf/symbols.ts";
-import type { BranchTable } from "./branches.ts";
+import { type BranchTable, endOfSection } from "./branches.ts";
 
 /** Per row of the table the symbol of the innermost function around the branch, or 0. */
 export function holders(object: ElfObject, table: BranchTable): Uint32Array {
 	const found = new Uint32Array(table.count);
 	for (let first = 0; first < table.count; ) {
-		const section = table.section[first]!;
-		let end = first + 1;
-		let isSorted = true;
-		for (; end < table.count && table.section[end] === section; end++)
-			if (table.offset[end]! < table.offset[end - 1]!) isSorted = false;
-		const rows = isSorted ? undefined : sortedRows(table, first, end);
-		findHolders(object, table, rows, first, end, found);
+		const end = endOfSection(table, first);
+		if (!findHolders(object, table, undefined, first, end, found))
+			findHolders(object, table, sortedRows(table, first, end), first, end, found);
 		first = end;
 	}
 	return found;
@@ -24,7 +20,8 @@ function sortedRows({ offset }: BranchTable, first: number, end: number): Uint32
 	return Uint32Array.from({ length: end - first }, (_, i) => first + i).sort((a, b) => offset[a]! - offset[b]!);
 }
 
-/** @param rows those from `first` to `end` by offset, if they are not in that order anyway */
+/** @param rows those from `first` to `end` by offset, unless they are in that order anyway
+ * @returns false if they are not */
 function findHolders(
 	object: ElfObject,
 	{ section, offset }: BranchTable,
@@ -32,7 +29,7 @@ function findHolders(
 	first: number,
 	end: number,
 	found: Uint32Array,
-): void {
+): boolean {
 	const { symbols, order, end: ends } = indexFunctions(object);
 	const index = section[first]!;
 	const { address } = object.sections[index]!;
@@ -41,16 +38,27 @@ function findHolders(
 	let next = firstOf(symbols.section, order, index);
 	const limit = firstOf(symbols.section, order, index + 1);
 	let nextStart = next < limit ? symbols.value[order[next]!]! : Number.POSITIVE_INFINITY;
+	let last = Number.NEGATIVE_INFINITY;
+	let holder = 0;
+	let innermostEnd = Number.POSITIVE_INFINITY;
 	for (let i = first; i < end; i++) {
 		const row = rows === undefined ? i : rows[i - first]!;
 		const value = offset[row]! + address;
-		while (nextStart <= value) {
-			open.push(next++);
-			nextStart = next < limit ? symbols.value[order[next]!]! : Number.POSITIVE_INFINITY;
+		if (value < last) return false;
+		last = value;
+		if (nextStart <= value || innermostEnd <= value) {
+			while (nextStart <= value) {
+				open.push(next++);
+				nextStart = next < limit ? symbols.value[order[next]!]! : Number.POSITIVE_INFINITY;
+			}
+			while (open.length > 0 && ends[open.at(-1)!]! <= value) open.pop();
+			const innermost = open.at(-1);
+			holder = innermost === undefined ? 0 : order[innermost]!;
+			innermostEnd = innermost === undefined ? Number.POSITIVE_INFINITY : ends[innermost]!;
 		}
-		while (open.length > 0 && ends[open.at(-1)!]! <= value) open.pop();
-		if (open.length > 0) found[row] = order[open.at(-1)!]!;
+		found[row] = holder;
 	}
+	return true;
 }
 
 /** The position in `order` of the first function in section `index` or behind. */

@@ -108,7 +108,7 @@ export function planRetarget(
 	for (const change of changes) {
 		const wanted = wantedSymbols(object, { names: [change.from] });
 		requireFunction(object, change.from, wanted);
-		const table = branchTable(object, architecture, wanted);
+		const table = branchTable(object, architecture, wanted, true);
 		const here = { ...planning, table, holder: holders(object, table) };
 		leaveUnrelocated(here, change, wanted);
 		planChange(here, change, options.only);
@@ -276,7 +276,7 @@ function relocationEdit(planning: Planning, i: number, form: BranchForm, target:
 	const { object, architecture, table, relocationsAt } = planning;
 	const index = table.section[i]!;
 	const { offset, type, symbol, addend } = object.sections[index]!.relocations!;
-	const relocation = table.relocation[i]!;
+	const relocation = table.relocation![i]!;
 	const at = relocationsAt.get(index);
 	if (at === undefined)
 		throw new LinkError(
