@@ -5,7 +5,9 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { listBranches } from "../cli/branch-list.ts";
 import { readArchive } from "../linker/elf/archive.ts";
-import { readElf } from "../linker/elf/index.ts";
+import type { FileParts } from "../linker/elf/file-parts.ts";
+import { type ElfObject, readElf } from "../linker/elf/index.ts";
+import { readElfParts } from "../linker/elf/reader.ts";
 import { LinkError } from "../linker/errors.ts";
 import { instructionLength } from "../linker/sites/arch/x86-decode.ts";
 import { requireArchitecture } from "../linker/sites/branches.ts";
@@ -28,6 +30,7 @@ async function sitesOf(...argv: readonly string[]) {
 			section: string;
 			offset: number;
 			in: string;
+			within: number;
 			callee: string;
 			kind: string;
 			bytes: string;
@@ -110,6 +113,39 @@ describe.skipIf(!hasNative("readelf", "objdump"))("on this machine", () => {
 			expect(names(await sitesOf(`${folder}/a.out`))).toEqual(functions);
 		}));
 
+	test("tables of jump labels", () =>
+		inFolder(async (folder) => {
+			run("gcc", "-O2", "-fcf-protection=none", "-c", source("jump-label.c"), "-o", `${folder}/a.o`);
+			const { tables, sites } = await sitesOf(`${folder}/a.o`, "--all");
+			const [traced, checked] = sites.map((site) => `${site.in}+0x${site.within.toString(16)}`);
+			expect(tables.map(({ section }) => section)).toEqual(["__jump_table"]);
+			expect(tables[0]!.entries).toEqual([
+				{ code: "traced+0x3", target: traced, key: "tracing" },
+				{ code: "checked+0x3", target: checked, key: "unlikely_key (flags 1)" },
+			]);
+		}));
+
+	test("tables of calls that trace functions", () =>
+		inFolder(async (folder) => {
+			run("gcc", "-O1", "-pg", "-mfentry", "-mrecord-mcount", "-c", source("calls.c"), "-o", `${folder}/a.o`);
+			const { tables, sites } = await sitesOf(`${folder}/a.o`, "--calls-to", "__fentry__");
+			expect(tables.map(({ section }) => section)).toEqual(["__mcount_loc"]);
+			expect(tables[0]!.entries).toEqual(sites.map((site) => ({ code: site.in })));
+			expect(sites.length).toBeGreaterThan(5);
+		}));
+
+	test.skipIf(!has("clang"))("tables of xray sleds", () =>
+		inFolder(async (folder) => {
+			const flags = ["-O1", "-fxray-instrument", "-fxray-instruction-threshold=1"];
+			run("clang", ...flags, "-c", source("crc.c"), "-o", `${folder}/a.o`);
+			const { tables } = await sitesOf(`${folder}/a.o`, "--all");
+			const [table] = tables.filter(({ section }) => section === "xray_instr_map");
+			const entries = table!.entries as { code: string; function: string }[];
+			expect(entries.length).toBeGreaterThanOrEqual(2);
+			for (const { code, function: name } of entries) expect(code.split("+")[0]).toBe(name);
+		}),
+	);
+
 	test("instructions end where objdump says", () =>
 		inFolder(async (folder) => {
 			run("gcc", "-O3", "-mavx512f", "-ffast-math", "-c", source("calls.c"), "-o", `${folder}/a.o`);
@@ -169,7 +205,7 @@ describe.skipIf(!hasNative("readelf", "objdump"))("on this machine", () => {
 				for (const member of isLibrary
 					? readArchive(bytes, "x")
 					: [{ name: "x", bytes: undoRecord(bytes, "x").original }]) {
-					const object = readElf(member.bytes, `x(${member.name})`);
+					const object = readBoth(member.bytes, `x(${member.name})`);
 					const architecture = requireArchitecture(object);
 					knownTables(object, architecture);
 					listBranches(object, undefined, () => {});
@@ -200,6 +236,32 @@ describe.skipIf(!hasNative("readelf", "objdump"))("on this machine", () => {
 			);
 		}));
 });
+
+/** As `readElfParts` reads it, which refuses what `readElf` refuses with the same words. */
+function readBoth(bytes: Uint8Array, name: string): ElfObject {
+	const attempt = (read: () => ElfObject) => {
+		try {
+			return read();
+		} catch (error) {
+			if (error instanceof LinkError) return error.message;
+			throw error;
+		}
+	};
+	const whole = attempt(() => readElf(bytes, name));
+	const object = attempt(() => readElfParts(piecewise(bytes), name));
+	if (typeof object === "string" || typeof whole === "string") {
+		expect(object).toBe(whole);
+		throw new LinkError(object as string);
+	}
+	return object;
+}
+
+/** What is not loaded is not there. */
+function piecewise(file: Uint8Array): FileParts {
+	const bytes = new Uint8Array(file.length);
+	const read: FileParts["read"] = (start, into) => into.set(file.subarray(start, start + into.length));
+	return { bytes, read, load: (start, end) => read(start, bytes.subarray(start, end)) };
+}
 
 /** The relocations of each entry of `.static_call_sites` as readelf shows them, without their order: objtool puts jumps
  * before calls, and the kernel sorts the table by key. */
