@@ -9,6 +9,11 @@ import type { Terminal } from "./terminal.ts";
 /** Says on standard error what went wrong, if anything did. */
 export function conclude(terminal: Terminal, system: System, end: RunEnd, maxCycles: number | undefined): ExitCode {
 	const { name } = system.image;
+	for (const death of system.deaths)
+		terminal.note(
+			`process ${death.space}: ${describeTrap({ ...system, refusal: death.why }, { kind: "trapped", ...death })}\n`,
+		);
+	if (system.deaths.length > 0 && end.kind === "halted") return ExitCode.violation;
 	switch (end.kind) {
 		case "halted":
 			return ExitCode.ok;

@@ -12,6 +12,7 @@ export interface CrowdOptions {
 	readonly model: string;
 	readonly fetch: FetchPolicy;
 	readonly seed: number;
+	readonly processes: number;
 }
 
 /** So many CPUs begin at a function. */
@@ -35,21 +36,24 @@ export function declareCrowdOptions(line: CommandLine): void {
 			.choices(fetchPolicies.filter((policy) => policy !== "chosen"))
 			.default("fresh"),
 	);
+	line.option("--processes <n>", "so many processes run the program, CPU i is in process i modulo that", parseCpus, 1);
 	line.option("--seed <n>", "of all random choices", parseSeed, 1);
 }
 
-/** CPU 0 runs the image's entry and the others idle, unless entries say otherwise. */
-export function loadCrowd(image: Image, options: CrowdOptions, profile: CostProfile): Machine {
+/** The first CPU of each process runs the image's entry and the others idle, unless entries say otherwise.
+ * @param spare pages of memory beyond what the program needs */
+export function loadCrowd(image: Image, options: CrowdOptions, profile: CostProfile, spare = 0): Machine {
 	const addresses = (options.entry ?? []).flatMap(({ name, count }) =>
 		new Array<number>(count).fill(entryNamed(image, name)),
 	);
-	const cpus = options.cpus ?? Math.max(1, addresses.length);
+	const { fetch, seed, processes } = options;
+	const cpus = options.cpus ?? Math.max(processes, addresses.length);
+	if (processes > cpus) throw new UsageError(`${processes} processes need as many CPUs, and there are ${cpus}`);
 	if (addresses.length > cpus)
 		throw new UsageError(`--entry names work for ${addresses.length} CPUs, --cpus says ${cpus}`);
 	if (cpus > MOST_CPUS) throw new UsageError(`${cpus} CPUs: there may be ${MOST_CPUS}`);
-	const { fetch, seed } = options;
 	const model = models.find(({ name }) => name === options.model)!;
-	const machine = load(image, { profile, model, cpus, fetch, seed });
+	const machine = load(image, { profile, model, cpus, fetch, seed, processes, spare });
 	for (const [cpu, address] of addresses.entries()) start(machine, cpu, address);
 	return machine;
 }

@@ -7,6 +7,7 @@ const loaders = {
 	demo: async () => (await import("./demo.ts")).demo,
 	run: async () => (await import("./run.ts")).run,
 	trace: async () => (await import("./trace.ts")).trace,
+	probe: async () => (await import("./probe.ts")).probe,
 	compile: async () => (await import("./compile.ts")).compile,
 	asm: async () => (await import("./asm.ts")).asm,
 	sites: async () => (await import("./sites.ts")).sites,

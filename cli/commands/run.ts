@@ -2,7 +2,7 @@
 
 import { Option } from "commander";
 import { Cpu, getCounter, ticksToCycles } from "../../runtime/machine/index.ts";
-import { createSystem, early, protocols, type RunEnd, type System } from "../../runtime/patch/index.ts";
+import { coreOf, createSystem, early, protocols, type RunEnd, type System } from "../../runtime/patch/index.ts";
 import { type BootChoice, bootOptions, declareFeatures, settledText } from "../booting.ts";
 import { type BuildOptions, declareBuildOptions, loadImage } from "../build.ts";
 import { type Command, UsageError, writeJson } from "../command.ts";
@@ -11,7 +11,9 @@ import { profileOf, profileOption } from "../cost-profiles.ts";
 import { type CrowdOptions, declareCrowdOptions, loadCrowd } from "../crowd.ts";
 import { execute } from "../execute.ts";
 import { describeTrap } from "../faults.ts";
+import { writeFile } from "../files.ts";
 import { parseCycles } from "../operands.ts";
+import { hitLines, listHits, pagesForProbes, parsePlace, probeAt } from "../probing.ts";
 import { replayVerdict } from "../replay.ts";
 import { parseRetarget, prepare, type Retarget } from "../retarget.ts";
 import { count, plural } from "../table.ts";
@@ -27,6 +29,8 @@ interface Options extends BuildOptions, CrowdOptions, BootChoice {
 	readonly maxCycles?: number;
 	readonly stats?: true;
 	readonly replay?: string;
+	readonly probe?: readonly string[];
+	readonly core?: string;
 }
 
 /** `early` is for bytes that nobody runs: it is what `--set` without a cycle uses. */
@@ -47,6 +51,7 @@ export const run: Command<Options> = {
 			"run work.js --cpus 4 --model arm --fetch stale --seed 7",
 			"old instruction bytes stay visible where Arm lets them",
 		],
+		["run work.js --probe worker --core work.core", "count calls of a function, keep the memory at the end"],
 		["run work.js --cpus 4 --set a=x,b=y@5000 --trace out.json", "two keys in one update, for ui.perfetto.dev"],
 	],
 	declare(line) {
@@ -76,6 +81,12 @@ export const run: Command<Options> = {
 			"write what happened: columns to a .txt file, a Perfetto trace to a .json file",
 			parseTrace,
 		);
+		line.option(
+			"--probe <place>",
+			"count executions of function, function+offset or file:line; may be given again",
+			parsePlace,
+		);
+		line.option("--core <file>", "write the memory of the process that died, or the first one, as a core file");
 		line.option("--stats", "print a summary to standard error");
 	},
 	async run(terminal, files, options) {
@@ -85,9 +96,12 @@ export const run: Command<Options> = {
 		const profile = profileOf(options.profile);
 		const protocol = protocols.find(({ name }) => name === options.protocol)!;
 		const trace = options.trace !== undefined;
-		const system = createSystem(loadCrowd(image, options, profile), image, protocol, { trace });
+		const { probe: places = [], processes } = options;
+		const spare = places.length > 0 ? pagesForProbes(image, processes) : 0;
+		const system = createSystem(loadCrowd(image, options, profile, spare), image, protocol, { trace, processes });
 		const showProgress = progressLine(terminal);
 		const settled = prepare(system, options.set ?? [], bootOptions(options));
+		const probing = places.length > 0 ? probeAt(system, places, "count", {}) : undefined;
 		const lines: string[] = [];
 		const end = await execute(system, {
 			retargets: options.set ?? [],
@@ -104,12 +118,14 @@ export const run: Command<Options> = {
 		});
 		showProgress();
 		if (options.trace !== undefined) writeTrace(options.trace, system);
+		if (options.core !== undefined) writeFile(options.core, coreOf(system, system.deaths[0]?.space ?? 0));
 		if (options.json) {
 			await writeJson(terminal, "patchbay/run@1", {
 				output: lines,
 				end: describeEnd(system, end),
 				...figures(system),
 				settled,
+				...(probing && { probes: listHits(probing) }),
 			});
 		}
 		if (options.stats)
@@ -119,6 +135,7 @@ export const run: Command<Options> = {
 						.map((line) => `${line}\n`)
 						.join(""),
 			);
+		if (probing && !options.json) terminal.note(`${hitLines(probing).join("\n")}\n`);
 		for (const late of options.set ?? []) noteLate(terminal, system, end, late);
 		return conclude(terminal, system, end, options.maxCycles);
 	},

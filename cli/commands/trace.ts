@@ -74,7 +74,10 @@ export const trace: Command<Options> = {
 		const image = await loadImage(files, { ...options, entryNops: true });
 		const protocol = protocols.find(({ name }) => name === options.protocol)!;
 		const machine = loadCrowd(image, options, profileOf(options.profile));
-		const system = createSystem(machine, image, protocol, { trace: options.trace !== undefined });
+		const system = createSystem(machine, image, protocol, {
+			trace: options.trace !== undefined,
+			processes: options.processes,
+		});
 		const functions = functionsNamed(image, options.functions ?? []).map(({ address }) => address);
 		prepare(system, options.set ?? [], {});
 		const updates = traceUpdates(system, functions, options);

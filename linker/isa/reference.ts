@@ -48,7 +48,8 @@ const hostCallMeaning: Record<keyof typeof HostCall, string> = {
 	toggle: `the static key at \`r0\`, by \`r1\`: ${toggles.map((how, i) => `${i} ${how}`).join(", ")}`,
 	traceEntry: "a traced function was entered: its address + 5 and its return address are on the stack",
 	traceReturn: "a traced function returns: the word at the stack pointer becomes where to",
-	probe: "a trampoline of a probe: the return address on the stack is behind the CALL that stands in for the instruction",
+	probe:
+		"a trampoline of a probe: the return address on the stack is behind the CALL that stands in for the instruction",
 };
 
 const conditionTable: Table = {

@@ -42,7 +42,9 @@ function nameAt({ symbolize }: Image, address: number): string {
 }
 
 function noEntry(image: Image, address: number): Refusal {
-	return { refused: `'${nameAt(image, address)}' cannot be traced: no function that was built with --entry-nops is there` };
+	return {
+		refused: `'${nameAt(image, address)}' cannot be traced: no function that was built with --entry-nops is there`,
+	};
 }
 
 function planEntry(system: System, address: number, traced: boolean): Edit | Refusal {

@@ -5,6 +5,7 @@ export { entryNamed, type LoadOptions, load, start } from "../load.ts";
 export { type Boot, type BootOptions, boot, planBoot, type Settled } from "./boot.ts";
 export { asIs } from "./call-sites.ts";
 export type { Updated } from "./carry-out.ts";
+export { coreOf } from "./core-dump.ts";
 export { type CostCase, type UpdateCost, updateCost } from "./cost.ts";
 export { createSystem, type SystemOptions } from "./create-system.ts";
 export { type DryRun, describeUpdate, type PlannedSite } from "./dry-run.ts";

@@ -1,7 +1,9 @@
 // Probes (`patchbay/probe`): told of every execution of an instruction, by trap and slot, by emulation, or by a call.
 
 export { createProbes } from "./create-probes.ts";
+export { findPlace, instructionsOf } from "./find-place.ts";
 export { type Ended, insert, remove } from "./insert.ts";
+export { way } from "./out-of-line.ts";
 export {
 	type Handler,
 	handlers,

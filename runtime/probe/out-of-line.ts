@@ -8,13 +8,18 @@ import { Cpu } from "../machine/layout.ts";
 import { getCpu, type Machine, setCpu } from "../machine/state.ts";
 
 /** What asks the machine for something is never stepped: what was asked for would happen in the middle of the step. */
-export function asksMachine({ cost }: Row): boolean {
+function asksMachine({ cost }: Row): boolean {
 	return ["barrier", "cache", "host", "system"].includes(cost);
 }
 
 /** What a handler does in an instant. */
-export function isEasy({ mnemonic }: Row): boolean {
+function isEasy({ mnemonic }: Row): boolean {
 	return ["nop", "nop5", "ret0", "push", "call", "jmp", "j", "ret"].includes(mnemonic);
+}
+
+/** How a hit is done, in a word. */
+export function way(row: Row, always: boolean): "emulated" | "out of line" {
+	return asksMachine(row) || (!always && isEasy(row)) ? "emulated" : "out of line";
 }
 
 /** What the program itself cannot have put there: a patcher's, or another debugger's. */

@@ -19,7 +19,7 @@ import type { TrapServer } from "../patch/system.ts";
 import { chargeTrap } from "../patch/trap.ts";
 import { noteHit } from "./hits.ts";
 import { askForCall, serveCall } from "./optimise.ts";
-import { asksMachine, copyFor, isEasy, putRight } from "./out-of-line.ts";
+import { copyFor, putRight, way } from "./out-of-line.ts";
 import type { Probe, Probes } from "./probe.ts";
 import { freeSlot, isInForce, SLOT_BYTES, type SlotArea, takeSlot } from "./slot-area.ts";
 
@@ -49,8 +49,7 @@ function serveHit(probes: Probes, area: SlotArea, cpu: number): boolean {
 	if (probe === undefined) return false;
 	if (!isInForce(machine, area, probe)) return tryAgain(probes, area, cpu, address);
 	const { instruction } = probe;
-	const always = probes.options.outOfLine === "always";
-	if (asksMachine(instruction.row) || (!always && isEasy(instruction.row))) {
+	if (way(instruction.row, probes.options.outOfLine === "always") === "emulated") {
 		hit(probes, probe, cpu);
 		emulate(machine, cpu, instruction, address);
 		return true;

@@ -1,0 +1,67 @@
+// `patchbay probe`: runs a program with probes on some of its instructions, and says how often each was hit.
+
+import { Option } from "commander";
+import { createSystem, protocols } from "../../runtime/patch/index.ts";
+import { type Handler, handlers } from "../../runtime/probe/index.ts";
+import { type BuildOptions, declareBuildOptions, loadImage } from "../build.ts";
+import { type Command, UsageError, writeJson } from "../command.ts";
+import { conclude } from "../conclusion.ts";
+import { profileOf, profileOption } from "../cost-profiles.ts";
+import { type CrowdOptions, declareCrowdOptions, loadCrowd } from "../crowd.ts";
+import { execute } from "../execute.ts";
+import { parseCycles } from "../operands.ts";
+import { hitLines, listHits, pagesForProbes, parsePlace, probeAt } from "../probing.ts";
+import { prepare } from "../retarget.ts";
+
+interface Options extends BuildOptions, CrowdOptions {
+	readonly at?: readonly string[];
+	readonly handler: Handler;
+	readonly outOfLine?: true;
+	readonly optimise?: true;
+	readonly profile: string;
+	readonly maxCycles?: number;
+}
+
+export const probe: Command<Options> = {
+	name: "probe",
+	operands: "<files...>",
+	brief: "Run a program with probes on its instructions, and say how often each was hit.",
+	examples: [
+		["probe pick.js --at deadline", "calls of a function"],
+		["probe pick.js --at pick.js:12 --at main+0x10", "a line of a source, a place in a function"],
+		["probe pick.js --at deadline --handler print", "a line for every hit, with its arguments"],
+		["probe work.js --cpus 2 --processes 2 --at main", "two processes, each with a copy of the page of its own"],
+		["probe work.s --at site --optimise", "a call instead of a breakpoint, where there is a NOP5"],
+	],
+	declare(line) {
+		line.option("--at <place>", "function, function+offset or file:line; may be given again", parsePlace);
+		line.addOption(new Option("--handler <what>", "what a hit leaves behind").choices(handlers).default("count"));
+		line.option("--out-of-line", "execute in a slot what could be emulated, too");
+		line.option("--optimise", "make calls of probes on NOP5 after their first hit");
+		declareBuildOptions(line);
+		declareCrowdOptions(line);
+		line.addOption(profileOption);
+		line.option("--max-cycles <n>", "give up after so many cycles, with exit code 4", parseCycles);
+	},
+	async run(terminal, files, options) {
+		const { at = [], handler, processes } = options;
+		if (at.length === 0) throw new UsageError("nothing to probe: say where with --at");
+		const image = await loadImage(files, options);
+		const machine = loadCrowd(image, options, profileOf(options.profile), pagesForProbes(image, processes));
+		const system = createSystem(machine, image, protocols[0]!, { processes });
+		prepare(system, [], {});
+		const probing = probeAt(system, at, handler, {
+			outOfLine: options.outOfLine ? "always" : "needed",
+			optimise: options.optimise === true,
+		});
+		const output: string[] = [];
+		const end = await execute(system, {
+			maxCycles: options.maxCycles,
+			print: async (lines) => void output.push(...lines),
+		});
+		const { lines } = probing.probes;
+		if (options.json) await writeJson(terminal, "patchbay/probe@1", { probes: listHits(probing), lines, output, end });
+		else await terminal.write(`${[...lines, ...(lines.length > 0 ? [""] : []), ...hitLines(probing)].join("\n")}\n`);
+		return conclude(terminal, system, end, options.maxCycles);
+	},
+};

@@ -1,0 +1,85 @@
+// `patchbay probe` and what `run` knows of probes, as their users meet them.
+
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { cli, inFolder } from "./command-line.ts";
+
+const pick = "fixtures/programs/pick.js";
+const workers = "fixtures/programs/workers.js";
+
+describe("probe", () => {
+	test("counts the hits of functions, places in them and lines", async () => {
+		const { code, out, err } = await cli(
+			"probe",
+			pick,
+			"--at",
+			"deadline",
+			"--at",
+			"deadline+0x6",
+			"--at",
+			"pick.js:11",
+		);
+		expect({ code, err }).toEqual({ code: 0, err: "" });
+		expect(out.split("\n").map((line) => line.split(/ {2,}/).slice(0, 4))).toEqual([
+			["probe", "place", "hits", "done"],
+			["deadline", "deadline", "1", "out of line"],
+			["deadline+0x6", "deadline+0x6", "1", "out of line"],
+			["pick.js:11", "fifo", "1", "out of line"],
+			[""],
+		]);
+	});
+
+	test("prints a line for each hit where it is told to", async () => {
+		const { out } = await cli("probe", pick, "--at", "fifo", "--handler", "print");
+		expect(out).toMatch(/^fifo: cpu0, cycle \d+: r0=3 /);
+	});
+
+	test("says the same in JSON", async () => {
+		const { out } = await cli("probe", workers, "--processes", "2", "--cpus", "2", "--at", "main", "--json");
+		const { schema, probes, end } = JSON.parse(out);
+		expect({ schema, end }).toEqual({ schema: "patchbay/probe@1", end: { kind: "halted" } });
+		expect(probes).toMatchObject([
+			{ at: "main", process: 0, hits: 1 },
+			{ at: "main", process: 1, hits: 1 },
+		]);
+	});
+
+	test.each([
+		["nowhere", 2, "nothing to probe", []],
+		["an unknown function", 3, "no function 'deadlien' to probe (did you mean 'deadline'?)", ["--at", "deadlien"]],
+		["a line without code", 3, "no instruction comes from pick.js:1\n", ["--at", "pick.js:1"]],
+		["an unknown source", 3, "no source 'pikc.js' to probe", ["--at", "pikc.js:1"]],
+		["the middle of an instruction", 3, "in the middle of the instruction at fifo", ["--at", "fifo+1"]],
+		["a static call", 3, "the text belongs to 'pick'", ["--at", "main+6"]],
+		[
+			"more processes than CPUs",
+			2,
+			"2 processes need as many CPUs",
+			["--at", "main", "--processes", "2", "--cpus", "1"],
+		],
+	] as const)("%s is refused", async (_, code, message, argv) => {
+		const result = await cli("probe", pick, ...argv);
+		expect(result.code).toBe(code);
+		expect(result.err).toContain(message);
+	});
+});
+
+describe("run", () => {
+	test("--probe counts beside the program's own output", async () => {
+		const { code, out, err } = await cli("run", pick, "--probe", "fifo");
+		expect({ code, out }).toEqual({ code: 0, out: "3\n7\n" });
+		expect(err).toMatch(/fifo +fifo +1 +out of line/);
+	});
+
+	test("--core writes what readelf takes, the page of slots with it", () =>
+		inFolder(async (folder) => {
+			const file = join(folder, "pick.core");
+			expect((await cli("run", pick, "--probe", "fifo", "--core", file)).code).toBe(0);
+			const said = execFileSync("readelf", ["-aW", file], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+			expect(said).toMatch(/Type: +CORE/);
+			expect(said).toContain("NT_PRSTATUS");
+			expect(said.match(/LOAD .* R E /g)?.length).toBe(3);
+			expect(said).not.toMatch(/warning|error/i);
+		}));
+});
