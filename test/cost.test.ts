@@ -2,12 +2,20 @@
 
 import { describe, expect, test } from "vitest";
 import { plot } from "../cli/plot.ts";
-import { type CostCase, protocols, type UpdateCost, updateCost } from "../runtime/patch/index.ts";
+import { profiles } from "../runtime/machine/index.ts";
+import { type CostCase, passCosts, protocols, type UpdateCost, updateCost } from "../runtime/patch/index.ts";
 import { cli } from "./command-line.ts";
 import { modelNamed, protocolNamed, quick } from "./machines.ts";
 
 function costOf(one: Partial<CostCase>): UpdateCost {
-	const plain = { sites: 4, cpus: 2, protocol: protocolNamed("breakpoint"), model: modelNamed("x86"), profile: quick };
+	const plain = {
+		family: "call" as const,
+		sites: 4,
+		cpus: 2,
+		protocol: protocolNamed("breakpoint"),
+		model: modelNamed("x86"),
+		profile: quick,
+	};
 	return updateCost({ ...plain, batched: true, ...one });
 }
 
@@ -29,6 +37,23 @@ describe("56 sites on 24 CPUs", () => {
 		expect(together.latency).toBeLessThan(apart.latency / 2);
 		expect(together.stolenPerCpu).toBeLessThan(apart.stolenPerCpu / 4);
 	});
+});
+
+test.each(["label", "entry"] as const)("so do those of another family: %s", (family) => {
+	const [apart, together] = [false, true].map((batched) => costOf({ family, sites: 56, cpus: 24, batched }));
+	expect([apart!.syncs, apart!.interruptsPerCpu]).toEqual([168, 168]);
+	expect([together!.syncs, together!.interruptsPerCpu]).toEqual([3, 3]);
+	expect(together!.latency).toBeLessThan(apart!.latency / 2);
+});
+
+test("passing a branch costs less than looking at a variable, and an entry next to nothing until it is traced", () => {
+	for (const profile of profiles) {
+		const [off, on, looked, entry, traced] = passCosts(profile).map(({ cycles }) => cycles);
+		expect(off).toBeLessThanOrEqual(1);
+		expect(on).toBeLessThan(looked!);
+		expect(entry).toBeCloseTo(off!, 1);
+		expect(traced).toBeGreaterThan(20);
+	}
 });
 
 test("the syncs of a batch do not depend on its size", () => {
@@ -80,7 +105,14 @@ describe("the command", () => {
 		expect(out).toContain("cycles stolen from each of 2 CPUs");
 	});
 
+	test("names the published figures beside the published case", async () => {
+		const { out } = await cli("cost", "--kind", "label", "--sites", "56", "--cpus", "24", "--protocol", "breakpoint");
+		expect(out).toContain("57 ms one by one, 1.4 ms in a batch");
+		expect(out).toMatch(/^branch of a static key, off +1\.00$/m);
+	});
+
 	test.each([
+		[["--kind", "jump"], "No 'jump'; there are call, label, entry"],
 		[["--sites", "0"], "from 1 to 4096"],
 		[["--cpus", "2,257"], "from 1 to 256"],
 		[["--protocol", "early"], "No protocol 'early'; there are breakpoint"],

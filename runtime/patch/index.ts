@@ -6,12 +6,13 @@ export { type Boot, type BootOptions, boot, planBoot, type Settled } from "./boo
 export { asIs } from "./call-sites.ts";
 export type { Updated } from "./carry-out.ts";
 export { coreOf } from "./core-dump.ts";
-export { type CostCase, type UpdateCost, updateCost } from "./cost.ts";
+export { type CostCase, type SiteFamily, siteFamilies, type UpdateCost, updateCost } from "./cost.ts";
 export { createSystem, type SystemOptions } from "./create-system.ts";
 export { type DryRun, describeUpdate, type PlannedSite } from "./dry-run.ts";
 export { functionsNamed, type Traced } from "./entry-tracing.ts";
 export type { Toggled } from "./jump-labels.ts";
 export type { OperationSet } from "./operations.ts";
+export { type PassCost, passCosts } from "./pass-cost.ts";
 export { applyNow, isPatching, NOTHING, stepPatcher, submit } from "./patchers.ts";
 export { describeStep, nextStep, perform, ready } from "./perform.ts";
 export { plan, unfitFor } from "./plan.ts";
