@@ -170,7 +170,7 @@ function planOf(system: System, part: PatcherPart, place: string): Plan | Refuse
 		machine.cores.some((core) => getCpu(machine, core.id, Cpu.status) === Status.running)
 	)
 		return { refused: `protocol '${protocol.name}' is for text that nobody executes yet, and CPUs are running` };
-	const keys = image.keys.map((key) => key.name);
+	const keys = [...image.keys, ...image.staticKeys].map((key) => key.name);
 	if (pokes.every(([name]) => keys.includes(name))) {
 		return planUpdate(
 			system,

@@ -56,7 +56,7 @@ export interface CpuPart {
 }
 
 export interface PatcherPart {
-	/** Label of a site, or name of a static call -> function, `null` or `ret0`; of a site also `call F` or `tail F`, where
+	/** Label of a site, or name of a static call -> function, `null` or `ret0`; name of a static key -> `on` or `off`; of a site also `call F` or `tail F`, where
 	 * somebody takes it for the other kind. */
 	readonly poke: Readonly<Record<string, string>>;
 	/** A name, or phases as text: `write breakpoint`, `sync serialize`, ... */
