@@ -66,14 +66,14 @@ export async function writeJsonRows(
 	/** An escape is at most six times as long as what it stands for. */
 	const nameSize = 6 * shared.names.longest;
 	const file = JSON.stringify(object.name);
+	const head = (index: number) => `{"file":${file},"section":${JSON.stringify(object.sections[index]!.name)},"offset":`;
 	for (let i = 0; i < table.count; i++) {
 		const index = table.section[i]!;
-		const head = () => `{"file":${file},"section":${JSON.stringify(object.sections[index]!.name)},"offset":`;
-		shared.heads[index] ??= fixed(before(false) + head());
+		shared.heads[index] ??= fixed(before(false) + head(index));
 		const callee = calleeJson(list, i, shared);
 		const size = shared.heads[index].length + nameSize + callee.length + MOST;
 		if (!hasRoom(out, size)) await makeRoom(out, size, terminal);
-		if (i === 0) putText(out, before(true) + head());
+		if (i === 0) putText(out, before(true) + head(index));
 		else out.at = put(out.view, out.at, shared.heads[index]);
 		putRow(out, list, i, callee, shared);
 	}

@@ -66,15 +66,18 @@ function recordRows(list: BranchList, groups: readonly Group[]): Records {
 
 /** The lines of the file, below its title. */
 export async function writeText(list: BranchList, terminal: Terminal): Promise<void> {
-	const named = list.groups.map((group) => ({ ...group, name: placeName(list.object, group.callee, group.beyond) }));
+	const named = list.groups.map((group) => ({ group, name: placeName(list.object, group.callee, group.beyond) }));
 	named.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-	const records = recordRows(list, named);
+	const records = recordRows(
+		list,
+		named.map(({ group }) => group),
+	);
 	const layout = layOut(list);
 	const out = newLineBytes();
 	putText(out, layout.header);
 	let at = 0;
-	for (const group of named) {
-		putText(out, `${group.name}: ${group.count} ${group.count === 1 ? "call site" : "call sites"}\n`);
+	for (const { group, name } of named) {
+		putText(out, `${name}: ${group.count} ${group.count === 1 ? "call site" : "call sites"}\n`);
 		for (const end = at + group.count * RECORD; at < end; at += RECORD) {
 			if (!hasRoom(out, layout.lineSize)) await makeRoom(out, layout.lineSize, terminal);
 			putRow(out, list, layout, group, records, at);

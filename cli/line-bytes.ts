@@ -18,7 +18,7 @@ export interface Fixed {
 	readonly words: Float64Array;
 }
 
-const CHUNK = 1 << 18;
+const CHUNK = 1 << 19;
 /** How far behind the end something may be written. */
 const SLACK = 16;
 
