@@ -40,6 +40,8 @@ export interface Comparison {
 	readonly calls: number;
 	readonly keys: number;
 	readonly sites: number;
+	/** Patched branches; in the ways with pointers they look at their keys instead. */
+	readonly branches: number;
 	/** What the program costs with plain calls, or would. */
 	readonly plainCycles: number;
 	/** Updates that the program makes itself: plain calls cannot follow them. */
@@ -70,7 +72,7 @@ export async function compareWays(files: readonly string[], conditions: Conditio
 	const ownUpdates = inline.system.counts.updates;
 	const plain = ownUpdates > 0 ? undefined : await finish(linkPlain(objects, files[0]!, conditions), conditions);
 	const calls = await countCalls(objects, files[0]!, conditions);
-	const { sites, keys } = inline.image;
+	const { sites, keys, labels } = inline.image;
 	const plainCycles = plain?.cycles ?? inline.cycles;
 	const way = (name: Way["name"], { cycles, image }: Finished, bytesPerSite: number): Way => ({
 		name,
@@ -97,7 +99,7 @@ export async function compareWays(files: readonly string[], conditions: Conditio
 			),
 		);
 	}
-	return { calls, keys: keys.length, sites: sites.length, plainCycles, ownUpdates, ways };
+	return { calls, keys: keys.length, sites: sites.length, branches: labels.length, plainCycles, ownUpdates, ways };
 }
 
 /** The instructions are those of a call. */

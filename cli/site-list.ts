@@ -27,7 +27,8 @@ import {
 
 export interface ListedSite {
 	readonly key: string;
-	readonly kind: SiteKind;
+	/** `label`: a branch of a static key. */
+	readonly kind: SiteKind | "label";
 	/** In text that is freed after the start. */
 	readonly init: boolean;
 	readonly source: SourcePosition | undefined;
@@ -37,10 +38,12 @@ export interface ListedSite {
 	readonly symbol: string;
 	/** The instruction, in hexadecimal. */
 	readonly bytes: string;
-	/** What the key calls: a function, `null`, `ret0`; undefined where another object says it. */
+	/** What the key calls: a function, `null`, `ret0`; undefined where another object says it. Of a branch, where it jumps. */
 	readonly target: string | undefined;
 	/** Where the instruction itself goes, if not to the target: the trampoline. */
 	readonly via: string | undefined;
+	/** Of a branch: how its key is when it jumps. */
+	readonly jumps?: "on" | "off";
 }
 
 /** In the order of sections and offsets. */
@@ -106,7 +109,7 @@ function defaultOf(object: ElfObject, key: string): string | undefined {
 	return name === RETURN0 ? "ret0" : name;
 }
 
-function nameIn({ symbols }: ElfObject, functions: FunctionIndex, section: number, offset: number): string {
+export function nameIn({ symbols }: ElfObject, functions: FunctionIndex, section: number, offset: number): string {
 	const symbol = functionAt(functions, section, offset);
 	if (symbol === undefined) return "";
 	const within = offset - symbols.value[symbol]!;
@@ -121,10 +124,10 @@ function targetName(image: Image, target: Target): string {
 	return target.kind === "function" ? (image.symbolize(target.address) ?? hex(target.address)) : target.kind;
 }
 
-function hex(value: number): string {
+export function hex(value: number): string {
 	return `0x${value.toString(16)}`;
 }
 
-function hexBytes(bytes: Uint8Array): string {
+export function hexBytes(bytes: Uint8Array): string {
 	return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
 }

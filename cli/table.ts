@@ -49,6 +49,6 @@ export function count(value: number, decimals = 0): string {
 }
 
 /** `1 key`, `2 keys`. */
-export function plural(value: number, noun: string): string {
-	return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
+export function plural(value: number, noun: string, many = `${noun}s`): string {
+	return `${count(value)} ${value === 1 ? noun : many}`;
 }

@@ -3,6 +3,7 @@
 import { ET_EXEC } from "../linker/elf/index.ts";
 import { readImage } from "../linker/link/index.ts";
 import { loadObjects } from "./build.ts";
+import { imageLabels, objectLabels } from "./label-list.ts";
 import { imageSites, type ListedSite, objectSites } from "./site-list.ts";
 import { type Column, plural, table } from "./table.ts";
 import { styled, type Terminal } from "./terminal.ts";
@@ -16,9 +17,10 @@ export interface ListedFile {
 
 export async function listToySites(files: readonly string[]): Promise<ListedFile[]> {
 	return (await loadObjects(files, "inline")).map((object): ListedFile => {
-		if (object.type !== ET_EXEC) return { file: object.name, mode: undefined, sites: objectSites(object) };
+		if (object.type !== ET_EXEC)
+			return { file: object.name, mode: undefined, sites: [...objectSites(object), ...objectLabels(object)] };
 		const image = readImage(object);
-		return { file: object.name, mode: image.mode, sites: imageSites(image) };
+		return { file: object.name, mode: image.mode, sites: [...imageSites(image), ...imageLabels(image)] };
 	});
 }
 
@@ -29,13 +31,25 @@ const columns: readonly Column<ListedSite>[] = [
 	{ title: "place", text: ({ place }) => place },
 	{ title: "in", text: ({ symbol }) => symbol },
 	{ title: "bytes", text: ({ bytes }) => bytes },
-	{ title: "calls", text: ({ target, via }) => (target ?? "(imported)") + (via === undefined ? "" : `, by ${via}`) },
+	{ title: "calls", text: goal },
 ];
 
+function goal({ target, via, jumps }: ListedSite): string {
+	if (jumps !== undefined) return `jumps to ${target} while ${jumps}`;
+	return (target ?? "(imported)") + (via === undefined ? "" : `, by ${via}`);
+}
+
+function counted(sites: readonly ListedSite[]): string {
+	const [branches, calls] = [true, false].map((label) => sites.filter(({ kind }) => (kind === "label") === label));
+	const keys = (of: readonly ListedSite[]): number => new Set(of.map(({ key }) => key)).size;
+	const text = `${plural(calls!.length, "call site")} of ${plural(keys(calls!), "key")}`;
+	if (branches!.length === 0) return text;
+	return `${text}, ${plural(branches!.length, "branch", "branches")} of ${plural(keys(branches!), "static key")}`;
+}
+
 export function toySitesText(terminal: Terminal, { file, mode, sites }: ListedFile): string {
-	const keys = new Set(sites.map(({ key }) => key)).size;
 	const how = mode === undefined ? "" : `, linked ${mode}`;
-	const title = `${file}: ${plural(sites.length, "call site")} of ${plural(keys, "key")}${how}`;
+	const title = `${file}: ${counted(sites)}${how}`;
 	if (sites.length === 0) return title;
 	const lines = table(columns, sites, (cell, column, row) => {
 		if (row === undefined) return styled(terminal, "dim", cell);

@@ -1,5 +1,7 @@
 // Static keys: what branches compile and link to, counting users, batches, exact undoing, and everything that is refused.
 
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { compile, type Resolve, rewriteFfp } from "../linker/compile/index.ts";
 import * as node from "../linker/compile/source.ts";
@@ -20,6 +22,7 @@ import {
 	staticKeys,
 	textReserved,
 } from "../runtime/patch/index.ts";
+import { cli, inFolder } from "./command-line.ts";
 import { imageOf, modelNamed, protocolNamed, systemOf } from "./machines.ts";
 
 const header = `import { decrement, disable, enable, increment, isEnabled, plainKey, print, staticBranch, staticKey } from "patchbay/source";
@@ -202,6 +205,52 @@ describe("switching", () => {
 		expect(run(system)).toMatchObject({ kind: "trapped" });
 		expect(system.refusal).toBe("'key' has no user");
 		expect(() => node.decrement(node.staticKey(false))).toThrow(new RangeError("decrement: the key has no user"));
+	});
+});
+
+describe("the command line", () => {
+	const fixture = "fixtures/programs/collatz.js";
+
+	test("lists branches of objects and images, and in which state they jump", () =>
+		inFolder(async (folder) => {
+			const elf = join(folder, "c.elf");
+			await cli("link", fixture, "-o", elf);
+			const listed = await Promise.all(
+				[fixture, elf].map(async (file) => JSON.parse((await cli("sites", file, "--json")).out).sites),
+			);
+			const facts = listed.map((sites: Record<string, unknown>[]) =>
+				sites.map(({ key, kind, jumps, source, init }) => JSON.stringify({ key, kind, jumps, source, init })).sort(),
+			);
+			expect(facts[0]).toHaveLength(5);
+			expect(facts[1]).toEqual(facts[0]);
+			expect(facts[0]!.filter((row) => row.includes('"jumps":"off"'))).toHaveLength(3);
+			const { out } = await cli("sites", elf);
+			expect(out).toContain("0 call sites of 0 keys, 5 branches of 3 static keys, linked inline");
+			expect(out).toMatch(/^counting {2}label .* jumps to next\+0x\w+ while on$/m);
+		}));
+
+	test("switches keys in files, before the start and under way", () =>
+		inFolder(async (folder) => {
+			const elf = join(folder, "c.elf");
+			await cli("link", fixture, "-o", elf);
+			const before = readFileSync(elf);
+			await cli("patch", elf, "--set", "remember=on,careful=off");
+			expect(readFileSync(elf)).not.toEqual(before);
+			await cli("patch", elf, "--reset");
+			expect(readFileSync(elf)).toEqual(before);
+			const fast = JSON.parse((await cli("run", elf, "--set", "remember=on", "--json")).out);
+			const late = JSON.parse((await cli("run", elf, "--set", "remember=on@1000", "--json")).out);
+			const never = JSON.parse((await cli("run", elf, "--json")).out);
+			expect(fast.output.slice(0, 2)).toEqual(never.output.slice(0, 2));
+			expect([fast.cycles, late.cycles].every((cycles) => cycles < never.cycles / 2)).toBe(true);
+			expect(await cli("run", elf, "--set", "remember=maybe")).toMatchObject({ code: 3 });
+		}));
+
+	test("compares patched branches with looking at the key", async () => {
+		const { branches, ways } = JSON.parse((await cli("compare", fixture, "--json")).out);
+		expect(branches).toBe(5);
+		const cycles = (name: string): number => ways.find((way: { name: string }) => way.name === name).cycles;
+		expect(cycles("FFP pointer")).toBeGreaterThan(1.2 * cycles("static inline"));
 	});
 });
 

@@ -40,8 +40,9 @@ export const compare: Command<Options> = {
 };
 
 function text(terminal: Terminal, comparison: Comparison, profile: string): string {
-	const { calls, keys, sites, ways } = comparison;
-	const title = `${plural(calls, "call")} of ${plural(keys, "key")} at ${plural(sites, "site")}, on ${profile}`;
+	const { calls, keys, sites, branches, ways } = comparison;
+	const patched = branches === 0 ? "" : `, ${plural(branches, "patched branch", "patched branches")}`;
+	const title = `${plural(calls, "call")} of ${plural(keys, "key")} at ${plural(sites, "site")}${patched}, on ${profile}`;
 	const most = Math.max(0, ...ways.map(({ extraPerCall }) => extraPerCall ?? 0));
 	const width = Math.max(10, Math.min(30, terminal.width - 85));
 	const columns = [...figures(comparison), bars(most, width)];
@@ -79,7 +80,7 @@ function trimmed(value: number): string {
 /** A hundredth of a program's time is less than one notices, and less than one measures on most real machines. */
 const NOTHING = 0.01;
 
-function verdicts({ calls, ownUpdates, plainCycles, ways }: Comparison): string[] {
+function verdicts({ calls, branches, ownUpdates, plainCycles, ways }: Comparison): string[] {
 	const lines: string[] = [];
 	if (ownUpdates > 0) {
 		lines.push(
@@ -87,7 +88,9 @@ function verdicts({ calls, ownUpdates, plainCycles, ways }: Comparison): string[
 			"static inline without the time of the updates, to the cycle what plain calls would take.",
 		);
 	}
-	if (calls === 0) return [...lines, "No key was called, so there is nothing to tell them apart."];
+	if (branches > 0)
+		lines.push("With function pointers, branches of static keys look at their keys instead of being patched.");
+	if (calls === 0 && branches === 0) return [...lines, "No key was called, so there is nothing to tell them apart."];
 	for (const { name, cycles } of ways) {
 		if (name === "direct" || cycles === undefined) continue;
 		lines.push(`${name}: ${verdict(name, cycles / plainCycles - 1)}.`);
