@@ -20,13 +20,13 @@ const pairs = (kind: string) =>
 		.map((line) => line.split(/ {3,}/) as [string, string]);
 
 const around = (statements: string) => `
-import { print, query, staticCall, update } from "patchbay/source";
+import { enable, isEnabled, print, query, staticBranch, staticCall, staticKey, update } from "patchbay/source";
 const t = new Int32Array(8);
 function same(x) { return x; }
-export const key = staticCall(same), hook = staticCall(null, same);
+export const key = staticCall(same), hook = staticCall(null, same), on = staticKey(false);
 export function f(a, b, u) { u = u >>> 0; let d = a < b; ${statements} }`;
 
-const module = (statements: string) => `import { print, staticCall } from "patchbay/source"; ${statements}`;
+const module = (statements: string) => `import { print, staticCall, staticKey } from "patchbay/source"; ${statements}`;
 const resolve = () => ({ file: "other.js", source: "export function other() {}" });
 
 function refused(source: string): boolean {
