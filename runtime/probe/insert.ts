@@ -3,7 +3,7 @@
 // sync after that every CPU of the process hits the probe; from the sync of a removal on, none does.
 
 import { encode } from "../../linker/isa/encode.ts";
-import { Cpu, Status } from "../machine/layout.ts";
+import { Cpu, Patcher, Status } from "../machine/layout.ts";
 import { extentOf, readVirtual } from "../machine/memory.ts";
 import { flush } from "../machine/run.ts";
 import { getCounter, getCpu, type Machine, PAGE, takeFrames } from "../machine/state.ts";
@@ -13,7 +13,7 @@ import { type PageCopy, PHYSICAL } from "../patch/frames-behind.ts";
 import { applyNow, submit } from "../patch/patchers.ts";
 import { now as clockOf, type RunEnd, settle } from "../patch/run.ts";
 import { type Step, same } from "../patch/step.ts";
-import type { System } from "../patch/system.ts";
+import { patcherClocks, type System } from "../patch/system.ts";
 import type { Update } from "../patch/update.ts";
 import { isCallable, takeBack } from "./optimise.ts";
 import { pageOf, placeFor } from "./place.ts";
@@ -197,10 +197,15 @@ function isQuiet(machine: Machine): boolean {
 	);
 }
 
-/** Carries out a plan while no CPU has begun. */
+/** Carries out a plan while no CPU has begun, in no time. */
 export function applyQuietly(system: System, { steps, ...update }: Update): void {
-	const { machine } = system;
+	const { machine, counts } = system;
+	const { ticks } = counts;
+	const patchers = Array.from({ length: machine.config.patchers }, (_, patcher) => patcherClocks(machine, patcher));
+	const clocks = patchers.map((each) => each[Patcher.clock / 2]!);
 	applyNow(system, { ...update, steps: steps.filter(({ kind }) => kind !== "interrupt" && kind !== "await") });
+	for (const [i, clock] of clocks.entries()) patchers[i]![Patcher.clock / 2] = clock;
+	counts.ticks = ticks;
 	for (const { id } of machine.cores) {
 		flush(machine, id);
 		serialize(machine, id);

@@ -1,0 +1,135 @@
+// Programs under probes: every fixture prints what Node prints with a probe on every instruction, each executed out of
+// line, and while probes come and go at random under four CPUs, with their static calls rerouted beside.
+//
+// PROBES=all keeps every probe to the end, and storms on every model and policy: minutes, not seconds.
+
+import { afterAll, describe, expect, test } from "vitest";
+import type { Image } from "../linker/link/index.ts";
+import { link } from "../linker/link/index.ts";
+import { entryNamed, start } from "../runtime/load.ts";
+import type { FetchPolicy } from "../runtime/machine/index.ts";
+import { Cpu } from "../runtime/machine/layout.ts";
+import type { Model } from "../runtime/machine/model.ts";
+import { models } from "../runtime/machine/models/index.ts";
+import { getCounter } from "../runtime/machine/state.ts";
+import { asIs, change, isPatching, run, type System } from "../runtime/patch/index.ts";
+import { createProbes, insert, instructionsOf, type Probe, type Probes, remove } from "../runtime/probe/index.ts";
+import { systemOf } from "./machines.ts";
+import { objectsOf } from "./modes.ts";
+import { type Program, programs } from "./programs.ts";
+
+const all = process.env.PROBES === "all";
+/** Hits after which a probe has shown what it can. */
+const ENOUGH = all ? Number.POSITIVE_INFINITY : 4;
+/** Probes that come or go in a storm. */
+const CHANGES = all ? 1000 : 60;
+const CPUS = 4;
+const SPARE = 64;
+
+function luck(seed: number): (below: number) => number {
+	let x = seed;
+	return (below) => {
+		x ^= x << 13;
+		x ^= x >>> 17;
+		x ^= x << 5;
+		return (x >>> 0) % below;
+	};
+}
+
+/** What can be probed: all but text that somebody else patches. */
+function everywhere(probes: Probes): Probe[] {
+	const placed: Probe[] = [];
+	for (const address of instructionsOf(probes.system.image)) {
+		const probe = insert(probes, 0, address);
+		if ("hits" in probe) placed.push(probe);
+		else expect(probe).toMatchObject({ refused: /the text belongs to/ });
+	}
+	return placed;
+}
+
+function onEveryInstruction(program: Program, image: Image): void {
+	const system = systemOf(image, { spare: SPARE, stack: 64 * 1024 });
+	const probes = createProbes(system, { outOfLine: "always" });
+	let present = everywhere(probes);
+	expect(present.length).toBeGreaterThan([...instructionsOf(image)].length * 0.7);
+	const [total, before] = [present.length, present];
+	for (let cycles = 500; run(system, { cycles }).kind === "limit"; cycles += all ? 1e6 : 400) {
+		const done = new Set(present.filter(({ hits }) => hits >= ENOUGH));
+		for (const probe of done) expect(remove(probes, probe)).toBeUndefined();
+		present = present.filter((probe) => !done.has(probe));
+	}
+	expect(system.output).toEqual(program.expected);
+	expect(before.filter(({ hits }) => hits > 0).length).toBeGreaterThan(total * 0.6);
+}
+
+interface Weather {
+	readonly model: Model;
+	readonly fetch: FetchPolicy;
+}
+
+function storm(program: Program, image: Image, { model, fetch }: Weather, seed: number): number {
+	const system = systemOf(image, { model, fetch, seed, cpus: CPUS, spare: SPARE, stack: 64 * 1024 });
+	if (image.symbolNamed("worker") !== undefined)
+		for (let cpu = 1; cpu < CPUS; cpu++) start(system.machine, cpu, entryNamed(image, "worker"));
+	const below = luck(seed);
+	const outOfLine = seed % 2 === 0 ? "always" : "needed";
+	const probes = createProbes(system, { outOfLine, slots: 2, optimise: true });
+	const places = [...instructionsOf(image)];
+	const present: Probe[] = [];
+	const gone: Probe[] = [];
+	for (let changes = 0; changes < CHANGES && runFor(system, 1 + below(200)); changes++) {
+		if (present.length > 12 || (present.length > 0 && below(3) === 0)) {
+			const [probe] = present.splice(below(present.length), 1) as [Probe];
+			remove(probes, probe);
+			gone.push(probe);
+		} else {
+			const probe = insert(probes, 0, places[below(places.length)]!);
+			if ("hits" in probe) present.push(probe);
+		}
+		if (below(4) === 0 && !isPatching(system.machine)) reroute(system, below);
+	}
+	for (const probe of present) remove(probes, probe);
+	expect(run(system), system.refusal).toEqual({ kind: "halted" });
+	expect(system.output, `seed ${seed}`).toEqual(program.expected);
+	return [...gone, ...present].reduce((sum, { hits }) => sum + hits, 0);
+}
+
+/** @returns whether the program goes on */
+function runFor(system: System, cycles: number): boolean {
+	return run(system, { cycles: getCounter(system.machine, 0, Cpu.clock) / 16 + cycles }).kind === "limit";
+}
+
+/** All keys by way of their trampolines, or directly: both mean the same. */
+function reroute(system: System, below: (limit: number) => number): void {
+	const route = below(2) === 0 ? "direct" : "trampoline";
+	const changes = system.image.keys.map(({ name }) => change(system.image, name, asIs, route));
+	system.queue.push({ changes, cpu: undefined, clock: getCounter(system.machine, 0, Cpu.clock) });
+}
+
+/** One model and policy a program; together they meet them all. */
+function conditionsFor(index: number): Weather[] {
+	const policies: readonly FetchPolicy[] = ["stale", "random"];
+	if (all) return models.flatMap((model) => policies.map((fetch) => ({ model, fetch })));
+	return [{ model: models[index % models.length]!, fetch: policies[(index >> 1) % 2]! }];
+}
+
+/** Of all storms together: some probes are nowhere that anybody comes. */
+let hits = 0;
+afterAll(() => expect(hits).toBeGreaterThan(2000));
+
+describe.each(programs().map((program, index) => [program.name, program, index] as const))(
+	"%s",
+	(_, program, index) => {
+		const image = link(objectsOf(program));
+
+		test("with a probe on every instruction", () => onEveryInstruction(program, image), all ? 600_000 : 20_000);
+
+		test.each(conditionsFor(index).map((one) => [`${one.model.name}, ${one.fetch}`, one] as const))(
+			"in a storm of probes: %s",
+			(_name, conditions) => {
+				for (const seed of [1, 2]) hits += storm(program, image, conditions, seed);
+			},
+			all ? 600_000 : 20_000,
+		);
+	},
+);
