@@ -41,6 +41,9 @@ export function collectRealSites(
 	if (rows.length === 0) return { object, sites: 0 };
 	const keys = keysOf(object, table, rows, module);
 	const bases = withSectionSymbols(object, sectionsOf(table, rows));
+	const keySymbols = keys.map(bases.moved);
+	const { relative32 } = architecture.relocation;
+	const isCall = architecture.branches.map(({ kind }) => branchKinds[kind] === "call");
 	const section = newSection(SITES_SECTION, {
 		type: SHT_PROGBITS,
 		flags: SHF_ALLOC | SHF_WRITE,
@@ -50,22 +53,24 @@ export function collectRealSites(
 		relocations: relocationsFrom(rows.length * 2, (view, first) => {
 			for (let at = 0, entry = first; at < view.byteLength; at += RELA_SIZE, entry++) {
 				const i = rows[entry >> 1]!;
-				const isKey = (entry & 1) === 1;
-				const symbol = isKey ? bases.moved(keys[table.callee[i]!]!) : bases.symbols.get(table.section[i]!)!;
-				const tail = architecture.branches[table.branch[i]!]!.kind === CALL ? 0 : TAIL;
-				view.setUint32(at, (entry >> 1) * SITE_ROW + (isKey ? 4 : 0), true);
-				view.setUint32(at + 4, 0, true);
-				view.setUint32(at + 8, architecture.relocation.relative32, true);
-				view.setUint32(at + 12, symbol, true);
-				view.setUint32(at + 16, isKey ? tail : table.offset[i]!, true);
-				view.setUint32(at + 20, 0, true);
+				const offset = (entry >> 1) * SITE_ROW;
+				if ((entry & 1) === 0) putEntry(view, at, offset, bases.symbols[table.section[i]!]!, table.offset[i]!);
+				else putEntry(view, at, offset + 4, keySymbols[table.callee[i]!]!, isCall[table.branch[i]!]! ? 0 : TAIL);
+				view.setUint32(at + 8, relative32, true);
 			}
 		}),
 	});
 	return { object: { ...bases.object, sections: [...bases.object.sections, section] }, sites: rows.length };
 }
 
-const CALL = branchKinds.indexOf("call");
+/** All but the type. */
+function putEntry(view: DataView, at: number, offset: number, symbol: number, addend: number): void {
+	view.setUint32(at, offset, true);
+	view.setUint32(at + 4, 0, true);
+	view.setUint32(at + 12, symbol, true);
+	view.setUint32(at + 16, addend, true);
+	view.setUint32(at + 20, 0, true);
+}
 
 /** The rows that are sites, checked. */
 function sitesOf(object: ElfObject, architecture: Architecture, table: BranchTable): Uint32Array {
@@ -76,23 +81,26 @@ function sitesOf(object: ElfObject, architecture: Architecture, table: BranchTab
 }
 
 function isSite(object: ElfObject, architecture: Architecture, table: BranchTable, i: number): boolean {
-	const section = table.section[i]!;
-	if (object.sections[section]!.name === REPLACEMENTS) return false;
-	const where = () => place(object, section, table.offset[i]!);
-	const name = () => symbolName(object.symbols, table.callee[i]!);
-	if (architecture.branches[table.branch[i]!]!.form === undefined)
-		throw new LinkError(
-			`${where()}: calls '${name()}' through the global offset table, which cannot be patched; compile without -fno-plt`,
-		);
-	if (table.beyond[i] !== 0)
-		throw new LinkError(`${where()}: goes 0x${table.beyond[i]!.toString(16)} bytes into the trampoline '${name()}'`);
-	return true;
+	if (object.sections[table.section[i]!]!.name === REPLACEMENTS) return false;
+	const isDirect = architecture.branches[table.branch[i]!]!.form !== undefined;
+	if (isDirect && table.beyond[i] === 0) return true;
+	const where = place(object, table.section[i]!, table.offset[i]!);
+	const name = symbolName(object.symbols, table.callee[i]!);
+	if (isDirect)
+		throw new LinkError(`${where}: goes 0x${table.beyond[i]!.toString(16)} bytes into the trampoline '${name}'`);
+	throw new LinkError(
+		`${where}: calls '${name}' through the global offset table, which cannot be patched; compile without -fno-plt`,
+	);
 }
 
 function sectionsOf({ section }: BranchTable, rows: Uint32Array): Set<number> {
 	const sections = new Set<number>();
 	let last = 0;
-	for (const i of rows) if (section[i] !== last) sections.add((last = section[i]!));
+	for (let row = 0; row < rows.length; row++) {
+		if (section[rows[row]!] === last) continue;
+		last = section[rows[row]!]!;
+		sections.add(last);
+	}
 	return sections;
 }
 
@@ -103,7 +111,8 @@ function keysOf(object: ElfObject, table: BranchTable, rows: Uint32Array, module
 	const flags = wantedSymbols(object, { prefix: KEY_PREFIX });
 	for (let i = 1; i < symbols.count; i++) if (flags[i] === 1) byName.set(symbolName(symbols, i), i);
 	const keys = new Uint32Array(symbols.count);
-	for (const i of rows) {
+	for (let row = 0; row < rows.length; row++) {
+		const i = rows[row]!;
 		const trampoline = table.callee[i]!;
 		if (keys[trampoline] !== 0) continue;
 		const where = place(object, table.section[i]!, table.offset[i]!);
@@ -123,15 +132,16 @@ function keysOf(object: ElfObject, table: BranchTable, rows: Uint32Array, module
 
 /** Rows count from the start of their section: a function's own symbol might be replaced by another object's. */
 function withSectionSymbols(object: ElfObject, needed: ReadonlySet<number>) {
-	const symbols = new Map<number, number>();
+	/** By section; 0 for those that need none. */
+	const symbols = new Uint32Array(object.sections.length);
 	const { count, info, section } = object.symbols;
 	for (let i = 1; i < count; i++)
-		if ((info[i]! & 15) === STT_SECTION && needed.has(section[i]!)) symbols.set(section[i]!, i);
-	const missing = [...needed].filter((index) => !symbols.has(index));
+		if ((info[i]! & 15) === STT_SECTION && needed.has(section[i]!)) symbols[section[i]!] = i;
+	const missing = [...needed].filter((index) => symbols[index] === 0);
 	const extended = addSymbols(
 		object,
 		missing.map((index) => ({ name: "", binding: STB_LOCAL, type: STT_SECTION, section: index, value: 0, size: 0 })),
 	);
-	for (const [i, index] of missing.entries()) symbols.set(index, extended.added[i]!);
+	for (const [i, index] of missing.entries()) symbols[index] = extended.added[i]!;
 	return { object: extended.object, moved: extended.moved, symbols };
 }
