@@ -1,6 +1,7 @@
 // What updates cost: the published shape, and what must hold whatever the costs are.
 
 import { describe, expect, test } from "vitest";
+import { hitCosts } from "../cli/hit-costs.ts";
 import { plot } from "../cli/plot.ts";
 import { profiles } from "../runtime/machine/index.ts";
 import { type CostCase, passCosts, protocols, type UpdateCost, updateCost } from "../runtime/patch/index.ts";
@@ -148,4 +149,20 @@ test("curves have their ends in the corners and meet in stars", () => {
 		"    └─────────",
 		"     1     100 x",
 	]);
+});
+
+describe("a hit of a probe", () => {
+	test.each(profiles)("costs a call less than a trap, and a trap less than two, with $name", (profile) => {
+		const costs = hitCosts(profile, modelNamed("x86"));
+		const of = (name: string, instruction: string): number =>
+			costs.find((one) => one.name === name && one.instruction === instruction)!.cycles;
+		expect(of("a call, optimised", "nop5")).toBeLessThan(of("emulated", "nop") / 2);
+		expect(of("emulated", "nop")).toBeGreaterThan(profile.trap - 10);
+		expect(of("emulated", "push")).toBeLessThan(1.1 * of("emulated", "nop"));
+		expect(of("out of line", "nop5")).toBeGreaterThan(1.9 * of("emulated", "nop"));
+		expect(of("out of line", "ret")).toBeGreaterThan(1.9 * of("emulated", "nop"));
+		const order = costs.toSorted((a, b) => a.speed - b.speed).map(({ name }) => name);
+		const published = costs.toSorted((a, b) => a.publishedSpeed - b.publishedSpeed).map(({ name }) => name);
+		expect(order).toEqual(published);
+	});
 });

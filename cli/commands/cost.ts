@@ -12,6 +12,7 @@ import {
 	updateCost,
 } from "../../runtime/patch/index.ts";
 import { type Command, ExitCode, writeJson } from "../command.ts";
+import { drawHits, type HitCost, hitCosts } from "../hit-costs.ts";
 import { plot } from "../plot.ts";
 import { type Column, count, table } from "../table.ts";
 import { progressLine, styled, type Terminal } from "../terminal.ts";
@@ -55,11 +56,13 @@ export const cost: Command<Options> = {
 		const rows = measure(terminal, options);
 		if (options.json) {
 			const { model, profile } = options;
-			await writeJson(terminal, "patchbay/cost@1", { model, profile, rows, passes: passCosts(profileNamed(profile)) });
+			const passes = passCosts(profileNamed(profile));
+			await writeJson(terminal, "patchbay/cost@1", { model, profile, rows, passes, hits: hitsOf(options) });
 			return ExitCode.ok;
 		}
 		const curves = options.sites.length > 1 ? drawCurves(terminal, options, rows) : [];
 		const lines = [...drawTable(terminal, rows), ...published(rows), ...curves, "", ...drawPasses(terminal, options)];
+		lines.push("", ...drawHits(terminal, hitsOf(options)));
 		await terminal.write(`${lines.join("\n")}\n`);
 		return ExitCode.ok;
 	},
@@ -99,6 +102,10 @@ function casesOf({ kind: kinds, protocol, cpus: crowds, sites: counts }: Options
 	return kinds.flatMap((kind) =>
 		protocol.flatMap((name) => crowds.flatMap((cpus) => counts.map((sites) => ({ kind, name, cpus, sites })))),
 	);
+}
+
+function hitsOf({ profile, model }: Options): HitCost[] {
+	return hitCosts(profileNamed(profile), models.find(({ name }) => name === model)!);
 }
 
 function profileNamed(name: string): CostProfile {
