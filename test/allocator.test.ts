@@ -203,7 +203,7 @@ describe("ranges", () => {
 		for (const size of [64, 4096, AREA, 3 * AREA]) {
 			const start = 8 * AREA;
 			const allocator = createAllocator(space);
-			const request = { type: "jit", bytes: size } as const;
+			const request = { type: "data", bytes: size } as const;
 			expect(kindOf(allocate(allocator, { ...request, near: { start, end: start + size - 1 } }))).toBe("too-large");
 			expect(kindOf(allocate(allocator, { ...request, near: { start: start + 1, end: start + size } }))).toBe(
 				"too-large",
@@ -306,7 +306,7 @@ describe("refusals", () => {
 		const allocator = createAllocator(space);
 		expect(take(allocator, { type: "text", bytes: 100 }).address).toBe(2 * AREA);
 		release(allocator, take(allocator, { type: "text", bytes: 100 }).address);
-		release(allocator, take(allocator, { type: "jit", bytes: 1, near: { start: 9 * AREA, end: 10 * AREA } }).address);
+		release(allocator, take(allocator, { type: "data", bytes: 1, near: { start: 9 * AREA, end: 10 * AREA } }).address);
 		const before = stateOf(allocator);
 		expect(release(allocator, address, bytes)).toEqual({ ok: false, error: { kind, why } });
 		expect(stateOf(allocator)).toEqual(before);
@@ -364,8 +364,8 @@ describe("large pages", () => {
 	test("a piece that grows out of an area uses what is free at its end", () => {
 		const allocator = createAllocator(space);
 		const near = { start: 8 * AREA, end: 9 * AREA };
-		const first = take(allocator, { type: "jit", bytes: AREA - 4096, near });
-		const second = allocate(allocator, { type: "jit", bytes: AREA + 4096 });
+		const first = take(allocator, { type: "data", bytes: AREA - 4096, near });
+		const second = allocate(allocator, { type: "data", bytes: AREA + 4096 });
 		expect(second).toMatchObject({ ok: true, piece: { address: first.address + AREA - 4096 } });
 		expect(second.ok && second.opened.map(({ address }) => address)).toEqual([first.address + AREA]);
 	});
@@ -387,9 +387,9 @@ describe("nodes", () => {
 
 	test("the closest that has memory gives it", () => {
 		const allocator = createAllocator({ ...space, nodes });
-		const given = Array.from({ length: 4 }, () => take(allocator, { type: "jit", bytes: AREA, node: 1 }).node);
+		const given = Array.from({ length: 4 }, () => take(allocator, { type: "data", bytes: AREA, node: 1 }).node);
 		expect(given).toEqual([1, 1, 0, 0]);
-		expect(kindOf(allocate(allocator, { type: "jit", bytes: AREA, node: 1 }))).toBe("no-room");
+		expect(kindOf(allocate(allocator, { type: "data", bytes: AREA, node: 1 }))).toBe("no-room");
 		expect(take(allocator, { type: "probes", bytes: 5000, node: 0 })).toMatchObject({ node: 2, wanted: 0 });
 		expect(kindOf(allocate(allocator, { type: "probes", bytes: 5000, node: 0 }))).toBe("no-room");
 		expect([...allocator.backed]).toEqual([2 * AREA, 2 * AREA, 8192]);
@@ -397,9 +397,9 @@ describe("nodes", () => {
 
 	test("a node's own holes come first, then its own new areas", () => {
 		const allocator = createAllocator({ ...space, nodes: { distances } });
-		const [a, b] = [0, 2].map((node) => take(allocator, { type: "jit", bytes: 64, node }));
+		const [a, b] = [0, 2].map((node) => take(allocator, { type: "data", bytes: 64, node }));
 		expect(Math.floor(a!.address / AREA)).not.toBe(Math.floor(b!.address / AREA));
-		expect(take(allocator, { type: "jit", bytes: 64, node: 0 }).address).toBe(a!.address + 64);
-		expect(take(allocator, { type: "jit", bytes: 64, node: 1 }).node).toBe(1);
+		expect(take(allocator, { type: "data", bytes: 64, node: 0 }).address).toBe(a!.address + 64);
+		expect(take(allocator, { type: "data", bytes: 64, node: 1 }).node).toBe(1);
 	});
 });

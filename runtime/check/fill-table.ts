@@ -4,7 +4,6 @@
 import type { Fill, Release } from "../execmem/fill.ts";
 import { fills, releases } from "../execmem/fills/index.ts";
 import type { Model } from "../machine/model.ts";
-import { models } from "../machine/models/index.ts";
 import { type Phase, phaseText } from "../patch/protocol.ts";
 import { check, type Verdict } from "./check.ts";
 import type { Scenario } from "./scenario.ts";
@@ -69,8 +68,8 @@ export function methodScenario({ fill, release }: Method, use: Use, model: strin
 			model,
 			cpus: cpu,
 			memory: [
-				{ kind: "fill", ...part, code: "one", then: ["publish a code"] },
-				{ kind: "release", buffer: "code", by: release, then: [] },
+				{ kind: "fill", ...part, code: "one", after: ["publish a code"] },
+				{ kind: "release", buffer: "code", by: release, after: [] },
 			],
 			properties: ["freed", "w^x"],
 			reaches: ["first"],
@@ -81,9 +80,9 @@ export function methodScenario({ fill, release }: Method, use: Use, model: strin
 		model,
 		cpus: cpu,
 		memory: [
-			{ kind: "fill", ...part, code: "one", then: ["publish a code", "publish a stub", "vacate code 7"] },
-			{ kind: "release", buffer: "code", by: release, then: [] },
-			{ kind: "fill", ...part, code: "two", then: ["publish b code"] },
+			{ kind: "fill", ...part, code: "one", after: ["publish a code", "publish a stub", "vacate code 7"] },
+			{ kind: "release", buffer: "code", by: release, after: [] },
+			{ kind: "fill", ...part, code: "two", after: ["publish b code"] },
 		],
 		never: ["wrong"],
 		reaches: ["first", "second"],

@@ -22,7 +22,7 @@ export interface FillPart {
 	readonly code: string;
 	readonly by: string | Fill;
 	/** What the agent does after it, as text. */
-	readonly then: readonly string[];
+	readonly after: readonly string[];
 	/** Where it is written, for messages. */
 	readonly place?: string;
 }
@@ -31,22 +31,22 @@ export interface ReleasePart {
 	readonly kind: "release";
 	readonly buffer: string;
 	readonly by: string | Release;
-	readonly then: readonly string[];
+	readonly after: readonly string[];
 	/** Where it is written, for messages. */
 	readonly place?: string;
 }
 
 /** `BUFFER = CODE by FILL [without PHASE][; STEP...]`, or `BUFFER by RELEASE ...`. @throws LinkError */
 export function memoryPartOf(kind: "fill" | "release", text: string, place: string): MemoryPart {
-	const [what, ...then] = text.split(";").map((part) => part.trim()) as [string, ...string[]];
+	const [what, ...after] = text.split(";").map((part) => part.trim()) as [string, ...string[]];
 	const [, buffer, code, name, dropped] =
 		/^([\w.$]+)(?:\s*=\s*([\w.$]+))?\s+by\s+([\w-]+)(?:\s+without\s+(.+))?$/.exec(what) ?? [];
 	if (buffer === undefined || (code === undefined) !== (kind === "release"))
 		throw new LinkError(
 			`${place}: '${what}' is not 'BUFFER${kind === "fill" ? " = CODE" : ""} by NAME [without PHASE]'`,
 		);
-	if (kind === "release") return { kind, buffer, by: cut(releaseNamed(name!, place), dropped, place), then, place };
-	return { kind, buffer, code: code!, by: cut(fillNamed(name!, place), dropped, place), then, place };
+	if (kind === "release") return { kind, buffer, by: cut(releaseNamed(name!, place), dropped, place), after, place };
+	return { kind, buffer, code: code!, by: cut(fillNamed(name!, place), dropped, place), after, place };
 }
 
 /** Drops the phases of that text. */
@@ -120,7 +120,7 @@ export function memoryPlan({ machine, image }: System, parts: readonly MemoryPar
 			steps.push(...planMemory([...free, ...flush], batch, model).steps);
 			steps.push({ kind: "free", address, bytes: old.length });
 		}
-		steps.push(...part.then.flatMap((text) => stepsOf(text, image, place, model)));
+		steps.push(...part.after.flatMap((text) => stepsOf(text, image, place, model)));
 	}
 	return { steps, edits: [] };
 }

@@ -122,6 +122,7 @@ export const memoryTypes: Readonly<Record<TypeName, MemoryType>> = {
 		granularity: 64,
 		page: "small",
 	},
+	// Pages of its own per piece: they are mapped, and change their rights, alone.
 	jit: {
 		name: "jit",
 		brief: "compiled at run time, called by pointer",
@@ -129,8 +130,8 @@ export const memoryTypes: Readonly<Record<TypeName, MemoryType>> = {
 		place: "anywhere",
 		fallback: undefined,
 		permissions: executable,
-		granularity: 64,
-		page: "large",
+		granularity: 4096,
+		page: "small",
 	},
 };
 

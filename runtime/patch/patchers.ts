@@ -9,15 +9,18 @@ import { perform, ready } from "./perform.ts";
 import type { Refusal } from "./planned-change.ts";
 import type { Edit, Plan } from "./step.ts";
 import { getPatcher, Life, patcherClocks, type Queued, type System, setPatcher } from "./system.ts";
-import { planUpdate, type Update } from "./update.ts";
+import { planUpdate } from "./update.ts";
 
 /** What `submit` says when an update changes nothing. */
 export const NOTHING = -1;
 
-/** Gives an update to a patcher that begins at `clock` (ticks), and waits its turn if somebody else patches other text.
+/** A plan, and what it changes, for people, if it is an update. */
+export type Submitted = Plan & { readonly keys?: readonly string[] };
+
+/** Gives a plan to a patcher that begins at `clock` (ticks), and waits its turn if somebody else patches other text.
  * @param cpu who waits for it; undefined: somebody outside
  * @returns the patcher's number, or NOTHING; a refusal when somebody is changing the same sites or keys */
-export function submit(system: System, update: Update, clock: number, cpu?: number): number | Refusal {
+export function submit(system: System, update: Submitted, clock: number, cpu?: number): number | Refusal {
 	const { machine } = system;
 	if (update.steps.length === 0) return NOTHING;
 	const clash = clashWith(system, update);
@@ -32,11 +35,15 @@ export function submit(system: System, update: Update, clock: number, cpu?: numb
 	clocks[Patcher.started / 2] = clock;
 	// It ended its last plan then, and time does not go back.
 	clocks[Patcher.clock / 2] = Math.max(clock, clocks[Patcher.clock / 2]!);
-	system.counts.updates++;
+	if (isUpdate(update)) system.counts.updates++;
 	system.counts.sites += update.edits.length;
 	awaitFirstRuns(system, update.edits);
-	system.events?.push({ clock, cpu, patcher, what: "begin", detail: update.keys.join(", "), duration: 0 });
+	system.events?.push({ clock, cpu, patcher, what: "begin", detail: (update.keys ?? []).join(", "), duration: 0 });
 	return patcher;
+}
+
+function isUpdate({ keys, transaction }: Submitted): boolean {
+	return keys !== undefined || transaction !== undefined;
 }
 
 /** An address that both this update and one under way would change. */
@@ -79,7 +86,7 @@ export function stepPatcher(system: System, patcher: number): void {
 	const clocks = patcherClocks(machine, patcher);
 	const clock = clocks[Patcher.clock / 2]!;
 	const duration = clock - clocks[Patcher.started / 2]!;
-	system.counts.ticks += duration;
+	if (isUpdate(system.plans[patcher]!)) system.counts.ticks += duration;
 	const cpu = getPatcher(machine, patcher, Patcher.cpu) - 1;
 	system.events?.push({ clock, cpu: cpu < 0 ? undefined : cpu, patcher, what: "end", detail: "", duration });
 	if (cpu < 0 || getCpu(machine, cpu, Cpu.status) === Status.halted) return;
@@ -88,9 +95,9 @@ export function stepPatcher(system: System, patcher: number): void {
 	setCpu(machine, cpu, Cpu.status, Status.running);
 }
 
-/** Carries out an update while no CPU has begun: at load time. CPUs that are about to begin have fetched nothing.
+/** Carries out a plan while no CPU has begun: at load time. CPUs that are about to begin have fetched nothing.
  * @throws Error when a step would have to wait for a CPU */
-export function applyNow(system: System, update: Update): void {
+export function applyNow(system: System, update: Submitted): void {
 	const { machine } = system;
 	const patcher = submit(system, update, 0);
 	if (patcher === NOTHING) return;

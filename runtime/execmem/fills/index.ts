@@ -12,3 +12,15 @@ import { rwThenRoxByGrace } from "./rw-then-rox-by-grace.ts";
 export { data, jitMap, poke, pokeTraps, readOnlyLater, rwThenRox, rwThenRoxByGrace, unmap };
 export const fills: readonly Fill[] = [poke, rwThenRox, jitMap, rwThenRoxByGrace, data, readOnlyLater];
 export const releases: readonly Release[] = [unmap, pokeTraps, poisoned];
+
+/** Which of them is used for what. */
+export const methods = {
+	poke,
+	text: rwThenRox,
+	jit: jitMap,
+	inPlace: rwThenRox,
+	byGrace: rwThenRoxByGrace,
+	data,
+	readOnlyLater,
+	releases,
+} as const;

@@ -1,0 +1,36 @@
+// Carries out a plan of memory: at once while nobody has begun to run, else by driving the machine until it is done.
+
+import { Cpu } from "../machine/layout.ts";
+import { flush } from "../machine/run.ts";
+import { getCounter } from "../machine/state.ts";
+import { applyNow, submit } from "../patch/patchers.ts";
+import { now, type RunEnd, settle } from "../patch/run.ts";
+import type { Plan } from "../patch/step.ts";
+import type { System } from "../patch/system.ts";
+
+/** Gets a trapped CPU on its way again. @returns false when it cannot */
+export type Trapped = (system: System, cpu: number) => boolean;
+
+/** @returns why the run ended before the plan was done; undefined when it is */
+export function carryOut(system: System, plan: Plan, trapped?: Trapped): RunEnd | undefined {
+	if (plan.steps.length === 0) return undefined;
+	const { machine } = system;
+	if (machine.cores.every(({ id }) => getCounter(machine, id, Cpu.instructions) === 0)) {
+		// Nobody has fetched or translated anything, so there is nobody to ask.
+		applyNow(system, { ...plan, steps: plan.steps.filter(({ kind }) => kind !== "interrupt" && kind !== "await") });
+		for (const { id } of machine.cores) flush(machine, id);
+		return undefined;
+	}
+	const before = settled(system, trapped);
+	if (before !== undefined) return before;
+	const patcher = submit(system, plan, now(system));
+	if (typeof patcher === "object") throw new Error(`assert: ${patcher.refused}`);
+	return settled(system, trapped);
+}
+
+function settled(system: System, trapped: Trapped | undefined): RunEnd | undefined {
+	for (;;) {
+		const ended = settle(system);
+		if (ended?.kind !== "trapped" || trapped?.(system, ended.cpu) !== true) return ended;
+	}
+}

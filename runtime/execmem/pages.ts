@@ -1,0 +1,121 @@
+// Pages under pieces: frames for those that the allocator opens, and back for those that it closes, in the order that the
+// fills and releases say.
+
+import { encode } from "../../linker/isa/encode.ts";
+import { forgetEntries } from "../machine/frames.ts";
+import { extentOf } from "../machine/memory.ts";
+import { type Machine, PAGE } from "../machine/state.ts";
+import { planMemory } from "../patch/plan.ts";
+import { type Phase, phaseText } from "../patch/protocol.ts";
+import type { RunEnd } from "../patch/run.ts";
+import type { Edit, Plan, Span } from "../patch/step.ts";
+import { type Area, release } from "./allocator.ts";
+import { carryOut } from "./carry-out.ts";
+import type { Release } from "./fill.ts";
+import { giveBack, takeRuns } from "./frames.ts";
+import { memoryTypes } from "./memory-types.ts";
+import { type Execmem, type Owned, readBytes } from "./pieces.ts";
+
+const BRK = encode("brk")[0]!;
+
+/** Frames behind the pages that a piece opened, mapped as its fill begins; pages that pieces share as they stay.
+ * @returns why not: then nothing is mapped */
+export function backPages(
+	execmem: Execmem,
+	{ fill, piece }: Owned,
+	opened: readonly Area[],
+): "out-of-memory" | RunEnd | undefined {
+	const { system, frames, options } = execmem;
+	const spans: Span[] = [];
+	for (const { address, bytes, large } of opened) {
+		const runs = takeRuns(frames, bytes, large);
+		if (runs === undefined) {
+			for (const { frames: taken, bytes: length } of spans) giveBack(frames, taken!.physical, length);
+			return "out-of-memory";
+		}
+		let at = address;
+		for (const run of runs) {
+			spans.push({ address: at, bytes: run.bytes, frames: { physical: run.physical, large, text: fill.text } });
+			at += run.bytes;
+		}
+	}
+	const asTheyStay: readonly Phase[] = [{ kind: "map", permissions: memoryTypes[piece.type].permissions }];
+	const phases = fill.before === "mapped" ? asTheyStay : fill.alloc;
+	return spans.length === 0
+		? undefined
+		: carryOut(system, planMemory(phases, { edits: [], spans }, system.machine.config.model), options.trapped);
+}
+
+/** The frames behind pages that nobody can reach any more are free. */
+export function unbackPages({ system, frames }: Execmem, closed: readonly Area[]): void {
+	const { machine } = system;
+	for (const area of closed) {
+		for (const { physical, bytes } of framesOf(machine, area)) giveBack(frames, physical, bytes);
+		forgetEntries(machine, 0, area.address, area.bytes);
+	}
+}
+
+function framesOf(machine: Machine, { address, bytes, large }: Area): { physical: number; bytes: number }[] {
+	if (large) return [{ physical: extentOf(machine, 0, address)!.physical, bytes }];
+	return Array.from({ length: bytes / PAGE }, (_, i) => ({
+		physical: extentOf(machine, 0, address + i * PAGE)!.physical,
+		bytes: PAGE,
+	}));
+}
+
+/** The pages that a piece has to itself; none where it shares them. */
+export function spansOf({ fill, piece }: Owned): Span[] {
+	return fill.before === "mapped" ? [] : [{ address: piece.address, bytes: piece.bytes }];
+}
+
+/** What happens at once to a piece that is freed. */
+export function freeNow(execmem: Execmem, owned: Owned): RunEnd | undefined {
+	const { system, options } = execmem;
+	const { machine } = system;
+	const { piece } = owned;
+	const old = readBytes(machine, piece.address, piece.bytes);
+	const edit: Edit = { address: piece.address, old, bytes: new Uint8Array(old.length).fill(BRK) };
+	const spans = owned.fill.before === "mapped" ? [{ address: piece.address, bytes: piece.bytes }] : spansOf(owned);
+	const { free } = releaseOf(execmem, owned);
+	const ended = carryOut(system, planMemory(free, { edits: [edit], spans }, machine.config.model), options.trapped);
+	if (ended === undefined) owned.state = "freed";
+	return ended;
+}
+
+/** Gives everything back that was freed since the last time: the pieces to the allocator, and the pages that are closed by
+ * that, after one shootdown for all of them, to the frames. */
+export function flushFrees(execmem: Execmem): RunEnd | undefined {
+	const { system, allocator, pieces, options, counts } = execmem;
+	const freed = [...pieces.values()].filter(({ state }) => state === "freed");
+	if (freed.length === 0) return undefined;
+	const closed: Area[] = [];
+	for (const { piece } of freed) {
+		const released = release(allocator, piece.address);
+		if (!released.ok) throw new Error(`assert: ${released.error.why}`);
+		closed.push(...released.closed);
+		pieces.delete(piece.address);
+	}
+	const ended = carryOut(system, flushPlan(execmem, freed, closed), options.trapped);
+	if (ended !== undefined) return ended;
+	unbackPages(execmem, closed);
+	counts.freed += freed.length;
+	counts.shootdowns++;
+	return undefined;
+}
+
+function flushPlan(execmem: Execmem, freed: readonly Owned[], closed: readonly Area[]): Plan {
+	const unmap = execmem.methods.releases.find(({ name }) => name === "unmap")!;
+	const others = new Set(freed.map((owned) => releaseOf(execmem, owned)));
+	const phases: Phase[] = closed.length > 0 ? [...unmap.free, ...unmap.flush] : [];
+	for (const { flush } of others) {
+		if (flush === unmap.flush) continue;
+		const known = phases.map(phaseText);
+		phases.push(...flush.filter((phase) => !known.includes(phaseText(phase))));
+	}
+	const spans = closed.map(({ address, bytes }) => ({ address, bytes }));
+	return planMemory(phases, { edits: [], spans }, execmem.system.machine.config.model);
+}
+
+function releaseOf({ methods }: Execmem, { fill }: Owned): Release {
+	return methods.releases.find(({ name }) => name === fill.release)!;
+}
