@@ -1,11 +1,10 @@
 // Carries out a plan of memory: at once while nobody has begun to run, else by driving the machine until it is done.
 
 import { Cpu } from "../machine/layout.ts";
-import { flush } from "../machine/run.ts";
-import { getCounter } from "../machine/state.ts";
+import { getCounter, type Machine } from "../machine/state.ts";
 import { applyNow, submit } from "../patch/patchers.ts";
 import { now, type RunEnd, settle } from "../patch/run.ts";
-import type { Plan } from "../patch/step.ts";
+import type { Plan, Step } from "../patch/step.ts";
 import type { System } from "../patch/system.ts";
 
 /** Gets a trapped CPU on its way again. @returns false when it cannot */
@@ -16,9 +15,7 @@ export function carryOut(system: System, plan: Plan, trapped?: Trapped): RunEnd 
 	if (plan.steps.length === 0) return undefined;
 	const { machine } = system;
 	if (machine.cores.every(({ id }) => getCounter(machine, id, Cpu.instructions) === 0)) {
-		// Nobody has fetched or translated anything, so there is nobody to ask.
-		applyNow(system, { ...plan, steps: plan.steps.filter(({ kind }) => kind !== "interrupt" && kind !== "await") });
-		for (const { id } of machine.cores) flush(machine, id);
+		applyNow(system, { ...plan, steps: plan.steps.flatMap((step) => unasked(machine, step)) });
 		return undefined;
 	}
 	const before = settled(system, trapped);
@@ -26,6 +23,13 @@ export function carryOut(system: System, plan: Plan, trapped?: Trapped): RunEnd 
 	const patcher = submit(system, plan, now(system));
 	if (typeof patcher === "object") throw new Error(`assert: ${patcher.refused}`);
 	return settled(system, trapped);
+}
+
+/** Who has not begun need not be interrupted to do what it is asked for. */
+function unasked({ cores }: Machine, step: Step): Step[] {
+	if (step.kind === "await") return [];
+	if (step.kind !== "interrupt") return [step];
+	return cores.map(({ id }) => ({ kind: step.request === "flush" ? "flush" : "serialize", cpu: id }));
 }
 
 function settled(system: System, trapped: Trapped | undefined): RunEnd | undefined {

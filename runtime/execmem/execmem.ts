@@ -11,7 +11,7 @@ import { allocate, pieceAt, type RefusalKind, type Request, release } from "./al
 import { carryOut } from "./carry-out.ts";
 import type { Call, Fill } from "./fill.ts";
 import { memoryTypes } from "./memory-types.ts";
-import { backPages, flushFrees, freeNow, spansOf, unbackPages } from "./pages.ts";
+import { backPages, differences, flushFrees, freeNow, spansOf, unbackPages } from "./pages.ts";
 import { type Execmem, type Owned, readBytes, type Use } from "./pieces.ts";
 
 export type ExecmemErrorKind =
@@ -58,7 +58,7 @@ export function execmemWrite(execmem: Execmem, address: number, bytes: Uint8Arra
 		return fail("outside-piece", `${bytes.length} bytes at offset ${at} of a piece of ${owned.bytes}`);
 	const target = address + at;
 	const edit: Edit = { address: target, old: readBytes(execmem.system.machine, target, bytes.length), bytes };
-	return act(execmem, owned, "write", [edit]);
+	return act(execmem, owned, "write", owned.fill.before === "mapped" ? differences(edit) : [edit]);
 }
 
 /** After: it can be executed, or nobody writes it any more. */

@@ -8,7 +8,7 @@ import { type Machine, PAGE } from "../machine/state.ts";
 import { planMemory } from "../patch/plan.ts";
 import { type Phase, phaseText } from "../patch/protocol.ts";
 import type { RunEnd } from "../patch/run.ts";
-import type { Edit, Plan, Span } from "../patch/step.ts";
+import { ATOMIC, type Edit, type Plan, type Span } from "../patch/step.ts";
 import { type Area, release } from "./allocator.ts";
 import { carryOut } from "./carry-out.ts";
 import type { Release } from "./fill.ts";
@@ -74,12 +74,34 @@ export function freeNow(execmem: Execmem, owned: Owned): RunEnd | undefined {
 	const { machine } = system;
 	const { piece } = owned;
 	const old = readBytes(machine, piece.address, piece.bytes);
-	const edit: Edit = { address: piece.address, old, bytes: new Uint8Array(old.length).fill(BRK) };
+	const edits = differences({ address: piece.address, old, bytes: new Uint8Array(old.length).fill(BRK) });
 	const spans = owned.fill.before === "mapped" ? [{ address: piece.address, bytes: piece.bytes }] : spansOf(owned);
 	const { free } = releaseOf(execmem, owned);
-	const ended = carryOut(system, planMemory(free, { edits: [edit], spans }, machine.config.model), options.trapped);
+	const ended = carryOut(system, planMemory(free, { edits, spans }, machine.config.model), options.trapped);
 	if (ended === undefined) owned.state = "freed";
 	return ended;
+}
+
+/** The same with no more bytes than differ, in whole units of a store. */
+export function differences({ address, old, bytes }: Edit): Edit[] {
+	const edits: Edit[] = [];
+	let from = 0;
+	for (let at = 0; at <= bytes.length; ) {
+		const end = Math.min(bytes.length, at + ATOMIC - ((address + at) % ATOMIC));
+		const isLast = at === bytes.length;
+		if (isLast || isSame(old, bytes, at, end)) {
+			if (at > from) edits.push({ address: address + from, old: old.slice(from, at), bytes: bytes.slice(from, at) });
+			from = end;
+		}
+		if (isLast) break;
+		at = end;
+	}
+	return edits;
+}
+
+function isSame(old: Uint8Array, bytes: Uint8Array, from: number, to: number): boolean {
+	for (let i = from; i < to; i++) if (old[i] !== bytes[i]) return false;
+	return true;
 }
 
 /** Gives everything back that was freed since the last time: the pieces to the allocator, and the pages that are closed by
@@ -113,7 +135,9 @@ function flushPlan(execmem: Execmem, freed: readonly Owned[], closed: readonly A
 		phases.push(...flush.filter((phase) => !known.includes(phaseText(phase))));
 	}
 	const spans = closed.map(({ address, bytes }) => ({ address, bytes }));
-	return planMemory(phases, { edits: [], spans }, execmem.system.machine.config.model);
+	// What pieces shared was breakpoints, or never text, when the last of them was freed.
+	const stale = freed.flatMap(spansOf);
+	return planMemory(phases, { edits: [], spans, stale }, execmem.system.machine.config.model);
 }
 
 function releaseOf({ methods }: Execmem, { fill }: Owned): Release {

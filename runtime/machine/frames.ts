@@ -18,9 +18,10 @@ import {
 	TEXT,
 } from "./memory.ts";
 import { type Machine, PAGE } from "./state.ts";
-import { historyOf, isOldFetched, type Value, visible } from "./visibility.ts";
+import { historyOf, unitsInFlux, type Value, visible } from "./visibility.ts";
 
 const TRAP = encode("brk")[0]!;
+const TRAPS = Math.imul(TRAP, 0x01010101);
 const EXECUTE = flagsOf({ r: false, w: false, x: true });
 
 /** Takes from every mapping of this memory, in any address space, all rights but these. */
@@ -35,14 +36,31 @@ export function restrictFrames(machine: Machine, physical: number, bytes: number
 
 /** Whether some CPU may execute there, through any entry that it may still see. */
 export function isExecutable(machine: Machine, physical: number, bytes: number): boolean {
-	for (const index of machine.entries.values())
-		for (const [frame, flags] of viewsOf(machine, index))
-			if ((flags & EXECUTE) !== 0 && overlaps(frame, flags, physical, bytes)) return true;
+	for (const { start, end, isExecutable } of views(machine))
+		if (isExecutable && start < physical + bytes && physical < end) return true;
 	return false;
 }
 
-/** Frame and flags of an entry, as any CPU may see it. */
-function viewsOf(machine: Machine, index: number): Value[] {
+/** Physical memory that some CPU may reach. */
+export interface View {
+	readonly start: number;
+	readonly end: number;
+	readonly isExecutable: boolean;
+}
+
+/** Through every entry that permits anything, as any CPU may still see it. */
+export function* views(machine: Machine): Generator<View> {
+	for (const index of machine.entries.values()) {
+		for (const [frame, flags] of valuesOf(machine, index)) {
+			if (!isPresent(flags)) continue;
+			const start = frame * PAGE;
+			yield { start, end: start + sizeOf(flags), isExecutable: (flags & EXECUTE) !== 0 };
+		}
+	}
+}
+
+/** Frame and flags. */
+function valuesOf(machine: Machine, index: number): Value[] {
 	const [space, page, frame, flags] = entryAt(machine, index);
 	const history = historyOf(machine, space, page);
 	if (history === undefined) return [[frame, flags]];
@@ -57,7 +75,7 @@ function overlaps(frame: number, flags: number, physical: number, bytes: number)
  * anything older. From then on it is as memory that was never executed. */
 export function retireText(machine: Machine, physical: number, bytes: number): void {
 	if (isExecutable(machine, physical, bytes) || !isAllTraps(machine, physical, bytes)) return;
-	if (isOldFetched(machine, physical, physical + bytes)) return;
+	if (unitsInFlux(machine, physical, physical + bytes).length > 0) return;
 	for (const index of entriesOver(machine, physical, bytes)) {
 		const [, , frame, flags] = entryAt(machine, index);
 		putEntry(machine, index, frame, flags & ~TEXT);
@@ -66,8 +84,12 @@ export function retireText(machine: Machine, physical: number, bytes: number): v
 }
 
 export function isAllTraps(machine: Machine, physical: number, bytes: number): boolean {
+	const { memory, words, layout } = machine;
 	const end = physical + bytes;
-	for (let at = physical; at < end; at++) if (machine.memory[at] !== TRAP) return false;
+	let at = physical;
+	for (; at < end && at % 4 !== 0; at++) if (memory[at] !== TRAP) return false;
+	for (let word = (layout.memory + at) >> 2; at + 4 <= end; at += 4, word++) if (words[word] !== TRAPS) return false;
+	for (; at < end; at++) if (memory[at] !== TRAP) return false;
 	return true;
 }
 

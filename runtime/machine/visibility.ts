@@ -43,15 +43,17 @@ export function historyOf(machine: Machine, space: number, unit: number): number
 	return undefined;
 }
 
-/** Whether some CPU may still fetch something older than what memory holds, from a physical address up to another. */
-export function isOldFetched(machine: Machine, from: number, to: number): boolean {
+/** Units of code, from a physical address up to another, of which some CPU may still fetch something older than what
+ * memory holds. */
+export function unitsInFlux(machine: Machine, from: number, to: number): number[] {
+	const units: number[] = [];
 	const count = machine.words[Global.histories]!;
 	for (let index = 0; index < count; index++) {
 		const at = wordOf(machine, index);
 		const unit = machine.words[at + History.unit]!;
-		if (machine.words[at + History.space] === CODE && unit >= from && unit < to) return true;
+		if (machine.words[at + History.space] === CODE && unit >= from && unit < to) units.push(unit);
 	}
-	return false;
+	return units;
 }
 
 /** The values that a CPU may observe, oldest first; at least the present one. */

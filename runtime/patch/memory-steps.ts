@@ -4,7 +4,7 @@ import { encode } from "../../linker/isa/encode.ts";
 import { isAllTraps, isExecutable, restrictFrames, retireText } from "../machine/frames.ts";
 import { aliasOf, extentOf, type Permissions, writePhysical } from "../machine/memory.ts";
 import { type Machine, PAGE } from "../machine/state.ts";
-import { clean, invalidate } from "../machine/visibility.ts";
+import { clean, invalidate, unitsInFlux } from "../machine/visibility.ts";
 import type { Step, Stretch } from "./step.ts";
 
 const TRAP = encode("brk")[0]!;
@@ -27,12 +27,13 @@ export function copy(machine: Machine, address: number, bytes: Uint8Array): void
 	}
 }
 
-/** @throws Error when some CPU may execute there */
-export function poison(machine: Machine, address: number, bytes: number): void {
+/** Pages that are breakpoints already are left alone. @returns how many bytes were stored
+ * @throws Error when some CPU may execute there */
+export function poison(machine: Machine, address: number, bytes: number): number {
 	refuseText(storesIntoText(machine, { kind: "poison", address, bytes }));
-	for (const part of pagesOf(machine, address, bytes))
-		if (!isAllTraps(machine, part.physical, part.bytes))
-			writePhysical(machine, part.physical, new Uint8Array(part.bytes).fill(TRAP));
+	const parts = pagesOf(machine, address, bytes).filter((part) => !isAllTraps(machine, part.physical, part.bytes));
+	for (const part of parts) writePhysical(machine, part.physical, new Uint8Array(part.bytes).fill(TRAP));
+	return parts.reduce((sum, part) => sum + part.bytes, 0);
 }
 
 export function restrict(machine: Machine, address: number, bytes: number, permissions: Permissions): void {
@@ -51,9 +52,12 @@ export function maintain(
 	const { unit } = machine.config.model;
 	const act = kind === "clean" ? clean : invalidate;
 	let units = 0;
-	for (const part of partsOf(machine, address, bytes))
-		for (let at = part.physical - (part.physical % unit); at < part.physical + part.bytes; at += unit, units++)
-			act(machine, at);
+	for (const part of partsOf(machine, address, bytes)) {
+		const first = part.physical - (part.physical % unit);
+		const end = part.physical + part.bytes;
+		for (const one of unitsInFlux(machine, first, end)) act(machine, one);
+		units += Math.ceil((end - first) / unit);
+	}
 	return units;
 }
 

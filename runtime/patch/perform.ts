@@ -93,8 +93,7 @@ function act(system: System, step: Step, patcher: number, cpu: number, clock: nu
 			copy(machine, step.address, step.bytes);
 			return longStore(machine, step.bytes.length);
 		case "poison":
-			poison(machine, step.address, step.bytes);
-			return longStore(machine, step.bytes);
+			return longStore(machine, poison(machine, step.address, step.bytes));
 		case "interrupt":
 			interrupt(machine, step, cpu, clock);
 			if (step.request === "grace") return 0;

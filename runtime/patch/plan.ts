@@ -35,6 +35,8 @@ export function plan(protocol: Protocol, edits: readonly Edit[], model: Model, w
 export interface Batch {
 	readonly edits: readonly Edit[];
 	readonly spans: readonly Span[];
+	/** Of these, what needs cache maintenance: all of them unless said otherwise. */
+	readonly stale?: readonly Span[];
 }
 
 /** Phases that fill memory or give it back. What they store is nobody's instruction yet, so no trap stands in for it. */
@@ -62,12 +64,12 @@ function phaseSteps(phases: readonly Phase[], batch: Batch, model: Model): { ste
 		if (phase.kind === "sync" && phase.request === "serialize" && !stored) continue;
 		const expanded = expand(phase, batch, model);
 		stored = phase.kind !== "write" || expanded.length > 0;
-		steps.push(...expanded.map((step) => ({ step, phase })));
+		for (const step of expanded) steps.push({ step, phase });
 	}
 	return steps;
 }
 
-function expand(phase: Phase, { edits, spans }: Batch, model: Model): Step[] {
+function expand(phase: Phase, { edits, spans, stale = spans }: Batch, model: Model): Step[] {
 	switch (phase.kind) {
 		case "write":
 			return withMaintenance(
@@ -94,7 +96,7 @@ function expand(phase: Phase, { edits, spans }: Batch, model: Model): Step[] {
 		case "retire":
 			return spans.map(({ address, bytes }) => ({ kind: phase.kind, address, bytes }));
 		case "maintain":
-			return spans.flatMap((span) => flushIcacheStretch(model, span));
+			return stale.flatMap((span) => flushIcacheStretch(model, span));
 	}
 }
 

@@ -1,0 +1,526 @@
+// The abuser: random calls of an execmem under CPUs that never stop and see the oldest that they may, every invariant looked
+// at after each, and the code that was written executed and its results compared. A case is data, so a failing one is run
+// again with parts left out until nothing can be left out (`minimise`).
+
+import { assemble } from "../../linker/compile/assemble.ts";
+import { encode, SP } from "../../linker/isa/index.ts";
+import { link } from "../../linker/link/link.ts";
+import { entryNamed, load } from "../load.ts";
+import { Cpu, Status } from "../machine/layout.ts";
+import { LARGE_PAGE, physicalIn, readVirtual, writePhysical } from "../machine/memory.ts";
+import { models } from "../machine/models/index.ts";
+import { profiles } from "../machine/profiles/index.ts";
+import { type FetchPolicy, PAGE, setCpu } from "../machine/state.ts";
+import { createSystem } from "../patch/create-system.ts";
+import { breakpoint } from "../patch/protocols/index.ts";
+import { type RunEnd, runWhile } from "../patch/run.ts";
+import { staticCalls } from "../patch/static-calls.ts";
+import type { System } from "../patch/system.ts";
+import {
+	execmemAlloc,
+	execmemFinish,
+	execmemFlush,
+	execmemFree,
+	execmemWrite,
+	executable,
+	jitAlloc,
+	jitFinalize,
+	jitMap,
+	jitMapRwInPlace,
+	type Outcome,
+} from "./execmem.ts";
+import { brokenInvariant } from "./invariants.ts";
+import { memoryTypes, reachOf, type TypeName, typeNames } from "./memory-types.ts";
+import { createExecmem, type Execmem, type Methods } from "./pieces.ts";
+
+/** One call. Pieces go by slots, so that a call still means something when others are left out; one that means nothing is
+ * skipped. */
+export type StressCall =
+	| {
+			readonly call: "alloc";
+			readonly slot: number;
+			readonly type: TypeName;
+			readonly bytes: number;
+			readonly node: number;
+	  }
+	| { readonly call: "jit" | "in-place"; readonly slot: number; readonly bytes: number }
+	| { readonly call: "write"; readonly slot: number; readonly seed: number }
+	| { readonly call: "finish"; readonly slot: number; readonly grace: boolean }
+	| { readonly call: "execute"; readonly slot: number; readonly cpus: number }
+	| { readonly call: "free"; readonly slot: number }
+	| { readonly call: "flush" }
+	/** Who kept an address calls what is nobody's any more. */
+	| { readonly call: "late"; readonly slot: number; readonly cpu: number }
+	/** The program's static call goes to its other target. */
+	| { readonly call: "patch" };
+
+export interface StressCase {
+	readonly model: string;
+	readonly fetch: FetchPolicy;
+	readonly cpus: number;
+	readonly nodes: number;
+	readonly textPoke: boolean;
+	readonly lazy: number;
+	readonly seed: number;
+	readonly calls: readonly StressCall[];
+}
+
+export interface StressFailure {
+	/** Index of the call after which it was seen. */
+	readonly at: number;
+	readonly what: string;
+}
+
+export interface StressCounts {
+	calls: number;
+	/** Calls that were refused, as calls may be. */
+	refused: number;
+	executions: number;
+	shootdowns: number;
+	/** Late calls that trapped, as they must. */
+	trapped: number;
+}
+
+const SLOTS = 12;
+/** Every byte of free memory is looked at after every so many calls; in cases that are shorter, after every one. */
+const SHORT = 16;
+/** Large pages of memory that there is to give out. */
+const LARGE_PAGES = 7;
+/** Cycles that CPUs have for what they are told. */
+const PATIENCE = 1e7;
+const MAILBOX = 32;
+const MOST_CPUS = 4;
+/** Where in a mailbox. */
+const Mail = { task: 0, result: 4, hook: 8, rest: 12 } as const;
+
+const image = link(
+	[
+		assemble(
+			`	.static_call hook, one
+	.global worker, one, two
+	.type worker, @function
+	.type one, @function
+	.type two, @function
+worker:	ld r1, [r13+${Mail.task}]
+	cmpi r1, 0
+	jeq pause
+	callr r1
+	st [r13+${Mail.result}], r0
+	call __SCT__hook
+	st [r13+${Mail.hook}], r0
+	movi r1, 0
+	st [r13+${Mail.task}], r1
+	jmp worker
+pause:	ld r1, [r13+${Mail.rest}]
+	cmpi r1, 0
+	jeq worker
+	serialize
+	jmp worker
+one:	movi r0, 1
+	ret
+two:	movi r0, 2
+	ret
+	.data
+	.balign 8
+mail:	.zero ${MAILBOX * MOST_CPUS}
+`,
+			{ file: "worker.s" },
+		),
+	],
+	{ entry: "worker" },
+);
+
+interface Piece {
+	readonly address: number;
+	readonly handle: number | undefined;
+	readonly use: "plain" | "jit" | "in-place";
+	readonly type: TypeName;
+	readonly bytes: number;
+	state: "open" | "finished" | "freed" | "gone";
+	/** What the code returns, once some is written; and all that was written. */
+	value: number | undefined;
+	content: Uint8Array | undefined;
+}
+
+interface Stage {
+	readonly system: System;
+	readonly execmem: Execmem;
+	readonly slots: (Piece | undefined)[];
+	readonly counts: StressCounts;
+	readonly mail: number;
+	/** CPUs that trapped since one looked. */
+	readonly trapped: number[];
+	hook: number;
+}
+
+/** A random case. */
+export function stressCase(seed: number, calls: number, fixed: Partial<StressCase> = {}): StressCase {
+	const random = randomFrom(seed);
+	const pick = <T>(list: readonly T[]): T => list[random(list.length)]!;
+	const made: StressCase = {
+		model: pick(models).name,
+		fetch: pick(["stale", "random"] as const),
+		cpus: 1 + random(MOST_CPUS),
+		nodes: 1 + random(2),
+		textPoke: random(4) !== 0,
+		lazy: pick([1, 4, 16]),
+		seed,
+		calls: [],
+		...fixed,
+	};
+	const stages = Array.from({ length: SLOTS }, (): Expected => "none");
+	return { ...made, calls: Array.from({ length: calls }, () => randomCall(random, made, stages)) };
+}
+
+type Random = (bound: number) => number;
+
+/** How far a slot probably is: mostly the call that makes sense is made, sometimes any. */
+type Expected = "none" | "open" | "written" | "finished";
+
+function randomCall(random: Random, { nodes, cpus }: StressCase, expected: Expected[]): StressCall {
+	const slot = random(SLOTS);
+	const kind = random(5) === 0 ? (["none", "open", "written", "finished"] as const)[random(4)]! : expected[slot]!;
+	const next = (stage: Expected): void => {
+		expected[slot] = stage;
+	};
+	if (random(40) === 0) return { call: "patch" };
+	if (random(30) === 0) return { call: "flush" };
+	switch (kind) {
+		case "none":
+			if (random(6) === 0) return { call: "late", slot, cpu: random(cpus) };
+			next("open");
+			return randomAllocation(random, slot, nodes);
+		case "open":
+			next("written");
+			return { call: "write", slot, seed: random(2 ** 30) };
+		case "written":
+			next("finished");
+			return { call: "finish", slot, grace: random(3) === 0 };
+		case "finished":
+			if (random(3) !== 0) return { call: "execute", slot, cpus: 1 + random(2 ** cpus - 1) };
+			next("none");
+			return { call: "free", slot };
+	}
+}
+
+function randomAllocation(random: Random, slot: number, nodes: number): StressCall {
+	const bytes = 8 + random(random(8) === 0 ? 3 * PAGE : 600);
+	if (random(3) === 0) return { call: random(2) === 0 ? "jit" : "in-place", slot, bytes };
+	const huge = random(30) === 0 ? LARGE_PAGE + random(LARGE_PAGE) : bytes;
+	return { call: "alloc", slot, type: typeNames[random(typeNames.length - 1)]!, bytes: huge, node: random(nodes) };
+}
+
+/** Carries out a case. @returns the first thing that went wrong */
+export function runStress(
+	one: StressCase,
+	methods: Partial<Methods> = {},
+	progress?: (done: number) => void,
+): { readonly failure: StressFailure | undefined; readonly counts: StressCounts } {
+	const stage = setUp(one, methods);
+	const { length } = one.calls;
+	for (const [at, call] of one.calls.entries()) {
+		const what = tried(stage, call, length <= SHORT || at % SHORT === 0 || at === length - 1);
+		if (what !== undefined) return { failure: { at, what }, counts: stage.counts };
+		progress?.(at + 1);
+	}
+	stage.counts.shootdowns = stage.execmem.counts.shootdowns;
+	return { failure: undefined, counts: stage.counts };
+}
+
+/** The same failure with as few calls as can be found: halves, quarters and so on are left out as long as it still fails. */
+export function minimise(one: StressCase, methods: Partial<Methods> = {}): StressCase {
+	let best = one;
+	const fails = (calls: readonly StressCall[]): boolean => {
+		const { failure } = runStress({ ...best, calls }, methods);
+		if (failure !== undefined) best = { ...best, calls: calls.slice(0, failure.at + 1) };
+		return failure !== undefined;
+	};
+	fails(one.calls);
+	for (let size = Math.ceil(best.calls.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
+		for (let from = best.calls.length - size; ; from = Math.min(from, best.calls.length) - size) {
+			const first = Math.max(0, from);
+			fails(best.calls.toSpliced(first, size));
+			if (first === 0) break;
+		}
+	}
+	return best;
+}
+
+function setUp(one: StressCase, methods: Partial<Methods>): Stage {
+	const machine = load(image, {
+		profile: profiles.find(({ name }) => name === "in-order")!,
+		model: models.find(({ name }) => name === one.model)!,
+		fetch: one.fetch,
+		seed: one.seed,
+		cpus: one.cpus,
+		stack: PAGE,
+		started: false,
+		spare: (LARGE_PAGES + 1) * (LARGE_PAGE / PAGE),
+		histories: 1 << 16,
+	});
+	const system = createSystem(machine, image, breakpoint);
+	const mail = image.symbolNamed("mail")!.address;
+	for (const { id, r } of machine.cores) {
+		r[12] = r[SP]!;
+		toWorker(system, id, mail);
+	}
+	const text = {
+		start: image.segments[0]!.address,
+		end: Math.max(...image.segments.map((s) => s.address + s.memorySize)),
+	};
+	const trapped: number[] = [];
+	const distances = [
+		[10, 20],
+		[20, 10],
+	];
+	const execmem = createExecmem(system, {
+		near: reachOf(text),
+		anywhere: { start: LARGE_PAGE, end: 0x6000_0000 },
+		reserved: [text],
+		textPoke: one.textPoke,
+		lazy: one.lazy,
+		methods,
+		...(one.nodes > 1 && { nodes: { distances, bytes: distances.map(() => (LARGE_PAGES / 2) * LARGE_PAGE) } }),
+		trapped(_, cpu) {
+			trapped.push(cpu);
+			toWorker(system, cpu, mail);
+			return true;
+		},
+	});
+	const counts = { calls: 0, refused: 0, executions: 0, shootdowns: 0, trapped: 0 };
+	return { system, execmem, slots: [], counts, mail, trapped, hook: 1 };
+}
+
+/** Lets a CPU go round anew, without a task; what it has cached stays. */
+function toWorker({ machine }: System, cpu: number, mail: number): void {
+	const core = machine.cores[cpu]!;
+	const mine = mail + cpu * MAILBOX;
+	core.r[13] = mine;
+	core.r[SP] = core.r[12]!;
+	writePhysical(machine, physicalIn(machine, 0, mine), new Uint8Array(4));
+	setCpu(machine, cpu, Cpu.pc, entryNamed(image, "worker"));
+	setCpu(machine, cpu, Cpu.status, Status.running);
+}
+
+function tried(stage: Stage, call: StressCall, deep: boolean): string | undefined {
+	stage.counts.calls++;
+	try {
+		return perform(stage, call) ?? brokenInvariant(stage.execmem, deep) ?? contentIsThere(stage) ?? strangers(stage);
+	} catch (error) {
+		return (error as Error).message;
+	}
+}
+
+/** A CPU may trap only where it was told to. */
+function strangers({ trapped }: Stage): string | undefined {
+	return trapped.length === 0 ? undefined : `CPU ${trapped[0]} trapped`;
+}
+
+function perform(stage: Stage, call: StressCall): string | undefined {
+	const { execmem, slots } = stage;
+	switch (call.call) {
+		case "alloc":
+		case "jit":
+		case "in-place":
+			return allocateSlot(stage, call);
+		case "flush":
+			return flushAll(stage);
+		case "patch":
+			return patch(stage);
+		default:
+	}
+	const piece = slots[call.slot];
+	// Where somebody else lives by now, he would be meant.
+	if (piece === undefined || (piece.state === "gone" && execmem.pieces.has(piece.address))) return undefined;
+	switch (call.call) {
+		case "write":
+			return writeSlot(stage, piece, call.seed);
+		case "finish":
+			return finishSlot(stage, piece, call.grace);
+		case "execute":
+			return executeSlot(stage, piece, call.cpus);
+		case "free":
+			return expectOutcome(
+				stage,
+				execmemFree(execmem, piece.address),
+				piece.state === "open" || piece.state === "finished",
+				() => {
+					piece.state = execmem.pieces.has(piece.address) ? "freed" : "gone";
+					markGone(stage);
+				},
+			);
+		case "late":
+			return callLate(stage, piece, call.cpu);
+	}
+}
+
+function allocateSlot(
+	stage: Stage,
+	call: Extract<StressCall, { call: "alloc" | "jit" | "in-place" }>,
+): string | undefined {
+	const { execmem, slots, counts } = stage;
+	const old = slots[call.slot];
+	if (old !== undefined && old.state !== "gone") return undefined;
+	const given: Outcome<{ address: number; handle?: number }> =
+		call.call === "alloc"
+			? execmemAlloc(execmem, { type: call.type, bytes: call.bytes, node: call.node })
+			: call.call === "jit"
+				? jitAlloc(execmem, call.bytes)
+				: jitMapRwInPlace(execmem, call.bytes);
+	markGone(stage);
+	if (!given.ok) {
+		counts.refused++;
+		return ["no-room", "out-of-memory", "too-large"].includes(given.error.kind) ? undefined : given.error.why;
+	}
+	slots[call.slot] = {
+		address: given.address,
+		handle: given.handle,
+		use: call.call === "alloc" ? "plain" : call.call,
+		type: call.call === "alloc" ? call.type : "jit",
+		bytes: call.bytes,
+		state: "open",
+		value: undefined,
+		content: undefined,
+	};
+	return undefined;
+}
+
+/** Code that returns a number of its own, from the beginning of the piece, or any bytes where nothing is executed. */
+function writeSlot(stage: Stage, piece: Piece, seed: number): string | undefined {
+	const random = randomFrom(seed);
+	const value = 3 + random(2 ** 29);
+	const bytes = Uint8Array.from({ length: Math.min(piece.bytes, 2 * PAGE) }, () => random(256));
+	const code = memoryTypes[piece.type].permissions.x;
+	if (code) {
+		const ending = [...encode("movi", { a: 0, imm: value }), ...encode("ret")];
+		if (ending.length > bytes.length) return undefined;
+		const nops = Math.min(random(40), bytes.length - ending.length);
+		bytes.fill(encode("nop")[0]!, 0, nops);
+		bytes.set(ending, nops);
+	}
+	return expectOutcome(stage, execmemWrite(stage.execmem, piece.address, bytes), piece.state === "open", () => {
+		piece.content = bytes;
+		piece.value = code ? value : undefined;
+	});
+}
+
+function finishSlot(stage: Stage, piece: Piece, grace: boolean): string | undefined {
+	const { execmem } = stage;
+	if (grace && piece.use === "in-place") tellAll(stage, Mail.rest, 1);
+	const outcome =
+		piece.use === "jit" && execmem.handles.has(piece.handle!)
+			? jitMap(execmem, piece.handle!)
+			: piece.use === "in-place"
+				? jitFinalize(execmem, piece.address, grace ? "grace" : "ipi")
+				: execmemFinish(execmem, piece.address);
+	tellAll(stage, Mail.rest, 0);
+	return expectOutcome(stage, outcome, piece.state === "open", () => {
+		piece.state = "finished";
+	});
+}
+
+/** The CPUs of a mask call it, and come back with what it returns; and the program's static call goes where it shall. */
+function executeSlot(stage: Stage, piece: Piece, mask: number): string | undefined {
+	const { system, execmem, counts } = stage;
+	if (piece.value === undefined || !executable(execmem, piece.address).ok) return undefined;
+	const cpus = system.machine.cores.map(({ id }) => id).filter((id) => (mask & (1 << id)) !== 0);
+	const ended = letCall(stage, cpus, piece.address);
+	if (ended !== undefined) return `a CPU that called ${piece.type} at ${hex(piece.address)}: ${ended.kind}`;
+	for (const cpu of cpus) {
+		const result = mailOf(stage, cpu, Mail.result);
+		if (result !== piece.value) return `CPU ${cpu} got ${result} from ${hex(piece.address)}, not ${piece.value}`;
+		const hook = mailOf(stage, cpu, Mail.hook);
+		if (hook !== stage.hook) return `CPU ${cpu} got ${hook} from the static call, not ${stage.hook}`;
+	}
+	counts.executions += cpus.length;
+	return undefined;
+}
+
+/** Freed memory that is nobody's yet again: whoever calls it traps. */
+function callLate(stage: Stage, piece: Piece, cpu: number): string | undefined {
+	const { system, execmem, counts, trapped, mail } = stage;
+	const again = [...execmem.pieces.values()].some(
+		({ piece: one }) => one.address <= piece.address && piece.address < one.address + one.bytes,
+	);
+	if (piece.state !== "gone" || again) return undefined;
+	const ended = letCall(stage, [cpu], piece.address);
+	if (ended?.kind !== "trapped") return `CPU ${cpu} called ${hex(piece.address)}, which is free, and did not trap`;
+	counts.trapped++;
+	trapped.length = 0;
+	toWorker(system, cpu, mail);
+	return undefined;
+}
+
+function letCall(stage: Stage, cpus: readonly number[], address: number): RunEnd | undefined {
+	for (const cpu of cpus) tell(stage, cpu, Mail.task, address);
+	return runWhile(stage.system, () => cpus.some((cpu) => mailOf(stage, cpu, Mail.task) !== 0), PATIENCE);
+}
+
+function flushAll(stage: Stage): string | undefined {
+	return expectOutcome(stage, execmemFlush(stage.execmem), true, () => markGone(stage));
+}
+
+function markGone({ slots, execmem }: Stage): void {
+	for (const piece of slots)
+		if (piece?.state === "freed" && execmem.pieces.get(piece.address)?.state !== "freed") piece.state = "gone";
+}
+
+function patch(stage: Stage): string | undefined {
+	const to = stage.hook === 1 ? 2 : 1;
+	const updated = staticCalls(stage.system).update({ hook: to === 1 ? "one" : "two" });
+	if (!("sites" in updated)) return "the static call was not updated";
+	stage.hook = to;
+	return undefined;
+}
+
+/** A call succeeds when it may, and is refused when it may not. */
+function expectOutcome({ counts }: Stage, outcome: Outcome, wanted: boolean, then: () => void): string | undefined {
+	if (outcome.ok !== wanted)
+		return outcome.ok
+			? "a call that should be refused was not"
+			: `refused: ${outcome.error.kind}: ${outcome.error.why}`;
+	if (outcome.ok) then();
+	else counts.refused++;
+	return undefined;
+}
+
+/** What was written is what memory holds, where somebody may look. */
+function contentIsThere({ system, slots }: Stage): string | undefined {
+	for (const piece of slots) {
+		if (piece?.content === undefined || piece.state === "freed" || piece.state === "gone") continue;
+		const found = readVirtual(system.machine, 0, piece.address, piece.content.length);
+		const wrong = found?.findIndex((byte, i) => byte !== piece.content![i]) ?? -1;
+		if (wrong >= 0) return `${hex(piece.address + wrong)} of ${piece.type} does not hold what was written`;
+	}
+	return undefined;
+}
+
+function tellAll(stage: Stage, field: number, value: number): void {
+	for (const { id } of stage.system.machine.cores) tell(stage, id, field, value);
+}
+
+function tell({ system, mail }: Stage, cpu: number, field: number, value: number): void {
+	const bytes = new Uint8Array(4);
+	new DataView(bytes.buffer).setUint32(0, value, true);
+	writePhysical(system.machine, physicalIn(system.machine, 0, mail + cpu * MAILBOX + field), bytes);
+}
+
+function mailOf({ system, mail }: Stage, cpu: number, field: number): number {
+	const { machine } = system;
+	return machine.words[(machine.layout.memory + physicalIn(machine, 0, mail + cpu * MAILBOX + field)) >> 2]!;
+}
+
+/** xorshift32: numbers below a bound. */
+function randomFrom(seed: number): Random {
+	let x = Math.imul(seed + 1, 0x9e3779b1) | 1;
+	return (bound) => {
+		x ^= x << 13;
+		x ^= x >>> 17;
+		x ^= x << 5;
+		return (x >>> 0) % bound;
+	};
+}
+
+function hex(value: number): string {
+	return `0x${value.toString(16)}`;
+}
