@@ -1,11 +1,10 @@
 // How many calls of modules are direct, and how many thunks the others need, as modules fill what calls of the program
 // reach. Addresses only: the modules are linked where the allocator puts them, and nothing runs.
 
-import { type ElfObject, SHF_EXECINSTR, symbolName } from "../linker/elf/index.ts";
-import { R_TOY_CALL28, R_TOY_JUMP28 } from "../linker/isa/index.ts";
 import { type Image, link } from "../linker/link/index.ts";
 import { linkModule } from "../linker/link/link-module.ts";
-import { allocate, type Allocator, createAllocator, release } from "../runtime/execmem/allocator.ts";
+import { type Allocator, allocate, createAllocator, release } from "../runtime/execmem/allocator.ts";
+import { countCalls } from "../runtime/execmem/count-calls.ts";
 import { reachOf } from "../runtime/execmem/memory-types.ts";
 import { type Plan, toyObject } from "./objects.ts";
 
@@ -34,13 +33,20 @@ export function nearCalls(): NearCalls[] {
 	const { address, memorySize } = image.segments[0]!;
 	const near = reachOf({ start: address, end: address + memorySize });
 	const end = 0x7000_0000 - (0x7000_0000 % (near.end - near.start));
-	const allocator = createAllocator({ near, anywhere: { start: near.start, end }, reserved: [{ start: address, end: address + 2 ** 21 }] });
+	const allocator = createAllocator({
+		near,
+		anywhere: { start: near.start, end },
+		reserved: [{ start: address, end: address + 2 ** 21 }],
+	});
 	const random = generator(5);
 	const rows: NearCalls[] = [];
 	const counts = { calls: 0, far: 0, thunks: 0 };
 	for (let modules = 0; rows.length < MARKS.length; ) {
 		image = addModule(image, allocator, modules++, random);
-		count(image.parts.at(-1)!.elf, counts);
+		const more = countCalls(image.parts.at(-1)!.elf);
+		counts.calls += more.calls;
+		counts.far += more.far;
+		counts.thunks += more.thunks;
 		const fill = (modules * TEXT) / (near.end - near.start);
 		if (fill >= MARKS[rows.length]!) rows.push({ fill, modules, ...counts, bytes: counts.thunks * 8 });
 	}
@@ -61,7 +67,9 @@ function addModule(image: Image, allocator: Allocator, number: number, random: (
 		name,
 		place: (wanted) => {
 			for (const address of held.splice(0)) release(allocator, address);
-			return wanted.map(({ memory, bytes }) => get(memory as "text", memory === "text" ? Math.max(TEXT, bytes) : bytes));
+			return wanted.map(({ memory, bytes }) =>
+				get(memory as "text", memory === "text" ? Math.max(TEXT, bytes) : bytes),
+			);
 		},
 	});
 }
@@ -81,19 +89,6 @@ function modulePlan(number: number, random: (n: number) => number): Plan[] {
 		name: `m${number}_${f}`,
 		calls: Array.from({ length: CALLS }, () => ({ to: target(), argument: random(100) })),
 	}));
-}
-
-function count({ sections, symbols }: ElfObject, counts: { calls: number; far: number; thunks: number }): void {
-	const isThunk = (symbol: number): boolean => symbolName(symbols, symbol).startsWith("__thunk_");
-	for (let i = 1; i < symbols.count; i++) if (isThunk(i)) counts.thunks++;
-	for (const { flags, relocations } of sections) {
-		if ((flags & SHF_EXECINSTR) === 0 || relocations === undefined) continue;
-		for (let i = 0; i < relocations.count; i++) {
-			if (relocations.type[i] !== R_TOY_CALL28 && relocations.type[i] !== R_TOY_JUMP28) continue;
-			counts.calls++;
-			if (isThunk(relocations.symbol[i]!)) counts.far++;
-		}
-	}
 }
 
 function generator(seed: number): (n: number) => number {

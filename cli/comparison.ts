@@ -141,6 +141,7 @@ const countingProfile: CostProfile = {
 	syncCpu: 0,
 	interrupt: 0,
 	poke: 0,
+	farLine: 0,
 };
 
 /** Linked as `pointer`, every call of a key goes through one indirect jump that is not there otherwise. */

@@ -9,7 +9,7 @@ import { encode, SP } from "../linker/isa/index.ts";
 import type { Image } from "../linker/link/image.ts";
 import { Cpu, Status } from "./machine/layout.ts";
 import { createMachine } from "./machine/machine.ts";
-import { mapPages } from "./machine/memory.ts";
+import { mapPages, physicalIn } from "./machine/memory.ts";
 import type { Model } from "./machine/model.ts";
 import { ideal } from "./machine/models/index.ts";
 import type { CostProfile } from "./machine/profile.ts";
@@ -147,6 +147,20 @@ function addStack(machine: Machine, cpu: number, pages: number, space: number): 
 
 function stackTop(cpu: number, pages: number): number {
 	return STACKS_END - PAGE - cpu * (pages + 1) * PAGE;
+}
+
+/** What `load` mapped besides the image. */
+export function namedByLoad(machine: Machine, processes: number) {
+	let pages = 0;
+	while (physicalIn(machine, 0, stackTop(0, 0) - (pages + 1) * PAGE) >= 0) pages++;
+	const halts = Array.from({ length: processes }, (_, space) => space);
+	return [
+		...halts.map((space) => ({ space, address: STACKS_END, bytes: PAGE, name: "[halt]" })),
+		...machine.cores.map(({ id }) => {
+			const address = stackTop(id, pages) - pages * PAGE;
+			return { space: id % processes, address, bytes: pages * PAGE, name: `[stack cpu${id}]` };
+		}),
+	];
 }
 
 function pagesOf(segment: { readonly address: number; readonly memorySize: number }): number {

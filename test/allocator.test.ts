@@ -1,5 +1,6 @@
 // The allocator beside one that is too simple to be wrong, and its edges one by one.
 
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
@@ -272,16 +273,17 @@ function isWithin({ address, bytes }: Piece, { start, end }: { start: number; en
 	return address >= start && address + bytes <= end;
 }
 
+const requests: [Request, string, string][] = [
+	[{ type: "text", bytes: 0 }, "zero-size", "0 bytes: a piece has at least one"],
+	[{ type: "text", bytes: -64 }, "zero-size", "-64 bytes: a piece has at least one"],
+	[{ type: "text", bytes: Number.NaN }, "zero-size", "NaN bytes: a piece has at least one"],
+	[{ type: "text", bytes: 16 * AREA }, "too-large", "33554432 bytes of text: no range has more than 31457280"],
+	[{ type: "text", bytes: 8, align: 24 }, "bad-alignment", "alignment 24 is no power of two up to 2097152"],
+	[{ type: "text", bytes: 8, node: 1 }, "unknown-node", "no node 1: there are 1"],
+	[{ type: "probes", bytes: 3 * AREA }, "no-room", "no room for 6291456 bytes of probes"],
+];
+
 describe("refusals", () => {
-	const requests: [Request, string, string][] = [
-		[{ type: "text", bytes: 0 }, "zero-size", "0 bytes: a piece has at least one"],
-		[{ type: "text", bytes: -64 }, "zero-size", "-64 bytes: a piece has at least one"],
-		[{ type: "text", bytes: Number.NaN }, "zero-size", "NaN bytes: a piece has at least one"],
-		[{ type: "text", bytes: 16 * AREA }, "too-large", "33554432 bytes of text: no range has more than 31457280"],
-		[{ type: "text", bytes: 8, align: 24 }, "bad-alignment", "alignment 24 is no power of two up to 2097152"],
-		[{ type: "text", bytes: 8, node: 1 }, "unknown-node", "no node 1: there are 1"],
-		[{ type: "probes", bytes: 3 * AREA }, "no-room", "no room for 6291456 bytes of probes"],
-	];
 	test.each(requests)("%j: %s", (request, kind, why) => {
 		const allocator = createAllocator(space);
 		take(allocator, { type: "text", bytes: 100 });
@@ -310,6 +312,27 @@ describe("refusals", () => {
 		const before = stateOf(allocator);
 		expect(release(allocator, address, bytes)).toEqual({ ok: false, error: { kind, why } });
 		expect(stateOf(allocator)).toEqual(before);
+	});
+});
+
+describe("the documentation", () => {
+	const page = readFileSync("docs/execmem.md", "utf8");
+
+	test("has every type as it is", () => {
+		const rows = typeNames.map((name) => {
+			const { brief, pool, place, fallback, permissions, granularity, page: size } = memoryTypes[name];
+			const rights = (["r", "w", "x"] as const).map((each) => (permissions[each] ? each : "-")).join("");
+			const cells = [`\`${name}\``, brief, pool === name ? "" : `\`${pool}\``, place, fallback ?? "", rights];
+			return `| ${[...cells, `${granularity} bytes`, size].join(" | ")} |\n`
+				.replaceAll("|  |", "| |")
+				.replaceAll("|  |", "| |");
+		});
+		expect(page).toContain(rows.join(""));
+	});
+
+	test("has every refusal", () => {
+		const kinds = [...page.matchAll(/^\| `([a-z-]+)` \| [^|]+ \|$/gm)].map(([, kind]) => kind);
+		for (const [, kind] of requests) expect(kinds).toContain(kind);
 	});
 });
 

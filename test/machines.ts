@@ -22,6 +22,7 @@ export const quick: CostProfile = {
 	syncCpu: 0,
 	interrupt: 3,
 	poke: 4,
+	farLine: 40,
 };
 
 export function modelNamed(name: string): Model {

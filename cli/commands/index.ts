@@ -8,6 +8,7 @@ const loaders = {
 	run: async () => (await import("./run.ts")).run,
 	trace: async () => (await import("./trace.ts")).trace,
 	probe: async () => (await import("./probe.ts")).probe,
+	maps: async () => (await import("./maps.ts")).maps,
 	compile: async () => (await import("./compile.ts")).compile,
 	asm: async () => (await import("./asm.ts")).asm,
 	sites: async () => (await import("./sites.ts")).sites,

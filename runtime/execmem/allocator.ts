@@ -187,6 +187,12 @@ export function pieceAt(allocator: Allocator, address: number): Piece | undefine
 	return block?.used && pieceFrom(allocator, block.start, block.used.bytes, block.used.tag);
 }
 
+/** Behind the last byte that a piece takes. */
+export function endOf({ address, bytes, type }: Pick<Piece, "address" | "bytes" | "type">): number {
+	const { granularity } = memoryTypes[type];
+	return address + Math.ceil(bytes / granularity) * granularity;
+}
+
 /** Every piece, by address. */
 export function* allPieces(allocator: Allocator): Generator<Piece> {
 	for (const { start, used } of allBlocks(allocator.areas))

@@ -24,6 +24,8 @@ export interface CostProfile {
 	readonly interrupt: number;
 	/** Cycles of one store of code bytes through the alias. */
 	readonly poke: number;
+	/** Cycles that fetching 64 bytes takes more for every 10 that their memory is more distant than one's own node's. */
+	readonly farLine: number;
 }
 
 /** A cycle count as people read it: whole, or with the fraction it has. */

@@ -29,4 +29,5 @@ export const inOrder: CostProfile = {
 	syncCpu: 500,
 	interrupt: 200,
 	poke: 50,
+	farLine: 100,
 };

@@ -5,7 +5,8 @@ import type { CostProfile } from "../profile.ts";
  * indirect call 0.73 ns, a retpoline (always a mispredicted return) 8.5 ns; two targets in random order cost half a
  * misprediction, 3.7 ns. A system call was not measured: the published
  * 13.9 M/s beside 3.2 M/s emulated hits of a probe, which are a trap each, make it 0.23 of a trap. Interrupt rounds are virtualised there: 0.17 us with nobody
- * to ask, 12 us with one other CPU (14 us for each of 24 have been published); a trap round trip about 1 us. */
+ * to ask, 12 us with one other CPU (14 us for each of 24 have been published); a trap round trip about 1 us.
+ * Its memory is one node: what a line costs more from another socket, 60 ns, is what is usual. */
 export const xeonVm: CostProfile = {
 	name: "xeon-vm",
 	source:
@@ -35,4 +36,5 @@ export const xeonVm: CostProfile = {
 	syncCpu: 49300,
 	interrupt: 4000,
 	poke: 8,
+	farLine: 250,
 };

@@ -1,0 +1,66 @@
+// `patchbay maps`: what is mapped where before a program starts.
+
+import { type MapLine, type MapPiece, mapsOf } from "../../runtime/execmem/maps.ts";
+import { pictureSvg, pictureText } from "../../runtime/execmem/picture.ts";
+import { breakpoint, createSystem } from "../../runtime/patch/index.ts";
+import { type BuildOptions, declareBuildOptions, loadImage } from "../build.ts";
+import { type Command, ExitCode, writeJson } from "../command.ts";
+import { profileOf } from "../cost-profiles.ts";
+import { type CrowdOptions, declareCrowdOptions, loadCrowd } from "../crowd.ts";
+import { writeFile } from "../files.ts";
+
+interface Options extends BuildOptions, CrowdOptions {
+	readonly pieces?: true;
+	readonly picture?: true;
+	readonly svg?: string;
+}
+
+export const maps: Command<Options> = {
+	name: "maps",
+	operands: "<files...>",
+	brief: "Show what is mapped where: every mapping of a program, as in /proc/PID/maps.",
+	examples: [
+		["maps pick.js", "of a program"],
+		["maps work.elf --cpus 4 --processes 2", "with its stacks, of each process"],
+		["maps pick.js --picture", "drawn"],
+		["maps pick.js --svg maps.svg", "drawn, for a browser"],
+	],
+	declare(line) {
+		line.option("--pieces", "list what lies in each area too");
+		line.option("--picture", "draw the address space of the first process");
+		line.option("--svg <file>", "draw it into a file");
+		declareBuildOptions(line);
+		declareCrowdOptions(line);
+	},
+	async run(terminal, files, options) {
+		const image = await loadImage(files, options);
+		const machine = loadCrowd(image, options, profileOf("in-order"));
+		const lines = mapsOf(createSystem(machine, image, breakpoint, { processes: options.processes }));
+		if (options.svg !== undefined) writeFile(options.svg, pictureSvg(lines, image.name));
+		if (options.json) await writeJson(terminal, "patchbay/maps@1", { maps: lines });
+		else {
+			const drawn = options.picture ? pictureText(lines, terminal.width) : textOf(lines, options.pieces === true);
+			await terminal.write(`${drawn.join("\n")}\n`);
+		}
+		return ExitCode.ok;
+	},
+};
+
+/** @param withPieces each on a line of its own below its mapping */
+function textOf(lines: readonly MapLine[], withPieces: boolean): string[] {
+	const processes = Math.max(...lines.map(({ space }) => space)) > 0;
+	return lines.flatMap((line) => {
+		const process = processes ? [String(line.space)] : [];
+		const size = line.page === 4096 ? "4K" : "2M";
+		const text = [...process, rangeText(line), line.permissions, size, line.type.padEnd(11), line.name].join(" ");
+		return [text.trimEnd(), ...(withPieces ? line.pieces.map(pieceText) : [])];
+	});
+}
+
+function pieceText(piece: MapPiece): string {
+	return `  ${rangeText(piece)} ${piece.type.padEnd(11)} ${piece.name}`.trimEnd();
+}
+
+function rangeText({ address, bytes }: Pick<MapLine, "address" | "bytes">): string {
+	return [address, address + bytes].map((each) => each.toString(16).padStart(8, "0")).join("-");
+}
