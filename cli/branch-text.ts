@@ -1,7 +1,7 @@
 // The call sites of a real object as text: a line each, grouped by what they call. Made for millions of lines.
 
 import { filePath, type LineTable } from "../linker/elf/line-table.ts";
-import { ET_REL, type Symbols } from "../linker/elf/object.ts";
+import { ET_REL, SHN_UNDEF, type Symbols } from "../linker/elf/object.ts";
 import { branchKinds } from "../linker/sites/arch/index.ts";
 import { endOfSection, placeName } from "../linker/sites/branches.ts";
 import { crossings, lineSizes } from "../linker/sites/crossings.ts";
@@ -78,9 +78,9 @@ export async function writeText(list: BranchList, terminal: Terminal): Promise<v
 	let at = 0;
 	for (const { group, name } of named) {
 		putText(out, `${name}: ${group.count} ${group.count === 1 ? "call site" : "call sites"}\n`);
-		for (const end = at + group.count * RECORD; at < end; at += RECORD) {
+		for (const end = at + group.count * RECORD; at < end; ) {
 			if (!hasRoom(out, layout.lineSize)) await makeRoom(out, layout.lineSize, terminal);
-			putRow(out, list, layout, group, records, at);
+			at = putRows(out, list, layout, group, records, at, end);
 		}
 	}
 	await flush(out, terminal);
@@ -94,6 +94,7 @@ interface Layout {
 	readonly placeWidth: number;
 	/** By index in the architecture's branches. */
 	readonly kinds: readonly Fixed[];
+	readonly lengths: readonly number[];
 	readonly bytesWidth: number;
 	/** Of symbols. */
 	readonly names: Names;
@@ -116,6 +117,7 @@ function layOut(list: BranchList): Layout {
 		prefixes: object.sections.map(({ name }) => fixed(object.type === ET_REL ? `  ${name}+` : "  ")),
 		placeWidth,
 		kinds: architecture.branches.map(({ kind }) => fixed(branchKinds[kind]!.padEnd(kindWidth + 2))),
+		lengths: architecture.branches.map(({ length }) => length),
 		bytesWidth,
 		names,
 		cells: { low: 0, high: 0, byCrossings: [] },
@@ -145,52 +147,87 @@ const crossesCells = Array.from({ length: 256 }, (_, code) => {
 	return fixed(sizes.join(",").padEnd(CROSSES + 2));
 });
 
-function putRow(out: LineBytes, list: BranchList, layout: Layout, group: Group, records: Records, at: number): void {
+/** Puts rows while there is room. @returns where in the records the next one is */
+function putRows(
+	out: LineBytes,
+	list: BranchList,
+	layout: Layout,
+	group: Group,
+	records: Records,
+	from: number,
+	end: number,
+): number {
 	const { words, bytes } = records;
-	const offset = words[at >> 2]!;
-	const index = words[(at >> 2) + 1]!;
-	const branch = bytes[at + BRANCH_AT]!;
-	const { address, known, isInit } = list.sections[index]!;
-	const value = offset + address;
-	const { length } = list.architecture.branches[branch]!;
-	const { view } = out;
-	const start = out.at;
-	let to = put(view, start, layout.prefixes[index]!);
-	to = putHex(view, to, value);
-	to = putBlanks(view, to, start + layout.placeWidth + 4);
-	to = putCells(view, to, layout, records, at, length, (crossings(value, length) << 4) | known);
-	out.at = putHolder(view, to, list.object.symbols, words[(at >> 2) + 2]!, value, layout.names);
-	if (list.lines !== undefined) putLine(out, list.lines, lineRowAt(list, index, value));
-	if (isInit) putText(out, ", init text");
-	const left = reachLeft(list, index, value, branch, group.callee, group.beyond);
-	if (left !== undefined && left < 64 * mebibyte) putText(out, `, ${Math.floor(left / mebibyte)} MiB reach left`);
-	const intruder = list.intruders.size === 0 ? undefined : list.intruders.get(index)?.get(offset);
-	if (intruder !== undefined) putText(out, `, jumped into from ${intruderText(intruder)}`);
-	out.view.setUint8(out.at++, NEWLINE);
+	const { symbols } = list.object;
+	const { placeWidth, names, prefixes } = layout;
+	const isRemarkable =
+		list.lines !== undefined || list.intruders.size > 0 || symbols.section[group.callee] !== SHN_UNDEF;
+	let at = from;
+	for (; at < end && hasRoom(out, layout.lineSize); at += RECORD) {
+		const word = at >> 2;
+		const { view } = out;
+		const index = words[word + 1]!;
+		const section = list.sections[index]!;
+		const value = words[word]! + section.address;
+		const length = layout.lengths[bytes[at + BRANCH_AT]!]!;
+		let to = put(view, out.at, prefixes[index]!);
+		to = putHex(view, to, value);
+		to = putBlanks(view, to, out.at + placeWidth + 4);
+		to = putCells(view, to, layout, records, at, (crossings(value, length) << 4) | section.known);
+		out.at = putHolder(view, to, symbols, words[word + 2]!, value, names);
+		if (isRemarkable || section.isInit) putRemarks(out, list, group, index, value, bytes[at + BRANCH_AT]!);
+		out.view.setUint8(out.at++, NEWLINE);
+	}
+	return at;
 }
 const NEWLINE = 10;
+
+function putRemarks(
+	out: LineBytes,
+	list: BranchList,
+	{ callee, beyond }: Group,
+	index: number,
+	value: number,
+	branch: number,
+): void {
+	const { address, isInit } = list.sections[index]!;
+	const { lines } = list;
+	const row = lineRowAt(list, index, value);
+	if (lines !== undefined && row !== undefined) putText(out, `, ${pathOf(lines, lines.file[row]!)}:${lines.line[row]}`);
+	if (isInit) putText(out, ", init text");
+	const left = reachLeft(list, index, value, branch, callee, beyond);
+	if (left !== undefined && left < 64 * mebibyte) putText(out, `, ${Math.floor(left / mebibyte)} MiB reach left`);
+	const intruder = list.intruders.get(index)?.get(value - address);
+	if (intruder !== undefined) putText(out, `, jumped into from ${intruderText(intruder)}`);
+}
 const mebibyte = 2 ** 20;
 
 /** Kind, bytes and crosses. */
-function putCells(
+function putCells(view: DataView, at: number, layout: Layout, records: Records, from: number, code: number): number {
+	const { cells } = layout;
+	const low = records.words[(from + BRANCH_AT) >> 2]!;
+	const high = records.words[(from + BRANCH_AT + 4) >> 2]!;
+	const known = cells.low === low && cells.high === high ? cells.byCrossings[code] : undefined;
+	return known === undefined ? putNewCells(view, at, layout, records, from, code) : put(view, at, known);
+}
+
+function putNewCells(
 	view: DataView,
 	at: number,
-	{ cells, kinds, bytesWidth }: Layout,
+	{ cells, kinds, lengths, bytesWidth }: Layout,
 	{ words, bytes }: Records,
 	from: number,
-	length: number,
 	code: number,
 ): number {
 	const low = words[(from + BRANCH_AT) >> 2]!;
 	const high = words[(from + BRANCH_AT + 4) >> 2]!;
-	const isSame = cells.low === low && cells.high === high;
-	const known = isSame ? cells.byCrossings[code] : undefined;
-	if (known !== undefined) return put(view, at, known);
-	const start = put(view, at, kinds[bytes[from + BRANCH_AT]!]!);
-	let to = putByteList(view, start, bytes, from + BYTES_AT, length);
+	const branch = bytes[from + BRANCH_AT]!;
+	const start = put(view, at, kinds[branch]!);
+	let to = putByteList(view, start, bytes, from + BYTES_AT, lengths[branch]!);
 	to = putBlanks(view, to, start + bytesWidth + 2);
 	to = put(view, to, crossesCells[code]!);
-	if (isSame) cells.byCrossings[code] = fixed(textOf(new Uint8Array(view.buffer, view.byteOffset + at, to - at)));
+	if (cells.low === low && cells.high === high)
+		cells.byCrossings[code] = fixed(textOf(new Uint8Array(view.buffer, view.byteOffset + at, to - at)));
 	else {
 		cells.low = low;
 		cells.high = high;
@@ -208,10 +245,6 @@ function putHolder(view: DataView, at: number, symbols: Symbols, symbol: number,
 	return putHex(view, end + 1, within);
 }
 const PLUS = 0x2b;
-
-function putLine(out: LineBytes, lines: LineTable, row: number | undefined): void {
-	if (row !== undefined) putText(out, `, ${pathOf(lines, lines.file[row]!)}:${lines.line[row]}`);
-}
 
 const paths = new WeakMap<LineTable, Map<number, string>>();
 
