@@ -3,11 +3,13 @@
 import { describe, expect, test } from "vitest";
 import { HostCall } from "../linker/isa/host-calls.ts";
 import { encode } from "../linker/isa/index.ts";
-import { Cpu, Status } from "../runtime/machine/layout.ts";
+import { Cpu, Patcher, Status } from "../runtime/machine/layout.ts";
 import { extentOf, mappings, readVirtual, unmapPages, writePhysical } from "../runtime/machine/memory.ts";
 import { models } from "../runtime/machine/models/index.ts";
 import { getCpu, PAGE } from "../runtime/machine/state.ts";
-import { run, type System, staticCalls } from "../runtime/patch/index.ts";
+import { isPatching, kill, recover, run, type System, staticCalls, submit } from "../runtime/patch/index.ts";
+import { now } from "../runtime/patch/run.ts";
+import { getPatcher } from "../runtime/patch/system.ts";
 import {
 	createProbes,
 	type Handler,
@@ -18,6 +20,7 @@ import {
 	remove,
 	takenSlots,
 } from "../runtime/probe/index.ts";
+import { insertion, newProbe } from "../runtime/probe/insert.ts";
 import { imageOf, type SystemOptions, systemOf, wordAt } from "./machines.ts";
 
 /** Every kind of instruction with a place of its own; the sum at the end depends on each. */
@@ -286,6 +289,33 @@ describe("slots", () => {
 		const { physical } = areas.get(0)!;
 		for (let cycles = 1; getCpu(system.machine, 0, Cpu.stepping) === 0; cycles++) run(system, { cycles });
 		writePhysical(system.machine, physical, encode("brk"));
+	}
+});
+
+test("a machine without room for the page of slots is refused a probe, and goes on", () => {
+	const probes = createProbes(systemOf(image, { spare: 3 }));
+	expect(insert(probes, 0, at("again"))).toEqual({
+		refused: "no probe at main+0x6: the machine has no memory left for it",
+	});
+	finish(probes.system);
+});
+
+test.each(["finish", "rollback"] as const)("a patcher that dies with a probe half there is carried on: %s", (how) => {
+	for (let steps = 1; ; steps++) {
+		const probes = probed({ entries: ["main", "main"] }, longer);
+		const { system } = probes;
+		run(system, { cycles: 100 });
+		const probe = newProbe(probes, 0, at("pop"), "count") as Probe;
+		const patcher = submit(system, insertion(probes, probe), now(system)) as number;
+		const isThere = (): boolean => getPatcher(system.machine, patcher, Patcher.at) >= steps;
+		for (let cycles = 101; !isThere() && isPatching(system.machine); cycles++) run(system, { cycles });
+		const died = isPatching(system.machine);
+		kill(system, patcher);
+		run(system, { cycles: 5000 });
+		recover(system, how);
+		expect(run(system)).toEqual({ kind: "halted" });
+		expect([wordAt(system, "total"), probe.hits > 0]).toEqual([(2 * TOTAL * LONG) / 10, true]);
+		if (!died) break;
 	}
 });
 

@@ -3,9 +3,10 @@
 // anything in between. Nobody else patches until then; whether the program still runs is the protocol's virtue.
 
 import { Patcher } from "../machine/layout.ts";
+import type { Machine } from "../machine/state.ts";
 import { plan } from "./plan.ts";
 import { now, type RunEnd, settle } from "./run.ts";
-import type { Edit, Plan } from "./step.ts";
+import type { Edit, Plan, Transaction } from "./step.ts";
 import { getPatcher, Life, patcherClocks, type System, setPatcher } from "./system.ts";
 
 /** Lets a patcher die: it does no further step, and what it holds stays held. */
@@ -23,7 +24,7 @@ export interface Recovery {
 
 /** Takes over from every dead patcher, who holds the lock first, and drives the machine until sites, key words, trap,
  * lock, parked CPUs and page rights are as after the update (`finish`) or as before it (`rollback`). A CPU that waited for
- * the update goes on either way. Can itself be killed and recovered. @param cycles to wait at most */
+ * the update goes on either way. A plan that is no transaction (a probe's) is carried on where it stopped. Can itself be killed and recovered. @param cycles to wait at most */
 export function recover(system: System, how: "finish" | "rollback", cycles?: number): Recovery {
 	const { machine } = system;
 	const dead = Array.from({ length: machine.config.patchers }, (_, i) => i).filter(
@@ -31,8 +32,11 @@ export function recover(system: System, how: "finish" | "rollback", cycles?: num
 	);
 	const clock = now(system);
 	for (const patcher of dead) {
-		system.plans[patcher] = successor(system, patcher, how);
-		setPatcher(machine, patcher, Patcher.at, 0);
+		const { transaction } = system.plans[patcher]!;
+		if (transaction !== undefined) {
+			system.plans[patcher] = successor(machine, transaction, how);
+			setPatcher(machine, patcher, Patcher.at, 0);
+		}
 		setPatcher(machine, patcher, Patcher.active, Life.atWork);
 		const clocks = patcherClocks(machine, patcher);
 		clocks[Patcher.clock / 2] = Math.max(clocks[Patcher.clock / 2]!, clock);
@@ -42,9 +46,7 @@ export function recover(system: System, how: "finish" | "rollback", cycles?: num
 
 /** Steps that end in the update, or undo it, wherever the first patcher stopped. From the moment they replace the plan, an
  * armed trap executes the instruction that they will write. */
-function successor({ machine, plans }: System, patcher: number, how: "finish" | "rollback"): Plan {
-	const { transaction } = plans[patcher]!;
-	if (transaction === undefined) throw new Error("assert: steps without a transaction cannot be recovered");
+function successor(machine: Machine, transaction: Transaction, how: "finish" | "rollback"): Plan {
 	const { protocol, edits, words } = transaction;
 	const towards = how === "finish" ? (edit: Edit): Edit => edit : inverse;
 	return { ...plan(protocol, edits.map(towards), machine.config.model, words.map(towards)), transaction };

@@ -66,7 +66,7 @@ export function freeInit(system: System): void {
 	const { machine, image } = system;
 	for (const section of image.elf.sections) {
 		if (isInit(section) && (section.flags & SHF_ALLOC) !== 0 && section.size > 0)
-			unmapPages(machine, 0, section.address, section.size);
+			for (const space of system.spaces) unmapPages(machine, space, section.address, section.size);
 	}
 	for (const core of machine.cores) flush(machine, core.id);
 	system.image = withInitFreed(image, image.name);

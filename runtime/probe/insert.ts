@@ -18,7 +18,7 @@ import type { Update } from "../patch/update.ts";
 import { isCallable, takeBack } from "./optimise.ts";
 import { pageOf, placeFor } from "./place.ts";
 import type { Handler, Probe, ProbeRefusal, Probes } from "./probe.ts";
-import { forceOf, isInForce, MOST_PROBES, newSlotArea, type SlotArea } from "./slot-area.ts";
+import { AREA_PAGES, forceOf, hasRoom, isInForce, MOST_PROBES, newSlotArea, type SlotArea } from "./slot-area.ts";
 
 /** The run ended before the plan was carried out. */
 export interface Ended {
@@ -53,7 +53,7 @@ export function remove(probes: Probes, probe: Probe, cycles?: number): ProbeRefu
 	return after === undefined ? undefined : { ended: after };
 }
 
-/** A probe that is not in force yet. @throws RangeError when the machine has no memory left for the page of slots */
+/** A probe that is not in force yet. */
 export function newProbe(probes: Probes, space: number, address: number, handler: Handler): Probe | ProbeRefusal {
 	const { system, areas } = probes;
 	let area = areas.get(space);
@@ -62,6 +62,9 @@ export function newProbe(probes: Probes, space: number, address: number, handler
 		return { refused: `no probe at ${earlier.place}: there is one already` };
 	const place = placeFor(system, space, address);
 	if ("refused" in place) return place;
+	const isCopied = system.copies.some((copy) => copy.space === space && copy.page === pageOf(address));
+	if (!hasRoom(system.machine, (area === undefined ? AREA_PAGES : 0) + (isCopied ? 0 : 1)))
+		return { refused: `no probe at ${place.place}: the machine has no memory left for it` };
 	area ??= newSlotArea(system, space);
 	areas.set(space, area);
 	const index = earlier?.index ?? area.known.size;
@@ -170,7 +173,7 @@ function flushTlbs(): Step[] {
 	return [{ kind: "interrupt", request: "flush" }, { kind: "await" }];
 }
 
-/** The copy that the process has, or may have, of a page: its memory is taken once. @throws RangeError when there is none */
+/** The copy that the process has, or may have, of a page: its memory is taken once. */
 function copyOf({ machine, copies }: System, space: number, page: number): PageCopy {
 	const known = copies.find((copy) => copy.space === space && copy.page === page);
 	if (known !== undefined) return known;

@@ -20,7 +20,7 @@ import type { Update } from "../patch/update.ts";
 import { noteHit } from "./hits.ts";
 import type { Place } from "./place.ts";
 import type { Probe, Probes } from "./probe.ts";
-import { filledPage, isInForce, type SlotArea } from "./slot-area.ts";
+import { filledPage, hasRoom, isInForce, type SlotArea } from "./slot-area.ts";
 
 /** From a breakpoint that the probe has put there: `text_poke_bp` without its first phase. */
 const breakpointToCall: Protocol = {
@@ -76,20 +76,22 @@ export function askForCall(probes: Probes, probe: Probe, cpu: number): void {
 	system.queue.push({ changes: [], planned: () => optimisation(probes, probe), cpu: undefined, clock });
 }
 
-/** The steps that put a CALL where the breakpoint is; none when the probe is gone by then.
- * @throws RangeError when the machine has no memory left for the trampoline */
+/** The steps that put a CALL where the breakpoint is; none when the probe is gone by then, or there is no memory for the
+ * trampoline: it stays a breakpoint. */
 export function optimisation(probes: Probes, probe: Probe): Update {
 	const { system, areas } = probes;
 	const area = areas.get(probe.space)!;
 	const nothing: Update = { steps: [], edits: [], keys: [] };
 	if (!isInForce(system.machine, area, probe) || area.known.get(probe.address) !== probe) return nothing;
+	if (area.trampoline === undefined && !hasRoom(system.machine, 1)) return nothing;
 	area.trampoline ??= filledPage(system, probe.space, Uint8Array.from(TRAMPOLINE), "[probe-trampolines]").address;
 	const bytes = callTo(area.trampoline, probe.address);
 	const old = readVirtual(system.machine, probe.space, probe.address, probe.bytes.length)!;
 	if (bytes === undefined) return nothing;
 	const edit = { address: probe.address, old, bytes, space: probe.space, means: probe.bytes };
-	const steps = plan(breakpointToCall, [edit], system.machine.config.model);
-	return { ...steps, keys: [`call at ${probe.place}`] };
+	// No transaction: undone by the same phases, the tail would change under a CALL. It is carried on instead.
+	const { steps, edits } = plan(breakpointToCall, [edit], system.machine.config.model);
+	return { steps, edits, keys: [`call at ${probe.place}`] };
 }
 
 /** The steps back from a CALL to the breakpoint, under a lock that is held. */

@@ -4,7 +4,7 @@
 // had the memory before can be read.
 
 import { encode } from "../../linker/isa/encode.ts";
-import { Cpu, Status } from "../machine/layout.ts";
+import { Cpu, Global, Status } from "../machine/layout.ts";
 import { extentOf, mapPages, writePhysical } from "../machine/memory.ts";
 import { getCpu, type Machine, PAGE, setCpu, takeFrames } from "../machine/state.ts";
 import type { System } from "../patch/system.ts";
@@ -29,7 +29,15 @@ export interface SlotArea {
 	trampoline: number | undefined;
 }
 
-/** @throws RangeError when the machine has no memory or page-table entries left */
+/** What a process needs for its first probe: the page of slots and the record. */
+export const AREA_PAGES = 1 + RECORD_BYTES / PAGE;
+
+/** Whether the machine still has so many pages of memory, and a page-table entry. */
+export function hasRoom({ words, config }: Machine, pages: number): boolean {
+	return (words[Global.frames]! + pages) * PAGE <= config.memory && words[Global.entries]! < config.entries;
+}
+
+/** @throws RangeError when the machine has no room left */
 export function newSlotArea(system: System, space: number): SlotArea {
 	const { machine } = system;
 	const page = filledPage(system, space, new Uint8Array(), "[probes]");
