@@ -4,6 +4,7 @@ import { ET_EXEC } from "../linker/elf/index.ts";
 import { readImage } from "../linker/link/index.ts";
 import { loadObjects } from "./build.ts";
 import { imageLabels, objectLabels } from "./label-list.ts";
+import { type ListedOpening, openings, openingsText } from "./load-time-list.ts";
 import { imageSites, type ListedSite, objectSites } from "./site-list.ts";
 import { type Column, plural, table } from "./table.ts";
 import { styled, type Terminal } from "./terminal.ts";
@@ -13,14 +14,17 @@ export interface ListedFile {
 	/** How an image's calls are linked. */
 	readonly mode: string | undefined;
 	readonly sites: readonly ListedSite[];
+	/** Settled when the program is loaded. */
+	readonly openings: readonly ListedOpening[];
 }
 
 export async function listToySites(files: readonly string[]): Promise<ListedFile[]> {
 	return (await loadObjects(files, "inline")).map((object): ListedFile => {
+		const base = { file: object.name, openings: openings(object) };
 		if (object.type !== ET_EXEC)
-			return { file: object.name, mode: undefined, sites: [...objectSites(object), ...objectLabels(object)] };
+			return { ...base, mode: undefined, sites: [...objectSites(object), ...objectLabels(object)] };
 		const image = readImage(object);
-		return { file: object.name, mode: image.mode, sites: [...imageSites(image), ...imageLabels(image)] };
+		return { ...base, mode: image.mode, sites: [...imageSites(image), ...imageLabels(image)] };
 	});
 }
 
@@ -47,7 +51,13 @@ function counted(sites: readonly ListedSite[]): string {
 	return `${text}, ${plural(branches!.length, "branch", "branches")} of ${plural(keys(branches!), "static key")}`;
 }
 
-export function toySitesText(terminal: Terminal, { file, mode, sites }: ListedFile): string {
+export function toySitesText(terminal: Terminal, listed: ListedFile): string {
+	const others = openingsText(terminal, listed.file, listed.openings);
+	const calls = callsText(terminal, listed);
+	return others === undefined ? calls : listed.sites.length === 0 ? others : `${calls}\n\n${others}`;
+}
+
+function callsText(terminal: Terminal, { file, mode, sites }: ListedFile): string {
 	const how = mode === undefined ? "" : `, linked ${mode}`;
 	const title = `${file}: ${counted(sites)}${how}`;
 	if (sites.length === 0) return title;

@@ -83,5 +83,6 @@ async function writeJson(
 	await terminal.write(`{"schema":"patchbay/sites@2","sites":[${ours.map((each) => `\n${each}`).join(",")}`);
 	const { writeJsonElements } = await realSites();
 	const tables = await writeJsonElements(real, wantedOf(options), terminal, ours.length > 0);
-	await terminal.write(`\n],"tables":${JSON.stringify(tables)}}\n`);
+	const openings = listed.flatMap(({ file, openings }) => openings.map((each) => ({ file, ...each })));
+	await terminal.write(`\n],"tables":${JSON.stringify(tables)},"openings":${JSON.stringify(openings)}}\n`);
 }

@@ -18,6 +18,7 @@ import {
 	symbolType,
 } from "../elf/index.ts";
 import { decode, disassemble, type Instruction, relocationTypes, type Symbolize } from "../isa/index.ts";
+import { alternatives, operationCalls, type Spot } from "./load-tables.ts";
 import { nameForMessage } from "./place.ts";
 
 /** A symbol, by its offset in its section. */
@@ -36,6 +37,8 @@ interface Context {
 	readonly section: Section;
 	readonly names: readonly Name[];
 	readonly symbolize: Symbolize;
+	/** What the load tables say of places in the section, by offset. */
+	readonly notes: ReadonlyMap<number, readonly string[]>;
 	/** Indices of the section's relocations, by offset. */
 	readonly order: readonly number[];
 	/** The place in `order` of the next relocation to print. */
@@ -59,6 +62,7 @@ interface Sources {
 export function listing(object: ElfObject, { sources }: ListingOptions = {}): string {
 	const read = sources && { table: readLineTable(object), texts: splitLines(sources) };
 	const names = namesBySection(object);
+	const notes = notesBySection(object);
 	const lines = [`${object.name}:     file format elf64-toy`];
 	for (const [index, section] of object.sections.entries()) {
 		if ((section.flags & SHF_EXECINSTR) === 0 || section.data.length === 0) continue;
@@ -70,6 +74,7 @@ export function listing(object: ElfObject, { sources }: ListingOptions = {}): st
 			section,
 			names: names.get(index) ?? [],
 			symbolize: symbolizer(object, names, index),
+			notes: notes.get(index) ?? new Map(),
 			order: byOffset(section.relocations),
 			nextRelocation: 0,
 			sourceLine: undefined,
@@ -101,6 +106,20 @@ function namesBySection(object: ElfObject): Map<number, Name[]> {
 		list.sort((a, b) => a.offset - b.offset || Number(a.isFunction) - Number(b.isFunction));
 	}
 	return names;
+}
+
+/** Calls of operations and alternatives, in words. */
+function notesBySection(object: ElfObject): Map<number, Map<number, string[]>> {
+	const notes = new Map<number, Map<number, string[]>>();
+	const note = ({ section, offset, done }: Spot & { readonly done: boolean }, text: string): void => {
+		const inSection = notes.get(section) ?? new Map<number, string[]>();
+		notes.set(section, inSection.set(offset, [...(inSection.get(offset) ?? []), done ? `${text}, settled` : text]));
+	};
+	for (const call of operationCalls(object))
+		note(call, `operation ${call.operation}: ${call.bytes} bytes, clobbers ${call.clobbers}`);
+	for (const each of alternatives(object))
+		note(each, `alternative for ${each.wanted ? "" : "~"}${each.feature}: ${each.bytes} bytes`);
+	return notes;
 }
 
 /** In a relocatable file an address means something only within its own section, `home`. */
@@ -160,6 +179,7 @@ function listRange(context: Context, start: number, end: number): void {
 			const instruction = decode(bytes, at);
 			const length = instruction?.length ?? 1;
 			if (instruction !== undefined) listSource(context, at);
+			for (const note of context.notes.get(at) ?? []) context.lines.push(`; ${note}`);
 			listInstruction(context, instruction, at, length);
 			at += length;
 		}
