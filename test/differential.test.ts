@@ -1,10 +1,12 @@
-// Random programs print the same under Node and on the machine, in every mode; and where Node's exact arithmetic leaves
+// Random programs print the same under Node and on the machine, in every mode, settled at boot or not; and where Node's exact arithmetic leaves
 // 32 bits, an index its table or a remainder the numbers, the machine traps on that line, having printed the same so far.
 
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import * as source from "../linker/compile/source.ts";
 import { Stop } from "../linker/isa/index.ts";
+import type { Image } from "../linker/link/index.ts";
+import type { BootOptions } from "../runtime/patch/index.ts";
 import { buildAll, execute } from "./modes.ts";
 import { type RandomProgram, randomProgram } from "./random/program.ts";
 
@@ -59,7 +61,12 @@ function compare(program: RandomProgram): void {
 	if (trap === undefined) expect(runUnderNode(program.plain).output).toEqual(output);
 	const wanted = trap === undefined ? "halted" : { stop: Stop[trap.kind], ...program.places[trap.place] };
 	for (const [mode, image] of buildAll(program)) {
-		const { end, ...run } = execute(image);
+		check(mode, image, undefined);
+		if (mode === "inline" && image.operations.length > 0) check("settled", image, {});
+	}
+
+	function check(mode: string, image: Image, options: BootOptions | undefined): void {
+		const { end, ...run } = execute(image, undefined, options);
 		const at = end.kind === "trapped" ? image.lines.at(end.pc) : undefined;
 		const got = end.kind === "trapped" ? { stop: end.stop, file: at?.file, line: at?.line } : end.kind;
 		expect({ mode, output: run.output, end: got }).toEqual({ mode, output, end: wanted });

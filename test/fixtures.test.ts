@@ -1,4 +1,4 @@
-// Every fixture, in every mode, prints what its header says.
+// Every fixture, in every mode, prints what its header says, whether or not calls of operations are settled at boot.
 
 import { describe, expect, test } from "vitest";
 import { rewriteFfp } from "../linker/compile/rewrite.ts";
@@ -30,8 +30,12 @@ const modes: readonly Mode[] = [
 
 function onMachine(build: (program: Program) => Image): Mode["run"] {
 	return (program) => {
-		const { output, end, refusal } = execute(build(program), 1e9);
+		const image = build(program);
+		const { output, end, refusal } = execute(image, 1e9);
 		expect({ output, end, refusal }).toEqual({ output, end: { kind: "halted" }, refusal: undefined });
+		if (image.operations.length > 0)
+			for (const inline of [false, true])
+				expect(execute(image, 1e9, { inline })).toMatchObject({ output, end: { kind: "halted" } });
 		return output;
 	};
 }

@@ -5,7 +5,7 @@ import type { ElfObject } from "../linker/elf/index.ts";
 import { type Image, link } from "../linker/link/index.ts";
 import { load } from "../runtime/load.ts";
 import { profiles } from "../runtime/machine/profiles/index.ts";
-import { createSystem, protocols, type RunEnd, run } from "../runtime/patch/index.ts";
+import { type BootOptions, boot, createSystem, protocols, type RunEnd, run } from "../runtime/patch/index.ts";
 import { type Program, resolveIn } from "./programs.ts";
 
 export const modes = ["inline", "trampoline", "pointer", "ffp", "ffp-retpoline"] as const;
@@ -55,10 +55,12 @@ export interface Outcome {
 	readonly refusal: string | undefined;
 }
 
-/** Runs a program to its end, or until it has clearly lost its way. */
-export function execute(image: Image, cycles = 2e7): Outcome {
+/** Runs a program to its end, or until it has clearly lost its way. @param options what is settled before; nothing, if
+ * undefined */
+export function execute(image: Image, cycles = 2e7, options?: BootOptions): Outcome {
 	const machine = load(image, { profile: profiles.find(({ name }) => name === "in-order")! });
 	const system = createSystem(machine, image, protocols.find(({ name }) => name === "breakpoint") ?? protocols[0]!);
+	if (options !== undefined) boot(system, options);
 	const end = run(system, { cycles });
 	return { output: system.output, end, refusal: system.refusal };
 }

@@ -2,15 +2,25 @@
 // changes, and whether it is short and plain enough to take the place of a call.
 
 import { STT_FUNC } from "../../linker/elf/object.ts";
-import { clobberedBy, decode, HostCall, type Instruction, RESULT, roles, SP } from "../../linker/isa/index.ts";
+import {
+	calleeSaved,
+	clobberedBy,
+	decode,
+	HostCall,
+	type Instruction,
+	RESULT,
+	roles,
+	SP,
+} from "../../linker/isa/index.ts";
 import type { Image } from "../../linker/link/image.ts";
 import type { Overlay } from "./overlay.ts";
 import { patchedText } from "./reserved-text.ts";
 
-/** An instruction and its address. */
+/** An instruction, its address, and the one before it. */
 interface Line {
 	readonly at: number;
 	readonly instruction: Instruction;
+	readonly before: Instruction | undefined;
 }
 
 interface Body {
@@ -19,7 +29,7 @@ interface Body {
 	readonly lines: readonly Line[];
 }
 
-/** Registers that are not as before when the function returns; all that calls may change where it cannot be told.
+/** Which of the registers that calls may change are not as before when the function returns; all where it cannot be told.
  * @param within functions that wait for this answer */
 export function changedBy(
 	image: Image,
@@ -37,7 +47,7 @@ export function changedBy(
 		const registers = isCall
 			? changedBy(image, text, line.at + length + imm, [...within, address])
 			: changes(image, body, line);
-		for (const register of registers) changed.add(register);
+		for (const register of registers) if (!calleeSaved.includes(register) && register !== SP) changed.add(register);
 	}
 	for (const register of saved) changed.delete(register);
 	return changed;
@@ -62,7 +72,7 @@ function bodyOf(image: Image, text: Overlay, address: number): Body | undefined 
 	for (let at = 0; at < symbol.size; ) {
 		const instruction = bytes && decode(bytes, at);
 		if (instruction === undefined) return undefined;
-		lines.push({ at: address + at, instruction });
+		lines.push({ at: address + at, instruction, before: lines.at(-1)?.instruction });
 		at += instruction.length;
 	}
 	return { address, end: address + symbol.size, lines };
@@ -84,9 +94,10 @@ function savedRegisters(body: Body): number[] {
 	return returns.every(restores) ? pushed : [];
 }
 
-/** Whether a jump, if it is one, goes to other functions. */
-function leaves({ address, end }: Body, { at, instruction: { row, imm, length } }: Line): boolean {
-	if (row.flow !== "jump" && row.flow !== "branch") return row.flow === "indirect-jump";
+/** Whether a jump, if it is one, goes to other functions. One by a table is a `switch`, which stays. */
+function leaves({ address, end }: Body, { at, before, instruction: { row, a, imm, length } }: Line): boolean {
+	if (row.flow === "indirect-jump") return before?.row.mnemonic !== "ldx" || before.a !== a;
+	if (row.flow !== "jump" && row.flow !== "branch") return false;
 	const target = row.format === "rel" ? at + length + imm : at;
 	return target < address || target >= end;
 }

@@ -46,6 +46,7 @@ interface Draft {
 
 const sourceNames = [
 	...["staticCall", "update", "reset", "query", "print"],
+	"paravirt",
 	...["staticKey", "staticBranch", "enable", "disable", "increment", "decrement", "isEnabled"],
 ];
 
@@ -121,12 +122,25 @@ function addFunctions(draft: Draft, module: number, size: number): void {
 	const signature = dice.pick(signatures);
 	const first = addFunction(draft, module, size, signature, dice.once(5) && signature.parameters[0] === "int");
 	const fitting = [first];
+	if (dice.once(2)) addOperation(draft, module, first);
 	if (dice.once(2)) return;
 	while (fitting.length < 2 || dice.once(3)) fitting.push(addFunction(draft, module, size, signature, false));
 	addKey(
 		draft,
 		module,
 		fitting.filter(({ recursive }) => recursive !== true),
+	);
+}
+
+/** Settled before the start, so it is called as its function is. */
+function addOperation(draft: Draft, module: number, native: Callee): void {
+	const { dice } = draft;
+	const name = `op${draft.names++}`;
+	const clobbers = dice.pick(["all", "result", native.result === "none" ? "none" : "result"]);
+	const bytes = dice.pick([5, 8, 12, 20, 40]);
+	draft.functions.push({ ...native, name });
+	draft.lines[module]!.push(
+		code`export const ${name} = paravirt(${native.name}, { clobbers: "${clobbers}", bytes: ${bytes} });`,
 	);
 }
 
