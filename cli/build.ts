@@ -21,7 +21,7 @@ export interface BuildOptions {
 }
 
 /** How modules are compiled. */
-export type CodeOptions = Pick<CompileOptions, "alignSites" | "entryNops">;
+export type CodeOptions = Pick<CompileOptions, "alignSites" | "entryNops" | "paravirt">;
 
 export function declareBuildOptions(line: CommandLine): void {
 	line.addOption(

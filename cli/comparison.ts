@@ -9,6 +9,7 @@ import { SITE_BYTES, TRAMPOLINE_PREFIX } from "../linker/sites/index.ts";
 import { load } from "../runtime/load.ts";
 import { type CostProfile, Cpu, getCounter, TICKS_PER_CYCLE, ticksToCycles } from "../runtime/machine/index.ts";
 import {
+	type BootOptions,
 	breakpoint,
 	change,
 	createSystem,
@@ -56,7 +57,7 @@ export interface Conditions {
 }
 
 /** A program built one way, run to its end. */
-interface Finished {
+export interface Finished {
 	readonly image: Image;
 	readonly system: System;
 	readonly output: readonly string[];
@@ -67,10 +68,10 @@ interface Finished {
 /** @throws LinkError when the program traps: then there is nothing to compare */
 export async function compareWays(files: readonly string[], conditions: Conditions): Promise<Comparison> {
 	const objects = await loadObjects(files, "inline");
-	const inline = await finish(link(objects, { name: files[0]! }), conditions);
-	const trampoline = await finish(link(objects, { name: files[0]!, staticCalls: "trampoline" }), conditions);
+	const inline = await finish(link(objects, { name: files[0]! }), conditions, {});
+	const trampoline = await finish(link(objects, { name: files[0]!, staticCalls: "trampoline" }), conditions, {});
 	const ownUpdates = inline.system.counts.updates;
-	const plain = ownUpdates > 0 ? undefined : await finish(linkPlain(objects, files[0]!, conditions), conditions);
+	const plain = ownUpdates > 0 ? undefined : await finish(linkPlain(objects, files[0]!, conditions), conditions, {});
 	const calls = await countCalls(objects, files[0]!, conditions);
 	const { sites, keys, labels } = inline.image;
 	const plainCycles = plain?.cycles ?? inline.cycles;
@@ -89,7 +90,7 @@ export async function compareWays(files: readonly string[], conditions: Conditio
 	for (const { name, mode, instructions } of pointerWays) {
 		if (!files.every((file) => file.endsWith(".js"))) continue;
 		const pointers = await loadObjects(files, mode);
-		const finished = await finish(link(pointers, { name: files[0]! }), conditions);
+		const finished = await finish(link(pointers, { name: files[0]! }), conditions, {});
 		if (finished.output.join("\n") !== inline.output.join("\n")) throw new Error(`${name} prints something else`);
 		ways.push(
 			way(
@@ -115,9 +116,14 @@ function linkPlain(objects: readonly ElfObject[], name: string, { retargets }: C
 	);
 }
 
-async function finish(image: Image, { profile, retargets }: Conditions): Promise<Finished> {
+/** @param options what is settled before the start; undefined: nothing */
+export async function finish(
+	image: Image,
+	{ profile, retargets }: Conditions,
+	options: BootOptions | undefined,
+): Promise<Finished> {
 	const system = createSystem(load(image, { profile }), image, breakpoint);
-	prepare(system, retargets, {});
+	prepare(system, retargets, options);
 	const output: string[] = [];
 	const end = await execute(system, { print: async (lines) => void output.push(...lines) });
 	if (end.kind === "trapped") throw new LinkError(describeTrap(system, end));
@@ -127,7 +133,7 @@ async function finish(image: Image, { profile, retargets }: Conditions): Promise
 }
 
 /** On a machine where only indirect jumps take longer than the shortest time, the time over that counts them. */
-const countingProfile: CostProfile = {
+export const countingProfile: CostProfile = {
 	name: "counting",
 	source: "no machine: one tick an instruction, two an indirect jump",
 	cycles: {
@@ -149,7 +155,7 @@ async function countCalls(objects: readonly ElfObject[], name: string, condition
 	const counted = await Promise.all(
 		(["pointer", "trampoline"] as const).map(async (staticCalls) => {
 			const image = link(objects, { name, staticCalls });
-			const { cycles, system } = await finish(image, { ...conditions, profile: countingProfile });
+			const { cycles, system } = await finish(image, { ...conditions, profile: countingProfile }, {});
 			return cycles * TICKS_PER_CYCLE - getCounter(system.machine, 0, Cpu.instructions);
 		}),
 	);

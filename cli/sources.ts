@@ -38,7 +38,7 @@ export function compileModule(
 	file: string,
 	mode: CallMode,
 	found: string[] = [],
-	{ alignSites = false, entryNops = false }: CodeOptions = {},
+	{ alignSites = false, entryNops = false, paravirt = {} }: CodeOptions = {},
 ): ElfObject {
 	const resolve = (specifier: string, from: string): Resolved | undefined => {
 		const path = modulePath(specifier, from);
@@ -48,7 +48,15 @@ export function compileModule(
 	};
 	const { source, map } = sourceOf(file, mode);
 	const indirect = mode === "ffp-retpoline" ? "retpoline" : "pointer";
-	return compile(source, { file, resolve, indirect, alignSites, entryNops, ...(map !== undefined && { map }) });
+	return compile(source, {
+		file,
+		resolve,
+		indirect,
+		alignSites,
+		entryNops,
+		paravirt,
+		...(map !== undefined && { map }),
+	});
 }
 
 /** A module in its FFP form. @param found as above */

@@ -1,8 +1,9 @@
-// `patchbay compare`: one table of what the calls of a program cost, made in five ways.
+// `patchbay compare`: one table of what the calls of a program cost, made in five ways, and one of its paravirt operations.
 
 import { type Command, ExitCode, UsageError, writeJson } from "../command.ts";
 import { type Comparison, compareWays, type Way } from "../comparison.ts";
 import { profileOf, profileOption } from "../cost-profiles.ts";
+import { compareOperations, type OperationCosts, type OperationWay } from "../operation-costs.ts";
 import { parseRetarget, type Retarget } from "../retarget.ts";
 import { bar, type Column, count, plural, table } from "../table.ts";
 import { styled, type Terminal } from "../terminal.ts";
@@ -33,8 +34,14 @@ export const compare: Command<Options> = {
 		}
 		const profile = profileOf(name);
 		const comparison = await compareWays(files, { profile, retargets });
-		if (options.json) await writeJson(terminal, "patchbay/compare@1", { files, profile: name, ...comparison });
-		else await terminal.write(text(terminal, comparison, profile.name));
+		const operations = await compareOperations(files, { profile, retargets });
+		if (options.json) {
+			await writeJson(terminal, "patchbay/compare@1", { files, profile: name, ...comparison, operations });
+			return ExitCode.ok;
+		}
+		const tables = comparison.keys > 0 || operations === undefined ? [text(terminal, comparison, profile.name)] : [];
+		if (operations !== undefined) tables.push(operationsText(terminal, operations, profile.name));
+		await terminal.write(tables.join("\n"));
 		return ExitCode.ok;
 	},
 };
@@ -52,6 +59,25 @@ function text(terminal: Terminal, comparison: Comparison, profile: string): stri
 		return column === 0 ? styled(terminal, "cyan", cell) : cell;
 	});
 	return `${[styled(terminal, "bold", title), ...rows, "", ...verdicts(comparison)].join("\n")}\n`;
+}
+
+function operationsText(terminal: Terminal, costs: OperationCosts, profile: string): string {
+	const { calls, operations, places, ways } = costs;
+	const what = `${plural(calls, "call")} of ${plural(operations, "operation")} at ${plural(places, "place")}, on ${profile}`;
+	const most = Math.max(0, ...ways.map(({ extraPerCall }) => extraPerCall ?? 0));
+	const columns: Column<OperationWay>[] = [
+		{ title: "paravirt", text: ({ name }) => name },
+		{ title: "cycles", align: "right", text: ({ cycles }) => count(cycles) },
+		{ title: "x plain", align: "right", text: ({ cycles }) => (cycles / ways[0]!.cycles).toFixed(3) },
+		{ title: "bytes/call", align: "right", text: ({ bytesPerCall }) => trimmed(bytesPerCall) },
+		{ title: "+cycles/call", align: "right", text: ({ extraPerCall: more }) => more?.toFixed(2) ?? unknown },
+		{ title: "", text: ({ extraPerCall }) => bar(extraPerCall ?? 0, most, 20) },
+	];
+	const rows = table(columns, ways, (cell, column, row) => {
+		if (row === undefined) return styled(terminal, "dim", cell);
+		return column === 0 ? styled(terminal, "cyan", cell) : cell;
+	});
+	return `${[styled(terminal, "bold", what), ...rows].join("\n")}\n`;
 }
 
 const unknown = "-";
