@@ -86,20 +86,27 @@ function savedRegisters(body: Body): number[] {
 	const pushed: number[] = [];
 	for (let i = first; lines[i]?.instruction.row.mnemonic === "push"; i++) pushed.push(lines[i]!.instruction.a);
 	const returns = [...lines.keys()].filter((i) => lines[i]!.instruction.row.flow === "return");
+	const targets = new Set(lines.flatMap((line) => targetOf(line) ?? []));
 	const restores = (i: number): boolean =>
 		pushed.every((register, n) => {
 			const { row, a } = lines[i - 1 - n]?.instruction ?? {};
-			return row?.mnemonic === "pop" && a === register;
+			return row?.mnemonic === "pop" && a === register && !targets.has(lines[i - n]!.at);
 		});
 	return returns.every(restores) ? pushed : [];
 }
 
+function targetOf({ at, instruction: { row, imm, length } }: Line): number | undefined {
+	if (row.flow !== "jump" && row.flow !== "branch") return undefined;
+	return row.format === "rel" ? at + length + imm : at;
+}
+
 /** Whether a jump, if it is one, goes to other functions. One by a table is a `switch`, which stays. */
-function leaves({ address, end }: Body, { at, before, instruction: { row, a, imm, length } }: Line): boolean {
+function leaves({ address, end }: Body, line: Line): boolean {
+	const { row, a } = line.instruction;
+	const { before } = line;
 	if (row.flow === "indirect-jump") return before?.row.mnemonic !== "ldx" || before.a !== a;
-	if (row.flow !== "jump" && row.flow !== "branch") return false;
-	const target = row.format === "rel" ? at + length + imm : at;
-	return target < address || target >= end;
+	const target = targetOf(line);
+	return target !== undefined && (target < address || target >= end);
 }
 
 /** What one instruction changes of the caller's registers. */
