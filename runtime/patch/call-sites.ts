@@ -8,9 +8,9 @@ import { type Site, targetAt } from "../../linker/sites/site-bytes.ts";
 import { SITE_BYTES } from "../../linker/sites/table.ts";
 import { permits } from "../machine/memory.ts";
 import { hex, hexBytes, type PlannedChange, type Refusal, textAt, wordEdit } from "./planned-change.ts";
-import { bytesFor, calls, type Route } from "./site-forms.ts";
+import { bytesFor, calls, type Route, throughWord } from "./site-forms.ts";
 import { type Slot, slotsOf, word } from "./slots.ts";
-import type { Edit } from "./step.ts";
+import { type Edit, same } from "./step.ts";
 import type { System } from "./system.ts";
 
 /** One key and what it shall call: a function's address, 0 for null, undefined for the key's default. */
@@ -34,7 +34,7 @@ export function planRetarget(system: System, { key, to: wanted, route }: Retarge
 	const to = typeof wanted === "object" ? now : (wanted ?? word(system, slot.address + 4));
 	const refused = unfitTarget(system, slot, to);
 	if (refused !== undefined) return { refused };
-	const value = storedTarget(image, slot, to);
+	const value = storedTarget(system, slot, to);
 	const part = { name: slot.name, words: [wordEdit(slot.address, now, value)] };
 	if (slot.key === undefined || (now === value && route === undefined)) return { ...part, edits: [] };
 	const edits: Edit[] = [];
@@ -99,8 +99,15 @@ export function sitesOf(image: Image, key: ImageKey): Site[] {
 	return [...trampoline, ...key.sites.map((index) => image.sites[index]!)];
 }
 
-/** A pointer is always called, so no target is a function that only returns. */
-function storedTarget(image: Image, slot: Slot, to: number): number {
-	const called = slot.key === undefined || image.mode === "pointer";
-	return called && to === 0 ? image.stubs.return : to;
+/** A word that is jumped through must lead somewhere, so no target is a function that only returns: a pointer, and a key
+ * whose trampoline goes through the word because its target is far. The word is stored before the trampoline changes. */
+function storedTarget(system: System, { key }: Slot, to: number): number {
+	const { stubs, mode } = system.image;
+	const jumped = key === undefined || mode === "pointer" || goesThroughWord(system, key);
+	return jumped && to === 0 ? stubs.return : to;
+}
+
+function goesThroughWord(system: System, key: ImageKey): boolean {
+	const now = key.trampoline === 0 ? undefined : textAt(system, key.trampoline);
+	return now !== undefined && same(now, throughWord(key));
 }

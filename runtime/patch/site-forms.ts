@@ -60,7 +60,7 @@ export function calls(image: Image, key: Relayed, site: Site, bytes: Uint8Array,
 }
 
 /** A jump through the key's word: five bytes that reach all of memory. */
-function throughWord(key: Relayed): Uint8Array {
+export function throughWord(key: Relayed): Uint8Array {
 	return encode("jmpm", { imm: key.address | 0 });
 }
 

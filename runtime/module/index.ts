@@ -1,0 +1,6 @@
+// Modules (`patchbay/module`): linked into a running program, loaded, unloaded.
+
+export { linkModule } from "../../linker/link/link-module.ts";
+export { loadModule, type ModuleLoadOptions } from "./load.ts";
+export { createModules, type Interrupted, type Module, type ModulePiece, type Modules } from "./modules.ts";
+export { type UnloadOptions, unloadModule } from "./unload.ts";

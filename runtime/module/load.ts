@@ -1,0 +1,187 @@
+// Loading a module into a running system: linked where there is room, put there by execmem, made known, brought up to what
+// the program's keys call now, and only then run. Whatever fails, all that was done before is undone.
+
+import { type ElfObject, STT_FUNC, symbolName, symbolType } from "../../linker/elf/index.ts";
+import type { Image } from "../../linker/link/image.ts";
+import { linkModule, usedBy } from "../../linker/link/link-module.ts";
+import type { PlaceModule } from "../../linker/link/module-memory.ts";
+import { withInitFreed } from "../../linker/link/read-image.ts";
+import { isInit as isInitSection } from "../../linker/sites/call-sites.ts";
+import { execmemAlloc, execmemFinish, execmemWrite } from "../execmem/execmem.ts";
+import type { Execmem } from "../execmem/pieces.ts";
+import { carryOut } from "../patch/carry-out.ts";
+import type { Refusal } from "../patch/planned-change.ts";
+import { settle } from "../patch/run.ts";
+import { placeOf, type System } from "../patch/system.ts";
+import { callOn } from "./call-on.ts";
+import { catchUp } from "./catch-up.ts";
+import { evacuate } from "./evacuate.ts";
+import { type Interrupted, type Module, type ModulePiece, type Modules, partNamed } from "./modules.ts";
+import { release, withdraw } from "./unload.ts";
+
+export interface ModuleLoadOptions {
+	/** That of the first object, without folder and extension, unless said otherwise. */
+	readonly name?: string;
+	/** The CPU that runs its init function; 0 unless said otherwise. */
+	readonly cpu?: number;
+	/** Cycles that any of the waits may take. */
+	readonly cycles?: number | undefined;
+}
+
+/** The function in `.init.text` that is called when everything is in its place; what it returns must be 0. */
+const INIT = "init";
+
+/** @throws LinkError when the module does not fit the program */
+export function loadModule(
+	modules: Modules,
+	objects: readonly ElfObject[],
+	options: ModuleLoadOptions = {},
+): Module | Refusal | Interrupted {
+	const { system, loaded } = modules;
+	const name = options.name ?? nameOf(objects);
+	if (system.spaces.length > 1) return { refused: `${name}: a program of several processes takes no modules` };
+	const busy = settle(system, options.cycles);
+	if (busy !== undefined) return { ended: busy };
+	const placed = place(modules, objects, name);
+	if (!("module" in placed)) return placed;
+	const { module, image } = placed;
+	const failed =
+		fill(modules, module, image) ?? makeKnown(modules, module, image, options) ?? initialise(modules, module, options);
+	if (failed === undefined) {
+		const rest = module.pieces.filter(({ memory }) => !isInit(memory));
+		const whole = { ...module, pieces: rest };
+		loaded.set(name, whole);
+		return whole;
+	}
+	withdraw(modules, module, { reset: true, cycles: options.cycles });
+	return failed;
+}
+
+/** `modules/policy.o` is `policy`. */
+function nameOf(objects: readonly ElfObject[]): string {
+	return /([^/]*?)(\.[^./]*)?$/.exec(objects[0]?.name ?? "module")![1]!;
+}
+
+/** Nowhere to put it: what the allocator said, on its way through the linker. */
+class NoRoom extends Error {}
+
+interface Placed {
+	readonly module: Module;
+	/** The program with it, as it will be. */
+	readonly image: Image;
+}
+
+/** Linked at addresses that were allocated for it. */
+function place({ system, execmem }: Modules, objects: readonly ElfObject[], name: string): Placed | Refusal {
+	const pieces: ModulePiece[] = [];
+	const allocate: PlaceModule = (wanted) => {
+		release(execmem, name, pieces.splice(0));
+		for (const { memory, bytes, align } of wanted) {
+			const allocated = execmemAlloc(execmem, { type: memory, bytes, align });
+			if (!allocated.ok) throw new NoRoom(allocated.error.why);
+			pieces.push({ memory, address: allocated.address, bytes });
+		}
+		return pieces.map(({ address }) => address);
+	};
+	try {
+		const image = linkModule(objects, { image: system.image, name, place: allocate });
+		return { image, module: { name, uses: usedBy(partNamed(image, name)!.elf, system.image), pieces } };
+	} catch (error) {
+		release(execmem, name, pieces);
+		if (error instanceof NoRoom) return { refused: `${name}: ${error.message}` };
+		throw error;
+	}
+}
+
+/** After: all of it is in memory, and ready to be executed or read. */
+function fill({ execmem }: Modules, { name, pieces }: Module, image: Image): Refusal | undefined {
+	for (const { address, memorySize, data } of partNamed(image, name)!.segments) {
+		const bytes = new Uint8Array(memorySize);
+		bytes.set(data);
+		const written = execmemWrite(execmem, address, bytes);
+		if (!written.ok) return { refused: `${name}: ${written.error.why}` };
+	}
+	return finish(
+		execmem,
+		name,
+		pieces.filter(({ memory }) => memory !== RO_AFTER_INIT),
+	);
+}
+
+function finish(execmem: Execmem, name: string, pieces: readonly ModulePiece[]): Refusal | undefined {
+	for (const { address } of pieces) {
+		const finished = execmemFinish(execmem, address);
+		if (!finished.ok) return { refused: `${name}: ${finished.error.why}` };
+	}
+	return undefined;
+}
+
+const RO_AFTER_INIT = "roAfterInit";
+
+/** After: updates reach its sites, and those are as the keys are. */
+function makeKnown(
+	{ system }: Modules,
+	{ name }: Module,
+	image: Image,
+	{ cycles }: ModuleLoadOptions,
+): Refusal | Interrupted | undefined {
+	const caught = carryOut(
+		system,
+		() => {
+			system.image = image;
+			return catchUp(system, partNamed(image, name)!);
+		},
+		cycles,
+	);
+	return "sites" in caught ? undefined : caught;
+}
+
+/** After: its init function has run, and what only that needed is gone. */
+function initialise(
+	{ system, execmem }: Modules,
+	{ name, pieces }: Module,
+	{ cpu = 0, cycles }: ModuleLoadOptions,
+): Refusal | Interrupted | undefined {
+	const init = initFunction(partNamed(system.image, name)!.elf);
+	const failed = init === undefined ? undefined : runInit(system, name, init, cpu, cycles);
+	if (failed !== undefined) return failed;
+	const gone = pieces.filter(({ memory }) => isInit(memory));
+	const left = evacuate(system, gone, [], { reset: false, cycles });
+	if (left !== undefined) return "refused" in left ? { refused: `${name}: init text: ${left.refused}` } : left;
+	if (gone.length > 0) system.image = withInitFreed(system.image, name);
+	return (
+		finish(
+			execmem,
+			name,
+			pieces.filter(({ memory }) => memory === RO_AFTER_INIT),
+		) ?? release(execmem, name, gone)
+	);
+}
+
+function runInit(
+	system: System,
+	name: string,
+	init: number,
+	cpu: number,
+	cycles: number | undefined,
+): Refusal | Interrupted | undefined {
+	const called = callOn(system, cpu, init, cycles);
+	if ("result" in called)
+		return called.result === 0 ? undefined : { refused: `${name}: init returned ${called.result}` };
+	const { ended } = called;
+	if (ended.kind !== "trapped" || ended.cpu !== cpu) return called;
+	return { refused: `${name}: init trapped at ${placeOf(system, ended.pc)}` };
+}
+
+function initFunction({ symbols, sections }: ElfObject): number | undefined {
+	for (let i = 1; i < symbols.count; i++) {
+		const section = sections[symbols.section[i]!];
+		if (section === undefined || !isInitSection(section) || symbolType(symbols, i) !== STT_FUNC) continue;
+		if (symbolName(symbols, i) === INIT) return symbols.value[i]!;
+	}
+	return undefined;
+}
+
+function isInit(memory: ModulePiece["memory"]): boolean {
+	return memory === "initText" || memory === "initData";
+}

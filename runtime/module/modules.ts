@@ -1,0 +1,43 @@
+// The modules of a running system, and the memory they have. `system.image` is the joint view of the program and them.
+
+import type { Image } from "../../linker/link/image.ts";
+import type { ModuleMemory } from "../../linker/link/module-memory.ts";
+import type { Part } from "../../linker/link/part.ts";
+import type { Execmem } from "../execmem/pieces.ts";
+import type { RunEnd } from "../patch/run.ts";
+import type { System } from "../patch/system.ts";
+
+export interface Modules {
+	readonly system: System;
+	readonly execmem: Execmem;
+	/** By name, in the order of loading. */
+	readonly loaded: Map<string, Module>;
+}
+
+export interface Module {
+	readonly name: string;
+	/** The program and the modules whose symbols it uses. */
+	readonly uses: readonly string[];
+	/** What it has of memory. */
+	readonly pieces: readonly ModulePiece[];
+}
+
+export interface ModulePiece {
+	readonly memory: ModuleMemory;
+	readonly address: number;
+	readonly bytes: number;
+}
+
+/** The run ended before something was done: a CPU trapped, or waited too long. */
+export interface Interrupted {
+	readonly ended: RunEnd;
+}
+
+export function createModules(system: System, execmem: Execmem): Modules {
+	return { system, execmem, loaded: new Map() };
+}
+
+/** The part of a program that a module is; undefined before it is known and after it is gone. */
+export function partNamed({ parts }: Image, name: string): Part | undefined {
+	return parts.find(({ elf }) => elf.name === name);
+}
