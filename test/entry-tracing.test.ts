@@ -21,6 +21,7 @@ import {
 	run,
 	type System,
 	settle,
+	staticKeys,
 	submit,
 	type TracedCall,
 	type TraceEvent,
@@ -29,6 +30,7 @@ import {
 } from "../runtime/patch/index.ts";
 import { now } from "../runtime/patch/run.ts";
 import { isAwaited } from "../runtime/patch/tracer.ts";
+import { createProbes, insert } from "../runtime/probe/index.ts";
 import { cli, inFolder } from "./command-line.ts";
 import { modelNamed, systemOf } from "./machines.ts";
 import { type Program, programs, resolveIn } from "./programs.ts";
@@ -229,6 +231,25 @@ describe("entries", () => {
 		});
 		const off = planUpdate(system, [{ functions, traced: false }], early);
 		expect("refused" in off ? off : off.edits.length).toBe(functions.length - 1);
+	});
+
+	test("belong to who traces them, and branches to their key: no probe goes there", () => {
+		const image = one(`import { print, staticBranch, staticKey } from "patchbay/source";
+			export const key = staticKey(false);
+			export function main() { if (staticBranch(key)) print(1); print(2); }`);
+		const system = systemOf(image);
+		const probes = createProbes(system);
+		const [{ address }] = image.labels as [Image["labels"][0]];
+		for (const [place, holder] of [
+			[image.entries[0]!.address, "main"],
+			[address, "key"],
+		] as const)
+			expect(insert(probes, 0, place)).toMatchObject({ refused: expect.stringContaining(`'${holder}'`) });
+		trace(system, all(image));
+		expect(staticKeys(system).get("key").enable()).toEqual({ sites: 1 });
+		expect(run(system)).toEqual({ kind: "halted" });
+		expect(system.output).toEqual(["1", "2"]);
+		expect(paths(system)).toEqual(["main"]);
 	});
 
 	test("that are traced already are left alone", () => {

@@ -204,6 +204,23 @@ test("hashes are the published vectors", () => {
 	]);
 });
 
+test("chains of 3n + 1 and sums of common divisors are what their definitions say", () => {
+	const chain = (n: bigint): bigint[] => (n === 1n ? [n] : [n, ...chain(n % 2n === 0n ? n / 2n : 3n * n + 1n)]);
+	const of27 = chain(27n);
+	const peak = of27.reduce((most, x) => (x > most ? x : most));
+	const lengths = Array.from({ length: 999 }, (_, i) => chain(BigInt(i + 1)).length);
+	const longest = Math.max(...lengths);
+	has("collatz", [
+		`27 ${of27.length} ${peak}`,
+		`${lengths.indexOf(longest) + 1} ${longest}`,
+		`27 ${of27.length} ${peak} counted ${of27.length - 1}`,
+	]);
+	const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
+	const pillai = (n: number) => Array.from({ length: n }, (_, k) => gcd(k + 1, n)).reduce((sum, each) => sum + each);
+	const first = Array.from({ length: 12 }, (_, i) => pillai(i + 1)).join(" ");
+	has("gcd-sums", [first, `${pillai(97)} ${pillai(360)}`]);
+});
+
 test("page faults and token values are the textbook's and JavaScript's", () => {
 	has("tracepoint", ["traced 15 off 0", "fifo 15", "lru 12", "opt 9", "belady 9 10"]);
 	has("tokenizer", [`first ${(1 + 2) * 3 - 4 / 2} errors 0`, `second ${2 * (3 + 4 * (5 - 6)) - -7} errors 0`]);
