@@ -9,6 +9,7 @@ const loaders = {
 	trace: async () => (await import("./trace.ts")).trace,
 	probe: async () => (await import("./probe.ts")).probe,
 	maps: async () => (await import("./maps.ts")).maps,
+	execmem: async () => (await import("./execmem.ts")).execmem,
 	compile: async () => (await import("./compile.ts")).compile,
 	asm: async () => (await import("./asm.ts")).asm,
 	sites: async () => (await import("./sites.ts")).sites,

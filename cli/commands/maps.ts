@@ -2,14 +2,13 @@
 
 import { type MapLine, type MapPiece, mapsOf } from "../../runtime/execmem/maps.ts";
 import { pictureSvg, pictureText } from "../../runtime/execmem/picture.ts";
-import { breakpoint, createSystem } from "../../runtime/patch/index.ts";
 import { type BuildOptions, declareBuildOptions, loadImage } from "../build.ts";
 import { type Command, ExitCode, writeJson } from "../command.ts";
-import { profileOf } from "../cost-profiles.ts";
-import { type CrowdOptions, declareCrowdOptions, loadCrowd } from "../crowd.ts";
+import { type CrowdOptions, declareCrowdOptions } from "../crowd.ts";
+import { declareExecmemOptions, type ExecmemChoice, openMemory } from "../execmem-options.ts";
 import { writeFile } from "../files.ts";
 
-interface Options extends BuildOptions, CrowdOptions {
+interface Options extends BuildOptions, CrowdOptions, ExecmemChoice {
 	readonly pieces?: true;
 	readonly picture?: true;
 	readonly svg?: string;
@@ -23,20 +22,23 @@ export const maps: Command<Options> = {
 		["maps pick.js", "of a program"],
 		["maps work.elf --cpus 4 --processes 2", "with its stacks, of each process"],
 		["maps pick.js --picture", "drawn"],
-		["maps pick.js --svg maps.svg", "drawn, for a browser"],
+		[
+			"maps pick.js --allocate text=3000*99 --allocate data=99*50 --svg maps.svg",
+			"with memory for code, for a browser",
+		],
 	],
 	declare(line) {
 		line.option("--pieces", "list what lies in each area too");
 		line.option("--picture", "draw the address space of the first process");
 		line.option("--svg <file>", "draw it into a file");
+		declareExecmemOptions(line);
 		declareBuildOptions(line);
 		declareCrowdOptions(line);
 	},
 	async run(terminal, files, options) {
-		const image = await loadImage(files, options);
-		const machine = loadCrowd(image, options, profileOf("in-order"));
-		const lines = mapsOf(createSystem(machine, image, breakpoint, { processes: options.processes }));
-		if (options.svg !== undefined) writeFile(options.svg, pictureSvg(lines, image.name));
+		const { system, allocator } = openMemory(await loadImage(files, options), options);
+		const lines = mapsOf(system, allocator);
+		if (options.svg !== undefined) writeFile(options.svg, pictureSvg(lines, system.image.name));
 		if (options.json) await writeJson(terminal, "patchbay/maps@1", { maps: lines });
 		else {
 			const drawn = options.picture ? pictureText(lines, terminal.width) : textOf(lines, options.pieces === true);
