@@ -1,7 +1,7 @@
 // The call sites of a real object as JSON: an object each, in the order of the file. Made for millions of them.
 
 import { filePath } from "../linker/elf/line-table.ts";
-import type { ElfObject } from "../linker/elf/object.ts";
+import { type ElfObject, SHN_UNDEF } from "../linker/elf/object.ts";
 import { symbolName } from "../linker/elf/symbols.ts";
 import { branchKinds } from "../linker/sites/arch/index.ts";
 import { placeName } from "../linker/sites/branches.ts";
@@ -30,7 +30,8 @@ import type { Terminal } from "./terminal.ts";
 interface Shared {
 	/** Of symbols. */
 	readonly names: Names;
-	/** By section: from what is between rows up to the offset. */
+	readonly between: Fixed;
+	/** By section: up to the offset. */
 	readonly heads: Fixed[];
 	/** Per symbol that is called 1 + its index in `callees`. */
 	readonly numbers: Uint32Array;
@@ -55,6 +56,7 @@ export async function writeJsonRows(
 	const { object, table } = list;
 	const shared: Shared = {
 		names: namesIn(object.symbols.strings),
+		between: fixed(before(false)),
 		heads: [],
 		numbers: new Uint32Array(object.symbols.count),
 		callees: [],
@@ -64,82 +66,91 @@ export async function writeJsonRows(
 		isPlain: true,
 	};
 	/** An escape is at most six times as long as what it stands for. */
-	const nameSize = 6 * shared.names.longest;
-	const file = JSON.stringify(object.name);
-	const head = (index: number) => `{"file":${file},"section":${JSON.stringify(object.sections[index]!.name)},"offset":`;
-	for (let i = 0; i < table.count; i++) {
-		const index = table.section[i]!;
-		shared.heads[index] ??= fixed(before(false) + head(index));
-		const callee = calleeJson(list, i, shared);
-		const size = shared.heads[index].length + nameSize + callee.length + MOST;
+	const longest = object.sections.reduce((most, { name }) => Math.max(most, name.length), shared.names.longest);
+	const size = 6 * (3 * longest + object.name.length) + MOST;
+	for (let i = 0; i < table.count; ) {
 		if (!hasRoom(out, size)) await makeRoom(out, size, terminal);
-		if (i === 0) putText(out, before(true) + head(index));
-		else out.at = put(out.view, out.at, shared.heads[index]);
-		putRow(out, list, i, callee, shared);
+		if (i === 0) putText(out, before(true));
+		i = putRows(out, list, i, size, shared);
 	}
 	await flush(out, terminal);
 }
 
-/** More than the rest of a row takes. */
-const MOST = 512;
+/** More than a row takes without its names. */
+const MOST = 1024;
 
 const texts = {
 	in: fixed(',"in":"'),
 	within: fixed('","within":'),
 };
 
-/** From the offset on. */
-function putRow(out: LineBytes, list: BranchList, i: number, callee: Fixed, shared: Shared): void {
-	const { object, architecture, table, holder, intruders } = list;
-	const { view } = out;
-	const index = table.section[i]!;
-	const { data, address, known } = list.sections[index]!;
-	const offset = table.offset[i]!;
-	const value = offset + address;
-	const branch = table.branch[i]!;
-	const { length } = architecture.branches[branch]!;
-	const symbol = holder[i]!;
-	let at = putDecimal(view, out.at, value);
-	at = put(view, at, texts.in);
-	at = putJsonName(out.bytes, view, at, object, symbol, shared);
-	at = put(view, at, texts.within);
-	at = putDecimal(view, at, symbol === 0 ? 0 : value - object.symbols.value[symbol]!);
-	at = put(view, at, callee);
-	at = putByteList(view, at, data, offset, length);
-	const crossed = crossings(value, length);
-	const code = (crossed << 4) | known;
-	const row = lineRowAt(list, index, value);
-	const left = reachLeft(list, index, value, branch, table.callee[i]!, table.beyond[i]!);
-	const intruder = intruders.size === 0 ? undefined : intruders.get(index)?.get(offset);
-	if (row === undefined && left === undefined && intruder === undefined) {
-		const end = (shared.ends[(index << 4) | crossed] ??= fixed(
-			endJson(list, index, code, undefined, "null", undefined),
-		));
-		out.at = put(view, at, end);
-	} else {
-		out.at = at;
-		putText(out, endJson(list, index, code, left, sourceJson(list, row, shared), intruder));
+/** Puts rows while there is room for one of `size` bytes. @returns the next one */
+function putRows(out: LineBytes, list: BranchList, from: number, size: number, shared: Shared): number {
+	const { object, architecture, table, holder } = list;
+	const { symbols } = object;
+	const isQuiet = list.lines === undefined && list.intruders.size === 0;
+	let i = from;
+	for (; i < table.count && hasRoom(out, size); i++) {
+		const { view } = out;
+		const index = table.section[i]!;
+		const { data, address, known } = list.sections[index]!;
+		const offset = table.offset[i]!;
+		const value = offset + address;
+		const { length } = architecture.branches[table.branch[i]!]!;
+		const symbol = holder[i]!;
+		let at = i === 0 ? out.at : put(view, out.at, shared.between);
+		at = put(view, at, headJson(list, index, shared));
+		at = putDecimal(view, at, value);
+		at = put(view, at, texts.in);
+		at = putJsonName(out, at, object, symbol, shared);
+		at = put(view, at, texts.within);
+		at = putDecimal(view, at, symbol === 0 ? 0 : value - symbols.value[symbol]!);
+		at = put(view, at, calleeJson(list, i, shared));
+		at = putByteList(view, at, data, offset, length);
+		const code = (crossings(value, length) << 4) | known;
+		if (isQuiet && symbols.section[table.callee[i]!] === SHN_UNDEF)
+			out.at = put(view, at, quietEnd(list, index, code, shared));
+		else {
+			out.at = at;
+			putEnd(out, list, i, code, shared);
+		}
 	}
+	return i;
+}
+
+function headJson({ object }: BranchList, index: number, { heads }: Shared): Fixed {
+	const { name, sections } = object;
+	return (heads[index] ??= fixed(
+		`{"file":${JSON.stringify(name)},"section":${JSON.stringify(sections[index]!.name)},"offset":`,
+	));
+}
+
+/** What follows the bytes where there is nothing more to say. */
+function quietEnd(list: BranchList, index: number, code: number, { ends }: Shared): Fixed {
+	return (ends[(index << 4) | (code >> 4)] ??= fixed(endJson(list, index, code, undefined, "null", undefined)));
+}
+
+/** What follows the bytes. */
+function putEnd(out: LineBytes, list: BranchList, i: number, code: number, shared: Shared): void {
+	const { table, sections, intruders } = list;
+	const index = table.section[i]!;
+	const value = table.offset[i]! + sections[index]!.address;
+	const left = reachLeft(list, index, value, table.branch[i]!, table.callee[i]!, table.beyond[i]!);
+	const source = sourceJson(list, lineRowAt(list, index, value), shared);
+	putText(out, endJson(list, index, code, left, source, intruders.get(index)?.get(table.offset[i]!)));
 }
 
 /** Names of almost all symbols need no escapes. */
-function putJsonName(
-	bytes: Uint8Array,
-	view: DataView,
-	at: number,
-	{ symbols }: ElfObject,
-	symbol: number,
-	shared: Shared,
-): number {
+function putJsonName(out: LineBytes, at: number, { symbols }: ElfObject, symbol: number, shared: Shared): number {
 	const start = symbols.name[symbol]!;
 	if (shared.name !== symbol) {
 		shared.name = symbol;
 		shared.isPlain = isPlain(symbols.strings, start);
 	}
 	if (start === 0) return at;
-	if (shared.isPlain) return putName(view, at, shared.names, start);
+	if (shared.isPlain) return putName(out.view, at, shared.names, start);
 	const text = JSON.stringify(symbolName(symbols, symbol)).slice(1, -1);
-	return at + encoder.encodeInto(text, bytes.subarray(at)).written;
+	return at + encoder.encodeInto(text, out.bytes.subarray(at)).written;
 }
 const encoder = new TextEncoder();
 

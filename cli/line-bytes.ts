@@ -126,14 +126,19 @@ export function putDecimal(view: DataView, at: number, value: number): number {
 	let end = at + 1;
 	for (let power = 10; power <= value; power *= 10) end++;
 	let rest = value | 0;
-	for (let to = end - 1; to >= at; to--) {
+	let to = end;
+	while (rest > 9) {
 		/** Of whole numbers this is exact: it is never within rounding of the next. */
-		const tenth = ((rest + 0.5) * 0.1) | 0;
-		view.setUint8(to, 0x30 + rest - tenth * 10);
-		rest = tenth;
+		const hundredth = ((rest + 0.5) * 0.01) | 0;
+		to -= 2;
+		view.setUint16(to, pairs[rest - hundredth * 100]!, true);
+		rest = hundredth;
 	}
+	if (to > at) view.setUint8(at, 0x30 + rest);
 	return end;
 }
+/** `00` to `99`, little-endian. */
+const pairs = Uint16Array.from({ length: 100 }, (_, i) => 0x3030 + Math.floor(i / 10) + ((i % 10) << 8));
 
 function putAscii(view: DataView, at: number, text: string): number {
 	for (let i = 0; i < text.length; i++) view.setUint8(at + i, text.charCodeAt(i));

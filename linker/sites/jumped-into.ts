@@ -1,7 +1,7 @@
 // What goes into the middle of instructions: an edit of one would change what such a jump finds. Looks at everything
 // that is exact: decoded branches, the targets of relocations, and symbols.
 
-import type { ElfObject } from "../elf/object.ts";
+import type { ElfObject, Section } from "../elf/object.ts";
 import { ENTRY_WORDS, relocationPieces, wideWord } from "../elf/relocation-entries.ts";
 import { indexFunctions } from "../elf/symbols.ts";
 import type { Architecture } from "./arch/index.ts";
@@ -79,24 +79,32 @@ function visitRelocated(object: ElfObject, architecture: Architecture, insides: 
 	const isTarget = new Uint8Array(symbols.count);
 	for (let i = 1; i < symbols.count; i++) if (insides[symbols.section[i]!] !== undefined) isTarget[i] = 1;
 	if (!isTarget.includes(1)) return;
-	const { branches, branchRelocations, relocation } = architecture;
 	for (const section of object.sections) {
 		if (section.relocations === undefined) continue;
-		for (const words of relocationPieces(section.relocations)) {
-			for (let i = 0; i < words.length; i += ENTRY_WORDS) {
-				const symbol = words[i + 3]!;
-				const type = words[i + 2]!;
-				if (isTarget[symbol] !== 1) continue;
-				const isBranch = isCode(section) && branchRelocations[type] !== undefined;
-				if (!isBranch && type !== relocation.absolute64) continue;
-				const at = wideWord(words[i]!, words[i + 1]!) - section.address;
-				const branch = isBranch ? branches[architecture.find(type, section.data, at)] : undefined;
-				if (isBranch && branch?.form === undefined) continue;
-				const target = symbols.value[symbol]! + wideWord(words[i + 4]!, words[i + 5]!) - (branch?.addend ?? 0);
-				note(symbols.section[symbol]!, target, () => `${section.name}+0x${at.toString(16)}`);
-			}
-		}
+		for (const words of relocationPieces(section.relocations))
+			for (let i = 0; i < words.length; i += ENTRY_WORDS)
+				if (isTarget[words[i + 3]!] === 1) visitTarget(object, architecture, section, words, i, note);
 	}
+}
+
+/** @param words, i an entry of a piece of the section's relocations */
+function visitTarget(
+	{ symbols }: ElfObject,
+	{ branches, branchRelocations, find, relocation }: Architecture,
+	section: Section,
+	words: Uint32Array,
+	i: number,
+	note: Note,
+): void {
+	const type = words[i + 2]!;
+	const isBranch = isCode(section) && branchRelocations[type] !== undefined;
+	if (!isBranch && type !== relocation.absolute64) return;
+	const at = wideWord(words[i]!, words[i + 1]!) - section.address;
+	const branch = isBranch ? branches[find(type, section.data, at)] : undefined;
+	if (isBranch && branch?.form === undefined) return;
+	const symbol = words[i + 3]!;
+	const target = symbols.value[symbol]! + wideWord(words[i + 4]!, words[i + 5]!) - (branch?.addend ?? 0);
+	note(symbols.section[symbol]!, target, () => `${section.name}+0x${at.toString(16)}`);
 }
 
 function visitLabels({ symbols }: ElfObject, insides: Insides, note: Note): void {
