@@ -10,18 +10,25 @@ import { LinkError, SourceError } from "../linker/errors.ts";
 import { encode } from "../linker/isa/index.ts";
 import { bytesAt, type Image, link, readImage } from "../linker/link/index.ts";
 import { enabledAt } from "../linker/sites/index.ts";
+import { Patcher } from "../runtime/machine/layout.ts";
 import { physicalIn, readVirtual, writePhysical } from "../runtime/machine/memory.ts";
+import { TICKS_PER_CYCLE } from "../runtime/machine/profile.ts";
 import {
+	breakpoint,
 	change,
 	type DryRun,
 	early,
 	freeInit,
+	kill,
 	planUpdate,
+	recover,
 	run,
 	type System,
 	staticKeys,
+	submit,
 	textReserved,
 } from "../runtime/patch/index.ts";
+import { getPatcher, Life } from "../runtime/patch/system.ts";
 import { cli, inFolder } from "./command-line.ts";
 import { imageOf, modelNamed, protocolNamed, systemOf } from "./machines.ts";
 
@@ -205,6 +212,40 @@ describe("switching", () => {
 		expect(run(system)).toMatchObject({ kind: "trapped" });
 		expect(system.refusal).toBe("'key' has no user");
 		expect(() => node.decrement(node.staticKey(false))).toThrow(new RangeError("decrement: the key has no user"));
+	});
+});
+
+describe("a patcher that dies while it switches branches and entries", () => {
+	const image = build(program, { entryNops: true });
+	const functions = image.entries.filter(({ init }) => !init).map(({ address }) => address);
+	const side = { finish: "bytes", rollback: "old" } as const;
+
+	test.each(["finish", "rollback"] as const)("leaves a mixture, and %s ends it", (how) => {
+		const seen = new Set<number>();
+		for (let cycles = 1; cycles < 400; cycles += 3) {
+			const system = systemOf(image, {
+				entries: ["loop", "loop"],
+				model: modelNamed("arm"),
+				fetch: "stale",
+				seed: cycles,
+			});
+			run(system, { cycles: 200 });
+			const update = planUpdate(system, [change(image, "key", "on"), { functions, traced: true }], breakpoint);
+			if ("refused" in update) throw new Error(update.refused);
+			submit(system, update, 200 * TICKS_PER_CYCLE);
+			run(system, { cycles: 200 + cycles });
+			seen.add(getPatcher(system.machine, 0, Patcher.at));
+			if (getPatcher(system.machine, 0, Patcher.active) === Life.idle) break;
+			kill(system, 0);
+			expect(recover(system, how)).toEqual({ patchers: 1, ended: undefined });
+			for (const edit of [...update.transaction!.edits, ...update.transaction!.words])
+				expect(readVirtual(system.machine, 0, edit.address, edit.bytes.length)).toEqual(edit[side[how]]);
+			expect(staticKeys(system).get("key").isEnabled()).toBe(how === "finish");
+			const calls = system.tracer.calls.length;
+			expect(run(system, { cycles: 4000 })).toEqual({ kind: "limit" });
+			expect(system.tracer.calls.length > calls).toBe(how === "finish");
+		}
+		expect(seen.size).toBeGreaterThan(15);
 	});
 });
 

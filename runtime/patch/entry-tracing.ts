@@ -50,7 +50,9 @@ function noEntry(image: Image, address: number): Refusal {
 function planEntry(system: System, address: number, traced: boolean): Edit | Refusal {
 	const { image } = system;
 	const place = `the entry ${hex(address)} of '${nameAt(image, address)}'`;
-	const tracer = image.symbolNamed(TRACE_ENTRY)!.address;
+	const tracer = image.symbolNamed(TRACE_ENTRY)?.address;
+	if (tracer === undefined)
+		return { refused: `${place} has no ${TRACE_ENTRY} to call: build the program with --entry-nops` };
 	const old = textAt(system, address);
 	if (old === undefined) return { refused: `${place} is not in executable memory` };
 	const now = describeSite(old, address);
