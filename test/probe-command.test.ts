@@ -83,3 +83,8 @@ describe("run", () => {
 			expect(said).not.toMatch(/warning|error/i);
 		}));
 });
+
+test("maps shows the page of slots of each process", async () => {
+	const { out } = await cli("maps", pick, "--cpus", "2", "--processes", "2", "--probe", "fifo");
+	expect(out.match(/^[01] .*r-x.*\[probes\]$/gm)?.length).toBe(2);
+});

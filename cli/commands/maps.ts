@@ -7,11 +7,13 @@ import { type Command, ExitCode, writeJson } from "../command.ts";
 import { type CrowdOptions, declareCrowdOptions } from "../crowd.ts";
 import { declareExecmemOptions, type ExecmemChoice, openMemory } from "../execmem-options.ts";
 import { writeFile } from "../files.ts";
+import { parsePlace, probeAt } from "../probing.ts";
 
 interface Options extends BuildOptions, CrowdOptions, ExecmemChoice {
 	readonly pieces?: true;
 	readonly picture?: true;
 	readonly svg?: string;
+	readonly probe?: readonly string[];
 }
 
 export const maps: Command<Options> = {
@@ -21,6 +23,7 @@ export const maps: Command<Options> = {
 	examples: [
 		["maps pick.js", "of a program"],
 		["maps work.elf --cpus 4 --processes 2", "with its stacks, of each process"],
+		["maps pick.js --probe deadline", "with what a probe adds"],
 		["maps pick.js --picture", "drawn"],
 		[
 			"maps pick.js --allocate text=3000*99 --allocate data=99*50 --svg maps.svg",
@@ -29,6 +32,7 @@ export const maps: Command<Options> = {
 	],
 	declare(line) {
 		line.option("--pieces", "list what lies in each area too");
+		line.option("--probe <place>", "put a probe there first, as run does; may be given again", parsePlace);
 		line.option("--picture", "draw the address space of the first process");
 		line.option("--svg <file>", "draw it into a file");
 		declareExecmemOptions(line);
@@ -36,7 +40,9 @@ export const maps: Command<Options> = {
 		declareCrowdOptions(line);
 	},
 	async run(terminal, files, options) {
-		const { system, allocator } = openMemory(await loadImage(files, options), options);
+		const execmem = openMemory(await loadImage(files, options), options);
+		const { system, allocator } = execmem;
+		if (options.probe !== undefined) probeAt(system, options.probe, "count", {}, execmem);
 		const lines = mapsOf(system, allocator);
 		if (options.svg !== undefined) writeFile(options.svg, pictureSvg(lines, system.image.name));
 		if (options.json) await writeJson(terminal, "patchbay/maps@1", { maps: lines });
