@@ -7,11 +7,12 @@ import { assemble, compile } from "../linker/compile/index.ts";
 import type { ElfObject } from "../linker/elf/index.ts";
 import { type Image, link, staticCallModes } from "../linker/link/index.ts";
 import { AREA } from "../runtime/execmem/memory-types.ts";
-import { readVirtual } from "../runtime/machine/memory.ts";
+import { extentOf, readVirtual } from "../runtime/machine/memory.ts";
 import { loadModule, type Module, type Modules, unloadModule } from "../runtime/module/index.ts";
 import { query, run, settle, staticCalls, textReserved } from "../runtime/patch/index.ts";
 import { calls } from "../runtime/patch/site-forms.ts";
 import { word } from "../runtime/patch/slots.ts";
+import { createProbes, insert, instructionsOf, type Probe, remove } from "../runtime/probe/index.ts";
 import { imageOf, modelNamed, type SystemOptions, systemOf, wordAt } from "./machines.ts";
 import { openModules, SPARE, stateOf } from "./module-memory.ts";
 import { runUnderNode } from "./programs.ts";
@@ -296,4 +297,26 @@ early:	ret
 		);
 		expect(stateOf(modules)).toEqual(before);
 	});
+});
+
+test("a module is probed like the program: its page of 2 MiB gives way to a small copy, and comes back", async () => {
+	const modules = began();
+	const { system } = modules;
+	const text = loaded(modules, policy).pieces[0]!;
+	const probes = createProbes(system, { outOfLine: "always" }, modules.execmem);
+	const inside = [...instructionsOf(system.image)].filter((at) => at >= text.address && at < text.address + text.bytes);
+	const placed = inside.map((at) => insert(probes, 0, at)).filter((one): one is Probe => "hits" in one);
+	expect(placed.length).toBeGreaterThan(5);
+	expect(extentOf(system.machine, 0, text.address)!.bytes).toBe(4096);
+	expect(unloadModule(modules, "policy")).toMatchObject({ refused: /probe/ });
+	expect(run(system)).toEqual({ kind: "halted" });
+	expect(placed.some(({ hits }) => hits > 0)).toBe(true);
+	const plain = began();
+	loaded(plain, policy);
+	expect(run(plain.system)).toEqual({ kind: "halted" });
+	expect(system.output).toEqual(plain.system.output);
+	for (const probe of placed) expect(remove(probes, probe)).toBeUndefined();
+	expect(readVirtual(system.machine, 0, text.address, 64)).toEqual(
+		readVirtual(plain.system.machine, 0, text.address, 64),
+	);
 });

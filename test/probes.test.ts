@@ -68,7 +68,7 @@ total:	.word 0
 const image = imageOf(source(10));
 const TOTAL = 10 * (10 + 28);
 /** The same at the same addresses, for longer. */
-const LONG = 400;
+const LONG = 200;
 const longer = imageOf(source(LONG));
 
 function probed(options: SystemOptions & ProbeOptions = {}, program = image): Probes {
@@ -293,7 +293,7 @@ describe("slots", () => {
 });
 
 test("a machine without room for the page of slots is refused a probe, and goes on", () => {
-	const probes = createProbes(systemOf(image, { spare: 3 }));
+	const probes = createProbes(systemOf(image, { spare: 2 }));
 	expect(insert(probes, 0, at("again"))).toEqual({
 		refused: "no probe at main+0x6: the machine has no memory left for it",
 	});

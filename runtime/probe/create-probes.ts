@@ -1,5 +1,6 @@
 // Makes a system one whose processes can be probed: its traps are served, its text is asked for.
 
+import type { Execmem } from "../execmem/pieces.ts";
 import type { Claim } from "../patch/claims.ts";
 import type { System } from "../patch/system.ts";
 import { PROBES } from "./place.ts";
@@ -7,11 +8,12 @@ import type { ProbeOptions, Probes } from "./probe.ts";
 import { probeTraps } from "./serve.ts";
 import { isInForce, SLOTS } from "./slot-area.ts";
 
-/** Once for a system. */
-export function createProbes(system: System, options: ProbeOptions = {}): Probes {
+/** Once for a system. @param execmem whose memory they take; without it what the machine has left */
+export function createProbes(system: System, options: ProbeOptions = {}, execmem?: Execmem): Probes {
 	const probes: Probes = {
 		system,
 		options: { outOfLine: "needed", slots: SLOTS, optimise: false, redzone: 0, maintained: true, ...options },
+		frames: { machine: system.machine, pool: execmem?.frames },
 		areas: new Map(),
 		lines: [],
 	};

@@ -6,7 +6,7 @@ import { encode } from "../../linker/isa/encode.ts";
 import { Cpu, Patcher, Status } from "../machine/layout.ts";
 import { extentOf, readVirtual } from "../machine/memory.ts";
 import { flush } from "../machine/run.ts";
-import { getCounter, getCpu, type Machine, PAGE, takeFrames } from "../machine/state.ts";
+import { getCounter, getCpu, type Machine, PAGE } from "../machine/state.ts";
 import { serialize } from "../machine/visibility.ts";
 import { flushIcacheRange, syncCores } from "../patch/cache-maintenance.ts";
 import { type PageCopy, PHYSICAL } from "../patch/frames-behind.ts";
@@ -15,10 +15,11 @@ import { now as clockOf, type RunEnd, settle } from "../patch/run.ts";
 import { type Step, same } from "../patch/step.ts";
 import { patcherClocks, type System } from "../patch/system.ts";
 import type { Update } from "../patch/update.ts";
+import { hasRoom, takePage } from "./frames.ts";
 import { isCallable, takeBack } from "./optimise.ts";
 import { pageOf, placeFor } from "./place.ts";
 import type { Handler, Probe, ProbeRefusal, Probes } from "./probe.ts";
-import { AREA_PAGES, forceOf, hasRoom, isInForce, MOST_PROBES, newSlotArea, type SlotArea } from "./slot-area.ts";
+import { AREA_PAGES, forceOf, isInForce, MOST_PROBES, newSlotArea, type SlotArea } from "./slot-area.ts";
 
 /** The run ended before the plan was carried out. */
 export interface Ended {
@@ -63,9 +64,9 @@ export function newProbe(probes: Probes, space: number, address: number, handler
 	const place = placeFor(system, space, address);
 	if ("refused" in place) return place;
 	const isCopied = system.copies.some((copy) => copy.space === space && copy.page === pageOf(address));
-	if (!hasRoom(system.machine, (area === undefined ? AREA_PAGES : 0) + (isCopied ? 0 : 1)))
+	if (!hasRoom(probes.frames, (area === undefined ? AREA_PAGES : 0) + (isCopied ? 0 : 1)))
 		return { refused: `no probe at ${place.place}: the machine has no memory left for it` };
-	area ??= newSlotArea(system, space);
+	area ??= newSlotArea(system, probes.frames, space);
 	areas.set(space, area);
 	const index = earlier?.index ?? area.known.size;
 	if (index >= MOST_PROBES) return { refused: `no probe at ${place.place}: a process may have ${MOST_PROBES}` };
@@ -95,7 +96,7 @@ export function insertion(probes: Probes, probe: Probe): Update {
 	const probed = withBreakpoint(bytes);
 	const steps: Step[] = [
 		{ kind: "lock" },
-		...ownPage(system, space, pageOf(address)),
+		...ownPage(probes, space, pageOf(address)),
 		force(areas.get(space)!, probe, 1),
 		...storeHead(system, probe, probed),
 		...syncCores(),
@@ -119,7 +120,7 @@ export function removal(probes: Probes, probe: Probe): Update {
 		...storeHead(system, probe, bytes),
 		...syncCores(),
 		force(areas.get(space)!, probe, 0),
-		...sharedPage(system, probe),
+		...sharedPage(probes, probe),
 		{ kind: "unlock" },
 	];
 	return { steps, edits: [{ address, old: now, bytes, space, means: bytes }], keys: [`probe at ${probe.place}`] };
@@ -147,9 +148,9 @@ function force(area: SlotArea, probe: Probe, value: 0 | 1): Step {
 }
 
 /** Gives the process a copy of the page, if it has none: until every TLB knows, CPUs execute the same bytes in either. */
-function ownPage(system: System, space: number, page: number): Step[] {
-	const { machine } = system;
-	const copy = copyOf(system, space, page);
+function ownPage(probes: Probes, space: number, page: number): Step[] {
+	const { machine } = probes.system;
+	const copy = copyOf(probes, space, page);
 	if (extentOf(machine, space, page)!.physical === copy.own) return [];
 	return [
 		{ kind: "clone", from: copy.shared, to: copy.own, bytes: PAGE },
@@ -159,10 +160,10 @@ function ownPage(system: System, space: number, page: number): Step[] {
 }
 
 /** The page that all share comes back when nothing but this probe made the difference. */
-function sharedPage(system: System, { space, address, bytes }: Probe): Step[] {
-	const { machine } = system;
+function sharedPage(probes: Probes, { space, address, bytes }: Probe): Step[] {
+	const { machine } = probes.system;
 	const page = pageOf(address);
-	const copy = copyOf(system, space, page);
+	const copy = copyOf(probes, space, page);
 	const own = machine.memory.slice(copy.own, copy.own + PAGE);
 	own.set(bytes.subarray(0, page + PAGE - address), address - page);
 	if (!same(own, machine.memory.subarray(copy.shared, copy.shared + PAGE))) return [];
@@ -174,11 +175,12 @@ function flushTlbs(): Step[] {
 }
 
 /** The copy that the process has, or may have, of a page: its memory is taken once. */
-function copyOf({ machine, copies }: System, space: number, page: number): PageCopy {
+function copyOf({ system, frames }: Probes, space: number, page: number): PageCopy {
+	const { machine, copies } = system;
 	const known = copies.find((copy) => copy.space === space && copy.page === page);
 	if (known !== undefined) return known;
 	const { physical, bytes } = extentOf(machine, space, page)!;
-	const copy = { space, page, shared: physical + (page % bytes), own: takeFrames(machine, PAGE) };
+	const copy = { space, page, shared: physical + (page % bytes), own: takePage(frames) };
 	copies.push(copy);
 	return copy;
 }

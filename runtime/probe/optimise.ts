@@ -17,10 +17,11 @@ import { type Protocol, sync, write } from "../patch/protocol.ts";
 import type { Step } from "../patch/step.ts";
 import type { System } from "../patch/system.ts";
 import type { Update } from "../patch/update.ts";
+import { hasRoom } from "./frames.ts";
 import { noteHit } from "./hits.ts";
 import type { Place } from "./place.ts";
 import type { Probe, Probes } from "./probe.ts";
-import { filledPage, hasRoom, isInForce, type SlotArea } from "./slot-area.ts";
+import { filledPage, isInForce, type SlotArea } from "./slot-area.ts";
 
 /** From a breakpoint that the probe has put there: `text_poke_bp` without its first phase. */
 const breakpointToCall: Protocol = {
@@ -83,8 +84,14 @@ export function optimisation(probes: Probes, probe: Probe): Update {
 	const area = areas.get(probe.space)!;
 	const nothing: Update = { steps: [], edits: [], keys: [] };
 	if (!isInForce(system.machine, area, probe) || area.known.get(probe.address) !== probe) return nothing;
-	if (area.trampoline === undefined && !hasRoom(system.machine, 1)) return nothing;
-	area.trampoline ??= filledPage(system, probe.space, Uint8Array.from(TRAMPOLINE), "[probe-trampolines]").address;
+	if (area.trampoline === undefined && !hasRoom(probes.frames, 1)) return nothing;
+	area.trampoline ??= filledPage(
+		system,
+		probes.frames,
+		probe.space,
+		Uint8Array.from(TRAMPOLINE),
+		"[probe-trampolines]",
+	).address;
 	const bytes = callTo(area.trampoline, probe.address);
 	const old = readVirtual(system.machine, probe.space, probe.address, probe.bytes.length)!;
 	if (bytes === undefined) return nothing;

@@ -3,6 +3,7 @@
 
 import type { Instruction } from "../../linker/isa/instruction-set.ts";
 import type { System } from "../patch/system.ts";
+import type { Frames } from "./frames.ts";
 import type { SlotArea } from "./slot-area.ts";
 
 /** What a hit leaves behind, besides being counted: nothing, a line, the registers as they were. */
@@ -54,6 +55,7 @@ export interface ProbeOptions {
 export interface Probes {
 	readonly system: System;
 	readonly options: Required<ProbeOptions>;
+	readonly frames: Frames;
 	/** By address space; made for the first probe of a process. */
 	readonly areas: Map<number, SlotArea>;
 	/** Lines of the handlers that print. */

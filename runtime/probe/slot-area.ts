@@ -4,18 +4,18 @@
 // had the memory before can be read.
 
 import { encode } from "../../linker/isa/encode.ts";
-import { Cpu, Global, Status } from "../machine/layout.ts";
+import { Cpu, Status } from "../machine/layout.ts";
 import { extentOf, mapPages, writePhysical } from "../machine/memory.ts";
-import { getCpu, type Machine, PAGE, setCpu, takeFrames } from "../machine/state.ts";
+import { getCpu, type Machine, PAGE, setCpu } from "../machine/state.ts";
 import type { System } from "../patch/system.ts";
+import { type Frames, takePage } from "./frames.ts";
 import type { Probe } from "./probe.ts";
 
 /** So far apart that no two share a unit of fetch or a cache line. */
 export const SLOT_BYTES = 128;
 export const SLOTS = PAGE / SLOT_BYTES;
-/** What a process's record takes: a word for the slots, then a byte for each probe. */
-const RECORD_BYTES = 4 * PAGE;
-export const MOST_PROBES = RECORD_BYTES - 4;
+/** A process's record is a page: a word for the slots, then a byte for each probe. */
+export const MOST_PROBES = PAGE - 4;
 
 export interface SlotArea {
 	readonly space: number;
@@ -30,32 +30,27 @@ export interface SlotArea {
 }
 
 /** What a process needs for its first probe: the page of slots and the record. */
-export const AREA_PAGES = 1 + RECORD_BYTES / PAGE;
+export const AREA_PAGES = 2;
 
-/** Whether the machine still has so many pages of memory, and a page-table entry. */
-export function hasRoom({ words, config }: Machine, pages: number): boolean {
-	return (words[Global.frames]! + pages) * PAGE <= config.memory && words[Global.entries]! < config.entries;
-}
-
-/** @throws RangeError when the machine has no room left */
-export function newSlotArea(system: System, space: number): SlotArea {
-	const { machine } = system;
-	const page = filledPage(system, space, new Uint8Array(), "[probes]");
-	const record = takeFrames(machine, RECORD_BYTES);
-	machine.memory.fill(0, record, record + RECORD_BYTES);
+/** There must be room for it. */
+export function newSlotArea(system: System, frames: Frames, space: number): SlotArea {
+	const page = filledPage(system, frames, space, new Uint8Array(), "[probes]");
+	const record = takePage(frames);
+	system.machine.memory.fill(0, record, record + PAGE);
 	return { space, ...page, record, known: new Map(), trampoline: undefined };
 }
 
 /** Maps a fresh page of code near the program: these bytes, then breakpoints. Nobody knows of it yet, so nothing is flushed. */
 export function filledPage(
 	system: System,
+	frames: Frames,
 	space: number,
 	code: Uint8Array,
 	name: string,
 ): { readonly address: number; readonly physical: number } {
 	const { machine } = system;
 	const address = freePageNear(system, space);
-	const physical = takeFrames(machine, PAGE);
+	const physical = takePage(frames);
 	machine.memory.fill(encode("brk")[0]!, physical, physical + PAGE);
 	machine.memory.set(code, physical);
 	mapPages(machine, space, address, physical, PAGE, { r: true, w: false, x: true });
@@ -65,7 +60,7 @@ export function filledPage(
 
 /** Behind the program, with an unmapped page between: relative operands reach from there to where they led. */
 function freePageNear({ machine, image }: System, space: number): number {
-	const { address, memorySize } = image.segments.at(-1)!;
+	const { address, memorySize } = image.elf.segments.at(-1)!;
 	let at = Math.ceil((address + memorySize) / PAGE) * PAGE + PAGE;
 	while (extentOf(machine, space, at) !== undefined) at += PAGE;
 	return at;
