@@ -3,6 +3,7 @@
 import { InvalidArgumentError } from "commander";
 import { LinkError } from "../linker/errors.ts";
 import { disassemble } from "../linker/isa/index.ts";
+import type { Execmem } from "../runtime/execmem/pieces.ts";
 import type { System } from "../runtime/patch/index.ts";
 import {
 	createProbes,
@@ -39,9 +40,15 @@ export interface Probing {
 	readonly placed: readonly PlacedProbe[];
 }
 
-/** Puts probes into every process, before the program starts. @throws LinkError when one is refused */
-export function probeAt(system: System, places: readonly string[], handler: Handler, options: ProbeOptions): Probing {
-	const probes = createProbes(system, options);
+/** Puts probes into every process, before the program starts. @param execmem whose memory they take, if it has all @throws LinkError when one is refused */
+export function probeAt(
+	system: System,
+	places: readonly string[],
+	handler: Handler,
+	options: ProbeOptions,
+	execmem?: Execmem,
+): Probing {
+	const probes = createProbes(system, options, execmem);
 	const placed = places.flatMap((text) =>
 		system.spaces.map((space): PlacedProbe => {
 			const probe = insert(probes, space, findPlace(system.image, text), handler);
