@@ -182,19 +182,27 @@ function give(execmem: Execmem, request: Request, use: Use, fill: Fill): Outcome
 		fill.before === "mapped" || !(request.bytes > 0)
 			? request
 			: { ...request, bytes: Math.ceil(request.bytes / PAGE) * PAGE, align: Math.max(PAGE, request.align ?? 1) };
-	let given = allocate(execmem.allocator, whole);
-	if (!given.ok && given.error.kind === "no-room" && waiting(execmem) > 0) {
-		const flushed = execmemFlush(execmem);
-		if (!flushed.ok) return flushed;
-		given = allocate(execmem.allocator, whole);
-	}
+	const first = tryToGive(execmem, whole, request.bytes, use, fill);
+	if (first.ok || !["no-room", "out-of-memory"].includes(first.error.kind) || waiting(execmem) === 0) return first;
+	const flushed = execmemFlush(execmem);
+	return flushed.ok ? tryToGive(execmem, whole, request.bytes, use, fill) : flushed;
+}
+
+function tryToGive(
+	execmem: Execmem,
+	request: Request,
+	bytes: number,
+	use: Use,
+	fill: Fill,
+): Outcome<{ readonly address: number }> {
+	const given = allocate(execmem.allocator, request);
 	if (!given.ok) return given;
 	const { piece, opened } = given;
-	const owned: Owned = { piece, use, fill, bytes: request.bytes, state: "open" };
+	const owned: Owned = { piece, use, fill, bytes, state: "open" };
 	const backed = backPages(execmem, owned, opened);
 	if (backed === "out-of-memory") {
 		release(execmem.allocator, piece.address);
-		return fail("out-of-memory", `no frames for ${opened.reduce((sum, { bytes }) => sum + bytes, 0)} bytes`);
+		return fail("out-of-memory", `no frames for ${opened.reduce((sum, area) => sum + area.bytes, 0)} bytes`);
 	}
 	if (backed !== undefined) {
 		unbackPages(execmem, opened);

@@ -5,7 +5,7 @@ import { isAllTraps, views } from "../machine/frames.ts";
 import { extentOf, LARGE_PAGE, mappings, type Permissions, writableAndExecutable } from "../machine/memory.ts";
 import { PAGE } from "../machine/state.ts";
 import { unitsInFlux } from "../machine/visibility.ts";
-import { type Area, allPieces, openAreas } from "./allocator.ts";
+import { type Area, allPieces, openAreas, pieceAt } from "./allocator.ts";
 import { memoryTypes } from "./memory-types.ts";
 import type { Execmem, Owned } from "./pieces.ts";
 
@@ -27,6 +27,7 @@ const invariants = [
 	framesAreCounted,
 	freeFramesAreNobodys,
 	rightsFit,
+	freeTextIsSettled,
 ];
 const ofBytes = [freeFramesAreTraps, freeTextIsTraps];
 
@@ -141,6 +142,24 @@ function freeTextIsTraps({ system, allocator, pieces }: Execmem): string | undef
 			({ fill, piece }) => fill.before === "nothing" && piece.address >= address && piece.address < address + bytes,
 		);
 	}
+}
+
+/** Of text that no piece has, not even one that waits for the flush, no CPU holds anything older. */
+function freeTextIsSettled({ system, allocator }: Execmem): string | undefined {
+	const { machine } = system;
+	for (const { address, bytes, large, pool } of openAreas(allocator)) {
+		if (!memoryTypes[pool].permissions.x) continue;
+		for (let at = address; at < address + bytes; at += large ? LARGE_PAGE : PAGE) {
+			const { physical, bytes: length } = extentOf(machine, 0, at)!;
+			for (const unit of unitsInFlux(machine, physical, physical + length)) {
+				const place = at + unit - physical;
+				// A unit may reach into a piece from before it.
+				if (pieceAt(allocator, place) === undefined && pieceAt(allocator, place + 7) === undefined)
+					return `a CPU may still hold code of free text at ${hex(place)}`;
+			}
+		}
+	}
+	return undefined;
 }
 
 function rightsFit({ system, pieces }: Execmem): string | undefined {

@@ -61,6 +61,8 @@ export interface StressCase {
 	readonly nodes: number;
 	readonly textPoke: boolean;
 	readonly lazy: number;
+	/** Large pages of memory that there is to give out. */
+	readonly largePages: number;
 	readonly seed: number;
 	readonly calls: readonly StressCall[];
 }
@@ -82,12 +84,12 @@ export interface StressCounts {
 }
 
 const SLOTS = 12;
-/** Every byte of free memory is looked at after every so many calls; in cases that are shorter, after every one. */
-const SHORT = 16;
-/** Large pages of memory that there is to give out. */
-const LARGE_PAGES = 7;
+/** Every byte of free memory is looked at after every so many calls, and after the last. */
+const DEEP = 16;
 /** Cycles that CPUs have for what they are told. */
 const PATIENCE = 1e7;
+/** Bytes. */
+const MOST_WRITTEN = 1024;
 const MAILBOX = 32;
 const MOST_CPUS = 4;
 /** Where in a mailbox. */
@@ -164,12 +166,18 @@ export function stressCase(seed: number, calls: number, fixed: Partial<StressCas
 		nodes: 1 + random(2),
 		textPoke: random(4) !== 0,
 		lazy: pick([1, 4, 16]),
+		largePages: 3 + random(4),
 		seed,
 		calls: [],
 		...fixed,
 	};
-	const stages = Array.from({ length: SLOTS }, (): Expected => "none");
-	return { ...made, calls: Array.from({ length: calls }, () => randomCall(random, made, stages)) };
+	const expected = Array.from({ length: SLOTS }, (): Expected => "none");
+	let slot = 0;
+	const next = (): StressCall => {
+		if (random(2) === 0) slot = random(SLOTS);
+		return randomCall(random, slot, made, expected);
+	};
+	return { ...made, calls: Array.from({ length: calls }, next) };
 }
 
 type Random = (bound: number) => number;
@@ -177,8 +185,7 @@ type Random = (bound: number) => number;
 /** How far a slot probably is: mostly the call that makes sense is made, sometimes any. */
 type Expected = "none" | "open" | "written" | "finished";
 
-function randomCall(random: Random, { nodes, cpus }: StressCase, expected: Expected[]): StressCall {
-	const slot = random(SLOTS);
+function randomCall(random: Random, slot: number, { nodes, cpus }: StressCase, expected: Expected[]): StressCall {
 	const kind = random(5) === 0 ? (["none", "open", "written", "finished"] as const)[random(4)]! : expected[slot]!;
 	const next = (stage: Expected): void => {
 		expected[slot] = stage;
@@ -219,7 +226,7 @@ export function runStress(
 	const stage = setUp(one, methods);
 	const { length } = one.calls;
 	for (const [at, call] of one.calls.entries()) {
-		const what = tried(stage, call, length <= SHORT || at % SHORT === 0 || at === length - 1);
+		const what = tried(stage, call, at % DEEP === 0 || at === length - 1);
 		if (what !== undefined) return { failure: { at, what }, counts: stage.counts };
 		progress?.(at + 1);
 	}
@@ -227,23 +234,36 @@ export function runStress(
 	return { failure: undefined, counts: stage.counts };
 }
 
-/** The same failure with as few calls as can be found: halves, quarters and so on are left out as long as it still fails. */
-export function minimise(one: StressCase, methods: Partial<Methods> = {}): StressCase {
-	let best = one;
-	const fails = (calls: readonly StressCall[]): boolean => {
-		const { failure } = runStress({ ...best, calls }, methods);
-		if (failure !== undefined) best = { ...best, calls: calls.slice(0, failure.at + 1) };
-		return failure !== undefined;
-	};
-	fails(one.calls);
-	for (let size = Math.ceil(best.calls.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
-		for (let from = best.calls.length - size; ; from = Math.min(from, best.calls.length) - size) {
-			const first = Math.max(0, from);
-			fails(best.calls.toSpliced(first, size));
-			if (first === 0) break;
-		}
+/** The same case with as few calls as fail: halves, quarters and so on are left out as long as it still fails. Of what is
+ * returned no single call can be left out. @param progress told how many calls are left */
+export function minimise(
+	one: StressCase,
+	methods: Partial<Methods> = {},
+	progress?: (left: number) => void,
+): StressCase {
+	let { calls } = one;
+	for (let size = calls.length; size > 0; ) {
+		const shorter = leaveOut(one, calls, size, methods);
+		if (shorter === undefined) size = size === 1 ? 0 : Math.ceil(size / 2);
+		else calls = shorter;
+		progress?.(calls.length);
 	}
-	return best;
+	return { ...one, calls };
+}
+
+/** Without so many of the calls, and without those after the failure; undefined when it does not fail then. */
+function leaveOut(
+	one: StressCase,
+	calls: readonly StressCall[],
+	size: number,
+	methods: Partial<Methods>,
+): readonly StressCall[] | undefined {
+	for (let end = calls.length; end > 0; end -= size) {
+		const rest = calls.toSpliced(Math.max(0, end - size), Math.min(size, end));
+		const { failure } = runStress({ ...one, calls: rest }, methods);
+		if (failure !== undefined) return rest.slice(0, failure.at + 1);
+	}
+	return undefined;
 }
 
 function setUp(one: StressCase, methods: Partial<Methods>): Stage {
@@ -255,7 +275,7 @@ function setUp(one: StressCase, methods: Partial<Methods>): Stage {
 		cpus: one.cpus,
 		stack: PAGE,
 		started: false,
-		spare: (LARGE_PAGES + 1) * (LARGE_PAGE / PAGE),
+		spare: (one.largePages + 1) * (LARGE_PAGE / PAGE),
 		histories: 1 << 16,
 	});
 	const system = createSystem(machine, image, breakpoint);
@@ -280,7 +300,7 @@ function setUp(one: StressCase, methods: Partial<Methods>): Stage {
 		textPoke: one.textPoke,
 		lazy: one.lazy,
 		methods,
-		...(one.nodes > 1 && { nodes: { distances, bytes: distances.map(() => (LARGE_PAGES / 2) * LARGE_PAGE) } }),
+		...(one.nodes > 1 && { nodes: { distances, bytes: distances.map(() => (one.largePages / 2) * LARGE_PAGE) } }),
 		trapped(_, cpu) {
 			trapped.push(cpu);
 			toWorker(system, cpu, mail);
@@ -389,7 +409,7 @@ function allocateSlot(
 function writeSlot(stage: Stage, piece: Piece, seed: number): string | undefined {
 	const random = randomFrom(seed);
 	const value = 3 + random(2 ** 29);
-	const bytes = Uint8Array.from({ length: Math.min(piece.bytes, 2 * PAGE) }, () => random(256));
+	const bytes = Uint8Array.from({ length: Math.min(piece.bytes, MOST_WRITTEN) }, () => random(256));
 	const code = memoryTypes[piece.type].permissions.x;
 	if (code) {
 		const ending = [...encode("movi", { a: 0, imm: value }), ...encode("ret")];
