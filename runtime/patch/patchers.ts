@@ -64,7 +64,9 @@ function patchers(machine: Machine): number[] {
 
 /** Whether anybody patches, or died patching and keeps the others waiting. */
 export function isPatching(machine: Machine): boolean {
-	return patchers(machine).some((each) => getPatcher(machine, each, Patcher.active) !== Life.idle);
+	for (let each = 0; each < machine.config.patchers; each++)
+		if (getPatcher(machine, each, Patcher.active) !== Life.idle) return true;
+	return false;
 }
 
 /** Plans the queued update and lets a patcher start on it. A refused one is forgotten. */
