@@ -22,6 +22,7 @@ const loaders = {
 	compare: async () => (await import("./compare.ts")).compare,
 	cost: async () => (await import("./cost.ts")).cost,
 	chaos: async () => (await import("./chaos.ts")).chaos,
+	stress: async () => (await import("./stress.ts")).stress,
 	"bench-native": async () => (await import("./bench-native.ts")).benchNative,
 	check: async () => (await import("./check.ts")).check,
 	matrix: async () => (await import("./matrix.ts")).matrix,

@@ -1,0 +1,131 @@
+// `patchbay stress`: random calls of executable memory under running CPUs, every invariant looked at after each; a failure
+// is made as short as it can be.
+
+import { type Command as CommandLine, InvalidArgumentError, Option } from "commander";
+import { LinkError } from "../../linker/errors.ts";
+import {
+	minimise,
+	runStress,
+	type StressCall,
+	type StressCase,
+	type StressCounts,
+	stressCase,
+} from "../../runtime/execmem/stress.ts";
+import { models } from "../../runtime/machine/index.ts";
+import { type Command, ExitCode, writeJson } from "../command.ts";
+import { readText } from "../files.ts";
+import { count, plural } from "../table.ts";
+import { progressLine, type Terminal } from "../terminal.ts";
+
+const STRESS_SCHEMA = "patchbay/stress@1";
+
+interface Options {
+	readonly seed: number;
+	readonly cases: number;
+	readonly calls: number;
+	readonly model?: string;
+	readonly replay?: string;
+}
+
+/** A case that failed, as short as it can be. */
+interface Failed {
+	readonly what: string;
+	readonly case: StressCase;
+}
+
+export const stress: Command<Options> = {
+	name: "stress",
+	operands: "",
+	brief:
+		"Allocate, write, execute, patch and free executable memory at random; look at every invariant after each call.",
+	examples: [
+		["stress", "some cases of all kinds (half a minute)"],
+		["stress --seed 1 --cases 1000 --calls 1000", "for a night"],
+		["stress --seed 7 --cases 1 --json > found.json", "one of them, and what was found"],
+		["stress --replay found.json", "the failure again"],
+	],
+	declare(line) {
+		declareOptions(line);
+	},
+	async run(terminal, _, options) {
+		const counts: StressCounts = { calls: 0, refused: 0, executions: 0, shootdowns: 0, trapped: 0 };
+		const failed = options.replay === undefined ? search(terminal, options, counts) : again(options.replay, counts);
+		if (options.json) await writeJson(terminal, STRESS_SCHEMA, { counts, failed: failed ?? null });
+		else await terminal.write(failed === undefined ? summary(counts) : report(failed));
+		return failed === undefined ? ExitCode.ok : ExitCode.violation;
+	},
+};
+
+function declareOptions(line: CommandLine): void {
+	line.option("--seed <n>", "of the first case; the next has the next", whole(0), 1);
+	line.option("--cases <n>", "how many", whole(1), 40);
+	line.option("--calls <n>", "of each case", whole(1), 200);
+	line.addOption(new Option("--model <name>", "on this model only").choices(models.map(({ name }) => name)));
+	line.option("--replay <file>", "the failure that `stress --json` wrote, again");
+}
+
+function search(terminal: Terminal, { seed, cases, calls, model }: Options, counts: StressCounts): Failed | undefined {
+	const show = progressLine(terminal);
+	for (let i = 0; i < cases; i++) {
+		const one = stressCase(seed + i, calls, model === undefined ? {} : { model });
+		const where = `seed ${one.seed}, ${one.model}, ${plural(one.cpus, "CPU")}`;
+		const { failure } = tried(one, counts, (done) => done % 20 === 0 && show(`${where}: ${done} of ${calls} calls`));
+		if (failure === undefined) continue;
+		const least = minimise(one, {}, (left) => show(`${where}: failed; ${plural(left, "call")} left`));
+		show();
+		return { what: runStress(least).failure!.what, case: least };
+	}
+	show();
+	return undefined;
+}
+
+function again(file: string, counts: StressCounts): Failed | undefined {
+	const one = readCase(file);
+	const { failure } = tried(one, counts);
+	return failure && { what: failure.what, case: one };
+}
+
+/** Runs it and adds up. */
+function tried(one: StressCase, counts: StressCounts, progress?: (done: number) => void): ReturnType<typeof runStress> {
+	const result = runStress(one, {}, progress);
+	for (const key of Object.keys(counts) as (keyof StressCounts)[]) counts[key] += result.counts[key];
+	return result;
+}
+
+function readCase(file: string): StressCase {
+	let data: { readonly schema?: string; readonly failed?: Failed | null };
+	try {
+		data = JSON.parse(readText(file)) as typeof data;
+	} catch (error) {
+		if (error instanceof LinkError) throw error;
+		throw new LinkError(`${file}: is no JSON: ${(error as Error).message}`);
+	}
+	if (data.schema !== STRESS_SCHEMA)
+		throw new LinkError(`${file}: schema '${data.schema}', where ${STRESS_SCHEMA} was expected`);
+	if (data.failed == null) throw new LinkError(`${file}: nothing failed, so there is nothing to replay`);
+	return data.failed.case;
+}
+
+function summary({ calls, refused, executions, shootdowns, trapped }: StressCounts): string {
+	return `nothing went wrong in ${count(calls)} calls: ${count(refused)} refused as they should be, ${count(executions)} executions of what was written, ${count(trapped)} late calls trapped, ${count(shootdowns)} shootdowns\n`;
+}
+
+function report({ what, case: one }: Failed): string {
+	const { model, fetch, cpus, nodes, textPoke, lazy, seed, calls } = one;
+	const machine = `${model}, fetch ${fetch}, ${plural(cpus, "CPU")}, ${plural(nodes, "node")}, ${textPoke ? "with" : "without"} text_poke, ${plural(lazy, "free")} a flush, seed ${seed}`;
+	const lines = calls.map((call, i) => `${String(i + 1).padStart(4)}  ${callText(call)}`);
+	return `${what}\non ${machine}, after\n${lines.join("\n")}\n`;
+}
+
+function callText({ call, ...rest }: StressCall): string {
+	return [call, ...Object.entries(rest).map(([key, value]) => `${key} ${value}`)].join("  ");
+}
+
+function whole(least: number): (text: string) => number {
+	return (text) => {
+		const value = Number(text);
+		if (!Number.isInteger(value) || value < least || value >= 2 ** 31)
+			throw new InvalidArgumentError(`Write a whole number of at least ${least}.`);
+		return value;
+	};
+}
