@@ -48,6 +48,13 @@ export async function loadObjects(
 	});
 }
 
+/** The object of one file; what it imports is elsewhere. */
+export async function loadObject(file: string, mode: CallMode): Promise<ElfObject> {
+	const sources = /\.(js|s)$/.test(file) ? await import("./sources.ts") : undefined;
+	if (sources === undefined) return readObject(file);
+	return file.endsWith(".js") ? sources.compileModule(file, mode) : sources.assembleFile(file);
+}
+
 function readObject(file: string): ElfObject {
 	const bytes = readBytes(file);
 	if (isElf(bytes)) return readElf(bytes, file);

@@ -21,7 +21,7 @@ export function conclude(terminal: Terminal, system: System, end: RunEnd, maxCyc
 			terminal.note(`${describeTrap(system, end)}\n`);
 			return ExitCode.violation;
 		case "refused":
-			terminal.note(`${name}: update refused: ${end.why}\n`);
+			terminal.note(`${name}: refused: ${end.why}\n`);
 			return ExitCode.violation;
 		case "stuck":
 			terminal.note(`${name}: every CPU waits for an interrupt, and none will come\n`);

