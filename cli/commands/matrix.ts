@@ -1,14 +1,26 @@
 // `patchbay matrix`: the verdict of every protocol on every model, as a table.
 
 import { Option } from "commander";
-import { checkCell, matrixCells, matrixMarkdown, matrixRows, type Verdict } from "../../runtime/check/index.ts";
+import {
+	checkCell,
+	type FillRow,
+	fillMarkdown,
+	fillRows,
+	matrixCells,
+	matrixMarkdown,
+	matrixRows,
+	type Verdict,
+} from "../../runtime/check/index.ts";
+import { models } from "../../runtime/machine/index.ts";
 import { protocols } from "../../runtime/patch/index.ts";
-import { type Command, ExitCode, writeJson } from "../command.ts";
+import { type Command, type CommonOptions, ExitCode, writeJson } from "../command.ts";
 import { table } from "../table.ts";
+import type { Terminal } from "../terminal.ts";
 
 interface Options {
 	readonly protocol?: readonly string[];
 	readonly cpus: string;
+	readonly fills?: true;
 	readonly markdown?: true;
 }
 
@@ -18,6 +30,7 @@ export const matrix: Command<Options> = {
 	brief: "Check every protocol on every model, for every kind of site and number of CPUs.",
 	examples: [
 		["matrix --protocol breakpoint --cpus 2", "one protocol, up to two CPUs"],
+		["matrix --fills", "every way to fill memory instead, whole and without each phase"],
 		["matrix --markdown > docs/verdicts.md", "the page of the documentation (half a minute)"],
 	],
 	declare(line) {
@@ -25,9 +38,11 @@ export const matrix: Command<Options> = {
 			new Option("--protocol <name...>", "these protocols only").choices(protocols.map(({ name }) => name)),
 		);
 		line.addOption(new Option("--cpus <n>", "up to so many CPUs").choices(["1", "2", "3"]).default("3"));
+		line.option("--fills", "fills of memory instead of protocols, with one CPU");
 		line.option("--markdown", "as the page of the documentation");
 	},
 	async run(terminal, _operands, options) {
+		if (options.fills === true) return showFills(terminal, options);
 		const cells = matrixCells(Number(options.cpus)).filter(
 			({ protocol }) => options.protocol?.includes(protocol.name) ?? true,
 		);
@@ -51,3 +66,18 @@ export const matrix: Command<Options> = {
 		return ExitCode.ok;
 	},
 };
+
+async function showFills(terminal: Terminal, { json, markdown }: Options & CommonOptions): Promise<ExitCode> {
+	const rows = fillRows(models);
+	if (json === true) await writeJson(terminal, "patchbay/fills@1", { models: models.map(({ name }) => name), rows });
+	else if (markdown === true) await terminal.write(fillMarkdown(rows));
+	else {
+		const columns = [
+			{ title: "fill", text: (row: FillRow) => row.fill },
+			{ title: "without", text: (row: FillRow) => row.text },
+			...models.map(({ name }, i) => ({ title: name, text: (row: FillRow) => row.outcomes[i]! })),
+		];
+		await terminal.write(`${table(columns, rows).join("\n")}\n`);
+	}
+	return ExitCode.ok;
+}

@@ -4,6 +4,7 @@
 import type { Fill, Release } from "../execmem/fill.ts";
 import { fills, releases } from "../execmem/fills/index.ts";
 import type { Model } from "../machine/model.ts";
+import { models } from "../machine/models/index.ts";
 import { type Phase, phaseText } from "../patch/protocol.ts";
 import { check, type Verdict } from "./check.ts";
 import type { Scenario } from "./scenario.ts";
@@ -56,6 +57,54 @@ export function checkMethod(method: Method, model: Model, cpus = 1): Verdict {
 	if (verdict.verdict === "safe") verdict = verdicts[1]!();
 	return verdict;
 }
+
+/** What each model says of a method, or of one without a phase. */
+export interface FillRow {
+	readonly fill: string;
+	/** `whole`, or the phase that is left out. */
+	readonly text: string;
+	/** `safe`, or what breaks and in how many steps; one for each model. */
+	readonly outcomes: readonly string[];
+}
+
+export function fillRows(on: readonly Model[]): FillRow[] {
+	const outcomes = (method: Method): string[] => on.map((model) => outcome(checkMethod(method, model)));
+	return methods.flatMap((method) => [
+		{ fill: method.fill.name, text: "whole", outcomes: outcomes(method) },
+		...cuts(method).map((cut) => ({
+			fill: method.fill.name,
+			text: `${cut.where}: ${cut.text}`,
+			outcomes: outcomes(cut.method),
+		})),
+	]);
+}
+
+function outcome({ verdict, property, path }: Verdict): string {
+	return verdict === "unsafe" ? `${property} ${path.length}` : verdict;
+}
+
+/** The page docs/fills.md. @param rows of all models */
+export function fillMarkdown(rows: readonly FillRow[]): string {
+	const sections = methods.map(({ fill, release }) => {
+		const lines = rows
+			.filter((row) => row.fill === fill.name)
+			.map(({ text, outcomes }) => `| ${[text, ...outcomes].join(" | ")} |`);
+		const head = ["without", ...models.map(({ name }) => name)].join(" | ");
+		return `## ${fill.name}\n\n${fill.brief}; released by \`${release.name}\`: ${release.brief}\n\n| ${head} |\n|${" --- |".repeat(models.length + 1)}\n${lines.join("\n")}\n`;
+	});
+	return `${preface}\n${sections.join("\n")}`;
+}
+
+const preface = `# Fills
+
+Every way that code gets into memory, with the release that undoes it, on every model: whole, and with each of its phases left out. Memory is filled, called, left, released,
+filled with something else and called again, by a CPU that goes round and round; and somebody who kept the address calls what was released, which may trap but never
+run. \`safe\` means that every interleaving and every fetch the model allows was explored; otherwise the property that breaks and the number of steps of the shortest
+counterexample. \`patchbay matrix --fills --markdown\` prints this page; [execmem.md](execmem.md) says what the phases are, [checking.md](checking.md) what the words mean.
+
+What is \`safe\` without a phase can do without it in this use, not in every: another fill may rely on it. That \`jit-map\` is safe on \`x86\` without a sync of its own is owed to the
+last three phases of \`unmap\`, which \`rw-then-rox\` does not need there because it synchronises itself.
+`;
 
 export function methodScenario({ fill, release }: Method, use: Use, model: string | Model, cpus: number): Scenario {
 	const name = `${fill.name}, ${use}, on ${typeof model === "string" ? model : model.name}`;

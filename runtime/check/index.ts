@@ -4,6 +4,7 @@ export { type Ablation, ablate } from "./ablate.ts";
 export { build } from "./build.ts";
 export { type CheckOptions, check, disagreement, replay, VERDICT_SCHEMA, type Verdict } from "./check.ts";
 export { type Bounds, type Exploration, explore, type Space } from "./explore.ts";
+export { type FillRow, fillMarkdown, fillRows } from "./fill-table.ts";
 export {
 	type Cell,
 	cells as matrixCells,
