@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { compile } from "../linker/compile/index.ts";
 import type { ElfObject, Segment } from "../linker/elf/index.ts";
 import { link } from "../linker/link/index.ts";
+import { openExecmem } from "../runtime/execmem/open-execmem.ts";
 import { entryNamed, load, start } from "../runtime/load.ts";
 import {
 	Cpu,
@@ -18,7 +19,7 @@ import {
 	tlbShapes,
 } from "../runtime/machine/index.ts";
 import { extentOf } from "../runtime/machine/memory.ts";
-import { loadModule, openModules } from "../runtime/module/index.ts";
+import { createModules, loadModule } from "../runtime/module/index.ts";
 import { breakpoint, createSystem, type RunEnd, run, type System } from "../runtime/patch/index.ts";
 
 const MODULES = 200;
@@ -98,7 +99,7 @@ function loaded(program: string, objects: readonly ElfObject[], cpus: number): S
 	const profile = profiles.find(({ name }) => name === "in-order")!;
 	const machine = load(image, { profile, cpus, started: false, stack: 4 * PAGE, spare: 16 * (LARGE_PAGE / PAGE) });
 	const system = createSystem(machine, image, breakpoint);
-	const modules = openModules(system);
+	const modules = createModules(openExecmem(system));
 	for (const object of objects) {
 		const module = loadModule(modules, [object]);
 		if (!("name" in module)) throw new Error(JSON.stringify(module));

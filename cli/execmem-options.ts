@@ -11,12 +11,16 @@ import { openExecmem } from "../runtime/execmem/open-execmem.ts";
 import type { Execmem } from "../runtime/execmem/pieces.ts";
 import { PAGE } from "../runtime/machine/index.ts";
 import { breakpoint, createSystem } from "../runtime/patch/index.ts";
+import type { BuildOptions } from "./build.ts";
 import { profileOf } from "./cost-profiles.ts";
 import { type CrowdOptions, loadCrowd } from "./crowd.ts";
+import { loadModules } from "./modules.ts";
 
 export interface ExecmemChoice {
 	readonly allocate?: readonly Wanted[];
 	readonly free?: readonly TypeName[];
+	/** Modules. */
+	readonly load?: readonly string[];
 }
 
 interface Wanted {
@@ -35,11 +39,16 @@ export function declareExecmemOptions(line: CommandLine): void {
 		"allocate n such pieces, in turn with those of other types; may be given again",
 		parseWanted,
 	);
+	line.option(
+		"--load <file>",
+		"then load a module, a source or an object; may be given again",
+		(file: string, before: readonly string[] = []) => [...before, file],
+	);
 	line.option("--free <type>", "then free all pieces of a type; may be given again", parseType);
 }
 
 /** The program, loaded but not started, with the memory that was asked for. */
-export function openMemory(image: Image, options: ExecmemChoice & CrowdOptions): Execmem {
+export async function openMemory(image: Image, options: ExecmemChoice & CrowdOptions & BuildOptions): Promise<Execmem> {
 	const wanted = options.allocate ?? [];
 	const bytes = wanted.reduce((sum, each) => sum + pagedBytes(each), 0);
 	if (bytes > MOST_MEMORY) throw new LinkError(`--allocate: ${bytes} bytes are more than ${MOST_MEMORY}`);
@@ -52,6 +61,7 @@ export function openMemory(image: Image, options: ExecmemChoice & CrowdOptions):
 	for (const type of options.free ?? [])
 		for (const piece of [...allPieces(execmem.allocator)])
 			if (piece.type === type) must(execmemFree(execmem, piece.address));
+	await loadModules(execmem, options.load ?? [], options.staticCalls);
 	must(execmemFlush(execmem));
 	return execmem;
 }

@@ -1,8 +1,11 @@
 // `--load policy.js@5000`, `--unload policy@9000`: modules that come and go while a program runs.
 
 import { type Command as CommandLine, InvalidArgumentError } from "commander";
+import { LinkError } from "../linker/errors.ts";
+import { openExecmem } from "../runtime/execmem/open-execmem.ts";
+import type { Execmem } from "../runtime/execmem/pieces.ts";
 import { LARGE_PAGE, PAGE } from "../runtime/machine/index.ts";
-import { loadModule, openModules, unloadModule } from "../runtime/module/index.ts";
+import { createModules, loadModule, unloadModule } from "../runtime/module/index.ts";
 import type { RunEnd, System } from "../runtime/patch/index.ts";
 import { type CallMode, loadObject } from "./build.ts";
 import type { Deed } from "./execute.ts";
@@ -24,6 +27,16 @@ export interface Departure {
 	readonly cycle: number;
 }
 
+/** Loads modules beside a program that has not begun. @throws LinkError when one is refused */
+export async function loadModules(execmem: Execmem, files: readonly string[], mode: CallMode): Promise<void> {
+	const modules = createModules(execmem);
+	for (const file of files) {
+		const failed = endOf(loadModule(modules, [await loadObject(file, mode)]));
+		if (failed !== undefined)
+			throw new LinkError("why" in failed ? failed.why : `${file}: the run ended: ${failed.kind}`);
+	}
+}
+
 export function declareModuleOptions(line: CommandLine): void {
 	line.option(
 		"--load <file[@cycle]>",
@@ -42,7 +55,7 @@ export function pagesForModules({ load = [] }: ModuleOptions): number {
 /** What is to be done when, against the program as it is then. */
 export async function moduleDeeds(system: System, options: ModuleOptions, mode: CallMode): Promise<Deed[]> {
 	if (options.load === undefined && options.unload === undefined) return [];
-	const modules = openModules(system);
+	const modules = createModules(openExecmem(system));
 	const arrivals: Deed[] = [];
 	for (const { file, cycle } of options.load ?? []) {
 		const object = await loadObject(file, mode);

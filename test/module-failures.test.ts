@@ -4,7 +4,8 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 import { assemble } from "../linker/compile/index.ts";
 import type * as execmem from "../runtime/execmem/execmem.ts";
 import { AREA } from "../runtime/execmem/memory-types.ts";
-import { loadModule, type Modules, openModules } from "../runtime/module/index.ts";
+import { openExecmem } from "../runtime/execmem/open-execmem.ts";
+import { createModules, loadModule, type Modules } from "../runtime/module/index.ts";
 import { run } from "../runtime/patch/index.ts";
 import { imageOf, modelNamed, systemOf } from "./machines.ts";
 import { stateOf } from "./module-memory.ts";
@@ -72,7 +73,7 @@ init:	movi r0, __SCK__hook
 
 const started = (memory: object, cycles: number, spare: number): Modules => {
 	const options = { model: modelNamed("x86"), fetch: "stale", entries: ["main", "main"], spare } as const;
-	const modules = openModules(systemOf(program, options), memory);
+	const modules = createModules(openExecmem(systemOf(program, options), memory));
 	if (cycles > 0) run(modules.system, { cycles });
 	return modules;
 };

@@ -7,8 +7,9 @@ import { assemble, compile } from "../linker/compile/index.ts";
 import type { ElfObject } from "../linker/elf/index.ts";
 import { type Image, link, staticCallModes } from "../linker/link/index.ts";
 import { AREA } from "../runtime/execmem/memory-types.ts";
+import { openExecmem } from "../runtime/execmem/open-execmem.ts";
 import { extentOf, readVirtual } from "../runtime/machine/memory.ts";
-import { loadModule, type Module, type Modules, openModules, unloadModule } from "../runtime/module/index.ts";
+import { createModules, loadModule, type Module, type Modules, unloadModule } from "../runtime/module/index.ts";
 import { query, run, settle, staticCalls, textReserved } from "../runtime/patch/index.ts";
 import { calls } from "../runtime/patch/site-forms.ts";
 import { word } from "../runtime/patch/slots.ts";
@@ -28,7 +29,9 @@ const scheduler = link([compiled("scheduler.js")], { name: "scheduler" });
 const assembled = (text: string, file = "mod.s"): ElfObject => assemble(text, { file });
 
 const began = (image: Image = scheduler, options: SystemOptions = {}, memory = {}): Modules =>
-	openModules(systemOf(image, { model: modelNamed("x86"), fetch: "stale", spare: SPARE, ...options }), memory);
+	createModules(
+		openExecmem(systemOf(image, { model: modelNamed("x86"), fetch: "stale", spare: SPARE, ...options }), memory),
+	);
 
 const loaded = (modules: Modules, ...objects: readonly ElfObject[]): Module => {
 	const result = loadModule(modules, objects);

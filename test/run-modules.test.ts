@@ -35,4 +35,10 @@ describe("modules", () => {
 		expect(seen.code).toBe(code);
 		expect(seen.err).toContain(message);
 	});
+
+	test("are in the maps", async () => {
+		const { out } = await cli("maps", scheduler, ...load("policy", ""), "--pieces");
+		expect(out).toMatch(/^00200000-00400000 r-x 2M text +\[text\]\n {2}00200000-\w+ text +policy \.text$/m);
+		expect(await cli("maps", scheduler, ...load("shortest", ""))).toMatchObject({ code: 3, out: "" });
+	});
 });

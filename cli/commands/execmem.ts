@@ -23,7 +23,7 @@ export const execmem: Command<Options> = {
 		declareCrowdOptions(line);
 	},
 	async run(terminal, files, options) {
-		const { system, allocator, counts } = openMemory(await loadImage(files, options), options);
+		const { system, allocator, counts } = await openMemory(await loadImage(files, options), options);
 		const stats = statsOf(system, allocator, counts);
 		if (options.json) await writeJson(terminal, "patchbay/execmem@1", stats);
 		else await terminal.write(`${textOf(stats).join("\n")}\n`);

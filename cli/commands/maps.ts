@@ -24,6 +24,7 @@ export const maps: Command<Options> = {
 		["maps pick.js", "of a program"],
 		["maps work.elf --cpus 4 --processes 2", "with its stacks, of each process"],
 		["maps pick.js --probe deadline", "with what a probe adds"],
+		["maps scheduler.js --load policy.js --pieces", "with a module"],
 		["maps pick.js --picture", "drawn"],
 		[
 			"maps pick.js --allocate text=3000*99 --allocate data=99*50 --svg maps.svg",
@@ -40,7 +41,7 @@ export const maps: Command<Options> = {
 		declareCrowdOptions(line);
 	},
 	async run(terminal, files, options) {
-		const execmem = openMemory(await loadImage(files, options), options);
+		const execmem = await openMemory(await loadImage(files, options), options);
 		const { system, allocator } = execmem;
 		if (options.probe !== undefined) probeAt(system, options.probe, "count", {}, execmem);
 		const lines = mapsOf(system, allocator);

@@ -2,5 +2,5 @@
 
 export { linkModule } from "../../linker/link/link-module.ts";
 export { loadModule, type ModuleLoadOptions } from "./load.ts";
-export { type Interrupted, type Module, type ModulePiece, type Modules, openModules } from "./modules.ts";
+export { createModules, type Interrupted, type Module, type ModulePiece, type Modules } from "./modules.ts";
 export { type UnloadOptions, unloadModule } from "./unload.ts";

@@ -3,10 +3,7 @@
 import type { Image } from "../../linker/link/image.ts";
 import type { ModuleMemory } from "../../linker/link/module-memory.ts";
 import type { Part } from "../../linker/link/part.ts";
-import { reachOf } from "../execmem/memory-types.ts";
-import { createExecmem, type Execmem, type ExecmemOptions } from "../execmem/pieces.ts";
-import { LARGE_PAGE, mappings } from "../machine/memory.ts";
-import { PAGE } from "../machine/state.ts";
+import type { Execmem } from "../execmem/pieces.ts";
 import type { RunEnd } from "../patch/run.ts";
 import type { System } from "../patch/system.ts";
 
@@ -36,23 +33,10 @@ export interface Interrupted {
 	readonly ended: RunEnd;
 }
 
-/** What lies around the program's text is near, all below the stacks is anywhere; what is mapped already is taken. */
-export function openModules(system: System, options: Partial<ExecmemOptions> = {}): Modules {
-	const { segments } = system.image;
-	const text = segments.filter(({ executable }) => executable);
-	const ends = text.map(({ address, memorySize }) => address + memorySize);
-	const near = reachOf({ start: Math.min(...text.map(({ address }) => address)), end: Math.max(...ends) });
-	const taken = mappings(system.machine).map(({ address, large }) => ({
-		start: address,
-		end: address + (large ? LARGE_PAGE : PAGE),
-	}));
-	const reserved = [...taken, ...(options.reserved ?? [])];
-	const anywhere = { start: near.start, end: STACKS };
-	return { system, execmem: createExecmem(system, { near, anywhere, ...options, reserved }), loaded: new Map() };
+/** No module yet. */
+export function createModules(execmem: Execmem): Modules {
+	return { system: execmem.system, execmem, loaded: new Map() };
 }
-
-/** Stacks of 256 CPUs lie above it. */
-const STACKS = 0x6000_0000;
 
 /** The part of a program that a module is; undefined before it is known and after it is gone. */
 export function partNamed({ parts }: Image, name: string): Part | undefined {
