@@ -10,7 +10,7 @@ import { AREA } from "../runtime/execmem/memory-types.ts";
 import { openExecmem } from "../runtime/execmem/open-execmem.ts";
 import { extentOf, readVirtual } from "../runtime/machine/memory.ts";
 import { createModules, loadModule, type Module, type Modules, unloadModule } from "../runtime/module/index.ts";
-import { query, run, settle, staticCalls, textReserved } from "../runtime/patch/index.ts";
+import { planUpdate, query, run, settle, staticCalls, textReserved } from "../runtime/patch/index.ts";
 import { calls } from "../runtime/patch/site-forms.ts";
 import { word } from "../runtime/patch/slots.ts";
 import { createProbes, insert, instructionsOf, type Probe, remove } from "../runtime/probe/index.ts";
@@ -196,6 +196,21 @@ describe("unloading", () => {
 		expect(unloadModule(modules, "shortest")).toEqual({ refused: "shortest: 'before' calls it" });
 		expect(() => unloadModule(modules, "polcy")).toThrow("polcy: no such module is loaded (did you mean 'policy'?)");
 		expect(stateOf(modules)).toEqual(before);
+	});
+
+	test("makes its functions no targets any more, though other text is on their page", () => {
+		const modules = began();
+		const { system } = modules;
+		loaded(modules, policy);
+		loaded(modules, assembled(".global other\n.type other, @function\nother: ret\n", "other.s"));
+		const [key, to] = [
+			system.image.symbolNamed("__SCK__before")!.address,
+			system.image.symbolNamed("earliest")!.address,
+		];
+		unloadModule(modules, "policy", { reset: true });
+		expect(planUpdate(system, [{ key, to }], system.protocol)).toEqual({
+			refused: `'before' cannot call 0x${to.toString(16)}: nobody's text is there`,
+		});
 	});
 
 	test("leaves nothing behind", () => {

@@ -1,12 +1,12 @@
 // Static calls as parts of an update: which bytes each site of a key gets for a new target, and why a target cannot be.
 
 import { notIn } from "../../linker/errors.ts";
-import { REL_MAX, REL_MIN } from "../../linker/isa/index.ts";
+import { encode, REL_MAX, REL_MIN } from "../../linker/isa/index.ts";
 import type { Image, ImageKey } from "../../linker/link/image.ts";
 import { signatureText } from "../../linker/link/signatures.ts";
 import { type Site, targetAt } from "../../linker/sites/site-bytes.ts";
 import { SITE_BYTES } from "../../linker/sites/table.ts";
-import { permits } from "../machine/memory.ts";
+import { permits, readVirtual } from "../machine/memory.ts";
 import { hex, hexBytes, type PlannedChange, type Refusal, textAt, wordEdit } from "./planned-change.ts";
 import { bytesFor, calls, type Route, throughWord } from "./site-forms.ts";
 import { type Slot, slotsOf, word } from "./slots.ts";
@@ -72,6 +72,8 @@ function unfitTarget({ image, machine }: System, slot: Slot, to: number): string
 	if (target.kind === "null")
 		return slot.nullable ? undefined : `'${slot.name}' may not be null: its callers use the result`;
 	if (!permits(machine, 0, to, "x")) return `'${slot.name}' cannot call ${hex(to)}: it is not in executable memory`;
+	if (image.symbolAt(to) === undefined && readVirtual(machine, 0, to, 1)?.[0] === FREE[0])
+		return `'${slot.name}' cannot call ${hex(to)}: nobody's text is there`;
 	return unlike(image, slot.name, slot.signature, to);
 }
 
@@ -81,6 +83,9 @@ export function unlike(image: Image, name: string, wanted: number | undefined, t
 	if (wanted === undefined || given === undefined || sameCallers(wanted, given)) return undefined;
 	return `'${name}' is called as ${signatureText(wanted)}, but '${image.symbolize(to)}' is ${signatureText(given)}`;
 }
+
+/** What executable memory is full of where no code is. */
+const FREE = encode("brk");
 
 /** Parameter count, their signs and the result agree; a caller that uses no result takes any. */
 function sameCallers(wanted: number, given: number): boolean {
