@@ -5,8 +5,8 @@ import { describe, expect, test } from "vitest";
 import type { Fill, Release } from "../runtime/execmem/fill.ts";
 import { methods } from "../runtime/execmem/fills/index.ts";
 import type { Methods } from "../runtime/execmem/pieces.ts";
-import { minimise, runStress, type StressCase, stressCase } from "../runtime/execmem/stress.ts";
 import { models } from "../runtime/machine/models/index.ts";
+import { minimise, runStress, type StressCase, stressCase } from "../runtime/module/stress.ts";
 import { phaseText } from "../runtime/patch/protocol.ts";
 
 describe("nothing goes wrong", () => {
@@ -54,7 +54,7 @@ describe("what is wrong is found, and in few calls", () => {
 		const { calls } = least;
 		expect(runStress(least, wrong).failure?.at).toBe(calls.length - 1);
 		expect(runStress(least).failure).toBeUndefined();
-		expect(calls.length).toBeLessThanOrEqual(8);
+		expect(calls.length).toBeLessThanOrEqual(12);
 		for (let i = 0; i < calls.length; i++)
 			expect(runStress({ ...least, calls: calls.toSpliced(i, 1) }, wrong).failure).toBeUndefined();
 	});

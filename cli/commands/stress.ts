@@ -3,6 +3,7 @@
 
 import { type Command as CommandLine, InvalidArgumentError, Option } from "commander";
 import { LinkError } from "../../linker/errors.ts";
+import { models } from "../../runtime/machine/index.ts";
 import {
 	minimise,
 	runStress,
@@ -10,8 +11,7 @@ import {
 	type StressCase,
 	type StressCounts,
 	stressCase,
-} from "../../runtime/execmem/stress.ts";
-import { models } from "../../runtime/machine/index.ts";
+} from "../../runtime/module/stress.ts";
 import { type Command, ExitCode, writeJson } from "../command.ts";
 import { readText } from "../files.ts";
 import { count, plural } from "../table.ts";
@@ -36,8 +36,7 @@ interface Failed {
 export const stress: Command<Options> = {
 	name: "stress",
 	operands: "",
-	brief:
-		"Allocate, write, execute, patch and free executable memory at random; look at every invariant after each call.",
+	brief: "Allocate, write, execute, patch, load, unload and free at random; look at every invariant after each call.",
 	examples: [
 		["stress", "some cases of all kinds (half a minute)"],
 		["stress --seed 1 --cases 1000 --calls 1000", "for a night"],

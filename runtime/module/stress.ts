@@ -3,19 +3,9 @@
 // again with parts left out until nothing can be left out (`minimise`).
 
 import { assemble } from "../../linker/compile/assemble.ts";
+import type { ElfObject } from "../../linker/elf/object.ts";
 import { encode, SP } from "../../linker/isa/index.ts";
 import { link } from "../../linker/link/link.ts";
-import { entryNamed, load } from "../load.ts";
-import { Cpu, Status } from "../machine/layout.ts";
-import { LARGE_PAGE, physicalIn, readVirtual, writePhysical } from "../machine/memory.ts";
-import { models } from "../machine/models/index.ts";
-import { profiles } from "../machine/profiles/index.ts";
-import { type FetchPolicy, PAGE, setCpu } from "../machine/state.ts";
-import { createSystem } from "../patch/create-system.ts";
-import { breakpoint } from "../patch/protocols/index.ts";
-import { type RunEnd, runWhile } from "../patch/run.ts";
-import { staticCalls } from "../patch/static-calls.ts";
-import type { System } from "../patch/system.ts";
 import {
 	execmemAlloc,
 	execmemFinish,
@@ -28,10 +18,25 @@ import {
 	jitMap,
 	jitMapRwInPlace,
 	type Outcome,
-} from "./execmem.ts";
-import { brokenInvariant } from "./invariants.ts";
-import { memoryTypes, reachOf, type TypeName, typeNames } from "./memory-types.ts";
-import { createExecmem, type Execmem, type Methods } from "./pieces.ts";
+} from "../execmem/execmem.ts";
+import { brokenInvariant } from "../execmem/invariants.ts";
+import { memoryTypes, type TypeName, typeNames } from "../execmem/memory-types.ts";
+import type { Execmem, Methods } from "../execmem/pieces.ts";
+import { entryNamed, load as loadProgram } from "../load.ts";
+import { Cpu, Status } from "../machine/layout.ts";
+import { LARGE_PAGE, physicalIn, readVirtual, writePhysical } from "../machine/memory.ts";
+import { models } from "../machine/models/index.ts";
+import { profiles } from "../machine/profiles/index.ts";
+import { type FetchPolicy, PAGE, setCpu } from "../machine/state.ts";
+import { createSystem } from "../patch/create-system.ts";
+import { breakpoint } from "../patch/protocols/index.ts";
+import { type RunEnd, runWhile } from "../patch/run.ts";
+import { staticCalls } from "../patch/static-calls.ts";
+import type { System } from "../patch/system.ts";
+
+import { loadModule } from "./load.ts";
+import { type Modules, openModules } from "./modules.ts";
+import { unloadModule } from "./unload.ts";
 
 /** One call. Pieces go by slots, so that a call still means something when others are left out; one that means nothing is
  * skipped. */
@@ -52,7 +57,10 @@ export type StressCall =
 	/** Who kept an address calls what is nobody's any more. */
 	| { readonly call: "late"; readonly slot: number; readonly cpu: number }
 	/** The program's static call goes to its other target. */
-	| { readonly call: "patch" };
+	| { readonly call: "patch" }
+	/** A module with a site of that static call comes, is called by the CPUs of a mask, and goes. */
+	| { readonly call: "load" | "unload"; readonly module: number }
+	| { readonly call: "enter"; readonly module: number; readonly cpus: number };
 
 export interface StressCase {
 	readonly model: string;
@@ -84,6 +92,7 @@ export interface StressCounts {
 }
 
 const SLOTS = 12;
+const MODULES = 4;
 /** Every byte of free memory is looked at after every so many calls, and after the last. */
 const DEEP = 16;
 /** Cycles that CPUs have for what they are told. */
@@ -99,7 +108,7 @@ const image = link(
 	[
 		assemble(
 			`	.static_call hook, one
-	.global worker, one, two
+	.global worker, one, two, hook
 	.type worker, @function
 	.type one, @function
 	.type two, @function
@@ -147,6 +156,7 @@ interface Piece {
 interface Stage {
 	readonly system: System;
 	readonly execmem: Execmem;
+	readonly modules: Modules;
 	readonly slots: (Piece | undefined)[];
 	readonly counts: StressCounts;
 	readonly mail: number;
@@ -190,7 +200,8 @@ function randomCall(random: Random, slot: number, { nodes, cpus }: StressCase, e
 	const next = (stage: Expected): void => {
 		expected[slot] = stage;
 	};
-	if (random(40) === 0) return { call: "patch" };
+	if (random(30) === 0) return { call: "patch" };
+	if (random(6) === 0) return moduleCall(random, cpus);
 	if (random(30) === 0) return { call: "flush" };
 	switch (kind) {
 		case "none":
@@ -208,6 +219,12 @@ function randomCall(random: Random, slot: number, { nodes, cpus }: StressCase, e
 			next("none");
 			return { call: "free", slot };
 	}
+}
+
+function moduleCall(random: Random, cpus: number): StressCall {
+	const module = random(MODULES);
+	if (random(2) === 0) return { call: "enter", module, cpus: 1 + random(2 ** cpus - 1) };
+	return { call: random(3) === 0 ? "unload" : "load", module };
 }
 
 function randomAllocation(random: Random, slot: number, nodes: number): StressCall {
@@ -267,7 +284,7 @@ function leaveOut(
 }
 
 function setUp(one: StressCase, methods: Partial<Methods>): Stage {
-	const machine = load(image, {
+	const machine = loadProgram(image, {
 		profile: profiles.find(({ name }) => name === "in-order")!,
 		model: models.find(({ name }) => name === one.model)!,
 		fetch: one.fetch,
@@ -284,19 +301,12 @@ function setUp(one: StressCase, methods: Partial<Methods>): Stage {
 		r[12] = r[SP]!;
 		toWorker(system, id, mail);
 	}
-	const text = {
-		start: image.segments[0]!.address,
-		end: Math.max(...image.segments.map((s) => s.address + s.memorySize)),
-	};
 	const trapped: number[] = [];
 	const distances = [
 		[10, 20],
 		[20, 10],
 	];
-	const execmem = createExecmem(system, {
-		near: reachOf(text),
-		anywhere: { start: LARGE_PAGE, end: 0x6000_0000 },
-		reserved: [text],
+	const modules = openModules(system, {
 		textPoke: one.textPoke,
 		lazy: one.lazy,
 		methods,
@@ -308,7 +318,7 @@ function setUp(one: StressCase, methods: Partial<Methods>): Stage {
 		},
 	});
 	const counts = { calls: 0, refused: 0, executions: 0, shootdowns: 0, trapped: 0 };
-	return { system, execmem, slots: [], counts, mail, trapped, hook: 1 };
+	return { system, modules, execmem: modules.execmem, slots: [], counts, mail, trapped, hook: 1 };
 }
 
 /** Lets a CPU go round anew, without a task; what it has cached stays. */
@@ -325,7 +335,9 @@ function toWorker({ machine }: System, cpu: number, mail: number): void {
 function tried(stage: Stage, call: StressCall, deep: boolean): string | undefined {
 	stage.counts.calls++;
 	try {
-		return perform(stage, call) ?? brokenInvariant(stage.execmem, deep) ?? contentIsThere(stage) ?? strangers(stage);
+		const what = perform(stage, call);
+		markGone(stage);
+		return what ?? brokenInvariant(stage.execmem, deep) ?? contentIsThere(stage) ?? strangers(stage);
 	} catch (error) {
 		return (error as Error).message;
 	}
@@ -347,6 +359,12 @@ function perform(stage: Stage, call: StressCall): string | undefined {
 			return flushAll(stage);
 		case "patch":
 			return patch(stage);
+		case "load":
+			return load(stage, call.module);
+		case "unload":
+			return unload(stage, call.module);
+		case "enter":
+			return enter(stage, call.module, call.cpus);
 		default:
 	}
 	const piece = slots[call.slot];
@@ -365,8 +383,7 @@ function perform(stage: Stage, call: StressCall): string | undefined {
 				execmemFree(execmem, piece.address),
 				piece.state === "open" || piece.state === "finished",
 				() => {
-					piece.state = execmem.pieces.has(piece.address) ? "freed" : "gone";
-					markGone(stage);
+					piece.state = "freed";
 				},
 			);
 		case "late":
@@ -387,7 +404,6 @@ function allocateSlot(
 			: call.call === "jit"
 				? jitAlloc(execmem, call.bytes)
 				: jitMapRwInPlace(execmem, call.bytes);
-	markGone(stage);
 	if (!given.ok) {
 		counts.refused++;
 		return ["no-room", "out-of-memory", "too-large"].includes(given.error.kind) ? undefined : given.error.why;
@@ -439,21 +455,72 @@ function finishSlot(stage: Stage, piece: Piece, grace: boolean): string | undefi
 	});
 }
 
+function executeSlot(stage: Stage, { address, value, type, state }: Piece, mask: number): string | undefined {
+	if (value === undefined || state !== "finished" || !executable(stage.execmem, address).ok) return undefined;
+	return callAll(stage, mask, address, value, type);
+}
+
 /** The CPUs of a mask call it, and come back with what it returns; and the program's static call goes where it shall. */
-function executeSlot(stage: Stage, piece: Piece, mask: number): string | undefined {
-	const { system, execmem, counts } = stage;
-	if (piece.value === undefined || !executable(execmem, piece.address).ok) return undefined;
+function callAll(stage: Stage, mask: number, address: number, value: number, what: string): string | undefined {
+	const { system, counts } = stage;
 	const cpus = system.machine.cores.map(({ id }) => id).filter((id) => (mask & (1 << id)) !== 0);
-	const ended = letCall(stage, cpus, piece.address);
-	if (ended !== undefined) return `a CPU that called ${piece.type} at ${hex(piece.address)}: ${ended.kind}`;
+	const ended = letCall(stage, cpus, address);
+	if (ended !== undefined) return `a CPU that called ${what} at ${hex(address)}: ${ended.kind}`;
 	for (const cpu of cpus) {
 		const result = mailOf(stage, cpu, Mail.result);
-		if (result !== piece.value) return `CPU ${cpu} got ${result} from ${hex(piece.address)}, not ${piece.value}`;
+		if (result !== value) return `CPU ${cpu} got ${result} from ${hex(address)}, not ${value}`;
 		const hook = mailOf(stage, cpu, Mail.hook);
 		if (hook !== stage.hook) return `CPU ${cpu} got ${hook} from the static call, not ${stage.hook}`;
 	}
 	counts.executions += cpus.length;
 	return undefined;
+}
+
+/** A module is loaded once; its function adds a number of its own to what the static call returns. */
+function load({ modules, counts }: Stage, module: number): string | undefined {
+	if (modules.loaded.has(moduleName(module))) return undefined;
+	const loaded = loadModule(modules, [moduleObject(module)], { name: moduleName(module) });
+	if ("ended" in loaded) return `loading: ${loaded.ended.kind}`;
+	if ("refused" in loaded) counts.refused++;
+	return undefined;
+}
+
+function unload({ modules }: Stage, module: number): string | undefined {
+	if (!modules.loaded.has(moduleName(module))) return undefined;
+	const gone = unloadModule(modules, moduleName(module));
+	return "name" in gone ? undefined : `unloading: ${"refused" in gone ? gone.refused : gone.ended.kind}`;
+}
+
+function enter(stage: Stage, module: number, mask: number): string | undefined {
+	if (!stage.modules.loaded.has(moduleName(module))) return undefined;
+	const { address } = stage.system.image.symbolNamed(moduleName(module))!;
+	return callAll(stage, mask, address, stage.hook + moduleValue(module), "a module");
+}
+
+function moduleName(module: number): string {
+	return `module${module}`;
+}
+
+function moduleValue(module: number): number {
+	return 1000 * (module + 1);
+}
+
+function moduleObject(module: number): ElfObject {
+	const name = moduleName(module);
+	return assemble(
+		`	.global ${name}
+	.type ${name}, @function
+${name}:	call __SCT__hook
+	addi r0, r0, ${moduleValue(module)}
+	ret
+	.zero ${module * 700}
+	.section .rodata
+	.word ${module}
+	.data
+	.word ${module}
+`,
+		{ file: `${name}.s` },
+	);
 }
 
 /** Freed memory that is nobody's yet again: whoever calls it traps. */
@@ -477,9 +544,10 @@ function letCall(stage: Stage, cpus: readonly number[], address: number): RunEnd
 }
 
 function flushAll(stage: Stage): string | undefined {
-	return expectOutcome(stage, execmemFlush(stage.execmem), true, () => markGone(stage));
+	return expectOutcome(stage, execmemFlush(stage.execmem), true, () => {});
 }
 
+/** What was freed and is flushed by now. */
 function markGone({ slots, execmem }: Stage): void {
 	for (const piece of slots)
 		if (piece?.state === "freed" && execmem.pieces.get(piece.address)?.state !== "freed") piece.state = "gone";
