@@ -21,6 +21,7 @@ import {
 } from "../execmem/execmem.ts";
 import { brokenInvariant } from "../execmem/invariants.ts";
 import { memoryTypes, type TypeName, typeNames } from "../execmem/memory-types.ts";
+import { openExecmem } from "../execmem/open-execmem.ts";
 import type { Execmem, Methods } from "../execmem/pieces.ts";
 import { entryNamed, load as loadProgram } from "../load.ts";
 import { Cpu, Status } from "../machine/layout.ts";
@@ -35,7 +36,7 @@ import { staticCalls } from "../patch/static-calls.ts";
 import type { System } from "../patch/system.ts";
 
 import { loadModule } from "./load.ts";
-import { type Modules, openModules } from "./modules.ts";
+import { createModules, type Modules } from "./modules.ts";
 import { unloadModule } from "./unload.ts";
 
 /** One call. Pieces go by slots, so that a call still means something when others are left out; one that means nothing is
@@ -306,7 +307,7 @@ function setUp(one: StressCase, methods: Partial<Methods>): Stage {
 		[10, 20],
 		[20, 10],
 	];
-	const modules = openModules(system, {
+	const execmem = openExecmem(system, {
 		textPoke: one.textPoke,
 		lazy: one.lazy,
 		methods,
@@ -318,7 +319,7 @@ function setUp(one: StressCase, methods: Partial<Methods>): Stage {
 		},
 	});
 	const counts = { calls: 0, refused: 0, executions: 0, shootdowns: 0, trapped: 0 };
-	return { system, modules, execmem: modules.execmem, slots: [], counts, mail, trapped, hook: 1 };
+	return { system, modules: createModules(execmem), execmem, slots: [], counts, mail, trapped, hook: 1 };
 }
 
 /** Lets a CPU go round anew, without a task; what it has cached stays. */
