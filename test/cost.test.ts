@@ -110,6 +110,9 @@ describe("the command", () => {
 		const { out } = await cli("cost", "--kind", "label", "--sites", "56", "--cpus", "24", "--protocol", "breakpoint");
 		expect(out).toContain("57 ms one by one, 1.4 ms in a batch");
 		expect(out).toMatch(/^branch of a static key, off +1\.00$/m);
+		expect(out).toMatch(/^call of an operation, as compiled +7\.01$/m);
+		expect(out).toMatch(/^call of an operation, direct +5\.00$/m);
+		expect(out).toMatch(/^call of an operation, inlined +1\.00$/m);
 	});
 
 	test.each([

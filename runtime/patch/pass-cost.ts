@@ -7,6 +7,7 @@ import { load } from "../load.ts";
 import { Cpu } from "../machine/layout.ts";
 import { type CostProfile, ticksToCycles } from "../machine/profile.ts";
 import { getCounter } from "../machine/state.ts";
+import { type BootOptions, boot } from "./boot.ts";
 import { createSystem } from "./create-system.ts";
 import { applyNow } from "./patchers.ts";
 import { early } from "./protocols/index.ts";
@@ -25,6 +26,8 @@ interface Way {
 	/** What it is measured against. */
 	readonly without: "" | "call work";
 	readonly traced?: true;
+	/** Settled before it runs; nothing is, otherwise. */
+	readonly boot?: BootOptions;
 }
 
 const test = "movi r4, __SK__variable; ld r4, [r4+0]; cmpi r4, 0; jne 1f; 1:";
@@ -34,25 +37,30 @@ const ways: readonly Way[] = [
 	{ site: "test of a variable", text: test, without: "" },
 	{ site: "entry of a function, NOP5", text: "call entered", without: "call work" },
 	{ site: "entry of a function, traced", text: "call entered", without: "call work", traced: true },
+	{ site: "plain call", text: "call work", without: "" },
+	{ site: "call of an operation, as compiled", text: ".pv_call operation", without: "" },
+	{ site: "call of an operation, direct", text: ".pv_call operation", without: "", boot: { inline: false } },
+	{ site: "call of an operation, inlined", text: ".pv_call operation, 6", without: "", boot: {} },
 ];
 
 export function passCosts(profile: CostProfile): PassCost[] {
-	const baseline = new Map(["", "call work"].map((text) => [text, loopCycles(profile, text, false)]));
-	return ways.map(({ site, text, without, traced = false }) => ({
-		site,
-		cycles: (loopCycles(profile, text, traced) - baseline.get(without)!) / ROUNDS,
+	const baseline = new Map(["", "call work"].map((text) => [text, loopCycles(profile, { text })]));
+	return ways.map((way) => ({
+		site: way.site,
+		cycles: (loopCycles(profile, way) - baseline.get(way.without)!) / ROUNDS,
 	}));
 }
 
 const ROUNDS = 1000;
 
 /** The label that a branch jumps to is where it would come anyway. */
-function loopCycles(profile: CostProfile, text: string, traced: boolean): number {
+function loopCycles(profile: CostProfile, { text, traced, boot: settling }: Omit<Way, "site" | "without">): number {
 	const source = `
         .global main
         .static_key on, 1
         .static_key off, 0
         .static_key variable, 0
+        .paravirt operation, work
         .type main, @function
 main:   movi    r8, 0
 again:  ${text}
@@ -67,10 +75,12 @@ entered: .entry_nop
         .type work, @function
 work:   addi    r9, r9, 1
         ret
+        .size work, . - work
 `;
 	const image = link([assemble(source, { file: "pass.s" })], { name: "pass" });
 	const system = createSystem(load(image, { profile }), image, early);
-	const functions = traced ? image.entries.map(({ address }) => address) : [];
+	if (settling !== undefined) boot(system, settling);
+	const functions = traced === true ? image.entries.map(({ address }) => address) : [];
 	const update = planUpdate(system, [{ functions, traced: true }], early);
 	if ("refused" in update) throw new Error(`assert: ${update.refused}`);
 	applyNow(system, update);
