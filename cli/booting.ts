@@ -1,6 +1,7 @@
 // What is settled before a program starts: the options for it, and what came of it as lines.
 
 import type { Command as CommandLine } from "commander";
+import { hex } from "../linker/hex.ts";
 import { type Image, sourcePlace } from "../linker/link/index.ts";
 import type { BootOptions, Settled } from "../runtime/patch/index.ts";
 import { UsageError } from "./command.ts";
@@ -46,7 +47,7 @@ export function drawSettled(terminal: Terminal, image: Image, settled: readonly 
 	const columns: Column<Settled>[] = [
 		{ title: "kind", text: ({ kind }) => kind },
 		{ title: "name", text: ({ name }) => name },
-		{ title: "address", text: ({ address }) => `0x${address.toString(16)}` },
+		{ title: "address", text: ({ address }) => hex(address) },
 		{ title: "source", text: ({ address }) => sourcePlace(image, address) },
 		{ title: "bytes", align: "right", text: ({ bytes }) => String(bytes) },
 		{ title: "becomes", text: ({ form }) => form },

@@ -1,6 +1,7 @@
 // The calls of a traced run as ftrace's function_graph draws them: braces and indentation, a call that called nothing
 // traced on one line, how long each took where it ends, and which CPU it was on.
 
+import { placeOf } from "../linker/link/image.ts";
 import { Cpu, getCounter, ticksToCycles } from "../runtime/machine/index.ts";
 import type { System, TracedCall } from "../runtime/patch/index.ts";
 import { styled, type Terminal } from "./terminal.ts";
@@ -36,7 +37,7 @@ function draw(terminal: Terminal, { cpu, depth, text, took }: Line, width: numbe
 function linesOf(system: System, cpu: number): Line[] {
 	const lines: Line[] = [];
 	const open: TracedCall[] = [];
-	const name = ({ address }: TracedCall): string => system.image.symbolize(address) ?? `0x${address.toString(16)}`;
+	const name = ({ address }: TracedCall): string => placeOf(system.image, address);
 	const closeTo = (depth: number): void => {
 		for (let call = open.at(-1); call !== undefined && call.depth >= depth; call = open.at(-1)) {
 			open.pop();

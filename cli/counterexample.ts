@@ -1,11 +1,12 @@
 // A counterexample as columns: one for each patcher and CPU, and what memory holds at the sites after each step.
 
+import { hex } from "../linker/hex.ts";
 import type { TraceStep } from "../runtime/check/index.ts";
 import { styled, type Terminal } from "./terminal.ts";
 
 export function counterexample(terminal: Terminal, trace: readonly TraceStep[]): string[] {
 	const parties = [...new Set(trace.map(({ who }) => who))].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
-	const sites = trace[0]!.sites.map(({ address }) => `0x${address.toString(16)}`);
+	const sites = trace[0]!.sites.map(({ address }) => hex(address));
 	const widths = parties.map((party) =>
 		Math.max(party.length, ...trace.filter(({ who }) => who === party).map((step) => cell(step).length)),
 	);

@@ -1,6 +1,7 @@
 // Faults of the simulated program, in words, at the line the user wrote.
 
 import { SourceError } from "../linker/errors.ts";
+import { hex } from "../linker/hex.ts";
 import { FIRST_EVENT, SP, Stop } from "../linker/isa/index.ts";
 import type { Image } from "../linker/link/index.ts";
 import { type Machine, PAGE } from "../runtime/machine/index.ts";
@@ -16,7 +17,7 @@ export function describeTrap({ image, machine, refusal }: System, trap: Trap): s
 		nullOperation(image, trap) ??
 		(isStackFull(machine, trap) ? "the stack is full: this recursion is too deep" : whatHappened(trap));
 	const at = image.lines.at(trap.stop >= FIRST_EVENT ? trap.pc - 1 : trap.pc);
-	if (at === undefined) return `${image.name}: 0x${trap.pc.toString(16)} <${image.symbolize(trap.pc) ?? "?"}>: ${what}`;
+	if (at === undefined) return `${image.name}: ${hex(trap.pc)} <${image.symbolize(trap.pc) ?? "?"}>: ${what}`;
 	const lineText = readTextIfThere(at.file)?.split(/\r?\n/)[at.line - 1];
 	if (lineText === undefined) return `${at.file}:${at.line}:${at.column}: ${what}`;
 	return new SourceError(what, { ...at, lineText }).message;
@@ -35,7 +36,7 @@ function isStackFull({ cores }: Machine, { cpu, stop, value }: Trap): boolean {
 }
 
 function whatHappened({ stop, value }: Trap): string {
-	const address = `0x${(value >>> 0).toString(16)}`;
+	const address = hex(value >>> 0);
 	switch (stop) {
 		case Stop.illegal:
 			return `the program met bytes that are no instruction, the first is ${address}`;

@@ -8,9 +8,11 @@ import {
 	readLineTable,
 	symbolName,
 } from "../linker/elf/index.ts";
+import { hex, hexBytes } from "../linker/hex.ts";
+import { placeOf } from "../linker/link/image.ts";
 import { bytesAt, type Image } from "../linker/link/index.ts";
 import { EXPECTED, INIT, LABEL_ROW, LABELS_SECTION, SITE_BYTES, STATIC_KEY_PREFIX } from "../linker/sites/index.ts";
-import { hex, hexBytes, type ListedSite, nameIn } from "./site-list.ts";
+import { type ListedSite, nameIn } from "./site-list.ts";
 
 /** In the order of their table. */
 export function objectLabels(object: ElfObject): ListedSite[] {
@@ -61,7 +63,7 @@ export function imageLabels(image: Image): ListedSite[] {
 		place: hex(address),
 		symbol: image.symbolize(address) ?? "",
 		bytes: hexBytes(bytesAt(image, address, SITE_BYTES)!),
-		target: image.symbolize(target) ?? hex(target),
+		target: placeOf(image, target),
 		via: undefined,
 		jumps: expected ? "off" : "on",
 	}));

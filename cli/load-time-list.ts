@@ -11,6 +11,7 @@ import {
 	type SourcePosition,
 	symbolName,
 } from "../linker/elf/index.ts";
+import { hex } from "../linker/hex.ts";
 import { decode, disassemble } from "../linker/isa/index.ts";
 import { alternatives, operationCalls } from "../linker/sites/index.ts";
 import { type Column, plural, table } from "./table.ts";
@@ -87,8 +88,4 @@ export function openingsText(terminal: Terminal, file: string, listed: readonly 
 		return column === 0 ? styled(terminal, "cyan", cell) : cell;
 	});
 	return [styled(terminal, "bold", `${file}: ${counts.join(", ")}`), ...lines].join("\n");
-}
-
-function hex(value: number): string {
-	return `0x${value.toString(16)}`;
 }

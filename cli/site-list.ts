@@ -11,6 +11,8 @@ import {
 	symbolByName,
 	symbolName,
 } from "../linker/elf/index.ts";
+import { hex, hexBytes } from "../linker/hex.ts";
+import { placeOf } from "../linker/link/image.ts";
 import { bytesAt, type Image, type SourcePosition } from "../linker/link/index.ts";
 import {
 	callSites,
@@ -121,13 +123,5 @@ function sameTarget(a: Target, b: Target): boolean {
 }
 
 function targetName(image: Image, target: Target): string {
-	return target.kind === "function" ? (image.symbolize(target.address) ?? hex(target.address)) : target.kind;
-}
-
-export function hex(value: number): string {
-	return `0x${value.toString(16)}`;
-}
-
-export function hexBytes(bytes: Uint8Array): string {
-	return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+	return target.kind === "function" ? placeOf(image, target.address) : target.kind;
 }

@@ -5,6 +5,7 @@ import type { Segment } from "../linker/elf/object.ts";
 import { STT_FUNC, STT_NOTYPE } from "../linker/elf/object.ts";
 import { planSegments } from "../linker/elf/segments.ts";
 import { LinkError, suggestion } from "../linker/errors.ts";
+import { hex } from "../linker/hex.ts";
 import { encode, SP } from "../linker/isa/index.ts";
 import type { Image } from "../linker/link/image.ts";
 import { Cpu, Status } from "./machine/layout.ts";
@@ -98,10 +99,8 @@ function checkLoadable(image: Image, cpus: number, stackPages: number): void {
 	if (total > MAX_MEMORY) throw new LinkError(`${image.name}: wants ${total} bytes of memory, more than ${MAX_MEMORY}`);
 	for (const { address, memorySize } of image.segments) {
 		if (address + memorySize <= lowest || address >= STACKS_END + PAGE) continue;
-		const taken = `[0x${lowest.toString(16)}, 0x${(STACKS_END + PAGE).toString(16)})`;
-		throw new LinkError(
-			`${image.name}: segment at 0x${address.toString(16)} reaches into ${taken}, where the stacks are`,
-		);
+		const taken = `[${hex(lowest)}, ${hex(STACKS_END + PAGE)})`;
+		throw new LinkError(`${image.name}: segment at ${hex(address)} reaches into ${taken}, where the stacks are`);
 	}
 }
 

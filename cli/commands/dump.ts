@@ -2,6 +2,7 @@
 
 import { type ElfObject, filePath, readLineTable } from "../../linker/elf/index.ts";
 import { LinkError } from "../../linker/errors.ts";
+import { hex } from "../../linker/hex.ts";
 import { EM_TOY } from "../../linker/isa/index.ts";
 import { listing } from "../../linker/sites/index.ts";
 import { loadObjects } from "../build.ts";
@@ -36,7 +37,7 @@ export const dump: Command<Options> = {
 function text(object: ElfObject, withSource: boolean): string {
 	if (object.machine !== EM_TOY)
 		throw new LinkError(
-			`${object.name}: is for machine 0x${object.machine.toString(16)}, not the toy; objdump -dr disassembles it`,
+			`${object.name}: is for machine ${hex(object.machine)}, not the toy; objdump -dr disassembles it`,
 		);
 	return listing(object, withSource ? { sources: sourcesOf(object) } : {});
 }

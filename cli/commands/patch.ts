@@ -2,6 +2,7 @@
 
 import { readElf } from "../../linker/elf/index.ts";
 import { LinkError } from "../../linker/errors.ts";
+import { hex, hexBytes } from "../../linker/hex.ts";
 import { type Image, readImage } from "../../linker/link/index.ts";
 import { load } from "../../runtime/load.ts";
 import { profiles } from "../../runtime/machine/index.ts";
@@ -117,17 +118,17 @@ function patched(image: Image, bytes: Uint8Array, updates: readonly Update[]): U
 /** Where a loaded byte is in the file. */
 function offsetOf({ name, segments }: Image, address: number): number {
 	const segment = segments.find((each) => address >= each.address && address < each.address + each.data.length);
-	if (segment === undefined) throw new LinkError(`${name}: 0x${address.toString(16)} has no bytes in the file`);
+	if (segment === undefined) throw new LinkError(`${name}: ${hex(address)} has no bytes in the file`);
 	return segment.fileOffset + address - segment.address;
 }
 
 const columns: readonly Column<PlannedSite>[] = [
 	{ title: "key", text: ({ key }) => key },
 	{ title: "kind", text: ({ kind }) => kind },
-	{ title: "address", text: ({ address }) => `0x${address.toString(16)}` },
+	{ title: "address", text: ({ address }) => hex(address) },
 	{ title: "place", text: ({ place }) => place },
-	{ title: "old bytes", text: ({ old }) => hex(old) },
-	{ title: "new bytes", text: ({ bytes }) => hex(bytes) },
+	{ title: "old bytes", text: ({ old }) => hexBytes(old) },
+	{ title: "new bytes", text: ({ bytes }) => hexBytes(bytes) },
 	{ title: "was", text: ({ was }) => was },
 	{ title: "becomes", text: ({ becomes }) => becomes },
 ];
@@ -147,10 +148,6 @@ function drawPlan(
 }
 
 function describe({ name }: Image, { keys, sites, stores }: DryRun, written: string | undefined): object {
-	const listed = sites.map(({ old, bytes, ...site }) => ({ ...site, old: hex(old), bytes: hex(bytes) }));
+	const listed = sites.map(({ old, bytes, ...site }) => ({ ...site, old: hexBytes(old), bytes: hexBytes(bytes) }));
 	return { file: name, written: written ?? null, keys, sites: listed, stores };
-}
-
-function hex(bytes: Uint8Array): string {
-	return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
 }

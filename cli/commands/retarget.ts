@@ -4,6 +4,7 @@ import { InvalidArgumentError } from "commander";
 import { isArchive } from "../../linker/elf/archive.ts";
 import { readElf } from "../../linker/elf/index.ts";
 import { LinkError } from "../../linker/errors.ts";
+import { hexBytes } from "../../linker/hex.ts";
 import { type Change, type PlannedSite, planRetarget, type RetargetPlan } from "../../linker/sites/retarget.ts";
 import { applyRecord, type Edit, undoRecord } from "../../linker/sites/retarget-record.ts";
 import { type Command, ExitCode, UsageError, writeJson } from "../command.ts";
@@ -86,12 +87,8 @@ function merge(before: readonly Edit[], after: readonly Edit[]): Edit[] {
 }
 
 function asJson(file: string, { sites, left, references }: RetargetPlan): object {
-	const planned = sites.map((site) => ({ ...site, before: hex(site.before), after: hex(site.after) }));
+	const planned = sites.map((site) => ({ ...site, before: hexBytes(site.before), after: hexBytes(site.after) }));
 	return { file, sites: planned, left, references };
-}
-
-function hex(bytes: Uint8Array): string {
-	return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
 }
 
 function text(terminal: Terminal, file: string, { sites, left, references }: RetargetPlan, dryRun: boolean): string {
@@ -106,7 +103,8 @@ function text(terminal: Terminal, file: string, { sites, left, references }: Ret
 			{ title: "to", text: ({ to }) => to },
 			{
 				title: "bytes",
-				text: ({ before, after }) => (hex(before) === hex(after) ? hex(before) : `${hex(before)} → ${hex(after)}`),
+				text: ({ before, after }) =>
+					hexBytes(before) === hexBytes(after) ? hexBytes(before) : `${hexBytes(before)} → ${hexBytes(after)}`,
 			},
 		],
 		sites,

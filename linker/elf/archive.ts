@@ -2,7 +2,7 @@
 // the archives' own symbol tables. What is wrong with an archive is a LinkError that names the offset.
 
 import { LinkError } from "../errors.ts";
-import { hex } from "./words.ts";
+import { hex } from "../hex.ts";
 
 export interface ArchiveMember {
 	readonly name: string;

@@ -2,6 +2,7 @@
 // circle, groups name sections that exist.
 
 import { LinkError } from "../errors.ts";
+import { hex } from "../hex.ts";
 import {
 	hasFileBytes,
 	SHF_INFO_LINK,
@@ -23,7 +24,7 @@ import {
 	SECTION_HEADER_SIZE,
 	SYMBOL_SIZE,
 } from "./tables.ts";
-import { hex, viewOf } from "./words.ts";
+import { viewOf } from "./words.ts";
 
 interface FileRange {
 	readonly start: number;

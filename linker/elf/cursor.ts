@@ -2,7 +2,8 @@
 // LinkError that names the offset. Little-endian, with DWARF's LEB128 numbers.
 
 import { LinkError } from "../errors.ts";
-import { exactWord64, hex, viewOf } from "./words.ts";
+import { hex } from "../hex.ts";
+import { exactWord64, viewOf } from "./words.ts";
 
 export interface Cursor {
 	readonly view: DataView;

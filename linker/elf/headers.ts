@@ -1,9 +1,10 @@
 // The three kinds of header of an ELF file, read and checked one by one. How they fit together is checks.ts's.
 
 import { LinkError } from "../errors.ts";
+import { hex } from "../hex.ts";
 import { ET_DYN, ET_EXEC, ET_REL, hasFileBytes, type Segment, SHT_NULL } from "./object.ts";
 import { FILE_HEADER_SIZE, FILE_XINDEX, PROGRAM_HEADER_SIZE, SECTION_HEADER_SIZE } from "./tables.ts";
-import { exactWord64, hex, viewOf } from "./words.ts";
+import { exactWord64, viewOf } from "./words.ts";
 
 export interface FileHeader {
 	readonly type: number;

@@ -2,13 +2,13 @@
 // columns. What contradicts itself is a LinkError that names the section and offset.
 
 import { LinkError } from "../errors.ts";
+import { hex } from "../hex.ts";
 import { type Cursor, newCursor, readNumber } from "./cursor.ts";
 import { type LineFile, type PathReference, readLineHeader } from "./line-header.ts";
 import { newLineRows, type ReadAddress, type RowsUnderWay, runLineProgram } from "./line-program.ts";
 import { type ElfObject, ET_REL, type Section } from "./object.ts";
 import { decodeString } from "./strings.ts";
 import { sectionByName } from "./symbols.ts";
-import { hex } from "./words.ts";
 
 /** Rows of a sequence are neighbours and ascend by address. A row holds up to the next one; the last of a sequence is
  * only its end. Sequences lie in no order; `order` sorts them. */

@@ -1,11 +1,11 @@
 // A file half read: its headers are known, its sections can be named and their bytes looked at.
 
 import { LinkError } from "../errors.ts";
+import { hex } from "../hex.ts";
 import type { FileParts } from "./file-parts.ts";
 import type { FileHeader, RawSection } from "./headers.ts";
 import { SHT_STRTAB } from "./object.ts";
 import { decodeString } from "./strings.ts";
-import { hex } from "./words.ts";
 
 export interface ElfFile {
 	readonly name: string;

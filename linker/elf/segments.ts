@@ -2,6 +2,7 @@
 // Promises: ascending, disjoint, never writable and executable, and no page shared by differing permissions.
 
 import { LinkError } from "../errors.ts";
+import { hex } from "../hex.ts";
 import {
 	type ElfObject,
 	type Section,
@@ -12,7 +13,6 @@ import {
 	SHF_WRITE,
 	SHT_NOBITS,
 } from "./object.ts";
-import { hex } from "./words.ts";
 
 export const PAGE_SIZE = 4096;
 

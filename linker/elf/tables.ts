@@ -1,8 +1,9 @@
 // Symbol and relocation tables between their bytes in a file and columns. Loops over millions of entries: no objects.
 
 import { LinkError } from "../errors.ts";
+import { hex } from "../hex.ts";
 import { type Relocations, SHN_LORESERVE, STB_LOCAL, type Symbols } from "./object.ts";
-import { fitsNumber, getWord64, hex, putWord64, viewOf } from "./words.ts";
+import { fitsNumber, getWord64, putWord64, viewOf } from "./words.ts";
 
 export const FILE_HEADER_SIZE = 64;
 export const PROGRAM_HEADER_SIZE = 56;

@@ -33,10 +33,6 @@ export function congruentUp(at: number, address: number, align: number): number 
 	return at + (difference < 0 ? difference + align : difference);
 }
 
-export function hex(value: number): string {
-	return value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
-}
-
 /** The bytes as a DataView, wherever in their buffer they lie. */
 export function viewOf(bytes: Uint8Array): DataView {
 	return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

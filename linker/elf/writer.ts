@@ -3,13 +3,14 @@
 // as `ld --emit-relocs` does, and no byte of it is ever writable and executable.
 
 import { LinkError } from "../errors.ts";
+import { hex } from "../hex.ts";
 import { type ElfObject, ET_EXEC, ET_REL, hasFileBytes, SHF_ALLOC } from "./object.ts";
 import type { PutEntries } from "./relocation-entries.ts";
 import { type PlannedSection, planSections, type SectionPlan } from "./sections.ts";
 import { PAGE_SIZE, type PlannedSegment, planSegments } from "./segments.ts";
 import { addString } from "./strings.ts";
 import { FILE_HEADER_SIZE, FILE_LORESERVE, FILE_XINDEX, PROGRAM_HEADER_SIZE, SECTION_HEADER_SIZE } from "./tables.ts";
-import { alignUp, congruentUp, hex, putWord64, viewOf } from "./words.ts";
+import { alignUp, congruentUp, putWord64, viewOf } from "./words.ts";
 
 interface Layout {
 	readonly segments: readonly PlannedSegment[];

@@ -1,6 +1,7 @@
 // An instruction as the text that assembles to it: `ld r0, [sp+8]`, `jeq 0x400010`. With `symbolize`, addresses of code
 // and of pointers get their symbol appended in angle brackets, which is for people, not for the assembler.
 
+import { hex } from "../hex.ts";
 import type { Instruction } from "./instruction-set.ts";
 import { spell } from "./lookup.ts";
 import { SP } from "./sets/toy.ts";
@@ -14,7 +15,7 @@ export function registerName(register: number): string {
 
 /** Small numbers in decimal, large ones (addresses, masks) in hexadecimal. */
 function immediate(value: number): string {
-	return Math.abs(value) < 0x10000 ? String(value) : `0x${(value >>> 0).toString(16)}`;
+	return Math.abs(value) < 0x10000 ? String(value) : hex(value >>> 0);
 }
 
 /** @param address where the instruction lies: branch targets are printed absolute */
@@ -26,7 +27,7 @@ export function disassemble(instruction: Instruction, address: number, symbolize
 		a: registerName(a),
 		b: registerName(b),
 		c: registerName(c),
-		imm: isAddress ? `0x${target.toString(16)}` : immediate(imm),
+		imm: isAddress ? hex(target) : immediate(imm),
 	};
 	const operands = row.syntax
 		.replace(/\b(a|b|c|imm)\b/g, (name) => fields[name]!)

@@ -3,6 +3,7 @@
 // calls were linked in is the value of the absolute symbol `__static_calls_mode`: 1 + its index in `staticCallModes`.
 
 import type { ElfObject, Segment } from "../elf/object.ts";
+import { hex } from "../hex.ts";
 import type { Clobbers } from "../isa/index.ts";
 import type { Label, Site, Stubs } from "../sites/index.ts";
 import type { LineTable } from "./lines.ts";
@@ -162,4 +163,9 @@ export function bytesAt(
 export function wordAt(image: Pick<Image, "segments">, address: number): number | undefined {
 	const bytes = bytesAt(image, address, 4);
 	return bytes && (bytes[0]! | (bytes[1]! << 8) | (bytes[2]! << 16) | (bytes[3]! << 24)) >>> 0;
+}
+
+/** `main+0x10`, or the address where no symbol is. */
+export function placeOf({ symbolize }: Pick<Image, "symbolize">, address: number): string {
+	return symbolize(address) ?? hex(address);
 }

@@ -3,6 +3,7 @@
 import { type ElfObject, ET_REL, SHF_TLS, SHN_COMMON, SHN_UNDEF } from "../elf/object.ts";
 import { symbolName } from "../elf/symbols.ts";
 import { LinkError } from "../errors.ts";
+import { hex } from "../hex.ts";
 import { EM_TOY } from "../isa/index.ts";
 import { firstGlobal } from "../sites/edit.ts";
 
@@ -26,7 +27,7 @@ export interface Input {
 
 /** LinkError for what cannot be linked at all. */
 export function checkLinkable({ name, machine, type, symbols, sections }: ElfObject): void {
-	if (machine !== EM_TOY) throw new LinkError(`${name}: is for machine 0x${machine.toString(16)}, not the toy`);
+	if (machine !== EM_TOY) throw new LinkError(`${name}: is for machine ${hex(machine)}, not the toy`);
 	if (type !== ET_REL) throw new LinkError(`${name}: is not relocatable, so it cannot be linked again`);
 	const threadLocal = sections.find(({ flags }) => (flags & SHF_TLS) !== 0);
 	if (threadLocal !== undefined)

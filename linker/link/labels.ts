@@ -4,6 +4,7 @@
 import type { Section } from "../elf/object.ts";
 import { viewOf } from "../elf/words.ts";
 import { LinkError } from "../errors.ts";
+import { hex } from "../hex.ts";
 import { isInit } from "../sites/call-sites.ts";
 import {
 	ENTRIES_SECTION,
@@ -86,19 +87,19 @@ function readLabel(
 	const flagged = field(8);
 	if (initFreed && (flagged & INIT) !== 0) return undefined;
 	const key = index.get(flagged - (flagged & FLAGS));
-	const where = `${elf.name}:(${LABELS_SECTION}+0x${at.toString(16)})`;
-	if (key === undefined) throw new LinkError(`${where}: no static key is at 0x${flagged.toString(16)}`);
+	const where = `${elf.name}:(${LABELS_SECTION}+${hex(at)})`;
+	if (key === undefined) throw new LinkError(`${where}: no static key is at ${hex(flagged)}`);
 	const expected = (flagged & EXPECTED) !== 0;
 	const label = { address: field(0), target: field(4), expected, key, init: (flagged & INIT) !== 0 };
 	const bytes = bytesAt(memory, label.address, SITE_BYTES);
 	if (bytes === undefined || enabledAt(bytes, label) === undefined)
-		throw new LinkError(`${where}: 0x${label.address.toString(16)} holds neither NOP5 nor a JMP to the label`);
+		throw new LinkError(`${where}: ${hex(label.address)} holds neither NOP5 nor a JMP to the label`);
 	return label;
 }
 
 function readStaticKey(memory: Loaded, { name, address, from }: NamedKey, labels: readonly number[]): ImageStaticKey {
 	const [users, initial] = [wordAt(memory, address), wordAt(memory, address + 4)];
 	if (users === undefined || initial === undefined || (address & FLAGS) !== 0)
-		throw new LinkError(`${from}: static key '${name}' at 0x${address.toString(16)} is not two aligned words`);
+		throw new LinkError(`${from}: static key '${name}' at ${hex(address)} is not two aligned words`);
 	return { name, address, users, initial, labels };
 }

@@ -20,6 +20,7 @@ import {
 import { PAGE_SIZE } from "../elf/segments.ts";
 import { alignUp } from "../elf/words.ts";
 import { LinkError, suggestion } from "../errors.ts";
+import { hex } from "../hex.ts";
 import { isInit } from "../sites/call-sites.ts";
 import { place } from "../sites/place.ts";
 import { addressOf, type Input } from "./inputs.ts";
@@ -143,7 +144,7 @@ function finishOutput(output: Output, inputs: readonly Input[]): void {
 }
 
 function checkStart(output: Output, start: number): void {
-	const place = `${output.name}: cannot start at 0x${start.toString(16)}`;
+	const place = `${output.name}: cannot start at ${hex(start)}`;
 	if (!isLoaded(output)) throw new LinkError(`${place}: it is not loaded`);
 	if (start % output.align !== 0) throw new LinkError(`${place}: it is aligned to ${output.align} bytes`);
 }
@@ -168,7 +169,7 @@ export function assignAddresses(outputs: readonly Output[], textBase: number): v
 		if (output.start === undefined) dot += output.size;
 		if (output.address + output.size > 2 ** 32) {
 			throw new LinkError(
-				`${output.name}: ${output.size} bytes at 0x${output.address.toString(16)} do not fit in 32-bit addresses`,
+				`${output.name}: ${output.size} bytes at ${hex(output.address)} do not fit in 32-bit addresses`,
 			);
 		}
 	}
@@ -197,5 +198,5 @@ export function locate(inputs: readonly Input[], globals: Globals, outputs: read
 export function origin(inputs: readonly Input[], { name, parts }: Output, offset: number): string {
 	const part = parts.find((each) => offset >= each.offset && offset < each.offset + each.size);
 	const input = inputs[part?.input ?? -1];
-	return part && input ? place(input.object, part.section, offset - part.offset) : `(${name}+0x${offset.toString(16)})`;
+	return part && input ? place(input.object, part.section, offset - part.offset) : `(${name}+${hex(offset)})`;
 }

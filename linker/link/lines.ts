@@ -1,6 +1,7 @@
 // Source positions of an image's code, from its DWARF line table; read when first asked for.
 
 import { type ElfObject, lineAt, readLineTable, type SourcePosition } from "../elf/index.ts";
+import { hex } from "../hex.ts";
 import type { Image } from "./image.ts";
 import { once } from "./once.ts";
 
@@ -20,5 +21,5 @@ export function readLines(elf: ElfObject): LineTable {
 export function sourcePlace({ lines, symbolize, name }: Image, address: number): string {
 	const at = lines.at(address);
 	if (at !== undefined) return `${at.file}:${at.line}:${at.column}`;
-	return `${name}: 0x${address.toString(16)} <${symbolize(address) ?? "?"}>`;
+	return `${name}: ${hex(address)} <${symbolize(address) ?? "?"}>`;
 }

@@ -1,6 +1,7 @@
 // What an image leaves to be settled when it is loaded: paravirt operations with their calls, and alternatives.
 
 import { LinkError } from "../errors.ts";
+import { hex } from "../hex.ts";
 import { alternatives, operationCalls, type Spot } from "../sites/load-tables.ts";
 import { type Image, type ImageAlternative, type ImageOperation, type ImageOperationCall, wordAt } from "./image.ts";
 import { isThere, type Part } from "./part.ts";
@@ -22,7 +23,7 @@ export function readLoadTables(parts: readonly Part[], found: readonly NamedKey[
 function readOperation(memory: Loaded, { name, address, from }: NamedKey): ImageOperation {
 	const initial = wordAt(memory, address);
 	if (initial === undefined || address % 4 !== 0)
-		throw new LinkError(`${from}: operation '${name}' at 0x${address.toString(16)} is not an aligned word`);
+		throw new LinkError(`${from}: operation '${name}' at ${hex(address)} is not an aligned word`);
 	return { name, address, initial };
 }
 

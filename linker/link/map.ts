@@ -2,6 +2,7 @@
 // from a file has the same map.
 
 import { SHF_ALLOC, STB_LOCAL } from "../elf/object.ts";
+import { hexWord } from "../hex.ts";
 import { REL_MAX } from "../isa/index.ts";
 import { siteMnemonic } from "../sites/index.ts";
 import { readContributions } from "./contributions.ts";
@@ -20,7 +21,11 @@ export function map(image: Image): string {
 
 function header({ name, mode, entry, symbolize, sites, keys }: Image): string[] {
 	const calls = `${counted(keys, "key")}, ${counted(sites, "site")}, linked ${mode}`;
-	return [`Link map of ${name}`, `  entry         ${hex(entry)} ${symbolize(entry) ?? ""}`, `  static calls  ${calls}`];
+	return [
+		`Link map of ${name}`,
+		`  entry         ${hexWord(entry)} ${symbolize(entry) ?? ""}`,
+		`  static calls  ${calls}`,
+	];
 }
 
 function counted({ length }: readonly unknown[], noun: string): string {
@@ -34,9 +39,9 @@ function sections(image: Image): string[] {
 	for (const { name, address, size, flags } of image.elf.sections) {
 		const parts = contributions.filter((part) => part.section === name && part.size > 0);
 		if (parts.length === 0) continue;
-		lines.push(row(hex(address), hex(size), name, ""));
+		lines.push(row(hexWord(address), hexWord(size), name, ""));
 		for (const part of parts) {
-			lines.push(row(hex(part.address), hex(part.size), "", part.object));
+			lines.push(row(hexWord(part.address), hexWord(part.size), "", part.object));
 			if ((flags & SHF_ALLOC) !== 0) lines.push(...symbolsIn(image, part.address, part.size));
 		}
 	}
@@ -50,7 +55,7 @@ function symbolsIn({ symbols }: Image, start: number, size: number): string[] {
 		symbols[i] !== undefined && symbols[i]!.address < start + size;
 		i++
 	) {
-		lines.push(row(hex(symbols[i]!.address), hex(symbols[i]!.size), "", `  ${symbols[i]!.name}`));
+		lines.push(row(hexWord(symbols[i]!.address), hexWord(symbols[i]!.size), "", `  ${symbols[i]!.name}`));
 	}
 	return lines;
 }
@@ -72,11 +77,11 @@ function thunkRow({ elf, symbolize }: Image, { address, size, index }: ImageSymb
 		}
 	}
 	const distances = callers.map((caller) => Math.abs(target - caller));
-	const from = callers.map((caller) => symbolize(caller) ?? hex(caller)).join(", ");
+	const from = callers.map((caller) => symbolize(caller) ?? hexWord(caller)).join(", ");
 	return row(
-		hex(address),
-		hex(size),
-		symbolize(target) ?? hex(target),
+		hexWord(address),
+		hexWord(size),
+		symbolize(target) ?? hexWord(target),
 		`${from}: ${Math.min(...distances)} bytes or more away`,
 	);
 }
@@ -92,19 +97,15 @@ function staticCalls(image: Image): string[] {
 }
 
 function keyRows(image: Image, { name, address, initial, sites }: ImageKey): string[] {
-	const target = initial === 0 ? "null" : (image.symbolize(initial) ?? hex(initial));
-	return [row(hex(address), "", name, target), ...sites.map((index) => siteRow(image, image.sites[index]!))];
+	const target = initial === 0 ? "null" : (image.symbolize(initial) ?? hexWord(initial));
+	return [row(hexWord(address), "", name, target), ...sites.map((index) => siteRow(image, image.sites[index]!))];
 }
 
 function siteRow({ symbolize, lines }: Image, site: ImageSite): string {
 	const at = lines.at(site.address);
 	const source = at === undefined ? "" : `  ${at.file}:${at.line}:${at.column}`;
 	const what = `${siteMnemonic(site)} in ${symbolize(site.address) ?? "?"}${site.init ? ", init" : ""}`;
-	return row(hex(site.address), "", "", `  ${what}${source}`);
-}
-
-function hex(value: number): string {
-	return `0x${value.toString(16).padStart(8, "0")}`;
+	return row(hexWord(site.address), "", "", `  ${what}${source}`);
 }
 
 function row(address: string, size: string, name: string, text: string): string {

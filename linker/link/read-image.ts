@@ -3,6 +3,7 @@
 
 import { type ElfObject, ET_EXEC } from "../elf/object.ts";
 import { LinkError } from "../errors.ts";
+import { hex } from "../hex.ts";
 import { EM_TOY } from "../isa/index.ts";
 import type { Image } from "./image.ts";
 import { readEntries, readLabels } from "./labels.ts";
@@ -14,8 +15,7 @@ import { symbolIndex } from "./symbol-index.ts";
 /** LinkError when the executable was not linked by us, or its tables do not fit together. */
 export function readImage(elf: ElfObject): Image {
 	if (elf.type !== ET_EXEC) throw new LinkError(`${elf.name}: is no executable image; link it first`);
-	if (elf.machine !== EM_TOY)
-		throw new LinkError(`${elf.name}: is for machine 0x${elf.machine.toString(16)}, not the toy`);
+	if (elf.machine !== EM_TOY) throw new LinkError(`${elf.name}: is for machine ${hex(elf.machine)}, not the toy`);
 	return imageOf([newPart(elf)]);
 }
 

@@ -2,6 +2,7 @@
 // others, two strong ones are an error. Whether what is left undefined matters is asked later (require-defined.ts).
 
 import { SHN_UNDEF, STB_WEAK } from "../elf/object.ts";
+import { hex } from "../hex.ts";
 import { place } from "../sites/place.ts";
 import type { Input } from "./inputs.ts";
 import { doubled, intern, type NameTable, nameOf, newNameTable } from "./names.ts";
@@ -104,7 +105,7 @@ function definitionPlace({ object }: Input, symbol: number): string {
 	const section = object.symbols.section[symbol]!;
 	const value = object.symbols.value[symbol]!;
 	if (section < object.sections.length) return place(object, section, value);
-	return `${object.name}:(absolute 0x${value.toString(16)})`;
+	return `${object.name}:(absolute ${hex(value)})`;
 }
 
 function newGlobals(inputs: readonly Input[]): Globals {

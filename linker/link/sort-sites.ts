@@ -4,6 +4,7 @@ import type { Relocations } from "../elf/object.ts";
 import { allocateRelocations } from "../elf/tables.ts";
 import { viewOf } from "../elf/words.ts";
 import { LinkError } from "../errors.ts";
+import { hex } from "../hex.ts";
 import { FLAGS, SITE_ROW, SITES_SECTION } from "../sites/index.ts";
 import type { Input } from "./inputs.ts";
 import { type Output, origin } from "./layout.ts";
@@ -79,7 +80,7 @@ function refuseTwice(inputs: readonly Input[], table: Output, rows: SiteRows): v
 	const twice = sorted.findIndex((address, i) => i > 0 && address === sorted[i - 1]);
 	if (twice < 0) return;
 	const where = origin(inputs, table, rows.address.lastIndexOf(sorted[twice]!) * SITE_ROW);
-	throw new LinkError(`${where}: the call site at 0x${sorted[twice]!.toString(16)} is in the table twice`);
+	throw new LinkError(`${where}: the call site at ${hex(sorted[twice]!)} is in the table twice`);
 }
 
 function reordered({ relocations, address }: Output, order: Uint32Array, fields: Uint32Array): Relocations {

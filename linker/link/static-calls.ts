@@ -5,6 +5,7 @@ import { type Section, STB_LOCAL, STT_FILE } from "../elf/object.ts";
 import { symbolName } from "../elf/symbols.ts";
 import { viewOf } from "../elf/words.ts";
 import { LinkError } from "../errors.ts";
+import { hex } from "../hex.ts";
 import { hasPrefix } from "../sites/call-sites.ts";
 import {
 	describeSite,
@@ -133,11 +134,10 @@ function readKey(
 	signatureOf: Image["signatureOf"],
 ): Omit<ImageKey, "sites"> {
 	if ((address & FLAGS) !== 0)
-		throw new LinkError(`${from}: key '${name}' at 0x${address.toString(16)} is not aligned to ${FLAGS + 1} bytes`);
+		throw new LinkError(`${from}: key '${name}' at ${hex(address)} is not aligned to ${FLAGS + 1} bytes`);
 	const [initial, fallback] = [address, address + 4].map((word) => {
 		const value = wordAt(memory, word);
-		if (value === undefined)
-			throw new LinkError(`${from}: key '${name}' at 0x${word.toString(16)} is not in any segment`);
+		if (value === undefined) throw new LinkError(`${from}: key '${name}' at ${hex(word)} is not in any segment`);
 		return value === stubs.return ? 0 : value;
 	}) as [number, number];
 	const signature = signatureOf(address) ?? signatureOf(fallback);
@@ -174,8 +174,8 @@ function addSites(
 		const flagged = section.address + at + 4 + view.getInt32(at + 4, true);
 		if (initFreed && (flagged & INIT) !== 0) continue;
 		const key = index.get(flagged - (flagged & FLAGS));
-		const where = `${elf.name}:(${SITES_SECTION}+0x${at.toString(16)})`;
-		if (key === undefined) throw new LinkError(`${where}: no key is at 0x${flagged.toString(16)}`);
+		const where = `${elf.name}:(${SITES_SECTION}+${hex(at)})`;
+		if (key === undefined) throw new LinkError(`${where}: no key is at ${hex(flagged)}`);
 		sites.push(readSite(memory, where, address, key, flagged & FLAGS));
 	}
 }
@@ -185,7 +185,7 @@ function readSite(memory: Loaded, where: string, address: number, key: number, f
 	const now = bytes && describeSite(bytes, address);
 	const kind = now && kindOf(now, (flags & TAIL) !== 0);
 	if (kind === undefined)
-		throw new LinkError(`${where}: 0x${address.toString(16)} is no ${flags & TAIL ? "tail " : ""}call site`);
+		throw new LinkError(`${where}: ${hex(address)} is no ${flags & TAIL ? "tail " : ""}call site`);
 	const condition = now?.form === "jcc" ? now.condition : 0;
 	return { address, key, kind, condition, init: (flags & INIT) !== 0, length: SITE_BYTES };
 }

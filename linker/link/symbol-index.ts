@@ -3,6 +3,7 @@
 
 import { STB_LOCAL, STT_FILE, STT_SECTION } from "../elf/object.ts";
 import { symbolName } from "../elf/symbols.ts";
+import { hex } from "../hex.ts";
 import { once } from "./once.ts";
 import { isThere, type Part, partAt } from "./part.ts";
 
@@ -47,7 +48,7 @@ export function symbolIndex(parts: readonly Part[]) {
 	const symbolize = (address: number) => {
 		const symbol = symbolAt(address);
 		if (symbol === undefined) return undefined;
-		return address === symbol.address ? symbol.name : `${symbol.name}+0x${(address - symbol.address).toString(16)}`;
+		return address === symbol.address ? symbol.name : `${symbol.name}+${hex(address - symbol.address)}`;
 	};
 	const symbolNamed = (name: string) => byName().get(name);
 	return { symbols, symbolNamed, symbolAt, symbolize };

@@ -2,6 +2,7 @@
 
 import { assemble } from "../../linker/compile/assemble.ts";
 import { LinkError, suggestion } from "../../linker/errors.ts";
+import { hex } from "../../linker/hex.ts";
 import { decode, SP } from "../../linker/isa/index.ts";
 import type { Image } from "../../linker/link/image.ts";
 import { link } from "../../linker/link/link.ts";
@@ -182,8 +183,7 @@ function planOf(system: System, part: PatcherPart, place: string): Plan | Refuse
 	}
 	const edits = pokes.map(([label, to]) => editAt(system, label, to, place));
 	const misfit = unfitFor(protocol, edits);
-	if (misfit !== undefined)
-		return { refused: `the site at 0x${misfit.address.toString(16)} is not inside an aligned 8 bytes` };
+	if (misfit !== undefined) return { refused: `the site at ${hex(misfit.address)} is not inside an aligned 8 bytes` };
 	return plan(protocol, edits, machine.config.model);
 }
 

@@ -1,6 +1,7 @@
 // The steps of agents as text: the patchers' own steps, spelled by hand.
 
 import { LinkError, suggestion } from "../../linker/errors.ts";
+import { hex } from "../../linker/hex.ts";
 import { encode } from "../../linker/isa/encode.ts";
 import type { Image } from "../../linker/link/image.ts";
 import type { Permissions } from "../machine/memory.ts";
@@ -161,8 +162,7 @@ export function bytesAt(image: Image, address: number, count: number, place: str
 	const segment = image.segments.find(
 		(one) => address >= one.address && address + count <= one.address + one.data.length,
 	);
-	if (segment === undefined)
-		throw new LinkError(`${place}: the program has no ${count} bytes at 0x${address.toString(16)}`);
+	if (segment === undefined) throw new LinkError(`${place}: the program has no ${count} bytes at ${hex(address)}`);
 	return segment.data.slice(address - segment.address, address - segment.address + count);
 }
 

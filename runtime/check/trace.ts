@@ -1,7 +1,9 @@
 // A counterexample as a person reads it: who did what, and what the sites held afterwards.
 
 import { LinkError } from "../../linker/errors.ts";
+import { hexBytes } from "../../linker/hex.ts";
 import { disassemble } from "../../linker/isa/disassemble.ts";
+import { placeOf } from "../../linker/link/image.ts";
 import { Cpu, Patcher } from "../machine/layout.ts";
 import { readVirtual } from "../machine/memory.ts";
 import { getCpu } from "../machine/state.ts";
@@ -68,33 +70,30 @@ function described(system: System, taken: Taken, labels: readonly number[], brok
 
 function textOf(system: System, { move, pc, merged, instruction, bytes }: Taken): string {
 	const { machine, image } = system;
-	const where = image.symbolize(pc) ?? `0x${pc.toString(16)}`;
+	const where = placeOf(image, pc);
 	if (move.kind === "interrupt") return `${where}: takes the interrupt`;
 	if (move.kind === "drain") return "its oldest store reaches memory";
 	if (move.kind === "trap") {
 		const to = getCpu(machine, move.who, Cpu.pc) >>> 0;
-		return `${where}: trap served, goes to ${image.symbolize(to) ?? `0x${to.toString(16)}`}`;
+		return `${where}: trap served, goes to ${placeOf(image, to)}`;
 	}
 	const symbolize = (address: number): string | undefined => image.symbolize(address);
-	const text = instruction === undefined ? `no instruction: ${hex(bytes)}` : disassemble(instruction, pc, symbolize);
+	const text =
+		instruction === undefined ? `no instruction: ${hexBytes(bytes)}` : disassemble(instruction, pc, symbolize);
 	return `${where}: ${text}${merged > 0 ? ` (and ${merged} more)` : ""}`;
 }
 
 /** Only instructions at sites can differ from memory, and only these are shown. */
 function fetchedBytes(system: System, { bytes, pc }: Taken): string | undefined {
 	const now = readVirtual(system.machine, 0, pc, bytes.length);
-	return now === undefined || hex(now) === hex(bytes) ? undefined : hex(bytes);
+	return now === undefined || hexBytes(now) === hexBytes(bytes) ? undefined : hexBytes(bytes);
 }
 
 function sitesOf(system: System): TraceStep["sites"] {
 	return system.plans.flatMap(({ edits }) =>
 		edits.map(({ address, bytes }) => ({
 			address,
-			bytes: hex(readVirtual(system.machine, 0, address, bytes.length) ?? new Uint8Array()),
+			bytes: hexBytes(readVirtual(system.machine, 0, address, bytes.length) ?? new Uint8Array()),
 		})),
 	);
-}
-
-function hex(bytes: Uint8Array): string {
-	return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
 }

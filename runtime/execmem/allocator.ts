@@ -2,6 +2,7 @@
 // It touches no machine. An area is a run of whole pages; it is opened when a first piece reaches into it and closed when
 // the last one is gone, so memory that nobody uses is never kept. Whatever is refused leaves everything as it was.
 
+import { hex } from "../../linker/hex.ts";
 import { PAGE } from "../machine/state.ts";
 import {
 	allBlocks,
@@ -355,8 +356,4 @@ function refuseRelease(
 
 function refuse(kind: RefusalKind, why: string): Refused {
 	return { ok: false, error: { kind, why } };
-}
-
-function hex(address: number): string {
-	return `0x${address.toString(16)}`;
 }

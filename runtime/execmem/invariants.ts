@@ -1,6 +1,7 @@
 // What must hold between any two calls of an execmem, told from the machine's page tables and memory, not from what the
 // execmem did.
 
+import { hex } from "../../linker/hex.ts";
 import { isAllTraps, views } from "../machine/frames.ts";
 import { extentOf, LARGE_PAGE, mappings, type Permissions, writableAndExecutable } from "../machine/memory.ts";
 import { PAGE } from "../machine/state.ts";
@@ -196,8 +197,4 @@ function end({ address, bytes }: { readonly address: number; readonly bytes: num
 
 function nextPage(address: number): number {
 	return address - (address % PAGE) + PAGE;
-}
-
-function hex(value: number): string {
-	return `0x${value.toString(16)}`;
 }

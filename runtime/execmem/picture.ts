@@ -1,6 +1,7 @@
 // A picture of a process's address space: one row per area or mapping, as text and as SVG. Both are drawn from the lines
 // of maps.ts, so they show what is mapped, nothing else.
 
+import { hexWord } from "../../linker/hex.ts";
 import { LARGE_PAGE } from "../machine/memory.ts";
 import type { MapLine, MapPiece } from "./maps.ts";
 import { memoryTypes, type TypeName, typeNames } from "./memory-types.ts";
@@ -20,7 +21,7 @@ const LEGEND = `${shades[0]} free   ░▒▓ in part   █ in use   ${INIT} fre
 export function pictureText(lines: readonly MapLine[], width: number): string[] {
 	const rows = rowsOf(lines);
 	const labels = rows.map(({ address, name, page, permissions }) =>
-		[hex(address), permissions, page === LARGE_PAGE ? "2M" : "4K", name].join(" "),
+		[hexWord(address), permissions, page === LARGE_PAGE ? "2M" : "4K", name].join(" "),
 	);
 	const margin = Math.min(Math.max(0, ...labels.map((label) => label.length)), Math.max(20, width >> 1));
 	const cells = Math.max(8, width - margin - 8);
@@ -97,7 +98,7 @@ function rowSvg(row: Row, i: number): string[] {
 	const y = TOP + i * ROW;
 	const middle = y + 15;
 	const size = row.page === LARGE_PAGE ? "2M" : "4K";
-	const label = `${hex(row.address)} ${row.permissions} ${size}`;
+	const label = `${hexWord(row.address)} ${row.permissions} ${size}`;
 	const x = (address: number): number => BAR.left + ((address - row.address) / row.bytes) * BAR.width;
 	const parts = isPool(row.type)
 		? marks(row)
@@ -105,7 +106,7 @@ function rowSvg(row: Row, i: number): string[] {
 	return [
 		`<text x="16" y="${middle}" fill="#222222">${label}</text>`,
 		`<text x="${BAR.left - 12}" y="${middle}" text-anchor="end" fill="#222222">${inXml(clip(row.name, 18))}</text>`,
-		`<rect x="${BAR.left}" y="${y + 2}" width="${BAR.width}" height="${ROW - 5}" fill="#edf0f2" stroke="#b8c0c8"><title>${inXml(`${row.name} ${sizeText(row.bytes)} at ${hex(row.address)}`)}</title></rect>`,
+		`<rect x="${BAR.left}" y="${y + 2}" width="${BAR.width}" height="${ROW - 5}" fill="#edf0f2" stroke="#b8c0c8"><title>${inXml(`${row.name} ${sizeText(row.bytes)} at ${hexWord(row.address)}`)}</title></rect>`,
 		...parts.map(
 			({ start, end, type, title }) =>
 				`<rect x="${x(start).toFixed(2)}" y="${y + 3}" width="${Math.max(0.6, x(end) - x(start)).toFixed(2)}" height="${ROW - 7}" fill="${colours[type]}"><title>${inXml(title)}</title></rect>`,
@@ -130,14 +131,19 @@ function marks(row: Row): Mark[] {
 		const last = all.at(-1);
 		if (last?.type === piece.type && end - last.start < 2 * pixel) {
 			const count = last.count + 1;
-			all[all.length - 1] = { ...last, end, count, title: `${count} pieces of ${piece.type} at ${hex(last.start)}` };
+			all[all.length - 1] = {
+				...last,
+				end,
+				count,
+				title: `${count} pieces of ${piece.type} at ${hexWord(last.start)}`,
+			};
 		} else all.push({ start, end, type: piece.type, title: titleOf(piece), count: 1 });
 	}
 	return all;
 }
 
 function titleOf({ type, address, bytes, name }: MapPiece): string {
-	return `${type} ${hex(address)}, ${bytes.toLocaleString("en-US")} bytes${name === "" ? "" : `: ${name}`}`;
+	return `${type} ${hexWord(address)}, ${bytes.toLocaleString("en-US")} bytes${name === "" ? "" : `: ${name}`}`;
 }
 
 function legendSvg(types: readonly MapLine["type"][], y: number): string[] {
@@ -180,10 +186,6 @@ function sizeText(bytes: number): string {
 
 function clip(text: string, width: number): string {
 	return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
-}
-
-function hex(address: number): string {
-	return `0x${address.toString(16).padStart(8, "0")}`;
 }
 
 function inXml(text: string): string {

@@ -2,6 +2,7 @@
 // with r/w/x; none may be writable and executable. Entries that change stay visible to CPUs that have not flushed their
 // TLB, by the same histories as stale code bytes. `translate` is the slow, certain way; cores cache what it says.
 
+import { hex } from "../../linker/hex.ts";
 import { dropDecoded } from "./decode-cache.ts";
 import { Cpu, Entry, Global } from "./layout.ts";
 import { choose, getCpu, type Machine, PAGE } from "./state.ts";
@@ -374,8 +375,4 @@ function countCode(machine: Machine, frame: number, flags: number, by: number): 
 
 export function forgetTranslations(machine: Machine): void {
 	for (const core of machine.cores) core.forgetTranslations();
-}
-
-function hex(address: number): string {
-	return `0x${address.toString(16)}`;
 }

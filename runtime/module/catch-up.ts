@@ -1,12 +1,13 @@
 // A module is linked for what the program's keys called when the program began. Before any of its code runs, its sites and
 // branches are brought to what the keys say now. Nobody executes them yet, so one store each and one sync are enough.
 
+import { hex } from "../../linker/hex.ts";
 import type { Part } from "../../linker/link/part.ts";
 import { enabledAt, labelBytes } from "../../linker/sites/label-bytes.ts";
 import { SITE_BYTES } from "../../linker/sites/table.ts";
 import { readVirtual } from "../machine/memory.ts";
 import { plan } from "../patch/plan.ts";
-import { hex, type Refusal } from "../patch/planned-change.ts";
+import type { Refusal } from "../patch/planned-change.ts";
 import { type Protocol, sync, write } from "../patch/protocol.ts";
 import { bytesFor, calls } from "../patch/site-forms.ts";
 import { word } from "../patch/slots.ts";

@@ -3,6 +3,7 @@
 
 import { type ElfObject, STT_FUNC, symbolName, symbolType } from "../../linker/elf/index.ts";
 import type { Image } from "../../linker/link/image.ts";
+import { placeOf } from "../../linker/link/image.ts";
 import { linkModule, usedBy } from "../../linker/link/link-module.ts";
 import type { PlaceModule } from "../../linker/link/module-memory.ts";
 import { withInitFreed } from "../../linker/link/read-image.ts";
@@ -12,7 +13,7 @@ import type { Execmem } from "../execmem/pieces.ts";
 import { carryOut } from "../patch/carry-out.ts";
 import type { Refusal } from "../patch/planned-change.ts";
 import { settle } from "../patch/run.ts";
-import { placeOf, type System } from "../patch/system.ts";
+import type { System } from "../patch/system.ts";
 import { callOn } from "./call-on.ts";
 import { catchUp } from "./catch-up.ts";
 import { evacuate } from "./evacuate.ts";
@@ -170,7 +171,7 @@ function runInit(
 		return called.result === 0 ? undefined : { refused: `${name}: init returned ${called.result}` };
 	const { ended } = called;
 	if (ended.kind !== "trapped" || ended.cpu !== cpu) return called;
-	return { refused: `${name}: init trapped at ${placeOf(system, ended.pc)}` };
+	return { refused: `${name}: init trapped at ${placeOf(system.image, ended.pc)}` };
 }
 
 function initFunction({ symbols, sections }: ElfObject): number | undefined {

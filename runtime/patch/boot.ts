@@ -2,6 +2,7 @@
 // machine, then the calls of paravirt operations. Every row of the tables is carried out once and marked.
 
 import { LinkError, suggestion } from "../../linker/errors.ts";
+import { hex } from "../../linker/hex.ts";
 import { encode, nops } from "../../linker/isa/index.ts";
 import { bytesAt, type Image, type ImageAlternative, type ImageOperationCall } from "../../linker/link/image.ts";
 import { sourcePlace } from "../../linker/link/lines.ts";
@@ -14,7 +15,7 @@ import { brokenBy, isDone } from "./operations.ts";
 import { newOverlay, type Overlay } from "./overlay.ts";
 import { applyNow } from "./patchers.ts";
 import { plan } from "./plan.ts";
-import { hex, type Refusal } from "./planned-change.ts";
+import type { Refusal } from "./planned-change.ts";
 import { early } from "./protocols/index.ts";
 import { word } from "./slots.ts";
 import { type Edit, same } from "./step.ts";

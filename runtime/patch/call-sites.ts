@@ -1,13 +1,14 @@
 // Static calls as parts of an update: which bytes each site of a key gets for a new target, and why a target cannot be.
 
 import { notIn } from "../../linker/errors.ts";
+import { hex, hexBytes } from "../../linker/hex.ts";
 import { encode, REL_MAX, REL_MIN } from "../../linker/isa/index.ts";
 import type { Image, ImageKey } from "../../linker/link/image.ts";
 import { signatureText } from "../../linker/link/signatures.ts";
 import { type Site, targetAt } from "../../linker/sites/site-bytes.ts";
 import { SITE_BYTES } from "../../linker/sites/table.ts";
 import { permits, readVirtual } from "../machine/memory.ts";
-import { hex, hexBytes, type PlannedChange, type Refusal, textAt, wordEdit } from "./planned-change.ts";
+import { type PlannedChange, type Refusal, textAt, wordEdit } from "./planned-change.ts";
 import { bytesFor, calls, type Route, throughWord } from "./site-forms.ts";
 import { type Slot, slotsOf, word } from "./slots.ts";
 import { type Edit, same } from "./step.ts";

@@ -1,6 +1,7 @@
 // Who may patch which bytes. Every family that patches text (the sites that the image declares, probes) has a claim on the
 // system's list and asks the others before it patches: whoever comes second is refused, in either direction.
 
+import { hex } from "../../linker/hex.ts";
 import { textReserved } from "./reserved-text.ts";
 import type { Edit } from "./step.ts";
 import type { System } from "./system.ts";
@@ -25,7 +26,7 @@ export function reservedBy(system: System, start: number, end: number, family: s
 export function unfreeText(system: System, edits: readonly Edit[]): string | undefined {
 	for (const { address, bytes } of edits) {
 		const holder = reservedBy(system, address, address + bytes.length, IMAGE_SITES);
-		if (holder !== undefined) return `the site at 0x${address.toString(16)} is taken by ${holder}`;
+		if (holder !== undefined) return `the site at ${hex(address)} is taken by ${holder}`;
 	}
 	return undefined;
 }

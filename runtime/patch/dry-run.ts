@@ -3,6 +3,7 @@
 import { disassemble } from "../../linker/isa/disassemble.ts";
 import { decode } from "../../linker/isa/index.ts";
 import type { Image } from "../../linker/link/image.ts";
+import { placeOf } from "../../linker/link/image.ts";
 import type { Refusal } from "./planned-change.ts";
 import { type PatchedText, patchedText } from "./reserved-text.ts";
 import { nameOf, slotsOf } from "./slots.ts";
@@ -61,13 +62,12 @@ function switchName(users: number): string {
 
 function describeEdit(image: Image, { address, old, bytes }: Edit): PlannedSite {
 	const { key, kind } = patchedText(image).find((text) => text.address === address)!;
-	const text = (code: Uint8Array): string =>
-		disassemble(decode(code, 0)!, address, (target) => image.symbolize(target) ?? `0x${target.toString(16)}`);
+	const text = (code: Uint8Array): string => disassemble(decode(code, 0)!, address, (target) => placeOf(image, target));
 	return {
 		key,
 		kind,
 		address,
-		place: image.symbolize(address) ?? `0x${address.toString(16)}`,
+		place: placeOf(image, address),
 		old,
 		bytes,
 		was: text(old),

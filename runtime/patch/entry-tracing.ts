@@ -2,11 +2,13 @@
 // in one batch, and back. What such a call does is in tracer.ts.
 
 import { LinkError, suggestion } from "../../linker/errors.ts";
+import { hex, hexBytes } from "../../linker/hex.ts";
 import { encode } from "../../linker/isa/index.ts";
 import type { Image, ImageEntry } from "../../linker/link/image.ts";
+import { placeOf } from "../../linker/link/image.ts";
 import { describeSite, reaches } from "../../linker/sites/site-bytes.ts";
 import { SITE_BYTES, TRACE_ENTRY } from "../../linker/sites/table.ts";
-import { hex, hexBytes, type PlannedChange, type Refusal, textAt } from "./planned-change.ts";
+import { type PlannedChange, type Refusal, textAt } from "./planned-change.ts";
 import type { Edit } from "./step.ts";
 import type { System } from "./system.ts";
 
@@ -33,23 +35,19 @@ export function planTraced(system: System, { functions, traced }: Traced): Plann
 const MOST_NAMES = 3;
 
 function nameSome(image: Image, functions: readonly number[]): string {
-	const names = functions.slice(0, MOST_NAMES).map((address) => nameAt(image, address));
+	const names = functions.slice(0, MOST_NAMES).map((address) => placeOf(image, address));
 	return [...names, ...(functions.length > MOST_NAMES ? [`${functions.length - MOST_NAMES} more`] : [])].join(", ");
-}
-
-function nameAt({ symbolize }: Image, address: number): string {
-	return symbolize(address) ?? hex(address);
 }
 
 function noEntry(image: Image, address: number): Refusal {
 	return {
-		refused: `'${nameAt(image, address)}' cannot be traced: no function that was built with --entry-nops is there`,
+		refused: `'${placeOf(image, address)}' cannot be traced: no function that was built with --entry-nops is there`,
 	};
 }
 
 function planEntry(system: System, address: number, traced: boolean): Edit | Refusal {
 	const { image } = system;
-	const place = `the entry ${hex(address)} of '${nameAt(image, address)}'`;
+	const place = `the entry ${hex(address)} of '${placeOf(image, address)}'`;
 	const tracer = image.symbolNamed(TRACE_ENTRY)?.address;
 	if (tracer === undefined)
 		return { refused: `${place} has no ${TRACE_ENTRY} to call: build the program with --entry-nops` };

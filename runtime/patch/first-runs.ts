@@ -1,9 +1,10 @@
 // When each CPU first runs what an update put at a site, for traces: patched sites are watched until every CPU has met
 // them. A CPU that met the breakpoint first was given the new instruction by the trap; that counts.
 
+import { placeOf } from "../../linker/link/image.ts";
 import { sightings, watch } from "../machine/watch.ts";
 import { type Edit, same } from "./step.ts";
-import { placeOf, type System } from "./system.ts";
+import type { System } from "./system.ts";
 
 /** New bytes at a site, and the CPUs that have run them. */
 export interface FirstRuns {
@@ -39,7 +40,7 @@ function noteRun(system: System, cpu: number, address: number, clock: number): v
 	const { cpus } = system.firstRuns.get(address)!;
 	if (cpus.has(cpu)) return;
 	cpus.add(cpu);
-	system.events?.push({ clock, cpu, what: "first", detail: placeOf(system, address), duration: 0 });
+	system.events?.push({ clock, cpu, what: "first", detail: placeOf(system.image, address), duration: 0 });
 	if (cpus.size < system.machine.config.cpus) return;
 	system.machine.watch!.addresses.delete(address);
 	system.firstRuns.delete(address);

@@ -2,10 +2,11 @@
 // branch of the key changes between NOP5 and JMP, in one batch.
 
 import { LinkError } from "../../linker/errors.ts";
+import { hex, hexBytes } from "../../linker/hex.ts";
 import type { Toggle } from "../../linker/isa/index.ts";
 import type { Image, ImageLabel, ImageStaticKey } from "../../linker/link/image.ts";
 import { enabledAt, labelBytes } from "../../linker/sites/label-bytes.ts";
-import { hex, hexBytes, type PlannedChange, type Refusal, textAt, wordEdit } from "./planned-change.ts";
+import { type PlannedChange, type Refusal, textAt, wordEdit } from "./planned-change.ts";
 import { word } from "./slots.ts";
 import type { Edit } from "./step.ts";
 import type { System } from "./system.ts";

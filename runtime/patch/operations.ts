@@ -1,6 +1,7 @@
 // Paravirt operations as parts of an update: what one is set to before its calls are settled, and whether a function
 // keeps the registers that the operation's callers count on.
 
+import { hex } from "../../linker/hex.ts";
 import { type Clobbers, clobberedBy, decode, registerName } from "../../linker/isa/index.ts";
 import type { Image, ImageOperation } from "../../linker/link/image.ts";
 import { SAVER_PREFIX } from "../../linker/sites/table.ts";
@@ -8,7 +9,7 @@ import { permits, readVirtual } from "../machine/memory.ts";
 import { unlike } from "./call-sites.ts";
 import { changedBy } from "./function-code.ts";
 import { newOverlay, type Overlay } from "./overlay.ts";
-import { hex, type PlannedChange, type Refusal, wordEdit } from "./planned-change.ts";
+import { type PlannedChange, type Refusal, wordEdit } from "./planned-change.ts";
 import { word } from "./slots.ts";
 import type { System } from "./system.ts";
 

@@ -1,5 +1,6 @@
 // Memory as it will be: what was written to it here lies over what it holds.
 
+import { hex } from "../../linker/hex.ts";
 import { readVirtual } from "../machine/memory.ts";
 import type { Machine } from "../machine/state.ts";
 import type { Edit } from "./step.ts";
@@ -28,7 +29,7 @@ export function newOverlay(machine: Machine): Overlay {
 		const length = Math.max(address + bytes.length, ...touched.map(end)) - from;
 		const joined = read(from, length);
 		const old = readVirtual(machine, 0, from, length)?.slice();
-		if (joined === undefined || old === undefined) throw new Error(`assert: 0x${from.toString(16)} is not mapped`);
+		if (joined === undefined || old === undefined) throw new Error(`assert: ${hex(from)} is not mapped`);
 		joined.set(bytes, address - from);
 		pieces = [...pieces.filter((piece) => !touched.includes(piece)), { address: from, old, bytes: joined }];
 	};

@@ -1,6 +1,7 @@
 // Those who carry out plans: how they get one, do its next step, and end. Requests queue; a queued one is planned when
 // its turn comes, against the sites as they are then, so that updates never interleave.
 
+import { hex } from "../../linker/hex.ts";
 import { Cpu, Patcher, Status } from "../machine/layout.ts";
 import { getCounter, getCpu, type Machine, setCpu } from "../machine/state.ts";
 import { serialize } from "../machine/visibility.ts";
@@ -24,7 +25,7 @@ export function submit(system: System, update: Submitted, clock: number, cpu?: n
 	const { machine } = system;
 	if (update.steps.length === 0) return NOTHING;
 	const clash = clashWith(system, update);
-	if (clash !== undefined) return { refused: `0x${clash.toString(16)} is being patched by somebody else` };
+	if (clash !== undefined) return { refused: `${hex(clash)} is being patched by somebody else` };
 	const patcher = patchers(machine).find((each) => getPatcher(machine, each, Patcher.active) === Life.idle);
 	if (patcher === undefined) return { refused: `${machine.config.patchers} patchers are at work already` };
 	system.plans[patcher] = update;

@@ -1,5 +1,6 @@
 // Carries out one step of a patcher on the machine.
 
+import { hex, hexBytes } from "../../linker/hex.ts";
 import { Cpu, Global, Patcher, Status } from "../machine/layout.ts";
 import { mapPages, protectPages, protectText, rightsOf, writePhysical } from "../machine/memory.ts";
 import { TICKS_PER_CYCLE, ticksOf } from "../machine/profile.ts";
@@ -251,7 +252,7 @@ function waitUntil(machine: Machine, cpu: number, clock: number): void {
 export function describeStep(step: Step): string {
 	switch (step.kind) {
 		case "store":
-			return `store ${hex(step.address)} ${Array.from(step.bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ")}`;
+			return `store ${hex(step.address)} ${hexBytes(step.bytes)}`;
 		case "clean":
 		case "invalidate":
 			return `${step.kind} ${hex(step.address)}${step.bytes === undefined ? "" : ` ${step.bytes}`}`;
@@ -294,8 +295,4 @@ export function describeStep(step: Step): string {
 
 function cpuNames(cpus: readonly number[]): string {
 	return cpus.map((cpu) => `cpu${cpu}`).join(" and ");
-}
-
-function hex(value: number): string {
-	return `0x${value.toString(16)}`;
 }

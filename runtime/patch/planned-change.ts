@@ -34,11 +34,3 @@ function wordBytes(value: number): Uint8Array {
 	new DataView(bytes.buffer).setUint32(0, value, true);
 	return bytes;
 }
-
-export function hex(value: number): string {
-	return `0x${value.toString(16)}`;
-}
-
-export function hexBytes(bytes: Uint8Array): string {
-	return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
-}

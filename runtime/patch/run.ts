@@ -2,6 +2,7 @@
 // seed is the same every time.
 
 import { Stop } from "../../linker/isa/core.ts";
+import { placeOf } from "../../linker/link/image.ts";
 import { Cpu, Global, Patcher, Status } from "../machine/layout.ts";
 import { TICKS_PER_CYCLE } from "../machine/profile.ts";
 import { advance, Interrupt, interruptible, take } from "../machine/run.ts";
@@ -10,7 +11,7 @@ import { noteEmulated, noteFirstRuns } from "./first-runs.ts";
 import { serveHostCall } from "./host-calls.ts";
 import { begin, isPatching, stepPatcher } from "./patchers.ts";
 import { ready } from "./perform.ts";
-import { getPatcher, Life, patcherClocks, placeOf, type Queued, type System } from "./system.ts";
+import { getPatcher, Life, patcherClocks, type Queued, type System } from "./system.ts";
 import { serveTrap } from "./trap.ts";
 
 /** Ticks a CPU may run ahead of the others. */
@@ -253,7 +254,7 @@ function serve(system: System, cpu: number): boolean {
 	const served = serveTrap(system, cpu) && getCpu(machine, cpu, Cpu.status) !== Status.trapped;
 	const duration = getCounter(machine, cpu, Cpu.clock) - clock;
 	if (served) noteEmulated(system, cpu, pc, clock);
-	system.events?.push({ clock, cpu, what: served ? "trap" : "fault", detail: placeOf(system, pc), duration });
+	system.events?.push({ clock, cpu, what: served ? "trap" : "fault", detail: placeOf(system.image, pc), duration });
 	return served;
 }
 

@@ -3,7 +3,8 @@
 
 import { STT_FUNC } from "../../linker/elf/object.ts";
 import { LinkError, suggestion } from "../../linker/errors.ts";
-import { type Image, type ImageKey, wordAt } from "../../linker/link/image.ts";
+import { hex } from "../../linker/hex.ts";
+import { type Image, type ImageKey, placeOf, wordAt } from "../../linker/link/image.ts";
 import { NULLABLE } from "../../linker/link/signatures.ts";
 import { targetAt } from "../../linker/sites/site-bytes.ts";
 import { readVirtual } from "../machine/memory.ts";
@@ -91,12 +92,12 @@ export function queryAt(system: System, address: number): number {
 /** What a key's word means to people. */
 export function nameOf(image: Image, target: number): string | null {
 	if (targetAt(target, image.stubs).kind === "null") return null;
-	return image.symbolize(target) ?? `0x${target.toString(16)}`;
+	return placeOf(image, target);
 }
 
 /** An unsigned word of the program's data. */
 export function word(system: System, address: number): number {
 	const bytes = readVirtual(system.machine, 0, address, 4);
-	if (bytes === undefined) throw new Error(`assert: key at 0x${address.toString(16)} is not mapped`);
+	if (bytes === undefined) throw new Error(`assert: key at ${hex(address)} is not mapped`);
 	return new DataView(bytes.buffer).getUint32(0, true);
 }

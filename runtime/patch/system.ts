@@ -115,11 +115,6 @@ export interface Happening {
 /** `Patcher.active`: has nothing to do, carries out its plan, or died in the middle of it (recover.ts). */
 export const Life = { idle: 0, atWork: 1, dead: 2 } as const;
 
-/** `main+0x10` */
-export function placeOf({ image }: System, address: number): string {
-	return image.symbolize(address) ?? `0x${address.toString(16)}`;
-}
-
 export function getPatcher(machine: Machine, patcher: number, field: number): number {
 	return machine.words[(machine.layout.patchers >> 2) + patcher * Patcher.words + field]!;
 }

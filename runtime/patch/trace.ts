@@ -1,6 +1,7 @@
 // What happened in a run, for people: as a file that Perfetto and Chrome open (Trace Event Format), and as columns of
 // text. Both have a lane per CPU and one per patcher. A cycle of the machine is a microsecond of the trace.
 
+import { placeOf } from "../../linker/link/image.ts";
 import { Cpu } from "../machine/layout.ts";
 import { ticksToCycles } from "../machine/profile.ts";
 import { getCounter } from "../machine/state.ts";
@@ -147,7 +148,7 @@ function tracedCalls({ tracer, image, machine }: System): TraceEvent[] {
 	return tracer.calls.map(({ cpu, address, entered, left }) => {
 		const ts = ticksToCycles(entered);
 		const end = left ?? getCounter(machine, cpu, Cpu.clock);
-		const name = image.symbolize(address) ?? `0x${address.toString(16)}`;
+		const name = placeOf(image, address);
 		return { name, ph: "X", pid: PROCESS, tid: 1 + cpu, ts, dur: ticksToCycles(end) - ts, cat: "function" };
 	});
 }

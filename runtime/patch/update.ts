@@ -1,6 +1,7 @@
 // An update is a transaction: everything is validated first, and a refused one changes nothing. What is left is a plan,
 // in which all keys and all sites, of whatever kind, change in one batch, at the syncs of one.
 
+import { hex } from "../../linker/hex.ts";
 import type { Image } from "../../linker/link/image.ts";
 import { Cpu, Status } from "../machine/layout.ts";
 import { aliasOf, isText } from "../machine/memory.ts";
@@ -11,7 +12,7 @@ import { planTraced, type Traced } from "./entry-tracing.ts";
 import { planToggle, switchOf, type Toggled } from "./jump-labels.ts";
 import { type OperationSet, planSet } from "./operations.ts";
 import { plan, unfitFor } from "./plan.ts";
-import { hex, type PlannedChange, type Refusal } from "./planned-change.ts";
+import type { PlannedChange, Refusal } from "./planned-change.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Route } from "./site-forms.ts";
 import { functionNamed, slotNamed } from "./slots.ts";

@@ -1,10 +1,11 @@
 // Where a probe may go. Everything is asked before anything is changed: a refusal says why, and nothing happened.
 
 import { STT_FUNC } from "../../linker/elf/object.ts";
+import { hexBytes } from "../../linker/hex.ts";
 import { decode } from "../../linker/isa/decode.ts";
 import { SP } from "../../linker/isa/index.ts";
 import type { Instruction } from "../../linker/isa/instruction-set.ts";
-import { bytesAt } from "../../linker/link/image.ts";
+import { bytesAt, placeOf } from "../../linker/link/image.ts";
 import { permits, readVirtual } from "../machine/memory.ts";
 import { PAGE } from "../machine/state.ts";
 import { reservedBy } from "../patch/claims.ts";
@@ -27,7 +28,7 @@ export interface Place {
 /** Looks at an instruction of a process: it must be the program's own, whole, and nobody else's to patch. */
 export function placeFor(system: System, space: number, address: number): Place | ProbeRefusal {
 	const { machine, image } = system;
-	const place = image.symbolize(address) ?? `0x${address.toString(16)}`;
+	const place = placeOf(image, address);
 	const refuse = (why: string): ProbeRefusal => ({ refused: `no probe at ${place}: ${why}` });
 	if (!system.spaces.includes(space)) return refuse(`there is no process ${space}`);
 	if (!permits(machine, space, address, "x")) return refuse("it is not in executable memory");
@@ -40,7 +41,8 @@ export function placeFor(system: System, space: number, address: number): Place 
 	if (holder !== undefined) return refuse(`the text belongs to ${holder}`);
 	const bytes = bytesAt(image, address, length)!;
 	const now = readVirtual(machine, space, address, length);
-	if (now === undefined || !same(now, bytes)) return refuse(`it holds ${hexOf(now)}, and the file has ${hexOf(bytes)}`);
+	if (now === undefined || !same(now, bytes))
+		return refuse(`it holds ${hexBytes(now ?? [])}, and the file has ${hexBytes(bytes)}`);
 	return { place, bytes, instruction, clearance: Math.min(movesDown(before), -movesDown(after)) };
 }
 
@@ -80,8 +82,4 @@ function movesDown(instruction: Instruction | undefined): number {
 
 export function pageOf(address: number): number {
 	return address - (address % PAGE);
-}
-
-export function hexOf(bytes: Uint8Array | undefined): string {
-	return Array.from(bytes ?? [], (byte) => byte.toString(16).padStart(2, "0")).join(" ");
 }

@@ -1,0 +1,14 @@
+// Addresses and bytes as people read them: the same in every message and table.
+
+export function hex(value: number): string {
+	return value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
+}
+
+/** An address in all its digits, for columns. */
+export function hexWord(value: number): string {
+	return `0x${value.toString(16).padStart(8, "0")}`;
+}
+
+export function hexBytes(bytes: Iterable<number>): string {
+	return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+}
