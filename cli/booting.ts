@@ -21,9 +21,9 @@ export function declareFeatures(line: CommandLine): void {
 	);
 }
 
-/** Undefined when nothing shall be settled. */
-export function bootOptions({ features, boot }: BootChoice): BootOptions | undefined {
-	if (boot) return { ...(features && { features }) };
+/** Undefined when nothing shall be settled. @param modules whether some will be loaded */
+export function bootOptions({ features, boot }: BootChoice, modules = false): BootOptions | undefined {
+	if (boot) return { ...(features && { features }), modules };
 	if (features !== undefined) throw new UsageError("--features are for what is settled at boot, which is left out");
 	return undefined;
 }

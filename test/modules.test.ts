@@ -5,12 +5,22 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { assemble, compile } from "../linker/compile/index.ts";
 import type { ElfObject } from "../linker/elf/index.ts";
+import { decode, disassemble } from "../linker/isa/index.ts";
 import { type Image, link, staticCallModes } from "../linker/link/index.ts";
 import { AREA } from "../runtime/execmem/memory-types.ts";
 import { openExecmem } from "../runtime/execmem/open-execmem.ts";
 import { extentOf, readVirtual } from "../runtime/machine/memory.ts";
 import { createModules, loadModule, type Module, type Modules, unloadModule } from "../runtime/module/index.ts";
-import { planUpdate, query, run, settle, staticCalls, textReserved } from "../runtime/patch/index.ts";
+import {
+	type BootOptions,
+	boot,
+	planUpdate,
+	query,
+	run,
+	settle,
+	staticCalls,
+	textReserved,
+} from "../runtime/patch/index.ts";
 import { calls } from "../runtime/patch/site-forms.ts";
 import { word } from "../runtime/patch/slots.ts";
 import { createProbes, insert, instructionsOf, type Probe, remove } from "../runtime/probe/index.ts";
@@ -337,4 +347,54 @@ test("a module is probed like the program: its page of 2 MiB gives way to a smal
 	expect(readVirtual(system.machine, 0, text.address, 64)).toEqual(
 		readVirtual(plain.system.machine, 0, text.address, 64),
 	);
+});
+
+describe("what a module leaves open", () => {
+	const native = assembled(`
+	.global main, op
+	.type main, @function
+main:	hlt
+	.size main, . - main
+	.type work, @function
+work:	addi r1, r1, 1
+	ret
+	.size work, . - work
+	.paravirt op, work
+`);
+	const open = assembled(`
+	.global entered
+	.type entered, @function
+entered: .pv_call op, 8
+	.alternative
+	movi r0, 1
+	.replacement fast
+	movi r0, 2
+	.endalternative
+	ret
+	.size entered, . - entered
+`);
+	const code = (options: BootOptions | undefined): string[] => {
+		const modules = began(link([native], { name: "program", entry: "main" }));
+		if (options !== undefined) boot(modules.system, options);
+		loaded(modules, open);
+		const { machine, image } = modules.system;
+		const start = image.symbolNamed("entered")!.address;
+		const lines: string[] = [];
+		for (let at = start; lines.at(-1) !== "ret"; ) {
+			const instruction = decode(readVirtual(machine, 0, at, 6)!, 0)!;
+			lines.push(disassemble(instruction, at, (to) => image.symbolize(to) ?? "?"));
+			at += instruction.length;
+		}
+		return lines;
+	};
+
+	test("is settled as the program was, and stays open in one that was not", () => {
+		const [indirect, ...rest] = code(undefined);
+		expect(indirect).toMatch(/^callm/);
+		expect(rest).toEqual(["nop", "nop", "nop", "movi r0, 1", "ret"]);
+		expect(code({ modules: true })).toEqual(["addi r1, r1, 1", "nop", "nop", "movi r0, 1", "ret"]);
+		const fast = code({ modules: true, features: ["fast"], inline: false });
+		expect(fast).toEqual(["call 0x400001 <work>", "nop", "nop", "nop", "movi r0, 2", "ret"]);
+		expect(() => code({ features: ["fast"] })).toThrow("no alternative asks for feature 'fast'");
+	});
 });

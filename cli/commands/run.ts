@@ -111,7 +111,7 @@ export const run: Command<Options> = {
 		const spare = (places.length > 0 ? pagesForProbes(image, processes) : 0) + pagesForModules(options);
 		const system = createSystem(loadCrowd(image, options, profile, spare), image, protocol, { trace, processes });
 		const showProgress = progressLine(terminal);
-		const settled = prepare(system, beforeModules(options), bootOptions(options));
+		const settled = prepare(system, beforeModules(options), bootOptions(options, options.load !== undefined));
 		const probing = places.length > 0 ? probeAt(system, places, "count", {}) : undefined;
 		const lines: string[] = [];
 		const end = await execute(system, {

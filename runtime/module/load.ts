@@ -10,6 +10,7 @@ import { withInitFreed } from "../../linker/link/read-image.ts";
 import { isInit as isInitSection } from "../../linker/sites/call-sites.ts";
 import { execmemAlloc, execmemFinish, execmemWrite } from "../execmem/execmem.ts";
 import type { Execmem } from "../execmem/pieces.ts";
+import { settledSegments } from "../patch/boot.ts";
 import { carryOut } from "../patch/carry-out.ts";
 import type { Refusal } from "../patch/planned-change.ts";
 import { settle } from "../patch/run.ts";
@@ -95,10 +96,10 @@ function place({ system, execmem }: Modules, objects: readonly ElfObject[], name
 }
 
 /** After: all of it is in memory, and ready to be executed or read. */
-function fill({ execmem }: Modules, { name, pieces }: Module, image: Image): Refusal | undefined {
-	for (const { address, memorySize, data } of partNamed(image, name)!.segments) {
-		const bytes = new Uint8Array(memorySize);
-		bytes.set(data);
+function fill({ system, execmem }: Modules, { name, pieces }: Module, image: Image): Refusal | undefined {
+	const settled = settledSegments(system, image, partNamed(image, name)!.segments);
+	if ("refused" in settled) return { refused: `${name}: ${settled.refused}` };
+	for (const { address, bytes } of settled) {
 		const written = execmemWrite(execmem, address, bytes);
 		if (!written.ok) return { refused: `${name}: ${written.error.why}` };
 	}

@@ -24,6 +24,7 @@ export function createSystem(
 	return {
 		machine,
 		image,
+		booted: undefined,
 		protocol,
 		plans: [],
 		queue: [],

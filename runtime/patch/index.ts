@@ -2,7 +2,7 @@
 // recovery, and `run`.
 
 export { entryNamed, type LoadOptions, load, start } from "../load.ts";
-export { type Boot, type BootOptions, boot, planBoot, type Settled } from "./boot.ts";
+export { type Boot, boot, planBoot, type Settled } from "./boot.ts";
 export { asIs } from "./call-sites.ts";
 export type { Updated } from "./carry-out.ts";
 export { coreOf } from "./core-dump.ts";
@@ -45,7 +45,7 @@ export {
 export { type StaticKey, type StaticKeys, staticKeys } from "./static-keys.ts";
 export type { Edit, Plan, Request, Step, Transaction } from "./step.ts";
 export { type StormCase, type StormCounts, storm } from "./storm.ts";
-export type { Death, Happening, NamedMapping, PatchCounts, System, TrapServer } from "./system.ts";
+export type { BootOptions, Death, Happening, NamedMapping, PatchCounts, System, TrapServer } from "./system.ts";
 export { perfettoTrace, type TraceEvent, type TraceFile, textTrace } from "./trace.ts";
 export type { TracedCall, Tracer } from "./tracer.ts";
 export { findEdit, serveTrap } from "./trap.ts";

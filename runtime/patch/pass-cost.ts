@@ -7,11 +7,12 @@ import { load } from "../load.ts";
 import { Cpu } from "../machine/layout.ts";
 import { type CostProfile, ticksToCycles } from "../machine/profile.ts";
 import { getCounter } from "../machine/state.ts";
-import { type BootOptions, boot } from "./boot.ts";
+import { boot } from "./boot.ts";
 import { createSystem } from "./create-system.ts";
 import { applyNow } from "./patchers.ts";
 import { early } from "./protocols/index.ts";
 import { run } from "./run.ts";
+import type { BootOptions } from "./system.ts";
 import { planUpdate } from "./update.ts";
 
 export interface PassCost {

@@ -41,6 +41,8 @@ export interface System {
 	readonly machine: Machine;
 	/** The program with the modules that are loaded now. */
 	image: Image;
+	/** How the program was settled at boot, and modules are when they are loaded; undefined while it is not. */
+	booted: BootOptions | undefined;
 	/** How run-time updates are done. */
 	readonly protocol: Protocol;
 	/** What each patcher of the machine carries out. */
@@ -70,6 +72,15 @@ export interface System {
 	readonly named: NamedMapping[];
 	/** Processes that a trap ended, while others went on. */
 	readonly deaths: Death[];
+}
+
+export interface BootOptions {
+	/** What the machine has. */
+	readonly features?: readonly string[];
+	/** False: every call of an operation stays a call. */
+	readonly inline?: boolean;
+	/** Modules may ask for features that the program does not ask for. */
+	readonly modules?: boolean;
 }
 
 /** Serves the trap a CPU stopped at. @returns false when it is not its own: the next one is asked */
