@@ -13,7 +13,7 @@ import { reaches } from "../../linker/sites/site-bytes.ts";
 import { SITE_BYTES } from "../../linker/sites/table.ts";
 import { permits } from "../machine/memory.ts";
 import { straightCode } from "./function-code.ts";
-import { brokenBy, isDone } from "./operations.ts";
+import { brokenBy } from "./operations.ts";
 import { newOverlay, type Overlay } from "./overlay.ts";
 import { applyNow } from "./patchers.ts";
 import { plan } from "./plan.ts";
