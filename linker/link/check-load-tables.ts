@@ -5,9 +5,8 @@ import { type ElfObject, SHF_ALLOC } from "../elf/object.ts";
 import { LinkError } from "../errors.ts";
 import { decode, encode, nops, R_TOY_ABS32 } from "../isa/index.ts";
 import { ALTERNATIVES_SECTION, OPERATION_CALLS_SECTION, SITE_BYTES } from "../sites/index.ts";
-import { bytesAt, type Image } from "./image.ts";
+import { bytesAt, type Image, sourcePlace } from "./image.ts";
 import { isExecutable } from "./layout.ts";
-import { sourcePlace } from "./lines.ts";
 
 interface Span {
 	readonly address: number;

@@ -169,3 +169,10 @@ export function wordAt(image: Pick<Image, "segments">, address: number): number 
 export function placeOf({ symbolize }: Pick<Image, "symbolize">, address: number): string {
 	return symbolize(address) ?? hex(address);
 }
+
+/** `pick.js:4:9` where the source is known, else the address and its function. */
+export function sourcePlace({ lines, symbolize, name }: Image, address: number): string {
+	const at = lines.at(address);
+	if (at !== undefined) return `${at.file}:${at.line}:${at.column}`;
+	return `${name}: ${hex(address)} <${symbolize(address) ?? "?"}>`;
+}

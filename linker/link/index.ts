@@ -1,7 +1,7 @@
 // The linker (`patchbay/link`): objects to an image, and images read back.
 
 export * from "./image.ts";
-export { type LineTable, type SourcePosition, sourcePlace } from "./lines.ts";
+export type { LineTable, SourcePosition } from "./lines.ts";
 export { type LinkOptions, link, TEXT_BASE } from "./link.ts";
 export { map } from "./map.ts";
 export type { Part } from "./part.ts";

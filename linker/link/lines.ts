@@ -1,8 +1,6 @@
 // Source positions of an image's code, from its DWARF line table; read when first asked for.
 
 import { type ElfObject, lineAt, readLineTable, type SourcePosition } from "../elf/index.ts";
-import { hex } from "../hex.ts";
-import type { Image } from "./image.ts";
 import { once } from "./once.ts";
 
 export type { SourcePosition };
@@ -15,11 +13,4 @@ export interface LineTable {
 export function readLines(elf: ElfObject): LineTable {
 	const table = once(() => readLineTable(elf));
 	return { at: (address) => lineAt(table(), address) };
-}
-
-/** `pick.js:4:9` where the source is known, else the address and its function. */
-export function sourcePlace({ lines, symbolize, name }: Image, address: number): string {
-	const at = lines.at(address);
-	if (at !== undefined) return `${at.file}:${at.line}:${at.column}`;
-	return `${name}: ${hex(address)} <${symbolize(address) ?? "?"}>`;
 }

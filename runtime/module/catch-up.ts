@@ -6,6 +6,7 @@ import type { Part } from "../../linker/link/part.ts";
 import { enabledAt, labelBytes } from "../../linker/sites/label-bytes.ts";
 import { SITE_BYTES } from "../../linker/sites/table.ts";
 import { readVirtual } from "../machine/memory.ts";
+import type { Update } from "../patch/change.ts";
 import { plan } from "../patch/plan.ts";
 import type { Refusal } from "../patch/planned-change.ts";
 import { type Protocol, sync, write } from "../patch/protocol.ts";
@@ -13,7 +14,6 @@ import { bytesFor, calls } from "../patch/site-forms.ts";
 import { word } from "../patch/slots.ts";
 import type { Edit } from "../patch/step.ts";
 import type { System } from "../patch/system.ts";
-import type { Update } from "../patch/update.ts";
 
 const unreached: Protocol = {
 	name: "unreached",

@@ -6,12 +6,18 @@ import type { Segment } from "../../linker/elf/object.ts";
 import { LinkError, suggestion } from "../../linker/errors.ts";
 import { hex } from "../../linker/hex.ts";
 import { encode, nops } from "../../linker/isa/index.ts";
-import { bytesAt, type Image, type ImageAlternative, type ImageOperationCall } from "../../linker/link/image.ts";
-import { sourcePlace } from "../../linker/link/lines.ts";
+import {
+	bytesAt,
+	type Image,
+	type ImageAlternative,
+	type ImageOperationCall,
+	sourcePlace,
+} from "../../linker/link/image.ts";
 import { movedCode } from "../../linker/sites/moved-code.ts";
 import { reaches } from "../../linker/sites/site-bytes.ts";
 import { SITE_BYTES } from "../../linker/sites/table.ts";
 import { permits } from "../machine/memory.ts";
+import type { Update } from "./change.ts";
 import { straightCode } from "./function-code.ts";
 import { brokenBy } from "./operations.ts";
 import { newOverlay, type Overlay } from "./overlay.ts";
@@ -21,7 +27,7 @@ import type { Refusal } from "./planned-change.ts";
 import { early } from "./protocols/index.ts";
 import { type Edit, same } from "./step.ts";
 import type { BootOptions, System } from "./system.ts";
-import { type Update, unfitProtocol } from "./update.ts";
+import { unfitProtocol } from "./update.ts";
 
 /** What became of a call of an operation: a direct call, the function's own instructions, nothing, a breakpoint (there is
  * no function), the indirect call as it was (the function is out of reach), or it went with the alternative it was in.

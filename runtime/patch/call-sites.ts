@@ -8,23 +8,12 @@ import { signatureText } from "../../linker/link/signatures.ts";
 import { type Site, targetAt } from "../../linker/sites/site-bytes.ts";
 import { SITE_BYTES } from "../../linker/sites/table.ts";
 import { permits, readVirtual } from "../machine/memory.ts";
+import type { Retarget } from "./change.ts";
 import { type PlannedChange, type Refusal, textAt, wordEdit } from "./planned-change.ts";
 import { bytesFor, calls, type Route, throughWord } from "./site-forms.ts";
 import { type Slot, slotsOf, word } from "./slots.ts";
 import { type Edit, same } from "./step.ts";
 import type { System } from "./system.ts";
-
-/** One key and what it shall call: a function's address, 0 for null, undefined for the key's default. */
-export interface Retarget {
-	/** Address of the key. */
-	readonly key: number;
-	readonly to: number | undefined | typeof asIs;
-	/** How its sites shall call it; when this is not said, a key that calls `to` already is left alone. */
-	readonly route?: Route;
-}
-
-/** What the key calls now. */
-export const asIs = { keep: true } as const;
 
 /** The key's word and its sites; no sites when it calls `to` already. */
 export function planRetarget(system: System, { key, to: wanted, route }: Retarget): PlannedChange | Refusal {

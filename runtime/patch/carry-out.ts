@@ -1,12 +1,13 @@
 // Updates from outside: at once while nobody has begun to run, else by driving the machine until they are complete; what
 // its CPUs do meanwhile happens.
 
+import type { Change, Update } from "./change.ts";
 import { applyNow, submit } from "./patchers.ts";
 import type { Refusal } from "./planned-change.ts";
 import { early } from "./protocols/index.ts";
 import { now, type RunEnd, settle } from "./run.ts";
 import type { System } from "./system.ts";
-import { type Change, planUpdate, type Update } from "./update.ts";
+import { planUpdate } from "./update.ts";
 
 /** What became of an update: complete, with how many sites were changed (a trampoline is one); refused, with nothing
  * changed; or the run ended before it was complete. */

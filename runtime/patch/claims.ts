@@ -4,14 +4,7 @@
 import { hex } from "../../linker/hex.ts";
 import { textReserved } from "./reserved-text.ts";
 import type { Edit } from "./step.ts";
-import type { System } from "./system.ts";
-
-/** A family that patches text, and what it holds. */
-export interface Claim {
-	readonly family: string;
-	/** Who holds any byte of [start, end), in words: `static call 'pick'`. */
-	holder(system: System, start: number, end: number): string | undefined;
-}
+import type { Claim, System } from "./system.ts";
 
 /** Who else holds any byte of [start, end). @param family whoever asks */
 export function reservedBy(system: System, start: number, end: number, family: string): string | undefined {

@@ -10,6 +10,7 @@ import { Patcher } from "../machine/layout.ts";
 import type { Model } from "../machine/model.ts";
 import { type CostProfile, ticksToCycles } from "../machine/profile.ts";
 import { type Machine, PAGE } from "../machine/state.ts";
+import type { Change } from "./change.ts";
 import { createSystem } from "./create-system.ts";
 import { applyNow, submit } from "./patchers.ts";
 import { plan } from "./plan.ts";
@@ -18,7 +19,7 @@ import { early } from "./protocols/index.ts";
 import { now, run, settle } from "./run.ts";
 import type { Edit } from "./step.ts";
 import { patcherClocks, type System } from "./system.ts";
-import { type Change, change, planUpdate } from "./update.ts";
+import { change, planUpdate } from "./update.ts";
 
 /** Calls of a static call, branches of a static key, entries of functions. */
 export const siteFamilies = ["call", "label", "entry"] as const;

@@ -4,12 +4,12 @@ import { disassemble } from "../../linker/isa/disassemble.ts";
 import { decode } from "../../linker/isa/index.ts";
 import type { Image } from "../../linker/link/image.ts";
 import { placeOf } from "../../linker/link/image.ts";
+import type { Update } from "./change.ts";
 import type { Refusal } from "./planned-change.ts";
 import { type PatchedText, patchedText } from "./reserved-text.ts";
 import { nameOf, slotsOf } from "./slots.ts";
 import type { Edit } from "./step.ts";
 import type { System } from "./system.ts";
-import type { Update } from "./update.ts";
 
 /** What an update would do. */
 export interface DryRun {

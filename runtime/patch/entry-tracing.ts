@@ -8,15 +8,10 @@ import type { Image, ImageEntry } from "../../linker/link/image.ts";
 import { placeOf } from "../../linker/link/image.ts";
 import { describeSite, reaches } from "../../linker/sites/site-bytes.ts";
 import { SITE_BYTES, TRACE_ENTRY } from "../../linker/sites/table.ts";
+import type { Traced } from "./change.ts";
 import { type PlannedChange, type Refusal, textAt } from "./planned-change.ts";
 import type { Edit } from "./step.ts";
 import type { System } from "./system.ts";
-
-/** Whether the functions at these addresses are traced from now on. */
-export interface Traced {
-	readonly functions: readonly number[];
-	readonly traced: boolean;
-}
 
 /** The entries of the functions. Of what was freed or unloaded meanwhile nothing is traced any more. */
 export function planTraced(system: System, { functions, traced }: Traced): PlannedChange | Refusal {

@@ -6,12 +6,6 @@ import { sightings, watch } from "../machine/watch.ts";
 import { type Edit, same } from "./step.ts";
 import type { System } from "./system.ts";
 
-/** New bytes at a site, and the CPUs that have run them. */
-export interface FirstRuns {
-	readonly bytes: Uint8Array;
-	readonly cpus: Set<number>;
-}
-
 /** From here on the first runs of these edits become events, if events are wanted. */
 export function awaitFirstRuns(system: System, edits: readonly Edit[]): void {
 	if (system.events === undefined) return;

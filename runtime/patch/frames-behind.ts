@@ -5,16 +5,6 @@ import { aliasOf, physicalIn } from "../machine/memory.ts";
 import { PAGE } from "../machine/state.ts";
 import type { System } from "./system.ts";
 
-/** A page of text that a process has, or may come to have, a copy of: both are kept alike, whichever is mapped. */
-export interface PageCopy {
-	readonly space: number;
-	/** Virtual. */
-	readonly page: number;
-	/** Physical: what the others map, and the process's own. */
-	readonly shared: number;
-	readonly own: number;
-}
-
 type Mapped = Pick<System, "machine" | "spaces" | "copies">;
 
 /** The space of physical addresses: what is no process's. */

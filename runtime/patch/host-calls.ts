@@ -4,10 +4,10 @@ import { HostCall, type Toggle, toggles } from "../../linker/isa/host-calls.ts";
 import { Cpu, Status } from "../machine/layout.ts";
 import { readVirtual } from "../machine/memory.ts";
 import { getCounter, getCpu, setCpu } from "../machine/state.ts";
+import type { Change } from "./change.ts";
 import { queryAt } from "./slots.ts";
 import type { System } from "./system.ts";
 import { traceEntry, traceReturn } from "./tracer.ts";
-import type { Change } from "./update.ts";
 
 /** Serves the host call a CPU stopped at. The CPU goes on, or waits for its update, or is trapped by an unknown number. */
 export function serveHostCall(system: System, cpu: number): void {

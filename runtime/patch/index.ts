@@ -3,18 +3,17 @@
 
 export { entryNamed, type LoadOptions, load, start } from "../load.ts";
 export { type Boot, boot, planBoot, type Settled } from "./boot.ts";
-export { asIs } from "./call-sites.ts";
 export type { Updated } from "./carry-out.ts";
+export { asIs, byDefault, type Change, type OperationSet, type Toggled, type Traced, type Update } from "./change.ts";
 export { coreOf } from "./core-dump.ts";
 export { type CostCase, type SiteFamily, siteFamilies, type UpdateCost, updateCost } from "./cost.ts";
 export { createSystem, type SystemOptions } from "./create-system.ts";
 export { type DryRun, describeUpdate, type PlannedSite } from "./dry-run.ts";
-export { functionsNamed, type Traced } from "./entry-tracing.ts";
-export type { Toggled } from "./jump-labels.ts";
-export type { OperationSet } from "./operations.ts";
+export { functionsNamed } from "./entry-tracing.ts";
 export { type PassCost, passCosts } from "./pass-cost.ts";
 export { applyNow, isPatching, NOTHING, stepPatcher, submit } from "./patchers.ts";
 export { describeStep, nextStep, perform, ready } from "./perform.ts";
+export type { Plan, Transaction } from "./plan.ts";
 export { plan, unfitFor } from "./plan.ts";
 export type { Refusal } from "./planned-change.ts";
 export {
@@ -43,17 +42,19 @@ export {
 	type Targets,
 } from "./static-calls.ts";
 export { type StaticKey, type StaticKeys, staticKeys } from "./static-keys.ts";
-export type { Edit, Plan, Request, Step, Transaction } from "./step.ts";
+export type { Edit, Request, Step } from "./step.ts";
 export { type StormCase, type StormCounts, storm } from "./storm.ts";
-export type { BootOptions, Death, Happening, NamedMapping, PatchCounts, System, TrapServer } from "./system.ts";
+export type {
+	BootOptions,
+	Death,
+	Happening,
+	NamedMapping,
+	PatchCounts,
+	System,
+	TracedCall,
+	Tracer,
+	TrapServer,
+} from "./system.ts";
 export { perfettoTrace, type TraceEvent, type TraceFile, textTrace } from "./trace.ts";
-export type { TracedCall, Tracer } from "./tracer.ts";
 export { findEdit, serveTrap } from "./trap.ts";
-export {
-	byDefault,
-	type Change,
-	change,
-	planUpdate,
-	type TargetName,
-	type Update,
-} from "./update.ts";
+export { change, planUpdate, type TargetName } from "./update.ts";

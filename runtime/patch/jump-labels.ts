@@ -6,18 +6,11 @@ import { hex, hexBytes } from "../../linker/hex.ts";
 import type { Toggle } from "../../linker/isa/index.ts";
 import type { Image, ImageLabel, ImageStaticKey } from "../../linker/link/image.ts";
 import { enabledAt, labelBytes } from "../../linker/sites/label-bytes.ts";
+import type { Toggled } from "./change.ts";
 import { type PlannedChange, type Refusal, textAt, wordEdit } from "./planned-change.ts";
 import { word } from "./slots.ts";
 import type { Edit } from "./step.ts";
 import type { System } from "./system.ts";
-
-/** What to do to one static key. */
-export interface Toggled {
-	/** Address of the key. */
-	readonly key: number;
-	/** `reset`: as at the start. */
-	readonly toggle: Toggle | "reset";
-}
 
 /** By name: on, off, or as at the start. @throws LinkError for anything else */
 export function switchOf(image: Image, { name, address: key }: ImageStaticKey, to: unknown): Toggled {

@@ -7,18 +7,12 @@ import type { Image, ImageOperation } from "../../linker/link/image.ts";
 import { SAVER_PREFIX } from "../../linker/sites/table.ts";
 import { permits, readVirtual } from "../machine/memory.ts";
 import { unlike } from "./call-sites.ts";
+import type { OperationSet } from "./change.ts";
 import { changedBy } from "./function-code.ts";
 import { newOverlay, type Overlay } from "./overlay.ts";
 import { type PlannedChange, type Refusal, wordEdit } from "./planned-change.ts";
 import { word } from "./slots.ts";
 import type { System } from "./system.ts";
-
-/** One operation and the function that it shall call: its address, 0 for null, undefined for the default. */
-export interface OperationSet {
-	/** Address of the operation. */
-	readonly operation: number;
-	readonly to: number | undefined;
-}
 
 /** The word. A function that changes too much is called by way of the one that saves registers around it. */
 export function planSet(system: System, { operation: address, to: wanted }: OperationSet): PlannedChange | Refusal {

@@ -7,8 +7,9 @@ import { getCounter, getCpu, type Machine, setCpu } from "../machine/state.ts";
 import { serialize } from "../machine/visibility.ts";
 import { awaitFirstRuns } from "./first-runs.ts";
 import { perform, ready } from "./perform.ts";
+import type { Plan } from "./plan.ts";
 import type { Refusal } from "./planned-change.ts";
-import type { Edit, Plan } from "./step.ts";
+import type { Edit } from "./step.ts";
 import { getPatcher, Life, patcherClocks, type Queued, type System, setPatcher } from "./system.ts";
 import { planUpdate } from "./update.ts";
 

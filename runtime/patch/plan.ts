@@ -7,7 +7,27 @@ import type { Model } from "../machine/model.ts";
 import { PAGE } from "../machine/state.ts";
 import { flushIcacheRange, flushIcacheStretch, syncCores } from "./cache-maintenance.ts";
 import type { Part, Phase, Protocol } from "./protocol.ts";
-import { ATOMIC, atomicStores, type Edit, inSpace, type Plan, type Span, type Step, same } from "./step.ts";
+import { ATOMIC, atomicStores, type Edit, inSpace, type Span, type Step, same } from "./step.ts";
+
+/** What is to become true: all of it or, after a rollback, nothing. */
+export interface Transaction {
+	readonly protocol: Protocol;
+	/** Sorted by address. */
+	readonly edits: readonly Edit[];
+	/** Words of keys: data, stored before the first site changes. */
+	readonly words: readonly Edit[];
+}
+
+/** What a patcher carries out. */
+export interface Plan {
+	readonly steps: readonly Step[];
+	/** For traces: the phase of the protocol that each step belongs to; none for those before and after. */
+	readonly phases?: readonly (Phase | undefined)[];
+	/** What the breakpoint trap looks up, sorted by address. */
+	readonly edits: readonly Edit[];
+	/** What the steps were made from, so that somebody can take over from a patcher that died (recover.ts). */
+	readonly transaction?: Transaction;
+}
 
 const BREAKPOINT = encode("brk");
 const SPIN = encode("spin");

@@ -4,9 +4,10 @@
 
 import { Patcher } from "../machine/layout.ts";
 import type { Machine } from "../machine/state.ts";
+import type { Plan, Transaction } from "./plan.ts";
 import { plan } from "./plan.ts";
 import { now, type RunEnd, settle } from "./run.ts";
-import type { Edit, Plan, Transaction } from "./step.ts";
+import type { Edit } from "./step.ts";
 import { getPatcher, Life, patcherClocks, type System, setPatcher } from "./system.ts";
 
 /** Lets a patcher die: it does no further step, and what it holds stays held. */

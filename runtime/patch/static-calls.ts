@@ -7,11 +7,12 @@ import { isInit } from "../../linker/sites/call-sites.ts";
 import { unmapPages } from "../machine/memory.ts";
 import { flush } from "../machine/run.ts";
 import { carryOut, planQuietly, type Updated } from "./carry-out.ts";
+import { byDefault, type Change, type Update } from "./change.ts";
 import { type DryRun, describeUpdate } from "./dry-run.ts";
 import type { Refusal } from "./planned-change.ts";
 import { keyNames, query, slotNamed } from "./slots.ts";
 import type { System } from "./system.ts";
-import { byDefault, type Change, change, type TargetName, type Update } from "./update.ts";
+import { change, type TargetName } from "./update.ts";
 
 /** Key -> what it shall call. */
 export type Targets = Readonly<Record<string, TargetName>>;

@@ -2,7 +2,6 @@
 // are run, checked and replayed.
 
 import type { Permissions } from "../machine/memory.ts";
-import type { Phase, Protocol } from "./protocol.ts";
 
 /** One site, or one word of data, to change: `bytes` replace `old`, of the same length. At a site both are one
  * instruction, or RET and filler. */
@@ -90,26 +89,6 @@ export type Step =
 	| { readonly kind: "live" | "free"; readonly address: number; readonly bytes: number }
 	/** Changes what every mapping of the text there permits. Until the patcher unlocks, a CPU that faults there retries. */
 	| { readonly kind: "protect"; readonly address: number; readonly bytes: number; readonly permissions: Permissions };
-
-/** What is to become true: all of it or, after a rollback, nothing. */
-export interface Transaction {
-	readonly protocol: Protocol;
-	/** Sorted by address. */
-	readonly edits: readonly Edit[];
-	/** Words of keys: data, stored before the first site changes. */
-	readonly words: readonly Edit[];
-}
-
-/** What a patcher carries out. */
-export interface Plan {
-	readonly steps: readonly Step[];
-	/** For traces: the phase of the protocol that each step belongs to; none for those before and after. */
-	readonly phases?: readonly (Phase | undefined)[];
-	/** What the breakpoint trap looks up, sorted by address. */
-	readonly edits: readonly Edit[];
-	/** What the steps were made from, so that somebody can take over from a patcher that died (recover.ts). */
-	readonly transaction?: Transaction;
-}
 
 /** Stores are atomic within aligned units of this size. */
 export const ATOMIC = 8;

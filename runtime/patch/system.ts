@@ -4,13 +4,9 @@
 import type { Image } from "../../linker/link/image.ts";
 import { Patcher } from "../machine/layout.ts";
 import type { Machine } from "../machine/state.ts";
-import type { Claim } from "./claims.ts";
-import type { FirstRuns } from "./first-runs.ts";
-import type { PageCopy } from "./frames-behind.ts";
+import type { Change, Update } from "./change.ts";
+import type { Plan } from "./plan.ts";
 import type { Phase, Protocol } from "./protocol.ts";
-import type { Plan } from "./step.ts";
-import type { Tracer } from "./tracer.ts";
-import type { Change, Update } from "./update.ts";
 
 /** What patching did so far. */
 export interface PatchCounts {
@@ -81,6 +77,50 @@ export interface BootOptions {
 	readonly inline?: boolean;
 	/** Modules may ask for features that the program does not ask for. */
 	readonly modules?: boolean;
+}
+
+/** New bytes at a site, and the CPUs that have run them. */
+export interface FirstRuns {
+	readonly bytes: Uint8Array;
+	readonly cpus: Set<number>;
+}
+
+export interface TracedCall {
+	readonly cpu: number;
+	/** Address of the function. */
+	readonly address: number;
+	/** How many traced functions are around it. */
+	readonly depth: number;
+	/** Ticks. */
+	readonly entered: number;
+	/** Ticks; undefined while it has not returned. */
+	left: number | undefined;
+	/** Where it returns to. */
+	readonly returnTo: number;
+}
+
+export interface Tracer {
+	/** In the order of their beginnings. */
+	readonly calls: TracedCall[];
+	/** Of each CPU, what it is in, outermost first. */
+	readonly stacks: Map<number, TracedCall[]>;
+}
+
+/** A family that patches text, and what it holds. */
+export interface Claim {
+	readonly family: string;
+	/** Who holds any byte of [start, end), in words: `static call 'pick'`. */
+	holder(system: System, start: number, end: number): string | undefined;
+}
+
+/** A page of text that a process has, or may come to have, a copy of: both are kept alike, whichever is mapped. */
+export interface PageCopy {
+	readonly space: number;
+	/** Virtual. */
+	readonly page: number;
+	/** Physical: what the others map, and the process's own. */
+	readonly shared: number;
+	readonly own: number;
 }
 
 /** Serves the trap a CPU stopped at. @returns false when it is not its own: the next one is asked */

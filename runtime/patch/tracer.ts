@@ -7,28 +7,7 @@ import { SP } from "../../linker/isa/index.ts";
 import { SITE_BYTES, TRACE_RETURN } from "../../linker/sites/table.ts";
 import { Cpu } from "../machine/layout.ts";
 import { getCounter } from "../machine/state.ts";
-import type { System } from "./system.ts";
-
-export interface TracedCall {
-	readonly cpu: number;
-	/** Address of the function. */
-	readonly address: number;
-	/** How many traced functions are around it. */
-	readonly depth: number;
-	/** Ticks. */
-	readonly entered: number;
-	/** Ticks; undefined while it has not returned. */
-	left: number | undefined;
-	/** Where it returns to. */
-	readonly returnTo: number;
-}
-
-export interface Tracer {
-	/** In the order of their beginnings. */
-	readonly calls: TracedCall[];
-	/** Of each CPU, what it is in, outermost first. */
-	readonly stacks: Map<number, TracedCall[]>;
-}
+import type { System, TracedCall, Tracer } from "./system.ts";
 
 export function newTracer(): Tracer {
 	return { calls: [], stacks: new Map() };

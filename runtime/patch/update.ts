@@ -6,33 +6,22 @@ import type { Image } from "../../linker/link/image.ts";
 import { Cpu, Status } from "../machine/layout.ts";
 import { aliasOf, isText } from "../machine/memory.ts";
 import { getCounter, getCpu } from "../machine/state.ts";
-import { asIs, planRetarget, type Retarget } from "./call-sites.ts";
+import { planRetarget } from "./call-sites.ts";
+import { asIs, type byDefault, type Change, type Retarget, type Update } from "./change.ts";
 import { unfreeText } from "./claims.ts";
-import { planTraced, type Traced } from "./entry-tracing.ts";
-import { planToggle, switchOf, type Toggled } from "./jump-labels.ts";
-import { type OperationSet, planSet } from "./operations.ts";
+import { planTraced } from "./entry-tracing.ts";
+import { planToggle, switchOf } from "./jump-labels.ts";
+import { planSet } from "./operations.ts";
 import { plan, unfitFor } from "./plan.ts";
 import type { PlannedChange, Refusal } from "./planned-change.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Route } from "./site-forms.ts";
 import { functionNamed, slotNamed } from "./slots.ts";
-import type { Edit, Plan } from "./step.ts";
+import type { Edit } from "./step.ts";
 import type { System } from "./system.ts";
-
-/** What an update changes: what a static call or a paravirt operation calls, whether a static key is enabled, which
- * functions are traced. */
-export type Change = Retarget | Toggled | Traced | OperationSet;
 
 /** A target by name (of a static key: `on` or `off`), null, or one of these two. */
 export type TargetName = string | null | typeof byDefault | typeof asIs;
-/** What the key calls, or whether it is enabled, when nobody updated it. */
-export const byDefault = { reset: true } as const;
-
-/** A validated update, ready to run. */
-export interface Update extends Plan {
-	/** What it changes, for people. */
-	readonly keys: readonly string[];
-}
 
 /** The change of a key, by name. @throws LinkError when the image has no such key or function */
 export function change(image: Image, name: string, to: TargetName, route?: Route): Change {

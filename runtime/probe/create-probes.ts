@@ -1,8 +1,7 @@
 // Makes a system one whose processes can be probed: its traps are served, its text is asked for.
 
 import type { Execmem } from "../execmem/pieces.ts";
-import type { Claim } from "../patch/claims.ts";
-import type { System } from "../patch/system.ts";
+import type { Claim, System } from "../patch/system.ts";
 import { PROBES } from "./place.ts";
 import type { ProbeOptions, Probes } from "./probe.ts";
 import { probeTraps } from "./serve.ts";

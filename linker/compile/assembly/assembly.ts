@@ -2,10 +2,9 @@
 // value waits for the end of the file.
 
 import { defineSymbol, type LineRow, type ObjectBuilder, type SectionBuilder } from "../../elf/index.ts";
+import type { RelocationType } from "../../isa/index.ts";
 import { constant, type Expression, evaluate, isConstant, type Scope, type Value } from "./expression.ts";
-import type { Field } from "./fields.ts";
 import { type Place, sourceError, type Token } from "./lex.ts";
-import type { Open } from "./load-time.ts";
 
 /** Where an expression stands: what `.`, `1b` and `1f` mean in it. */
 export interface Where {
@@ -36,6 +35,16 @@ export interface Said {
 	readonly place: Place;
 }
 
+/** How a value lies in the bytes and which relocations can put it there later. */
+export interface Field extends Pick<RelocationType, "size" | "min" | "max" | "write"> {
+	/** The relocation type for an address, if the field is wide enough. */
+	readonly absolute?: number;
+	/** For a distance from the field. */
+	readonly relative?: number;
+	/** For the target of a CALL, JMP or Jcc. */
+	readonly branch?: number;
+}
+
 /** Bytes that hold an expression, filled in at the end of the file. */
 export interface Fixup {
 	readonly field: Field;
@@ -43,6 +52,21 @@ export interface Fixup {
 	readonly offset: number;
 	readonly expression: Expression;
 	readonly where: Where;
+}
+
+/** An alternative whose end is still to come. */
+export interface Open {
+	/** Of the directive. */
+	readonly place: Place;
+	readonly section: SectionBuilder;
+	readonly start: number;
+	readonly replacements: Replacement[];
+}
+
+export interface Replacement {
+	readonly feature: string;
+	readonly symbol: string;
+	readonly start: number;
 }
 
 export interface Assembly {

@@ -8,23 +8,13 @@ import {
 	R_TOY_CALL28,
 	R_TOY_JUMP28,
 	R_TOY_REL32,
-	type RelocationType,
 	type Row,
 	relocationTypes,
 } from "../../isa/index.ts";
+import type { Field } from "./assembly.ts";
 import { type Assembly, type Fixup, inRange, isHidden, scopeAt } from "./assembly.ts";
 import { evaluate, type Point, type Value } from "./expression.ts";
 import { type Place, sourceError } from "./lex.ts";
-
-/** How a value lies in the bytes and which relocations can put it there later. */
-export interface Field extends Pick<RelocationType, "size" | "min" | "max" | "write"> {
-	/** The relocation type for an address, if the field is wide enough. */
-	readonly absolute?: number;
-	/** For a distance from the field. */
-	readonly relative?: number;
-	/** For the target of a CALL, JMP or Jcc. */
-	readonly branch?: number;
-}
 
 const byType = (type: number) => relocationTypes.find((row) => row.type === type)!;
 

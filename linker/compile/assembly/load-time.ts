@@ -15,24 +15,10 @@ import {
 } from "../../elf/index.ts";
 import { clobberKinds, encode, nops, R_TOY_ABS32 } from "../../isa/index.ts";
 import { name, needBytes, optional } from "./arguments.ts";
+import type { Open, Replacement } from "./assembly.ts";
 import { type Assembly, isHidden, noteLine } from "./assembly.ts";
 import { accept, type Cursor, expect, unexpected } from "./expression.ts";
 import { type Place, sourceError } from "./lex.ts";
-
-/** An alternative whose end is still to come. */
-export interface Open {
-	/** Of the directive. */
-	readonly place: Place;
-	readonly section: SectionBuilder;
-	readonly start: number;
-	readonly replacements: Replacement[];
-}
-
-interface Replacement {
-	readonly feature: string;
-	readonly symbol: string;
-	readonly start: number;
-}
 
 /** A length has one byte in the tables. */
 const MOST_BYTES = 255;
