@@ -3,25 +3,18 @@
 
 import { resolve as absolute } from "node:path";
 import { type Command as CommandLine, Option } from "commander";
-import type { CompileOptions } from "../linker/compile/index.ts";
 import { type ElfObject, ET_EXEC, isElf, readElf } from "../linker/elf/index.ts";
 import { LinkError } from "../linker/errors.ts";
 import { type Image, link, readImage } from "../linker/link/index.ts";
+import { type CallMode, type CodeOptions, callModes, linkMode } from "./call-modes.ts";
 import { UsageError } from "./command.ts";
 import { readBytes } from "./files.ts";
-
-/** How calls of static-call keys are made: three ways to link them, and two ways to do without. */
-export const callModes = ["inline", "trampoline", "pointer", "ffp", "ffp-retpoline"] as const;
-export type CallMode = (typeof callModes)[number];
 
 export interface BuildOptions {
 	readonly staticCalls: CallMode;
 	readonly patchable?: readonly string[];
 	readonly entryNops?: true;
 }
-
-/** How modules are compiled. */
-export type CodeOptions = Pick<CompileOptions, "alignSites" | "entryNops" | "paravirt">;
 
 export function declareBuildOptions(line: CommandLine): void {
 	line.addOption(
@@ -90,9 +83,4 @@ export function linkObjects(
 		...(entry !== undefined && { entry }),
 		...(sectionStart !== undefined && { sectionStart }),
 	});
-}
-
-/** In the forms with fast function pointers no static calls remain to be linked. */
-function linkMode(mode: CallMode): "inline" | "trampoline" | "pointer" {
-	return mode === "ffp" || mode === "ffp-retpoline" ? "inline" : mode;
 }

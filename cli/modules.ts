@@ -7,7 +7,8 @@ import type { Execmem } from "../runtime/execmem/pieces.ts";
 import { LARGE_PAGE, PAGE } from "../runtime/machine/index.ts";
 import { createModules, loadModule, unloadModule } from "../runtime/module/index.ts";
 import type { RunEnd, System } from "../runtime/patch/index.ts";
-import { type CallMode, loadObject } from "./build.ts";
+import { loadObject } from "./build.ts";
+import type { CallMode } from "./call-modes.ts";
 import type { Deed } from "./execute.ts";
 
 export interface ModuleOptions {

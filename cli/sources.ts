@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { resolve as absolute, dirname, join, normalize } from "node:path";
 import { assemble, compile, positionsOf, type Resolved, type Rewritten, rewriteFfp } from "../linker/compile/index.ts";
 import type { ElfObject } from "../linker/elf/index.ts";
-import type { CallMode, CodeOptions } from "./build.ts";
+import type { CallMode, CodeOptions } from "./call-modes.ts";
 import { readText } from "./files.ts";
 
 export function assembleFile(file: string): ElfObject {

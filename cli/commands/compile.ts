@@ -4,7 +4,7 @@ import { basename } from "node:path";
 import { Option } from "commander";
 import { type ElfObject, writeElf } from "../../linker/elf/index.ts";
 import { callSites } from "../../linker/sites/index.ts";
-import type { CallMode } from "../build.ts";
+import type { CallMode } from "../call-modes.ts";
 import { type Command, type CommonOptions, ExitCode, UsageError, writeJson } from "../command.ts";
 import { writeFile } from "../files.ts";
 import { compileModule } from "../sources.ts";

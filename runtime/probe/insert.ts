@@ -19,8 +19,8 @@ import { patcherClocks, type System } from "../patch/system.ts";
 import { hasRoom, takePage } from "./frames.ts";
 import { isCallable, takeBack } from "./optimise.ts";
 import { pageOf, placeFor } from "./place.ts";
-import type { Handler, Probe, ProbeRefusal, Probes } from "./probe.ts";
-import { AREA_PAGES, forceOf, isInForce, MOST_PROBES, newSlotArea, type SlotArea } from "./slot-area.ts";
+import type { Handler, Probe, ProbeRefusal, Probes, SlotArea } from "./probe.ts";
+import { AREA_PAGES, forceOf, isInForce, MOST_PROBES, newSlotArea } from "./slot-area.ts";
 
 /** The run ended before the plan was carried out. */
 export interface Ended {

@@ -20,8 +20,8 @@ import type { System } from "../patch/system.ts";
 import { hasRoom } from "./frames.ts";
 import { noteHit } from "./hits.ts";
 import type { Place } from "./place.ts";
-import type { Probe, Probes } from "./probe.ts";
-import { filledPage, isInForce, type SlotArea } from "./slot-area.ts";
+import type { Probe, Probes, SlotArea } from "./probe.ts";
+import { filledPage, isInForce } from "./slot-area.ts";
 
 /** From a breakpoint that the probe has put there: `text_poke_bp` without its first phase. */
 const breakpointToCall: Protocol = {

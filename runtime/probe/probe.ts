@@ -4,7 +4,6 @@
 import type { Instruction } from "../../linker/isa/instruction-set.ts";
 import type { System } from "../patch/system.ts";
 import type { Frames } from "./frames.ts";
-import type { SlotArea } from "./slot-area.ts";
 
 /** What a hit leaves behind, besides being counted: nothing, a line, the registers as they were. */
 export type Handler = "count" | "print" | "registers";
@@ -36,6 +35,19 @@ export interface Probe {
 	readonly notes: Note[];
 	/** Whether it was asked to become a CALL. */
 	asked: boolean;
+}
+
+/** What a process executes out of line, and where (slot-area.ts). */
+export interface SlotArea {
+	readonly space: number;
+	readonly address: number;
+	/** Of the page, and of the record. */
+	readonly physical: number;
+	readonly record: number;
+	/** Every probe that the process ever had, the last at each address. */
+	readonly known: Map<number, Probe>;
+	/** Where a CALL goes that stands in for a breakpoint (optimise.ts). */
+	trampoline: number | undefined;
 }
 
 export interface ProbeOptions {

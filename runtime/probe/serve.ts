@@ -20,8 +20,8 @@ import { chargeTrap } from "../patch/trap.ts";
 import { noteHit } from "./hits.ts";
 import { askForCall, serveCall } from "./optimise.ts";
 import { copyFor, putRight, way } from "./out-of-line.ts";
-import type { Probe, Probes } from "./probe.ts";
-import { freeSlot, isInForce, SLOT_BYTES, type SlotArea, takeSlot } from "./slot-area.ts";
+import type { Probe, Probes, SlotArea } from "./probe.ts";
+import { freeSlot, isInForce, SLOT_BYTES, takeSlot } from "./slot-area.ts";
 
 const BREAKPOINT = encode("brk")[0]!;
 

@@ -9,25 +9,13 @@ import { extentOf, mapPages, writePhysical } from "../machine/memory.ts";
 import { getCpu, type Machine, PAGE, setCpu } from "../machine/state.ts";
 import type { System } from "../patch/system.ts";
 import { type Frames, takePage } from "./frames.ts";
-import type { Probe } from "./probe.ts";
+import type { Probe, SlotArea } from "./probe.ts";
 
 /** So far apart that no two share a unit of fetch or a cache line. */
 export const SLOT_BYTES = 128;
 export const SLOTS = PAGE / SLOT_BYTES;
 /** A process's record is a page: a word for the slots, then a byte for each probe. */
 export const MOST_PROBES = PAGE - 4;
-
-export interface SlotArea {
-	readonly space: number;
-	readonly address: number;
-	/** Of the page, and of the record. */
-	readonly physical: number;
-	readonly record: number;
-	/** Every probe that the process ever had, the last at each address. */
-	readonly known: Map<number, Probe>;
-	/** Where a CALL goes that stands in for a breakpoint (optimise.ts). */
-	trampoline: number | undefined;
-}
 
 /** What a process needs for its first probe: the page of slots and the record. */
 export const AREA_PAGES = 2;
