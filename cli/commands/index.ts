@@ -31,8 +31,9 @@ const loaders = {
 	merge: async () => (await import("./merge.ts")).merge,
 };
 
-/** The command of that name alone, or all of them where there is none. */
+/** The command of that name alone, or all of them where there is none; none for who asks for the version. */
 export async function loadCommands(name?: string): Promise<readonly Command<object>[]> {
+	if (name === "--version" || name === "-V") return [];
 	const named = Object.entries(loaders).filter(([each]) => each === name);
 	const chosen = named.length > 0 ? named.map(([, load]) => load) : Object.values(loaders);
 	return (await Promise.all(chosen.map((load) => load()))) as readonly Command<object>[];
