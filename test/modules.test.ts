@@ -11,6 +11,7 @@ import { AREA } from "../runtime/execmem/memory-types.ts";
 import { openExecmem } from "../runtime/execmem/open-execmem.ts";
 import { extentOf, readVirtual } from "../runtime/machine/memory.ts";
 import { createModules, loadModule, type Module, type Modules, unloadModule } from "../runtime/module/index.ts";
+import { calls } from "../runtime/patch/changes/site-forms.ts";
 import {
 	type BootOptions,
 	boot,
@@ -21,7 +22,6 @@ import {
 	staticCalls,
 	textReserved,
 } from "../runtime/patch/index.ts";
-import { calls } from "../runtime/patch/site-forms.ts";
 import { word } from "../runtime/patch/slots.ts";
 import { createProbes, insert, instructionsOf, type Probe, remove } from "../runtime/probe/index.ts";
 import { imageOf, modelNamed, type SystemOptions, systemOf, wordAt } from "./machines.ts";

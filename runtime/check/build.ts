@@ -15,7 +15,7 @@ import { profiles } from "../machine/profiles/index.ts";
 import { getCpu, PAGE, setCpu } from "../machine/state.ts";
 import { isBuffered } from "../machine/store-buffer.ts";
 import { createSystem } from "../patch/create-system.ts";
-import { describeStep } from "../patch/perform.ts";
+import { describeStep } from "../patch/describe-step.ts";
 import type { Plan } from "../patch/plan.ts";
 import { plan, unfitFor } from "../patch/plan.ts";
 import type { Edit, Step } from "../patch/step.ts";

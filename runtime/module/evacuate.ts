@@ -8,7 +8,7 @@ import { Cpu } from "../machine/layout.ts";
 import { readVirtual } from "../machine/memory.ts";
 import { getCpu } from "../machine/state.ts";
 import { carryOut, planQuietly } from "../patch/carry-out.ts";
-import type { Refusal } from "../patch/planned-change.ts";
+import type { Refusal } from "../patch/changes/planned-change.ts";
 import { runWhile, settle } from "../patch/run.ts";
 import { type Slot, slotsOf, word } from "../patch/slots.ts";
 import type { System } from "../patch/system.ts";

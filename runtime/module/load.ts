@@ -12,7 +12,7 @@ import { execmemAlloc, execmemFinish, execmemWrite } from "../execmem/execmem.ts
 import type { Execmem } from "../execmem/pieces.ts";
 import { settledSegments } from "../patch/boot.ts";
 import { carryOut } from "../patch/carry-out.ts";
-import type { Refusal } from "../patch/planned-change.ts";
+import type { Refusal } from "../patch/changes/planned-change.ts";
 import { settle } from "../patch/run.ts";
 import type { System } from "../patch/system.ts";
 import { callOn } from "./call-on.ts";

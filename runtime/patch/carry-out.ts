@@ -1,9 +1,9 @@
 // Updates from outside: at once while nobody has begun to run, else by driving the machine until they are complete; what
 // its CPUs do meanwhile happens.
 
-import type { Change, Update } from "./change.ts";
+import type { Change, Update } from "./changes/change.ts";
+import type { Refusal } from "./changes/planned-change.ts";
 import { applyNow, submit } from "./patchers.ts";
-import type { Refusal } from "./planned-change.ts";
 import { early } from "./protocols/index.ts";
 import { now, type RunEnd, settle } from "./run.ts";
 import type { System } from "./system.ts";

@@ -2,7 +2,7 @@
 // system's list and asks the others before it patches: whoever comes second is refused, in either direction.
 
 import { hex } from "../../linker/hex.ts";
-import { textReserved } from "./reserved-text.ts";
+import { textReserved } from "./patched-text.ts";
 import type { Edit } from "./step.ts";
 import type { Claim, System } from "./system.ts";
 

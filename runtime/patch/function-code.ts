@@ -14,7 +14,7 @@ import {
 } from "../../linker/isa/index.ts";
 import type { Image } from "../../linker/link/image.ts";
 import type { Overlay } from "./overlay.ts";
-import { patchedText } from "./reserved-text.ts";
+import { patchedText } from "./patched-text.ts";
 
 /** An instruction, its address, and the one before it. */
 interface Line {

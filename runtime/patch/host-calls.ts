@@ -4,7 +4,7 @@ import { HostCall, type Toggle, toggles } from "../../linker/isa/host-calls.ts";
 import { Cpu, Status } from "../machine/layout.ts";
 import { readVirtual } from "../machine/memory.ts";
 import { getCounter, getCpu, setCpu } from "../machine/state.ts";
-import type { Change } from "./change.ts";
+import type { Change } from "./changes/change.ts";
 import { queryAt } from "./slots.ts";
 import type { System } from "./system.ts";
 import { traceEntry, traceReturn } from "./tracer.ts";

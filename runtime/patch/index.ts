@@ -4,18 +4,30 @@
 export { entryNamed, type LoadOptions, load, start } from "../load.ts";
 export { type Boot, boot, planBoot, type Settled } from "./boot.ts";
 export type { Updated } from "./carry-out.ts";
-export { asIs, byDefault, type Change, type OperationSet, type Toggled, type Traced, type Update } from "./change.ts";
+export {
+	asIs,
+	byDefault,
+	type Change,
+	type OperationSet,
+	type Toggled,
+	type Traced,
+	type Update,
+} from "./changes/change.ts";
+export { functionsNamed } from "./changes/entry-tracing.ts";
+export type { Refusal } from "./changes/planned-change.ts";
+export type { Route } from "./changes/site-forms.ts";
 export { coreOf } from "./core-dump.ts";
-export { type CostCase, type SiteFamily, siteFamilies, type UpdateCost, updateCost } from "./cost.ts";
+export { type PassCost, passCosts } from "./costs/pass-cost.ts";
+export { type StormCase, type StormCounts, storm } from "./costs/storm.ts";
+export { type CostCase, type SiteFamily, siteFamilies, type UpdateCost, updateCost } from "./costs/update-cost.ts";
 export { createSystem, type SystemOptions } from "./create-system.ts";
+export { describeStep } from "./describe-step.ts";
 export { type DryRun, describeUpdate, type PlannedSite } from "./dry-run.ts";
-export { functionsNamed } from "./entry-tracing.ts";
-export { type PassCost, passCosts } from "./pass-cost.ts";
+export { type PatchedText, patchedText, textReserved } from "./patched-text.ts";
 export { applyNow, isPatching, NOTHING, stepPatcher, submit } from "./patchers.ts";
-export { describeStep, nextStep, perform, ready } from "./perform.ts";
+export { nextStep, perform, ready } from "./perform.ts";
 export type { Plan, Transaction } from "./plan.ts";
 export { plan, unfitFor } from "./plan.ts";
-export type { Refusal } from "./planned-change.ts";
 export {
 	arm,
 	disarm,
@@ -30,9 +42,7 @@ export {
 } from "./protocol.ts";
 export { breakpoint, early, protocols } from "./protocols/index.ts";
 export { kill, type Recovery, recover } from "./recover.ts";
-export { type PatchedText, patchedText, textReserved } from "./reserved-text.ts";
 export { type RunEnd, type RunLimits, run, type ScheduledUpdate, settle } from "./run.ts";
-export type { Route } from "./site-forms.ts";
 export { keyNames, query } from "./slots.ts";
 export {
 	freeInit,
@@ -43,7 +53,6 @@ export {
 } from "./static-calls.ts";
 export { type StaticKey, type StaticKeys, staticKeys } from "./static-keys.ts";
 export type { Edit, Request, Step } from "./step.ts";
-export { type StormCase, type StormCounts, storm } from "./storm.ts";
 export type {
 	BootOptions,
 	Death,

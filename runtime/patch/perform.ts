@@ -1,12 +1,12 @@
 // Carries out one step of a patcher on the machine.
 
-import { hex, hexBytes } from "../../linker/hex.ts";
 import { Cpu, Global, Patcher, Status } from "../machine/layout.ts";
 import { mapPages, protectPages, protectText, rightsOf, writePhysical } from "../machine/memory.ts";
 import { TICKS_PER_CYCLE, ticksOf } from "../machine/profile.ts";
 import { barrier, flush, Interrupt } from "../machine/run.ts";
 import { cpuWord, getCounter, getCpu, type Machine, PAGE, setCpu } from "../machine/state.ts";
 import { clean, invalidate } from "../machine/visibility.ts";
+import { describeStep } from "./describe-step.ts";
 import { framesBehind } from "./frames-behind.ts";
 import { copy, maintain, poison, restrict, retire } from "./memory-steps.ts";
 import { ATOMIC, type Request, type Step, same } from "./step.ts";
@@ -246,53 +246,4 @@ function exchange(machine: Machine, a: number, b: number): void {
 function waitUntil(machine: Machine, cpu: number, clock: number): void {
 	const { counters } = machine.cores[cpu]!;
 	counters[0] = Math.max(counters[0]!, clock);
-}
-
-/** A step in a few words. */
-export function describeStep(step: Step): string {
-	switch (step.kind) {
-		case "store":
-			return `store ${hex(step.address)} ${hexBytes(step.bytes)}`;
-		case "clean":
-		case "invalidate":
-			return `${step.kind} ${hex(step.address)}${step.bytes === undefined ? "" : ` ${step.bytes}`}`;
-		case "copy":
-			return `copy ${hex(step.address)} ${step.bytes.length}`;
-		case "interrupt":
-			return step.request === "grace"
-				? "ask for grace"
-				: `interrupt: ${step.request}${step.cpus === undefined ? "" : ` ${cpuNames(step.cpus)}`}`;
-		case "protect":
-		case "restrict":
-		case "map": {
-			const { r, w, x } = step.permissions;
-			return `${step.kind} ${hex(step.address)} ${r ? "r" : "-"}${w ? "w" : "-"}${x ? "x" : "-"}`;
-		}
-		case "release":
-			return step.serialize ? "release, serialize" : "release";
-		case "clone":
-			return `clone ${hex(step.from)} ${hex(step.to)}`;
-		case "remap":
-			return `remap ${hex(step.page)} of process ${step.space} to ${hex(step.physical)}`;
-		case "after":
-			return `after patcher${step.patcher}`;
-		case "start":
-		case "serialize":
-		case "flush":
-			return `${step.kind} cpu${step.cpu}`;
-		case "exchange":
-			return `exchange the tasks of ${cpuNames(step.cpus)}${step.serialize ? ", serialize" : ""}`;
-		case "vacate":
-		case "poison":
-		case "retire":
-		case "live":
-		case "free":
-			return `${step.kind} ${hex(step.address)} ${step.bytes}`;
-		default:
-			return step.kind;
-	}
-}
-
-function cpuNames(cpus: readonly number[]): string {
-	return cpus.map((cpu) => `cpu${cpu}`).join(" and ");
 }

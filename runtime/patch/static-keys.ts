@@ -5,9 +5,9 @@ import { LinkError, suggestion } from "../../linker/errors.ts";
 import { type Toggle, toggles } from "../../linker/isa/index.ts";
 import type { Image, ImageStaticKey } from "../../linker/link/image.ts";
 import { carryOut, planQuietly, type Updated } from "./carry-out.ts";
-import type { Toggled } from "./change.ts";
+import type { Toggled } from "./changes/change.ts";
+import type { Refusal } from "./changes/planned-change.ts";
 import { type DryRun, describeUpdate } from "./dry-run.ts";
-import type { Refusal } from "./planned-change.ts";
 import { word } from "./slots.ts";
 import type { System } from "./system.ts";
 

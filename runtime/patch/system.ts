@@ -4,7 +4,7 @@
 import type { Image } from "../../linker/link/image.ts";
 import { Patcher } from "../machine/layout.ts";
 import type { Machine } from "../machine/state.ts";
-import type { Change, Update } from "./change.ts";
+import type { Change, Update } from "./changes/change.ts";
 import type { Plan } from "./plan.ts";
 import type { Phase, Protocol } from "./protocol.ts";
 

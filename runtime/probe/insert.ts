@@ -9,7 +9,7 @@ import { flush } from "../machine/run.ts";
 import { getCounter, getCpu, type Machine, PAGE } from "../machine/state.ts";
 import { serialize } from "../machine/visibility.ts";
 import { flushIcacheRange, syncCores } from "../patch/cache-maintenance.ts";
-import type { Update } from "../patch/change.ts";
+import type { Update } from "../patch/changes/change.ts";
 import { PHYSICAL } from "../patch/frames-behind.ts";
 import { applyNow, submit } from "../patch/patchers.ts";
 import { now as clockOf, type RunEnd, settle } from "../patch/run.ts";

@@ -12,7 +12,7 @@ import { Cpu, Status } from "../machine/layout.ts";
 import { readVirtual } from "../machine/memory.ts";
 import { TICKS_PER_CYCLE } from "../machine/profile.ts";
 import { addCounter, getCounter, getCpu, PAGE, setCpu } from "../machine/state.ts";
-import type { Update } from "../patch/change.ts";
+import type { Update } from "../patch/changes/change.ts";
 import { plan } from "../patch/plan.ts";
 import { type Protocol, sync, write } from "../patch/protocol.ts";
 import type { Step } from "../patch/step.ts";

@@ -1,19 +1,19 @@
 // What passing a site costs, off and on, in cycles over the same loop without it: the reason for patching code instead of
 // looking at a variable. One CPU, no update under way.
 
-import { assemble } from "../../linker/compile/assemble.ts";
-import { link } from "../../linker/link/link.ts";
-import { load } from "../load.ts";
-import { Cpu } from "../machine/layout.ts";
-import { type CostProfile, ticksToCycles } from "../machine/profile.ts";
-import { getCounter } from "../machine/state.ts";
-import { boot } from "./boot.ts";
-import { createSystem } from "./create-system.ts";
-import { applyNow } from "./patchers.ts";
-import { early } from "./protocols/index.ts";
-import { run } from "./run.ts";
-import type { BootOptions } from "./system.ts";
-import { planUpdate } from "./update.ts";
+import { assemble } from "../../../linker/compile/assemble.ts";
+import { link } from "../../../linker/link/link.ts";
+import { load } from "../../load.ts";
+import { Cpu } from "../../machine/layout.ts";
+import { type CostProfile, ticksToCycles } from "../../machine/profile.ts";
+import { getCounter } from "../../machine/state.ts";
+import { boot } from "../boot.ts";
+import { createSystem } from "../create-system.ts";
+import { applyNow } from "../patchers.ts";
+import { early } from "../protocols/index.ts";
+import { run } from "../run.ts";
+import type { BootOptions } from "../system.ts";
+import { planUpdate } from "../update.ts";
 
 export interface PassCost {
 	readonly site: string;

@@ -1,18 +1,18 @@
 // Paravirt operations as parts of an update: what one is set to before its calls are settled, and whether a function
 // keeps the registers that the operation's callers count on.
 
-import { hex } from "../../linker/hex.ts";
-import { type Clobbers, clobberedBy, decode, registerName } from "../../linker/isa/index.ts";
-import type { Image, ImageOperation } from "../../linker/link/image.ts";
-import { SAVER_PREFIX } from "../../linker/sites/table.ts";
-import { permits, readVirtual } from "../machine/memory.ts";
+import { hex } from "../../../linker/hex.ts";
+import { type Clobbers, clobberedBy, decode, registerName } from "../../../linker/isa/index.ts";
+import type { Image, ImageOperation } from "../../../linker/link/image.ts";
+import { SAVER_PREFIX } from "../../../linker/sites/table.ts";
+import { permits, readVirtual } from "../../machine/memory.ts";
+import { changedBy } from "../function-code.ts";
+import { newOverlay, type Overlay } from "../overlay.ts";
+import { word } from "../slots.ts";
+import type { System } from "../system.ts";
 import { unlike } from "./call-sites.ts";
 import type { OperationSet } from "./change.ts";
-import { changedBy } from "./function-code.ts";
-import { newOverlay, type Overlay } from "./overlay.ts";
 import { type PlannedChange, type Refusal, wordEdit } from "./planned-change.ts";
-import { word } from "./slots.ts";
-import type { System } from "./system.ts";
 
 /** The word. A function that changes too much is called by way of the one that saves registers around it. */
 export function planSet(system: System, { operation: address, to: wanted }: OperationSet): PlannedChange | Refusal {

@@ -1,17 +1,17 @@
 // Function entry tracing: NOP5 at the beginning of a function becomes a CALL of `__trace_entry`, for any set of functions
-// in one batch, and back. What such a call does is in tracer.ts.
+// in one batch, and back. What such a call does is in ../tracer.ts.
 
-import { LinkError, suggestion } from "../../linker/errors.ts";
-import { hex, hexBytes } from "../../linker/hex.ts";
-import { encode } from "../../linker/isa/index.ts";
-import type { Image, ImageEntry } from "../../linker/link/image.ts";
-import { placeOf } from "../../linker/link/image.ts";
-import { describeSite, reaches } from "../../linker/sites/site-bytes.ts";
-import { SITE_BYTES, TRACE_ENTRY } from "../../linker/sites/table.ts";
+import { LinkError, suggestion } from "../../../linker/errors.ts";
+import { hex, hexBytes } from "../../../linker/hex.ts";
+import { encode } from "../../../linker/isa/index.ts";
+import type { Image, ImageEntry } from "../../../linker/link/image.ts";
+import { placeOf } from "../../../linker/link/image.ts";
+import { describeSite, reaches } from "../../../linker/sites/site-bytes.ts";
+import { SITE_BYTES, TRACE_ENTRY } from "../../../linker/sites/table.ts";
+import type { Edit } from "../step.ts";
+import type { System } from "../system.ts";
 import type { Traced } from "./change.ts";
 import { type PlannedChange, type Refusal, textAt } from "./planned-change.ts";
-import type { Edit } from "./step.ts";
-import type { System } from "./system.ts";
 
 /** The entries of the functions. Of what was freed or unloaded meanwhile nothing is traced any more. */
 export function planTraced(system: System, { functions, traced }: Traced): PlannedChange | Refusal {

@@ -2,24 +2,24 @@
 // the sites are patched, and the clocks say the rest. Unbatched, every site is an update of its own, as Linux's static_call
 // does it.
 
-import { assemble } from "../../linker/compile/assemble.ts";
-import type { Image } from "../../linker/link/image.ts";
-import { link } from "../../linker/link/link.ts";
-import { entryNamed, load, start } from "../load.ts";
-import { Patcher } from "../machine/layout.ts";
-import type { Model } from "../machine/model.ts";
-import { type CostProfile, ticksToCycles } from "../machine/profile.ts";
-import { type Machine, PAGE } from "../machine/state.ts";
-import type { Change } from "./change.ts";
-import { createSystem } from "./create-system.ts";
-import { applyNow, submit } from "./patchers.ts";
-import { plan } from "./plan.ts";
-import type { Protocol } from "./protocol.ts";
-import { early } from "./protocols/index.ts";
-import { now, run, settle } from "./run.ts";
-import type { Edit } from "./step.ts";
-import { patcherClocks, type System } from "./system.ts";
-import { change, planUpdate } from "./update.ts";
+import { assemble } from "../../../linker/compile/assemble.ts";
+import type { Image } from "../../../linker/link/image.ts";
+import { link } from "../../../linker/link/link.ts";
+import { entryNamed, load, start } from "../../load.ts";
+import { Patcher } from "../../machine/layout.ts";
+import type { Model } from "../../machine/model.ts";
+import { type CostProfile, ticksToCycles } from "../../machine/profile.ts";
+import { type Machine, PAGE } from "../../machine/state.ts";
+import type { Change } from "../changes/change.ts";
+import { createSystem } from "../create-system.ts";
+import { applyNow, submit } from "../patchers.ts";
+import { plan } from "../plan.ts";
+import type { Protocol } from "../protocol.ts";
+import { early } from "../protocols/index.ts";
+import { now, run, settle } from "../run.ts";
+import type { Edit } from "../step.ts";
+import { patcherClocks, type System } from "../system.ts";
+import { change, planUpdate } from "../update.ts";
 
 /** Calls of a static call, branches of a static key, entries of functions. */
 export const siteFamilies = ["call", "label", "entry"] as const;

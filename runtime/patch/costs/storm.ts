@@ -4,25 +4,25 @@
 // The two targets and the site are placed so that every mixture of the old and the new instruction calls a function
 // too, which counts what came there: a torn call is no crash here, and a run goes on to the next.
 
-import { assemble } from "../../linker/compile/assemble.ts";
-import { encode } from "../../linker/isa/index.ts";
-import type { Image } from "../../linker/link/image.ts";
-import { link } from "../../linker/link/link.ts";
-import { SITE_BYTES } from "../../linker/sites/table.ts";
-import { entryNamed, load, start } from "../load.ts";
-import { Cpu, Status } from "../machine/layout.ts";
-import type { Model } from "../machine/model.ts";
-import { type CostProfile, TICKS_PER_CYCLE } from "../machine/profile.ts";
-import { profiles } from "../machine/profiles/index.ts";
-import { getCpu, type Machine, PAGE } from "../machine/state.ts";
-import { sightings, watch } from "../machine/watch.ts";
-import { createSystem } from "./create-system.ts";
-import { submit } from "./patchers.ts";
-import type { Protocol } from "./protocol.ts";
-import { now, type RunEnd, run, settle } from "./run.ts";
-import { same } from "./step.ts";
-import type { System } from "./system.ts";
-import { change, planUpdate } from "./update.ts";
+import { assemble } from "../../../linker/compile/assemble.ts";
+import { encode } from "../../../linker/isa/index.ts";
+import type { Image } from "../../../linker/link/image.ts";
+import { link } from "../../../linker/link/link.ts";
+import { SITE_BYTES } from "../../../linker/sites/table.ts";
+import { entryNamed, load, start } from "../../load.ts";
+import { Cpu, Status } from "../../machine/layout.ts";
+import type { Model } from "../../machine/model.ts";
+import { type CostProfile, TICKS_PER_CYCLE } from "../../machine/profile.ts";
+import { profiles } from "../../machine/profiles/index.ts";
+import { getCpu, type Machine, PAGE } from "../../machine/state.ts";
+import { sightings, watch } from "../../machine/watch.ts";
+import { createSystem } from "../create-system.ts";
+import { submit } from "../patchers.ts";
+import type { Protocol } from "../protocol.ts";
+import { now, type RunEnd, run, settle } from "../run.ts";
+import { same } from "../step.ts";
+import type { System } from "../system.ts";
+import { change, planUpdate } from "../update.ts";
 
 export interface StormCase {
 	readonly protocol: Protocol;

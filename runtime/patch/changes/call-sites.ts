@@ -1,19 +1,19 @@
 // Static calls as parts of an update: which bytes each site of a key gets for a new target, and why a target cannot be.
 
-import { notIn } from "../../linker/errors.ts";
-import { hex, hexBytes } from "../../linker/hex.ts";
-import { encode, REL_MAX, REL_MIN } from "../../linker/isa/index.ts";
-import type { Image, ImageKey } from "../../linker/link/image.ts";
-import { signatureText } from "../../linker/link/signatures.ts";
-import { type Site, targetAt } from "../../linker/sites/site-bytes.ts";
-import { SITE_BYTES } from "../../linker/sites/table.ts";
-import { permits, readVirtual } from "../machine/memory.ts";
+import { notIn } from "../../../linker/errors.ts";
+import { hex, hexBytes } from "../../../linker/hex.ts";
+import { encode, REL_MAX, REL_MIN } from "../../../linker/isa/index.ts";
+import type { Image, ImageKey } from "../../../linker/link/image.ts";
+import { signatureText } from "../../../linker/link/signatures.ts";
+import { type Site, targetAt } from "../../../linker/sites/site-bytes.ts";
+import { SITE_BYTES } from "../../../linker/sites/table.ts";
+import { permits, readVirtual } from "../../machine/memory.ts";
+import { type Slot, slotsOf, word } from "../slots.ts";
+import { type Edit, same } from "../step.ts";
+import type { System } from "../system.ts";
 import type { Retarget } from "./change.ts";
 import { type PlannedChange, type Refusal, textAt, wordEdit } from "./planned-change.ts";
 import { bytesFor, calls, type Route, throughWord } from "./site-forms.ts";
-import { type Slot, slotsOf, word } from "./slots.ts";
-import { type Edit, same } from "./step.ts";
-import type { System } from "./system.ts";
 
 /** The key's word and its sites; no sites when it calls `to` already. */
 export function planRetarget(system: System, { key, to: wanted, route }: Retarget): PlannedChange | Refusal {

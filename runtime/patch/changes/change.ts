@@ -1,8 +1,8 @@
 // What may be asked of a patcher: one kind of change each for static calls, static keys, traced functions and paravirt
 // operations, and the update that does any number of them at once.
 
-import type { Toggle } from "../../linker/isa/index.ts";
-import type { Plan } from "./plan.ts";
+import type { Toggle } from "../../../linker/isa/index.ts";
+import type { Plan } from "../plan.ts";
 import type { Route } from "./site-forms.ts";
 
 /** What an update changes: what a static call or a paravirt operation calls, whether a static key is enabled, which

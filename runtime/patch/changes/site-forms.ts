@@ -2,11 +2,11 @@
 // linker's (linker/sites/site-bytes.ts); here is what needs the whole program: calls that go through a trampoline or a
 // thunk, and the trampoline of a target out of reach.
 
-import { decode } from "../../linker/isa/decode.ts";
-import { encode } from "../../linker/isa/encode.ts";
-import { THUNK_PREFIX } from "../../linker/link/emit-symbols.ts";
-import { bytesAt, type Image, type ImageKey } from "../../linker/link/image.ts";
-import { THUNK_BYTES } from "../../linker/link/thunks.ts";
+import { decode } from "../../../linker/isa/decode.ts";
+import { encode } from "../../../linker/isa/encode.ts";
+import { THUNK_PREFIX } from "../../../linker/link/emit-symbols.ts";
+import { bytesAt, type Image, type ImageKey } from "../../../linker/link/image.ts";
+import { THUNK_BYTES } from "../../../linker/link/thunks.ts";
 import {
 	currentTarget,
 	reaches,
@@ -15,9 +15,9 @@ import {
 	siteDestination,
 	type Target,
 	targetAt,
-} from "../../linker/sites/site-bytes.ts";
-import { SITE_BYTES } from "../../linker/sites/table.ts";
-import { same } from "./step.ts";
+} from "../../../linker/sites/site-bytes.ts";
+import { SITE_BYTES } from "../../../linker/sites/table.ts";
+import { same } from "../step.ts";
 
 /** How sites call: their target where it is in reach, or always by way of the trampoline. Both mean the same. */
 export type Route = "direct" | "trampoline";

@@ -1,10 +1,10 @@
 // What one change of an update comes to, whatever its kind: words of data and sites, as they are and as they shall be.
-// call-sites.ts, jump-labels.ts and entry-tracing.ts plan one kind each; update.ts joins them in one plan.
+// call-sites.ts, jump-labels.ts, entry-tracing.ts and operations.ts plan one kind each; ../update.ts joins them in one plan.
 
-import { SITE_BYTES } from "../../linker/sites/table.ts";
-import { permits, readVirtual } from "../machine/memory.ts";
-import type { Edit } from "./step.ts";
-import type { System } from "./system.ts";
+import { SITE_BYTES } from "../../../linker/sites/table.ts";
+import { permits, readVirtual } from "../../machine/memory.ts";
+import type { Edit } from "../step.ts";
+import type { System } from "../system.ts";
 
 export interface PlannedChange {
 	/** What is changed, for people. */

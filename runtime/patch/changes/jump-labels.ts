@@ -1,16 +1,16 @@
 // Jump labels: branches that follow static keys. A key counts its users; with the first one and with the last one every
 // branch of the key changes between NOP5 and JMP, in one batch.
 
-import { LinkError } from "../../linker/errors.ts";
-import { hex, hexBytes } from "../../linker/hex.ts";
-import type { Toggle } from "../../linker/isa/index.ts";
-import type { Image, ImageLabel, ImageStaticKey } from "../../linker/link/image.ts";
-import { enabledAt, labelBytes } from "../../linker/sites/label-bytes.ts";
+import { LinkError } from "../../../linker/errors.ts";
+import { hex, hexBytes } from "../../../linker/hex.ts";
+import type { Toggle } from "../../../linker/isa/index.ts";
+import type { Image, ImageLabel, ImageStaticKey } from "../../../linker/link/image.ts";
+import { enabledAt, labelBytes } from "../../../linker/sites/label-bytes.ts";
+import { word } from "../slots.ts";
+import type { Edit } from "../step.ts";
+import type { System } from "../system.ts";
 import type { Toggled } from "./change.ts";
 import { type PlannedChange, type Refusal, textAt, wordEdit } from "./planned-change.ts";
-import { word } from "./slots.ts";
-import type { Edit } from "./step.ts";
-import type { System } from "./system.ts";
 
 /** By name: on, off, or as at the start. @throws LinkError for anything else */
 export function switchOf(image: Image, { name, address: key }: ImageStaticKey, to: unknown): Toggled {
