@@ -137,12 +137,6 @@ export function appendWord(section: SectionBuilder, word: number): number {
 	return append(section, [word & 255, (word >>> 8) & 255, (word >>> 16) & 255, word >>> 24]);
 }
 
-/** Replaces bytes appended before. */
-export function overwrite(section: SectionBuilder, offset: number, bytes: ArrayLike<number>): void {
-	if (offset < 0 || offset + bytes.length > section.size) throw new Error(`${section.name}+${offset} is not there yet`);
-	section.bytes.set(bytes, offset);
-}
-
 /** Fills up to a multiple of `align` (a power of two), which becomes the section's if it is more. Returns the offset. */
 export function alignSection(section: SectionBuilder, align: number, fill = 0): number {
 	section.align = Math.max(section.align, align);

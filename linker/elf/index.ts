@@ -13,7 +13,6 @@ export {
 	isDefined,
 	newObject,
 	type ObjectBuilder,
-	overwrite,
 	reference,
 	relocate,
 	reserve,

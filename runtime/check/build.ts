@@ -26,7 +26,7 @@ import type { Stack } from "./footprint.ts";
 import { memoryPlan, prepareMemory } from "./memory-part.ts";
 import { outcomeOf, type Term } from "./outcome.ts";
 import { PROBE_PAGES, probeParts } from "./probed.ts";
-import { modelOf, type PatcherPart, protocolOf, type Scenario } from "./scenario.ts";
+import { type CpuPart, modelOf, type PatcherPart, protocolOf, type Scenario } from "./scenario.ts";
 import { stepsOf } from "./steps.ts";
 
 export interface Built {
@@ -77,22 +77,9 @@ export function build(scenario: Scenario): Built | RefusedScenario {
 	});
 	const writable = Object.entries(scenario.alias ?? {}).map(([window, text]) => alias(system, window, text, name));
 	prepareMemory(system, scenario.memory ?? [], name);
-	const equals: number[][] = [];
-	for (const part of cpus) {
-		const first = equals.flat().length;
-		const group = Array.from({ length: part.count ?? 1 }, (_, i) => first + i);
-		for (const cpu of group) {
-			start(machine, cpu, entryNamed(image, part.entry));
-			if (part.off === true) setCpu(machine, cpu, Cpu.status, Status.halted);
-		}
-		equals.push(group);
-	}
-	const probed = probeParts(
-		system,
-		scenario.probes ?? [],
-		(label) => addressOf(image, label, name),
-		scenario.redzone ?? 0,
-	);
+	const equals = startAll(system, cpus);
+	const at = (label: string): number => addressOf(image, label, name);
+	const probed = probeParts(system, scenario.probes ?? [], at, scenario.redzone ?? 0);
 	if ("refused" in probed) return probed;
 	for (const one of probed.plans) addPlan(system, one);
 	for (const { address } of system.named) writable.push(address);
@@ -109,7 +96,6 @@ export function build(scenario: Scenario): Built | RefusedScenario {
 	}
 	if (scenario.memory !== undefined) addPlan(system, memoryPlan(system, scenario.memory, name));
 	refuseStrangers(system);
-	const at = (label: string): number => addressOf(image, label, name);
 	return {
 		system,
 		stacks,
@@ -122,6 +108,21 @@ export function build(scenario: Scenario): Built | RefusedScenario {
 		probes: probed.probes,
 		redzone: scenario.redzone ?? 0,
 	};
+}
+
+/** @returns the CPUs that begin alike, by part */
+function startAll({ machine, image }: System, parts: readonly CpuPart[]): number[][] {
+	const equals: number[][] = [];
+	for (const part of parts) {
+		const first = equals.flat().length;
+		const group = Array.from({ length: part.count ?? 1 }, (_, i) => first + i);
+		for (const cpu of group) {
+			start(machine, cpu, entryNamed(image, part.entry));
+			if (part.off === true) setCpu(machine, cpu, Cpu.status, Status.halted);
+		}
+		equals.push(group);
+	}
+	return equals;
 }
 
 /** @throws LinkError when a step names a CPU or a patcher that there is not */

@@ -106,7 +106,7 @@ What is \`safe\` without a phase can do without it in this use, not in every: an
 last three phases of \`unmap\`, which \`rw-then-rox\` does not need there because it synchronises itself.
 `;
 
-export function methodScenario({ fill, release }: Method, use: Use, model: string | Model, cpus: number): Scenario {
+function methodScenario({ fill, release }: Method, use: Use, model: string | Model, cpus: number): Scenario {
 	const name = `${fill.name}, ${use}, on ${typeof model === "string" ? model : model.name}`;
 	const cpu = [{ entry: "caller", count: cpus }];
 	const part = { buffer: "code", by: fill } as const;

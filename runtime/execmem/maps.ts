@@ -48,7 +48,7 @@ export function mapsOf(system: System, allocator?: Allocator): MapLine[] {
 }
 
 /** Every piece, with the name of the module that has it. */
-export function piecesOf(allocator: Allocator, parts: readonly Part[]): MapPiece[] {
+function piecesOf(allocator: Allocator, parts: readonly Part[]): MapPiece[] {
 	return Array.from(allPieces(allocator), ({ address, bytes, type }) => ({
 		address,
 		bytes,

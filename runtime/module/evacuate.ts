@@ -22,7 +22,7 @@ export interface Stretch {
 }
 
 /** Keys and pointers outside of `own` that call into the text now. */
-export function callersOf(system: System, text: readonly Stretch[], own: readonly Stretch[]): Slot[] {
+function callersOf(system: System, text: readonly Stretch[], own: readonly Stretch[]): Slot[] {
 	return slotsOf(system.image).filter(
 		({ address }) => !isInside(own, address) && isInside(text, word(system, address)),
 	);

@@ -64,7 +64,7 @@ export function release(execmem: Execmem, name: string, pieces: readonly ModuleP
 	);
 }
 
-export function firstFailure(name: string, outcomes: readonly Outcome[]): Refusal | undefined {
+function firstFailure(name: string, outcomes: readonly Outcome[]): Refusal | undefined {
 	const failed = outcomes.find((outcome) => !outcome.ok);
 	return failed === undefined || failed.ok ? undefined : { refused: `${name}: ${failed.error.why}` };
 }

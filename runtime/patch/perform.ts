@@ -86,15 +86,6 @@ function act(system: System, step: Step, patcher: number, cpu: number, clock: nu
 			machine.words[Global.lock] = 0;
 			if (machine.words[Global.window] === patcher + 1) machine.words[Global.window] = 0;
 			return 0;
-		case "store":
-		case "clean":
-		case "invalidate":
-			return actOnMemory(system, step);
-		case "copy":
-			copy(machine, step.address, step.bytes);
-			return longStore(machine, step.bytes.length);
-		case "poison":
-			return longStore(machine, poison(machine, step.address, step.bytes));
 		case "interrupt":
 			interrupt(machine, step, cpu, clock);
 			if (step.request === "grace") return 0;
@@ -110,15 +101,6 @@ function act(system: System, step: Step, patcher: number, cpu: number, clock: nu
 		case "disarm":
 			machine.words[Global.armed] = 0;
 			return 0;
-		case "map":
-			map(machine, step);
-			return profile.poke * TICKS_PER_CYCLE;
-		case "restrict":
-			restrict(machine, step.address, step.bytes, step.permissions);
-			return profile.poke * TICKS_PER_CYCLE;
-		case "retire":
-			retire(machine, step.address, step.bytes);
-			return 0;
 		case "serialize":
 		case "flush":
 			comply(machine, step.cpu, step.kind);
@@ -130,21 +112,54 @@ function act(system: System, step: Step, patcher: number, cpu: number, clock: nu
 			exchange(machine, ...step.cpus);
 			for (const one of step.serialize ? step.cpus : []) barrier(machine, one);
 			return 0;
-		case "clone":
-			return clone(machine, step.from, step.to, step.bytes);
-		case "remap":
-			mapPages(machine, step.space, step.page, step.physical, PAGE, rightsOf(machine, step.space, step.page));
-			return profile.poke * TICKS_PER_CYCLE;
 		case "after":
 		case "vacate":
 		case "live":
 		case "free":
 			return 0;
+		case "store":
+		case "clean":
+		case "invalidate":
+			return actOnMemory(system, step);
+		default:
+			return actOnPages(system, step, patcher);
+	}
+}
+
+type PageStep = Extract<
+	Step,
+	{ kind: "copy" | "poison" | "map" | "restrict" | "retire" | "clone" | "remap" | "protect" }
+>;
+
+/** What a step does to pages, or with many bytes at once. @returns the ticks it takes */
+function actOnPages(system: System, step: PageStep, patcher: number): number {
+	const { machine } = system;
+	const entry = machine.config.profile.poke * TICKS_PER_CYCLE;
+	switch (step.kind) {
+		case "copy":
+			copy(machine, step.address, step.bytes);
+			return longStore(machine, step.bytes.length);
+		case "poison":
+			return longStore(machine, poison(machine, step.address, step.bytes));
+		case "map":
+			map(machine, step);
+			return entry;
+		case "restrict":
+			restrict(machine, step.address, step.bytes, step.permissions);
+			return entry;
+		case "retire":
+			retire(machine, step.address, step.bytes);
+			return 0;
+		case "clone":
+			return clone(machine, step.from, step.to, step.bytes);
+		case "remap":
+			mapPages(machine, step.space, step.page, step.physical, PAGE, rightsOf(machine, step.space, step.page));
+			return entry;
 		case "protect":
 			for (const physical of framesBehind(system, step.address))
 				protectText(machine, physical, step.bytes, step.permissions);
 			machine.words[Global.window] = patcher + 1;
-			return profile.poke * TICKS_PER_CYCLE;
+			return entry;
 	}
 }
 

@@ -55,7 +55,7 @@ export function staticKeys(system: System, cycles?: number): StaticKeys {
 const addressOf = (image: Image, name: string): number => staticKeyNamed(image, name).address;
 
 /** @throws LinkError with the nearest name */
-export function staticKeyNamed(image: Image, name: string): ImageStaticKey {
+function staticKeyNamed(image: Image, name: string): ImageStaticKey {
 	const found = image.staticKeys.find((key) => key.name === name);
 	if (found !== undefined) return found;
 	const names = image.staticKeys.map((key) => key.name);

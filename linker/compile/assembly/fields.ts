@@ -42,7 +42,7 @@ export function immediateField(row: Row): Field {
 
 /** A symbol whose branches the linker, or a patcher, may want to retarget: they keep their relocation even within the
  * section. Global ones can be overridden, functions named by `--patchable`. */
-export function isRetargetable(assembly: Assembly, name: string): boolean {
+function isRetargetable(assembly: Assembly, name: string): boolean {
 	const binding = assembly.bindings.get(name)?.value ?? STB_LOCAL;
 	return binding !== STB_LOCAL || assembly.types.get(name)?.value === STT_FUNC || name.startsWith("__SCT__");
 }
