@@ -5,12 +5,13 @@ import type { Image } from "../linker/link/image.ts";
 import { type LinkOptions, link } from "../linker/link/link.ts";
 import { entryNamed, type LoadOptions, load, start } from "../runtime/load.ts";
 import { createMachine } from "../runtime/machine/machine.ts";
-import { mapPages, physicalIn, readVirtual, writePhysical } from "../runtime/machine/memory.ts";
+import { mapPages, physicalIn, writePhysical } from "../runtime/machine/memory.ts";
 import type { Model } from "../runtime/machine/model.ts";
 import { models } from "../runtime/machine/models/index.ts";
 import type { CostProfile } from "../runtime/machine/profile.ts";
 import { profiles } from "../runtime/machine/profiles/index.ts";
 import { type Machine, type MachineConfig, PAGE, takeFrames } from "../runtime/machine/state.ts";
+import { readWord, wordBytes } from "../runtime/machine/words.ts";
 import { createSystem, type Protocol, protocols, type System } from "../runtime/patch/index.ts";
 
 /** Interrupts and traps that cost next to nothing: what they order is tested, not what they take. */
@@ -93,12 +94,10 @@ export function systemOf(image: Image, options: SystemOptions = {}): System {
 
 /** The signed word at a symbol. */
 export function wordAt({ image, machine }: System, symbol: string, index = 0): number {
-	const bytes = readVirtual(machine, 0, image.symbolNamed(symbol)!.address + 4 * index, 4)!;
-	return new DataView(bytes.buffer).getInt32(0, true);
+	return readWord(machine, 0, image.symbolNamed(symbol)!.address + 4 * index)!;
 }
 
 export function setWord({ image, machine }: System, symbol: string, value: number, index = 0): void {
-	const bytes = new Uint8Array(4);
-	new DataView(bytes.buffer).setInt32(0, value, true);
-	writePhysical(machine, physicalIn(machine, 0, image.symbolNamed(symbol)!.address + 4 * index), bytes);
+	const physical = physicalIn(machine, 0, image.symbolNamed(symbol)!.address + 4 * index);
+	writePhysical(machine, physical, wordBytes(value));
 }

@@ -4,9 +4,9 @@ import { LinkError } from "../../linker/errors.ts";
 import { SP } from "../../linker/isa/sets/toy.ts";
 import type { Image } from "../../linker/link/image.ts";
 import { Cpu, Status } from "../machine/layout.ts";
-import { readVirtual } from "../machine/memory.ts";
 import { getCpu, type Machine } from "../machine/state.ts";
 import { waiting } from "../machine/store-buffer.ts";
+import { readWord } from "../machine/words.ts";
 import { numberOf } from "./steps.ts";
 
 /** One value at the end: of a CPU's register, or of a word of memory. */
@@ -37,11 +37,6 @@ export function holds(machine: Machine, terms: readonly Term[]): boolean {
 	return terms.every((term) =>
 		"cpu" in term
 			? machine.cores[term.cpu]?.r[term.register] === term.value
-			: wordAt(machine, term.address) === term.value,
+			: readWord(machine, 0, term.address) === term.value,
 	);
-}
-
-function wordAt(machine: Machine, address: number): number | undefined {
-	const bytes = readVirtual(machine, 0, address, 4);
-	return bytes && new DataView(bytes.buffer).getInt32(0, true);
 }

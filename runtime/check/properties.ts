@@ -5,8 +5,9 @@ import { encode } from "../../linker/isa/encode.ts";
 import type { Instruction } from "../../linker/isa/instruction-set.ts";
 import { SP } from "../../linker/isa/sets/toy.ts";
 import { Cpu, Patcher, Status } from "../machine/layout.ts";
-import { readVirtual, writableAndExecutable } from "../machine/memory.ts";
+import { writableAndExecutable } from "../machine/memory.ts";
 import { getCpu, type Machine } from "../machine/state.ts";
+import { readWord } from "../machine/words.ts";
 import { getPatcher, type System } from "../patch/system.ts";
 
 export const properties = {
@@ -112,22 +113,17 @@ function landsRight(system: System, site: WatchedSite, instruction: Instruction,
 	const target = next + instruction.imm;
 	switch (instruction.row.flow) {
 		case "call":
-			return pc === target && now === sp - 4 && wordAt(system, now) === next;
+			return pc === target && now === sp - 4 && readWord(machine, 0, now >>> 0) === next;
 		case "jump":
 			return pc === target && now === sp;
 		case "branch":
 			return (pc === target || pc === next) && now === sp;
 		case "return":
-			return now === sp + 4 && pc === wordAt(system, sp);
+			return now === sp + 4 && pc === readWord(machine, 0, sp >>> 0);
 		default:
 			// A probe may be on any instruction, also on one that moves the stack pointer or goes nobody knows where.
 			return site.means === undefined ? pc === next && now === sp : pc === next || instruction.row.flow !== "next";
 	}
-}
-
-function wordAt(system: System, address: number): number {
-	const bytes = readVirtual(system.machine, 0, address >>> 0, 4);
-	return bytes === undefined ? -1 : new DataView(bytes.buffer).getInt32(0, true);
 }
 
 export function equal(a: Instruction, b: Instruction): boolean {

@@ -7,6 +7,7 @@ import type { Image } from "../../linker/link/image.ts";
 import type { Permissions } from "../machine/memory.ts";
 import type { Model } from "../machine/model.ts";
 import { PAGE } from "../machine/state.ts";
+import { wordBytes } from "../machine/words.ts";
 import {
 	copyToUserPage,
 	flushDcachePage,
@@ -42,8 +43,7 @@ const readers: Readonly<Record<string, Reader>> = {
 		atomicStores(numberOf(at, image, place), new Uint8Array(digits(count, 10, place)).fill(encode("brk")[0]!)),
 	/** publish PLACE VALUE: one word */
 	publish: ([at, value], image, place) => {
-		const bytes = new Uint8Array(4);
-		new DataView(bytes.buffer).setUint32(0, numberOf(value, image, place), true);
+		const bytes = wordBytes(numberOf(value, image, place));
 		return { kind: "store", address: numberOf(at, image, place), bytes };
 	},
 	clean: ([at], image, place) => ({ kind: "clean", address: numberOf(at, image, place) }),

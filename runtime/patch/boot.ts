@@ -17,6 +17,7 @@ import { movedCode } from "../../linker/sites/moved-code.ts";
 import { reaches } from "../../linker/sites/site-bytes.ts";
 import { SITE_BYTES } from "../../linker/sites/table.ts";
 import { permits } from "../machine/memory.ts";
+import { wordOf } from "../machine/words.ts";
 import type { Update } from "./changes/change.ts";
 import { brokenBy } from "./changes/operations.ts";
 import type { Refusal } from "./changes/planned-change.ts";
@@ -204,8 +205,7 @@ function settleCall(booting: Booting, call: ImageOperationCall): Settled | Refus
 }
 
 function wordAt(memory: Overlay, address: number): number {
-	const bytes = memory.read(address, 4)!;
-	return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+	return wordOf(memory.read(address, 4)!);
 }
 
 function codeFor(

@@ -4,6 +4,7 @@ import { disassemble } from "../../linker/isa/disassemble.ts";
 import { decode } from "../../linker/isa/index.ts";
 import type { Image } from "../../linker/link/image.ts";
 import { placeOf } from "../../linker/link/image.ts";
+import { wordOf } from "../machine/words.ts";
 import type { Update } from "./changes/change.ts";
 import type { Refusal } from "./changes/planned-change.ts";
 import { type PatchedText, patchedText } from "./patched-text.ts";
@@ -40,7 +41,7 @@ export function describeUpdate(system: System, update: Update | Refusal): DryRun
 	const { image } = system;
 	const words = update.transaction?.words ?? [];
 	return {
-		keys: words.map(({ address, old, bytes }) => describeWord(image, address, unsigned(old), unsigned(bytes))),
+		keys: words.map(({ address, old, bytes }) => describeWord(image, address, wordOf(old), wordOf(bytes))),
 		sites: update.edits.map((edit) => describeEdit(image, edit)),
 		stores: update.steps.filter(({ kind }) => kind === "store").length,
 		syncs: update.steps.filter(({ kind }) => kind === "interrupt").length,
@@ -73,8 +74,4 @@ function describeEdit(image: Image, { address, old, bytes }: Edit): PlannedSite 
 		was: text(old),
 		becomes: text(bytes),
 	};
-}
-
-function unsigned(bytes: Uint8Array): number {
-	return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
 }

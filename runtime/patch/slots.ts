@@ -7,7 +7,7 @@ import { hex } from "../../linker/hex.ts";
 import { type Image, type ImageKey, placeOf, wordAt } from "../../linker/link/image.ts";
 import { NULLABLE } from "../../linker/link/signatures.ts";
 import { targetAt } from "../../linker/sites/site-bytes.ts";
-import { readVirtual } from "../machine/memory.ts";
+import { readWord } from "../machine/words.ts";
 import type { System } from "./system.ts";
 
 export interface Slot {
@@ -97,7 +97,7 @@ export function nameOf(image: Image, target: number): string | null {
 
 /** An unsigned word of the program's data. */
 export function word(system: System, address: number): number {
-	const bytes = readVirtual(system.machine, 0, address, 4);
-	if (bytes === undefined) throw new Error(`assert: key at ${hex(address)} is not mapped`);
-	return new DataView(bytes.buffer).getUint32(0, true);
+	const value = readWord(system.machine, 0, address);
+	if (value === undefined) throw new Error(`assert: key at ${hex(address)} is not mapped`);
+	return value >>> 0;
 }

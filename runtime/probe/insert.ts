@@ -129,7 +129,7 @@ export function removal(probes: Probes, probe: Probe): Update {
 
 const BREAKPOINT = encode("brk")[0]!;
 
-export function withBreakpoint(bytes: Uint8Array): Uint8Array {
+function withBreakpoint(bytes: Uint8Array): Uint8Array {
 	const probed = bytes.slice();
 	probed[0] = BREAKPOINT;
 	return probed;

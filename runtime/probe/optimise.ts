@@ -8,10 +8,12 @@
 import { encode } from "../../linker/isa/encode.ts";
 import { HostCall } from "../../linker/isa/host-calls.ts";
 import { REL_MAX, REL_MIN, SP } from "../../linker/isa/index.ts";
+import { SITE_BYTES } from "../../linker/sites/table.ts";
 import { Cpu, Status } from "../machine/layout.ts";
 import { readVirtual } from "../machine/memory.ts";
 import { TICKS_PER_CYCLE } from "../machine/profile.ts";
 import { addCounter, getCounter, getCpu, PAGE, setCpu } from "../machine/state.ts";
+import { readWord } from "../machine/words.ts";
 import type { Update } from "../patch/changes/change.ts";
 import { plan } from "../patch/plan.ts";
 import { type Protocol, sync, write } from "../patch/protocol.ts";
@@ -117,8 +119,8 @@ export function serveCall(probes: Probes, cpu: number): boolean {
 	const area = areas.get(space);
 	const pc = getCpu(machine, cpu, Cpu.pc) >>> 0;
 	if (area?.trampoline === undefined || pc !== area.trampoline + 2) return false;
-	const back = readVirtual(machine, space, machine.cores[cpu]!.r[SP]! >>> 0, 4);
-	const probe = back && area.known.get(new DataView(back.buffer).getUint32(0, true) - 5);
+	const back = readWord(machine, space, machine.cores[cpu]!.r[SP]! >>> 0);
+	const probe = back === undefined ? undefined : area.known.get((back >>> 0) - SITE_BYTES);
 	if (probe !== undefined && isInForce(machine, area, probe)) noteHit(probes, probe, cpu);
 	setCpu(machine, cpu, Cpu.status, Status.running);
 	addCounter(machine, cpu, Cpu.clock, machine.config.profile.syscall * TICKS_PER_CYCLE);

@@ -7,6 +7,7 @@ import { encode } from "../../linker/isa/encode.ts";
 import { Cpu, Status } from "../machine/layout.ts";
 import { extentOf, mapPages, writePhysical } from "../machine/memory.ts";
 import { getCpu, type Machine, PAGE, setCpu } from "../machine/state.ts";
+import { wordBytes } from "../machine/words.ts";
 import type { System } from "../patch/system.ts";
 import { type Frames, takePage } from "./frames.ts";
 import type { Probe, SlotArea } from "./probe.ts";
@@ -81,9 +82,7 @@ export function takenSlots(machine: Machine, { record }: SlotArea): number {
 }
 
 function setTakenSlots(machine: Machine, { record }: SlotArea, taken: number): void {
-	const bytes = new Uint8Array(4);
-	new DataView(bytes.buffer).setInt32(0, taken, true);
-	writePhysical(machine, record, bytes);
+	writePhysical(machine, record, wordBytes(taken));
 }
 
 /** Where it is noted, in physical memory, whether a probe is in force: one byte. */

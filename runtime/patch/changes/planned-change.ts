@@ -3,6 +3,7 @@
 
 import { SITE_BYTES } from "../../../linker/sites/table.ts";
 import { permits, readVirtual } from "../../machine/memory.ts";
+import { wordBytes } from "../../machine/words.ts";
 import type { Edit } from "../step.ts";
 import type { System } from "../system.ts";
 
@@ -27,10 +28,4 @@ export function textAt({ machine }: System, address: number): Uint8Array | undef
 
 export function wordEdit(address: number, old: number, value: number): Edit {
 	return { address, old: wordBytes(old), bytes: wordBytes(value) };
-}
-
-function wordBytes(value: number): Uint8Array {
-	const bytes = new Uint8Array(4);
-	new DataView(bytes.buffer).setUint32(0, value, true);
-	return bytes;
 }
