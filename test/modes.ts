@@ -27,10 +27,13 @@ export function buildAll(program: Sources): Map<Mode, Image> {
 }
 
 /** Every module compiled or assembled. */
-export function objectsOf({ modules }: Sources): ElfObject[] {
+export function objectsOf(
+	{ modules }: Sources,
+	options: { entryNops?: boolean; alignSites?: boolean } = {},
+): ElfObject[] {
 	const resolve = resolveIn({ modules });
 	return Array.from(modules, ([file, source]) =>
-		file.endsWith(".s") ? assemble(source, { file }) : compile(source, { file, resolve }),
+		file.endsWith(".s") ? assemble(source, { file }) : compile(source, { file, resolve, ...options }),
 	);
 }
 

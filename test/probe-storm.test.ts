@@ -1,5 +1,6 @@
 // Programs under probes: every fixture prints what Node prints with a probe on every instruction, each executed out of
-// line, and while probes come and go at random under four CPUs, with their static calls rerouted beside.
+// line, and while probes come and go at random under four CPUs, with static calls retargeted, static keys switched and
+// functions traced beside.
 //
 // PROBES=all keeps every probe to the end, and storms on every model and policy: minutes, not seconds.
 
@@ -12,8 +13,9 @@ import { Cpu } from "../runtime/machine/layout.ts";
 import type { Model } from "../runtime/machine/model.ts";
 import { models } from "../runtime/machine/models/index.ts";
 import { getCounter } from "../runtime/machine/state.ts";
-import { asIs, change, isPatching, run, type System } from "../runtime/patch/index.ts";
+import { boot, isPatching, run, type System } from "../runtime/patch/index.ts";
 import { createProbes, insert, instructionsOf, type Probe, type Probes, remove } from "../runtime/probe/index.ts";
+import { gust, luck } from "./gusts.ts";
 import { systemOf } from "./machines.ts";
 import { objectsOf } from "./modes.ts";
 import { type Program, programs } from "./programs.ts";
@@ -25,16 +27,6 @@ const ENOUGH = all ? Number.POSITIVE_INFINITY : 4;
 const CHANGES = all ? 1000 : 60;
 const CPUS = 4;
 const SPARE = 64;
-
-function luck(seed: number): (below: number) => number {
-	let x = seed;
-	return (below) => {
-		x ^= x << 13;
-		x ^= x >>> 17;
-		x ^= x << 5;
-		return (x >>> 0) % below;
-	};
-}
 
 /** What can be probed: all but text that somebody else patches. */
 function everywhere(probes: Probes): Probe[] {
@@ -71,6 +63,7 @@ function storm(program: Program, image: Image, { model, fetch }: Weather, seed: 
 	const system = systemOf(image, { model, fetch, seed, cpus: CPUS, spare: SPARE, stack: 64 * 1024 });
 	if (image.symbolNamed("worker") !== undefined)
 		for (let cpu = 1; cpu < CPUS; cpu++) start(system.machine, cpu, entryNamed(image, "worker"));
+	boot(system);
 	const below = luck(seed);
 	const outOfLine = seed % 2 === 0 ? "always" : "needed";
 	const probes = createProbes(system, { outOfLine, slots: 2, optimise: true });
@@ -86,24 +79,26 @@ function storm(program: Program, image: Image, { model, fetch }: Weather, seed: 
 			const probe = insert(probes, 0, places[below(places.length)]!);
 			if ("hits" in probe) present.push(probe);
 		}
-		if (below(4) === 0 && !isPatching(system.machine)) reroute(system, below);
+		if (below(4) === 0 && !isPatching(system.machine)) {
+			const clock = getCounter(system.machine, 0, Cpu.clock);
+			system.queue.push({ changes: gust(image, program.name, below), cpu: undefined, clock });
+		}
 	}
 	for (const probe of present) remove(probes, probe);
+	system.queue.length = 0;
 	expect(run(system), system.refusal).toEqual({ kind: "halted" });
 	expect(system.output, `seed ${seed}`).toEqual(program.expected);
+	updates += system.counts.updates;
 	return [...gone, ...present].reduce((sum, { hits }) => sum + hits, 0);
 }
 
-/** @returns whether the program goes on */
+/** @returns whether the program goes on; an update of text that is probed is refused, and nothing else happens */
 function runFor(system: System, cycles: number): boolean {
-	return run(system, { cycles: getCounter(system.machine, 0, Cpu.clock) / 16 + cycles }).kind === "limit";
-}
-
-/** All keys by way of their trampolines, or directly: both mean the same. */
-function reroute(system: System, below: (limit: number) => number): void {
-	const route = below(2) === 0 ? "direct" : "trampoline";
-	const changes = system.image.keys.map(({ name }) => change(system.image, name, asIs, route));
-	system.queue.push({ changes, cpu: undefined, clock: getCounter(system.machine, 0, Cpu.clock) });
+	for (;;) {
+		const { kind } = run(system, { cycles: getCounter(system.machine, 0, Cpu.clock) / 16 + cycles });
+		if (kind !== "refused") return kind === "limit";
+		expect(system.refusal).toMatch(/probe/);
+	}
 }
 
 /** One model and policy a program; together they meet them all. */
@@ -113,15 +108,20 @@ function conditionsFor(index: number): Weather[] {
 	return [{ model: models[index % models.length]!, fetch: policies[(index >> 1) % 2]! }];
 }
 
-/** Of all storms together: some probes are nowhere that anybody comes. */
+/** Of all storms together: some probes are nowhere that anybody comes, and updates of what is probed are refused. */
 let hits = 0;
+let updates = 0;
 let storms = 0;
-afterAll(() => expect(hits).toBeGreaterThanOrEqual(20 * (storms - 2)));
+afterAll(() => {
+	expect(hits).toBeGreaterThanOrEqual(20 * (storms - 2));
+	expect(updates).toBeGreaterThanOrEqual(4 * storms);
+});
 
 describe.each(programs().map((program, index) => [program.name, program, index] as const))(
 	"%s",
 	(_, program, index) => {
 		const image = link(objectsOf(program));
+		const traceable = link(objectsOf(program, { entryNops: true }));
 
 		test("with a probe on every instruction", () => onEveryInstruction(program, image), all ? 600_000 : 20_000);
 
@@ -130,7 +130,7 @@ describe.each(programs().map((program, index) => [program.name, program, index] 
 			(_name, conditions) => {
 				for (const seed of [1, 2]) {
 					storms++;
-					hits += storm(program, image, conditions, seed);
+					hits += storm(program, traceable, conditions, seed);
 				}
 			},
 			all ? 600_000 : 20_000,

@@ -6,7 +6,6 @@
 // STORM=all runs every program on every model, protocol and policy: minutes, not seconds.
 
 import { describe, expect, test } from "vitest";
-import { compile } from "../linker/compile/index.ts";
 import type { Image } from "../linker/link/image.ts";
 import { link } from "../linker/link/link.ts";
 import { entryNamed, start } from "../runtime/load.ts";
@@ -15,10 +14,12 @@ import { Cpu } from "../runtime/machine/layout.ts";
 import type { Model } from "../runtime/machine/model.ts";
 import { models } from "../runtime/machine/models/index.ts";
 import { getCounter } from "../runtime/machine/state.ts";
-import { asIs, boot, type Change, change, type Protocol, run } from "../runtime/patch/index.ts";
+import { boot, type Protocol, run } from "../runtime/patch/index.ts";
 import type { System } from "../runtime/patch/system.ts";
+import { gust, luck } from "./gusts.ts";
 import { protocolNamed, systemOf } from "./machines.ts";
-import { type Program, programs, resolveIn } from "./programs.ts";
+import { objectsOf } from "./modes.ts";
+import { type Program, programs } from "./programs.ts";
 
 const CPUS = 4;
 /** Updates from outside per program, at least; of protocols that are slow to simulate fewer. */
@@ -27,48 +28,6 @@ const enough = ({ name }: Protocol): number => (name === "breakpoint" ? 1500 : 3
 const SPARE = 100;
 /** Programs that are over before that begin again, with another seed, so often. */
 const TRIES = 12;
-
-/** Functions of a program that compute the same, by key. */
-const equal: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
-	chacha20: { permute: ["permuteCompact", "permuteUnrolled"] },
-	sha256: { compress: ["compressPlain", "compressUnrolled"] },
-	workers: { advance: ["shiftAndXor", "stepByStep"], look: ["ignore"], stop: ["never", "__static_call_return0"] },
-};
-
-/** Static keys of a program that change no result, and that it does not count. */
-const harmless: Readonly<Record<string, readonly string[]>> = { collatz: ["remember"], "gcd-sums": ["halving"] };
-
-/** xorshift: the storm's own luck, not the machine's. */
-function luck(seed: number): (below: number) => number {
-	let x = seed;
-	return (below) => {
-		x ^= x << 13;
-		x ^= x >>> 17;
-		x ^= x << 5;
-		return (x >>> 0) % below;
-	};
-}
-
-/** One transaction over some of the keys and entries. */
-function gust(image: Image, name: string, below: (limit: number) => number): Change[] {
-	const keys = (harmless[name] ?? []).filter(() => below(2) > 0);
-	const functions = image.entries.filter(() => below(3) === 0).map(({ address }) => address);
-	return [
-		...retargets(image, name, below),
-		...keys.map((key) => change(image, key, below(2) > 0 ? "on" : "off")),
-		...(below(2) > 0 ? [{ functions, traced: below(3) > 0 }] : []),
-	];
-}
-
-function retargets(image: Image, name: string, below: (limit: number) => number): Change[] {
-	const chosen = image.keys.filter(() => below(3) > 0);
-	return (chosen.length > 0 ? chosen : image.keys).map((key) => {
-		const functions = equal[name]?.[key.name] ?? [];
-		const route = below(2) === 0 ? "direct" : "trampoline";
-		if (functions.length === 0 || below(3) === 0) return change(image, key.name, asIs, route);
-		return change(image, key.name, functions[below(functions.length)]!, route);
-	});
-}
 
 interface Weather {
 	readonly model: Model;
@@ -137,17 +96,12 @@ function conditionsFor(index: number): Weather[] {
 	}));
 }
 
-/** With every site inside an aligned 8 bytes, or wherever it comes to lie. */
-function build({ modules }: Program, alignSites: boolean): Image {
-	const resolve = resolveIn({ modules });
-	return link(Array.from(modules, ([file, source]) => compile(source, { file, resolve, alignSites, entryNops: true })));
-}
-
 describe.each(programs().map((program, index) => [program.name, program, index] as const))(
 	"%s",
 	(_, program, index) => {
-		const plain = build(program, false);
-		const fitting = build(program, true);
+		const plain = link(objectsOf(program, { entryNops: true }));
+		/** Every site inside an aligned 8 bytes. */
+		const fitting = link(objectsOf(program, { entryNops: true, alignSites: true }));
 		const cases = conditionsFor(index).map(
 			(one) => [`${one.protocol.name}, ${one.model.name}, ${one.fetch}`, one] as const,
 		);
