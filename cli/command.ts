@@ -22,6 +22,10 @@ export interface Command<Options> {
 	readonly brief: string;
 	/** What one types after `patchbay`, and what it does: the help starts with these. */
 	readonly examples: readonly (readonly [line: string, what: string])[];
+	/** Options that name files to write: looked at before it runs. */
+	readonly outputs?: readonly (keyof Options & string)[];
+	/** They may name what it reads. */
+	readonly inPlace?: true;
 	/** Adds the options; `--json` is everybody's. */
 	declare(line: CommandLine): void;
 	/** @param operands as many as `operands` lets through @param shell runs other commands */

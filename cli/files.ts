@@ -2,7 +2,9 @@
 // renamed, so nobody ever sees half of one.
 
 import {
+	accessSync,
 	closeSync,
+	constants,
 	existsSync,
 	mkdirSync,
 	openSync,
@@ -12,6 +14,7 @@ import {
 	realpathSync,
 	renameSync,
 	rmSync,
+	type Stats,
 	statSync,
 	writeFileSync,
 	writeSync,
@@ -29,7 +32,7 @@ export function readBytes(path: string): Uint8Array {
 /** The first bytes of a file; all of what is no regular file, which may not let them be read again.
  * @throws LinkError when it cannot be read */
 export function readStart(path: string, size: number): { bytes: Uint8Array; isAll: boolean } {
-	if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return { bytes: readBytes(path), isAll: true };
+	if (statusOf(path)?.isFile() !== true) return { bytes: readBytes(path), isAll: true };
 	const file = attempt(path, () => openSync(path, "r"));
 	try {
 		const bytes = new Uint8Array(size);
@@ -51,7 +54,7 @@ const MOST_BYTES = 2 ** 31 - 1;
 /** Gives a file to `use` part by part, and closes it then. What is no regular file is read as a whole.
  * @throws LinkError when it cannot be read */
 export function* inParts<T>(path: string, use: (parts: FileParts) => Iterable<T>): Generator<T> {
-	const status = statSync(path, { throwIfNoEntry: false });
+	const status = statusOf(path);
 	if (status === undefined || !status.isFile() || status.size > MOST_BYTES) {
 		yield* use(wholeFile(readBytes(path)));
 		return;
@@ -121,7 +124,7 @@ export function writePieces(path: string, pieces: Iterable<Uint8Array>): void {
 /** @param write makes the file at the path it is given */
 function replaceFile(path: string, write: (beside: string) => void): void {
 	const special = isSpecial(path);
-	const target = !special && existsSync(path) ? realpathSync(path) : path;
+	const target = special ? path : placeOf(path);
 	const beside = special ? target : `${target}.${process.pid}.tmp`;
 	try {
 		write(beside);
@@ -132,12 +135,46 @@ function replaceFile(path: string, write: (beside: string) => void): void {
 		if (code === undefined) throw error;
 		// Who read the pipe went away: nothing is left to say, as in terminal.ts.
 		if (special && code === "EPIPE") process.exit();
-		throw new LinkError(`${path}: ${isFolder(dirname(target)) ? reason(error) : "no such folder"}`);
+		throw unwritable(path, error);
+	}
+}
+
+/** @throws LinkError for what would keep `writeFile` from writing, as far as one can tell before */
+export function checkWritable(path: string): void {
+	if (isFolder(path)) throw new LinkError(`${path}: is a folder`);
+	try {
+		accessSync(isSpecial(path) ? path : `${dirname(placeOf(path))}/.`, constants.W_OK);
+	} catch (error) {
+		throw unwritable(path, error);
+	}
+}
+
+function unwritable(path: string, error: unknown): LinkError {
+	const { code } = error as NodeJS.ErrnoException;
+	return new LinkError(`${path}: ${code === "ENOENT" ? "no such folder" : reason(error)}`);
+}
+
+/** Whether writing one would replace the other. */
+export function isSamePlace(a: string, b: string): boolean {
+	return statusOf(a)?.isFile() === true && existsSync(b) && realpathSync(a) === realpathSync(b);
+}
+
+/** Behind links, if there is something. */
+function placeOf(path: string): string {
+	return existsSync(path) ? realpathSync(path) : path;
+}
+
+/** Undefined: nothing is there, nor can be while a folder of the path is a file. */
+function statusOf(path: string): Stats | undefined {
+	try {
+		return statSync(path);
+	} catch {
+		return undefined;
 	}
 }
 
 function isSpecial(path: string): boolean {
-	const status = statSync(path, { throwIfNoEntry: false });
+	const status = statusOf(path);
 	return status !== undefined && !status.isFile() && !status.isDirectory();
 }
 
@@ -147,7 +184,7 @@ export function modeOf(path: string): number {
 }
 
 export function isFolder(path: string): boolean {
-	return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+	return statusOf(path)?.isDirectory() === true;
 }
 
 const reasons: Readonly<Record<string, string>> = {
@@ -155,6 +192,7 @@ const reasons: Readonly<Record<string, string>> = {
 	EISDIR: "is a folder",
 	EACCES: "permission denied",
 	ENOTDIR: "not a folder",
+	EEXIST: "not a folder",
 	ENOSPC: "no space left",
 	EROFS: "read-only file system",
 };

@@ -4,6 +4,7 @@ import { CommanderError, Command as CommandLine } from "commander";
 import { LinkError, SourceError } from "../linker/errors.ts";
 import { type Command, type CommonOptions, ExitCode, UsageError, writeJson } from "./command.ts";
 import { loadCommands } from "./commands/index.ts";
+import { checkOutputs } from "./outputs.ts";
 import { version } from "./package-root.ts";
 import { styled, type Terminal } from "./terminal.ts";
 
@@ -64,6 +65,7 @@ function addCommand(
 	command.declare(line);
 	line.option("--json", "print JSON with a `schema` field instead of text");
 	line.action(async () => {
+		checkOutputs(command, line);
 		await finish(command.run(terminal, line.args, line.opts<CommonOptions>(), patchbay));
 	});
 }

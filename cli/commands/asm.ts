@@ -18,6 +18,7 @@ export const asm: Command<Options> = {
 		["asm hook.s", "writes hook.o"],
 		["asm hook.s --align-sites", "no call site crosses an aligned 8 bytes"],
 	],
+	outputs: ["output"],
 	declare(line) {
 		line.option("-o, --output <file>", "the object file; otherwise the source's name with .o, in this folder");
 		line.option("--align-sites", "pad so that no call site crosses an aligned 8 bytes");

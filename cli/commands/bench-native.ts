@@ -41,6 +41,7 @@ export const benchNative: Command<Options> = {
 		["bench-native", "direct, retargeted, pointer, retpoline, trampoline"],
 		["bench-native --write-profile here.json", "and a cost profile for run --profile here.json"],
 	],
+	outputs: ["writeProfile"],
 	declare(line: CommandLine) {
 		line.option("--iterations <n>", "calls per loop and run", positive, 20_000_000);
 		line.option("--runs <n>", "runs, of which the median counts", positive, 7);

@@ -40,6 +40,7 @@ export const check: Command<Options> = {
 		["check fixtures/check/*.s --expect", "does every header's expectation hold?"],
 		["check *.s --json --shard 3/8 > 3.json", "one part of eight of a campaign; `merge` joins them"],
 	],
+	outputs: ["trace"],
 	declare(line) {
 		line.option("--expect", "judge by the expectations in the headers: exit 0 when all hold");
 		line.option("--model <name>", "check on this model instead of the scenario's");

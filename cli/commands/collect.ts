@@ -23,6 +23,8 @@ export const collect: Command<Options> = {
 		["collect foo.o -o foo.sites.o", "as objtool --static-call does"],
 		["collect foo.o -o foo.sites.o --module", "calls may name trampolines without keys"],
 	],
+	outputs: ["output"],
+	inPlace: true,
 	declare(line) {
 		line.requiredOption("-o, --output <file>", "the object to write");
 		line.option("--module", "the object is of a module: a trampoline without its key stands for the key");

@@ -7,6 +7,7 @@ import { callSites } from "../../linker/sites/index.ts";
 import type { CallMode } from "../call-modes.ts";
 import { type Command, type CommonOptions, ExitCode, UsageError, writeJson } from "../command.ts";
 import { writeFile } from "../files.ts";
+import { refuseInputs } from "../outputs.ts";
 import { compileModule } from "../sources.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -26,6 +27,7 @@ export const compile: Command<Options> = {
 		["compile pick.js -o build/pick.o", "writes it there"],
 		["compile pick.js --static-calls ffp", "with function pointers in place of static calls"],
 	],
+	outputs: ["output"],
 	declare(line) {
 		line.option("-o, --output <file>", "the object file; otherwise the source's name with .o, in this folder");
 		line.addOption(
@@ -56,6 +58,7 @@ export async function writeObjects(
 	if (output !== undefined && files.length > 1)
 		throw new UsageError("-o names one object, but there are several sources");
 	const made = files.map((source) => ({ source, object: make(source), file: output ?? objectName(source) }));
+	for (const { file } of made) refuseInputs(file, files);
 	for (const { file, object } of made) writeFile(file, writeElf(object));
 	if (json) await writeJson(terminal, schema, { objects: made.map(describe) });
 	return ExitCode.ok;

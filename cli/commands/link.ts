@@ -7,6 +7,7 @@ import { map } from "../../linker/link/index.ts";
 import { type BuildOptions, declareBuildOptions, type LinkPlaces, linkObjects, loadObjects } from "../build.ts";
 import { type Command, ExitCode, writeJson } from "../command.ts";
 import { writeFile, writePieces } from "../files.ts";
+import { refuseInputs } from "../outputs.ts";
 
 interface Options extends BuildOptions, LinkPlaces {
 	readonly output?: string;
@@ -24,6 +25,7 @@ export const link: Command<Options> = {
 		["link prog.js --patchable fifo", "plain calls of fifo become static calls"],
 		["link prog.js --map | less", "shows where everything went"],
 	],
+	outputs: ["output", "map"],
 	declare(line) {
 		line.option("-o, --output <file>", "the image; otherwise the first file's name with .elf, in this folder");
 		declareBuildOptions(line);
@@ -33,7 +35,12 @@ export const link: Command<Options> = {
 	},
 	async run(terminal, files, options) {
 		const output = options.output ?? `${basename(files[0]!).replace(/\.[^.]*$/, "")}.elf`;
-		const image = linkObjects(await loadObjects(files, options.staticCalls, options), options, output, options);
+		const objects = await loadObjects(files, options.staticCalls, options);
+		refuseInputs(
+			output,
+			objects.map(({ name }) => name),
+		);
+		const image = linkObjects(objects, options, output, options);
 		writePieces(output, elfPieces(image.elf));
 		if (typeof options.map === "string") writeFile(options.map, map(image));
 		else if (options.map && !options.json) await terminal.write(map(image));

@@ -31,6 +31,7 @@ export const maps: Command<Options> = {
 			"with memory for code, for a browser",
 		],
 	],
+	outputs: ["svg"],
 	declare(line) {
 		line.option("--pieces", "list what lies in each area too");
 		line.option("--probe <place>", "put a probe there first, as run does; may be given again", parsePlace);

@@ -50,6 +50,8 @@ export const patch: Command<Options> = {
 		["patch pick.elf --reset", "back to every key's default"],
 		["patch vm.elf --set readFlags=xen --boot", "set an operation, and settle its calls in the file"],
 	],
+	outputs: ["output"],
+	inPlace: true,
 	declare(line) {
 		line.option(
 			"--set <key=function>",

@@ -31,6 +31,8 @@ export const retarget: Command<Options> = {
 		["retarget foo.o --set f=g --only main+0x12 -o out.o", "one call, or all in a function"],
 		["retarget fast.o --reset -o foo.o", "the file as it was, byte for byte"],
 	],
+	outputs: ["output"],
+	inPlace: true,
 	declare(line) {
 		line.option(
 			"--set <function=other>",

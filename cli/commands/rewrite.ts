@@ -4,6 +4,7 @@ import { basename, dirname, join, normalize, relative } from "node:path";
 import { type Rewritten, sourceMapText } from "../../linker/compile/index.ts";
 import { type Command, ExitCode, UsageError, writeJson } from "../command.ts";
 import { isFolder, makeFolder, writeFile } from "../files.ts";
+import { refuseInputs } from "../outputs.ts";
 import { rewriteModule, withImports } from "../sources.ts";
 
 interface Options {
@@ -29,6 +30,8 @@ export const rewrite: Command<Options> = {
 	},
 	async run(terminal, [file], { output, json }) {
 		const files = output === undefined || !isForAll(output) ? rewriteOne(file!, output) : rewriteAll(file!, output);
+		const sources = files.map(({ source }) => source);
+		for (const each of files) if (each.output !== undefined) refuseInputs(each.output, sources);
 		for (const each of files) if (each.output !== undefined) writeWithMap(each.output, each);
 		if (json) await writeJson(terminal, "patchbay/rewrite@1", { files: files.map(describe) });
 		else if (output === undefined) await terminal.write(files[0]!.code);

@@ -64,6 +64,7 @@ export const run: Command<Options> = {
 		["run scheduler.js --load policy.js@20000 --unload policy@300000 --unload-resets", "a module comes and goes"],
 		["run work.js --cpus 4 --set a=x,b=y@5000 --trace out.json", "two keys in one update, for ui.perfetto.dev"],
 	],
+	outputs: ["trace", "core"],
 	declare(line) {
 		line.option(
 			"--replay <verdict>",

@@ -48,6 +48,7 @@ export const trace: Command<Options> = {
 		["trace work.js --from 5000 --until 9000", "switched on and off under the running program"],
 		["trace work.js --trace out.json", "and for ui.perfetto.dev"],
 	],
+	outputs: ["trace"],
 	declare(line) {
 		line.option(
 			"--functions <pattern,...>",

@@ -1,0 +1,95 @@
+// The files that commands write: where they cannot be, and what they must not replace.
+
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { cli, inFolder } from "./command-line.ts";
+
+const source = `
+import { print, staticCall } from "patchbay/source";
+import { two } from "./two.js";
+function one() { return 1; }
+export const pick = staticCall(one);
+export function main() { print(pick(), two()); }
+`;
+
+async function withProgram(use: (file: string, folder: string) => Promise<void>): Promise<void> {
+	await inFolder(async (folder) => {
+		const file = join(folder, "work.js");
+		writeFileSync(file, source);
+		writeFileSync(join(folder, "two.js"), "export function two() { return 2; }\n");
+		await use(file, folder);
+	});
+}
+
+/** Commands and the option that names what they write. */
+const outputs = [
+	["run", "--core", ".core"],
+	["run", "--trace", ".json"],
+	["trace", "--trace", ".txt"],
+	["maps", "--svg", ".svg"],
+	["link", "-o", ".elf"],
+	["link", "--map", ".map"],
+	["compile", "-o", ".o"],
+	["rewrite", "-o", ".js"],
+] as const;
+
+describe.each(outputs)("%s %s", (command, option, suffix) => {
+	test("writes nothing below a file, and says so before it runs", () =>
+		withProgram(async (file, folder) => {
+			const { code, out, err } = await cli(command, file, option, `${file}/x${suffix}`);
+			expect({ code, out }).toEqual({ code: 3, out: "" });
+			expect(err).toMatch(/: not a folder\n$/);
+			expect(err).toContain(file);
+			expect(existsSync(join(folder, "work.elf"))).toBe(false);
+		}));
+
+	test("does not replace its input", () =>
+		withProgram(async (file, folder) => {
+			const input = join(folder, `link${suffix === ".o" || suffix === ".elf" ? ".js" : suffix}`);
+			symlinkSync(file, input);
+			const { code, out, err } = await cli(command, file, option, input);
+			expect({ code, out, err }).toEqual({
+				code: 2,
+				out: "",
+				err: `error: ${input}: is an input; write to another file\n`,
+			});
+			expect(readFileSync(file, "utf8")).toBe(source);
+		}));
+
+	test("writes no folder", () =>
+		withProgram(async (file, folder) => {
+			if (command === "rewrite") return;
+			const output = join(folder, `folder${suffix}`);
+			mkdirSync(output);
+			const { code, out, err } = await cli(command, file, option, output);
+			expect({ code, out, err }).toEqual({ code: 3, out: "", err: `${output}: is a folder\n` });
+		}));
+});
+
+test.each([
+	["link", "-o"],
+	["maps", "--svg"],
+	["run", "--core"],
+	["rewrite", "-o"],
+])("%s %s names a file", (command, option) =>
+	withProgram(async (file) => {
+		const { code, err } = await cli(command, file, option, "");
+		expect({ code, err }).toEqual({ code: 2, err: "error: the name of the file to write is empty\n" });
+	}),
+);
+
+test("modules that are imported are inputs too", () =>
+	withProgram(async (file, folder) => {
+		expect((await cli("link", file, "-o", join(folder, "two.js"))).code).toBe(2);
+		expect((await cli("rewrite", file, "-o", folder)).code).toBe(2);
+		expect(readFileSync(join(folder, "two.js"), "utf8")).toContain("export function two");
+	}));
+
+test("an image is still patched in place", () =>
+	withProgram(async (file, folder) => {
+		const image = join(folder, "work.elf");
+		await cli("link", file, "-o", image);
+		expect((await cli("patch", image, "--set", "pick=two", "-o", image)).code).toBe(0);
+		expect((await cli("run", image)).out).toBe("2 2\n");
+	}));
