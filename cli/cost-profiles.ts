@@ -4,7 +4,7 @@ import { Option } from "commander";
 import { LinkError } from "../linker/errors.ts";
 import { type CostProfile, profiles } from "../runtime/machine/index.ts";
 import { UsageError } from "./command.ts";
-import { readText } from "./files.ts";
+import { readJson } from "./files.ts";
 
 export const profileOption = new Option(
 	"--profile <name>",
@@ -20,12 +20,7 @@ export function profileOf(text: string): CostProfile {
 }
 
 function readProfile(path: string): CostProfile {
-	let read: Partial<CostProfile>;
-	try {
-		read = JSON.parse(readText(path)) as Partial<CostProfile>;
-	} catch (error) {
-		throw error instanceof LinkError ? error : new LinkError(`${path}: ${(error as Error).message}`);
-	}
+	const read = readJson(path) as Partial<CostProfile>;
 	const shape = profiles[0]!;
 	for (const [field, value] of Object.entries(shape)) {
 		if (typeof read?.[field as keyof CostProfile] !== typeof value) throw new LinkError(`${path}: has no ${field}`);

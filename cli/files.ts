@@ -92,6 +92,16 @@ export function readText(path: string): string {
 	return new TextDecoder().decode(readBytes(path));
 }
 
+/** @throws LinkError when it cannot be read, or is no JSON */
+export function readJson(path: string): unknown {
+	const text = readText(path);
+	try {
+		return JSON.parse(text);
+	} catch (error) {
+		throw new LinkError(`${path}: is no JSON: ${(error as Error).message}`);
+	}
+}
+
 /** Like `readText`, for what may well be missing. */
 export function readTextIfThere(path: string): string | undefined {
 	try {

@@ -4,7 +4,7 @@ import { LinkError } from "../linker/errors.ts";
 import { replay, VERDICT_SCHEMA, type Verdict } from "../runtime/check/index.ts";
 import { ExitCode, writeJson } from "./command.ts";
 import { counterexample } from "./counterexample.ts";
-import { readText } from "./files.ts";
+import { readJson } from "./files.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** @throws LinkError when the file is no verdict, or its way cannot be gone or goes elsewhere */
@@ -26,13 +26,7 @@ export async function replayVerdict(terminal: Terminal, file: string, json: bool
 }
 
 function readVerdict(file: string): Verdict {
-	let verdict: Verdict;
-	try {
-		verdict = JSON.parse(readText(file)) as Verdict;
-	} catch (error) {
-		if (error instanceof LinkError) throw error;
-		throw new LinkError(`${file}: is no JSON: ${(error as Error).message}`);
-	}
+	const verdict = readJson(file) as Verdict;
 	if (verdict.schema !== VERDICT_SCHEMA || !Array.isArray(verdict.path) || typeof verdict.scenario !== "object")
 		throw new LinkError(`${file}: is no verdict of one scenario; \`check FILE --json\` writes one`);
 	return verdict;

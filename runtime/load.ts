@@ -1,8 +1,7 @@
 // From an image to a machine that is about to run it: segments copied to fresh frames and mapped with their
 // permissions, a stack per CPU, CPU 0 at the entry, the other CPUs idle until somebody starts them.
 
-import type { Segment } from "../linker/elf/object.ts";
-import { STT_FUNC, STT_NOTYPE } from "../linker/elf/object.ts";
+import { type Segment, STT_FUNC, STT_NOTYPE } from "../linker/elf/object.ts";
 import { planSegments } from "../linker/elf/segments.ts";
 import { LinkError, suggestion } from "../linker/errors.ts";
 import { hex } from "../linker/hex.ts";

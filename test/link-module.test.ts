@@ -2,8 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { assemble, compile } from "../linker/compile/index.ts";
-import type { ElfObject } from "../linker/elf/index.ts";
-import { readElf, writeElf } from "../linker/elf/index.ts";
+import { type ElfObject, readElf, writeElf } from "../linker/elf/index.ts";
 import { decode } from "../linker/isa/index.ts";
 import { bytesAt, type Image, link, wordAt } from "../linker/link/index.ts";
 import { linkModule, usedBy } from "../linker/link/link-module.ts";

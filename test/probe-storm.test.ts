@@ -5,8 +5,7 @@
 // PROBES=all keeps every probe to the end, and storms on every model and policy: minutes, not seconds.
 
 import { afterAll, describe, expect, test } from "vitest";
-import type { Image } from "../linker/link/index.ts";
-import { link } from "../linker/link/index.ts";
+import { type Image, link } from "../linker/link/index.ts";
 import { entryNamed, start } from "../runtime/load.ts";
 import type { FetchPolicy } from "../runtime/machine/index.ts";
 import { Cpu } from "../runtime/machine/layout.ts";

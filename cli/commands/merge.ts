@@ -3,7 +3,7 @@
 import { LinkError } from "../../linker/errors.ts";
 import { VERDICT_SCHEMA, type Verdict } from "../../runtime/check/index.ts";
 import { type Command, ExitCode, writeJson } from "../command.ts";
-import { readText } from "../files.ts";
+import { readJson } from "../files.ts";
 import { expectationLine, type Judged, VERDICTS_SCHEMA } from "../scenarios.ts";
 import { plural } from "../table.ts";
 import { exitCode } from "./check.ts";
@@ -38,13 +38,7 @@ export const merge: Command<Options> = {
 };
 
 function readVerdicts(file: string): Judged[] {
-	let data: { readonly schema?: string; readonly verdicts?: readonly Judged[] };
-	try {
-		data = JSON.parse(readText(file)) as typeof data;
-	} catch (error) {
-		if (error instanceof LinkError) throw error;
-		throw new LinkError(`${file}: is no JSON: ${(error as Error).message}`);
-	}
+	const data = readJson(file) as { readonly schema?: string; readonly verdicts?: readonly Judged[] };
 	if (data.schema === VERDICTS_SCHEMA && data.verdicts !== undefined) return [...data.verdicts];
 	if (data.schema === VERDICT_SCHEMA)
 		return [{ file: (data as unknown as Verdict).name, verdict: data as unknown as Verdict, failed: undefined }];

@@ -1,7 +1,7 @@
 // From a scenario to a system in its initial state: assembled, linked, loaded, its CPUs started and its plans laid out.
 
 import { assemble } from "../../linker/compile/assemble.ts";
-import { LinkError, suggestion } from "../../linker/errors.ts";
+import { LinkError } from "../../linker/errors.ts";
 import { hex } from "../../linker/hex.ts";
 import { decode, SP } from "../../linker/isa/index.ts";
 import type { Image } from "../../linker/link/image.ts";
@@ -16,8 +16,7 @@ import { getCpu, PAGE, setCpu } from "../machine/state.ts";
 import { isBuffered } from "../machine/store-buffer.ts";
 import { createSystem } from "../patch/create-system.ts";
 import { describeStep } from "../patch/describe-step.ts";
-import type { Plan } from "../patch/plan.ts";
-import { plan, unfitFor } from "../patch/plan.ts";
+import { type Plan, plan, unfitFor } from "../patch/plan.ts";
 import type { Edit, Step } from "../patch/step.ts";
 import { type System, setPatcher } from "../patch/system.ts";
 import { change, planUpdate } from "../patch/update.ts";
@@ -27,7 +26,7 @@ import { memoryPlan, prepareMemory } from "./memory-part.ts";
 import { outcomeOf, type Term } from "./outcome.ts";
 import { PROBE_PAGES, probeParts } from "./probed.ts";
 import { type CpuPart, modelOf, type PatcherPart, protocolOf, type Scenario } from "./scenario.ts";
-import { stepsOf } from "./steps.ts";
+import { addressOf, stepsOf } from "./steps.ts";
 
 export interface Built {
 	readonly system: System;
@@ -212,16 +211,4 @@ function editAt(system: System, label: string, to: string, place: string): Edit 
 function targetOf(image: Image, to: string, place: string): Target {
 	if (to === "null" || to === "ret0") return { kind: to };
 	return { kind: "function", address: addressOf(image, to, place) };
-}
-
-/** @throws LinkError with the nearest label */
-export function addressOf(image: Image, label: string, place: string): number {
-	const symbol = image.symbolNamed(label);
-	if (symbol !== undefined) return symbol.address;
-	throw new LinkError(
-		`${place}: no label '${label}'${suggestion(
-			label,
-			image.symbols.map((one) => one.name),
-		)}`,
-	);
 }

@@ -4,8 +4,7 @@
 import { LinkError, suggestion } from "../../linker/errors.ts";
 import type { Model } from "../machine/model.ts";
 import { models, variants, withStoreBuffer } from "../machine/models/index.ts";
-import type { Part, Phase, Protocol } from "../patch/protocol.ts";
-import { arm, disarm, protect, sync, write } from "../patch/protocol.ts";
+import { arm, disarm, type Part, type Phase, type Protocol, protect, sync, write } from "../patch/protocol.ts";
 import { protocols } from "../patch/protocols/index.ts";
 import type { Request } from "../patch/step.ts";
 import { type MemoryPart, memoryPartOf } from "./memory-part.ts";

@@ -182,13 +182,13 @@ export function numberOf(text: string | undefined, image: Image, place: string):
 	if (label === undefined && offset === undefined)
 		throw new LinkError(`${place}: '${text}' is neither a label nor a number`);
 	if (label === undefined) return number;
+	return addressOf(image, label, place) + number;
+}
+
+/** @throws LinkError with the nearest label */
+export function addressOf(image: Image, label: string, place: string): number {
 	const symbol = image.symbolNamed(label);
-	if (symbol === undefined)
-		throw new LinkError(
-			`${place}: no label '${label}'${suggestion(
-				label,
-				image.symbols.map((one) => one.name),
-			)}`,
-		);
-	return symbol.address + number;
+	if (symbol !== undefined) return symbol.address;
+	const names = image.symbols.map(({ name }) => name);
+	throw new LinkError(`${place}: no label '${label}'${suggestion(label, names)}`);
 }

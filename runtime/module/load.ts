@@ -2,8 +2,7 @@
 // the program's keys call now, and only then run. Whatever fails, all that was done before is undone.
 
 import { type ElfObject, STT_FUNC, symbolName, symbolType } from "../../linker/elf/index.ts";
-import type { Image } from "../../linker/link/image.ts";
-import { placeOf } from "../../linker/link/image.ts";
+import { type Image, placeOf } from "../../linker/link/image.ts";
 import { linkModule, usedBy } from "../../linker/link/link-module.ts";
 import type { PlaceModule } from "../../linker/link/module-memory.ts";
 import { withInitFreed } from "../../linker/link/read-image.ts";

@@ -2,8 +2,7 @@
 
 import { disassemble } from "../../linker/isa/disassemble.ts";
 import { decode } from "../../linker/isa/index.ts";
-import type { Image } from "../../linker/link/image.ts";
-import { placeOf } from "../../linker/link/image.ts";
+import { type Image, placeOf } from "../../linker/link/image.ts";
 import { wordOf } from "../machine/words.ts";
 import type { Update } from "./changes/change.ts";
 import type { Refusal } from "./changes/planned-change.ts";

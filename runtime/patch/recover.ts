@@ -4,8 +4,7 @@
 
 import { Patcher } from "../machine/layout.ts";
 import type { Machine } from "../machine/state.ts";
-import type { Plan, Transaction } from "./plan.ts";
-import { plan } from "./plan.ts";
+import { type Plan, plan, type Transaction } from "./plan.ts";
 import { now, type RunEnd, settle } from "./run.ts";
 import type { Edit } from "./step.ts";
 import { getPatcher, Life, patcherClocks, type System, setPatcher } from "./system.ts";

@@ -22,8 +22,7 @@ import {
 } from "../../elf/index.ts";
 import { encode, rowOf } from "../../isa/index.ts";
 import { list, name, needBytes, numberIn, optional } from "./arguments.ts";
-import type { Field } from "./assembly.ts";
-import { type Assembly, defineConstant, defineLabel, here, isHidden, noteLine, say } from "./assembly.ts";
+import { type Assembly, defineConstant, defineLabel, type Field, here, isHidden, noteLine, say } from "./assembly.ts";
 import { accept, type Cursor, expect, next, parseExpression, peek, unexpected } from "./expression.ts";
 import { byteField, halfField, wordField } from "./fields.ts";
 import { type Place, sourceError, stringBytes, type Token } from "./lex.ts";

@@ -11,8 +11,7 @@ import {
 	type Row,
 	relocationTypes,
 } from "../../isa/index.ts";
-import type { Field } from "./assembly.ts";
-import { type Assembly, type Fixup, inRange, isHidden, scopeAt } from "./assembly.ts";
+import { type Assembly, type Field, type Fixup, inRange, isHidden, scopeAt } from "./assembly.ts";
 import { evaluate, type Point, type Value } from "./expression.ts";
 import { type Place, sourceError } from "./lex.ts";
 

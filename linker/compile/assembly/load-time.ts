@@ -15,8 +15,7 @@ import {
 } from "../../elf/index.ts";
 import { clobberKinds, encode, nops, R_TOY_ABS32 } from "../../isa/index.ts";
 import { name, needBytes, optional } from "./arguments.ts";
-import type { Open, Replacement } from "./assembly.ts";
-import { type Assembly, isHidden, noteLine } from "./assembly.ts";
+import { type Assembly, isHidden, noteLine, type Open, type Replacement } from "./assembly.ts";
 import { accept, type Cursor, expect, unexpected } from "./expression.ts";
 import { type Place, sourceError } from "./lex.ts";
 

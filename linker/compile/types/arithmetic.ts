@@ -40,6 +40,22 @@ const trapping: Record<string, Record<"int" | "uint", Operator>> = {
 
 const wrapping: Record<string, Operator> = { "+": "add", "-": "sub", "*": "mul" };
 
+/** By the operator, which takes numbers and gives one. */
+export function operate(c: Surroundings, operation: Operation, context: Context, wanted: Wanted): Expression {
+	switch (operation.operator) {
+		case "+":
+		case "-":
+		case "*":
+			return arithmetic(c, operation, context, wanted);
+		case "/":
+			return division(c, operation, context);
+		case "%":
+			return remainder(c, operation, context, wanted);
+		default:
+			return bits(c, operation);
+	}
+}
+
 /** `+`, `-`, `*`: trapping where the exact value is used, wrapping where only its low 32 bits are. */
 export function arithmetic(c: Surroundings, operation: Operation, context: Context, wanted: Wanted): Expression {
 	if (context !== "exact") return wrapped(c, operation);

@@ -3,7 +3,7 @@
 import type { AssignmentExpression, MemberExpression, Node, Expression as Syntax, UpdateExpression } from "acorn";
 import type { Expression, Place } from "../ir.ts";
 import { mathInstead, rejectedNames } from "../rejected.ts";
-import { arithmetic, bits, division, type Operand, type Operation, remainder } from "./arithmetic.ts";
+import { arithmetic, type Operand, type Operation, operate } from "./arithmetic.ts";
 import type { Type } from "./bindings.ts";
 import { numberOf, tableLength } from "./constant.ts";
 import { elementType } from "./infer.ts";
@@ -109,21 +109,6 @@ function compound(
 /** Nobody but the table sees the value of `table[i] += x;`, and it keeps the low bits. */
 function contextOf(place: Place, used: boolean): Context {
 	return place.kind === "element" && !used ? "coerced" : "exact";
-}
-
-function operate(c: Surroundings, operation: Operation, context: Context, wanted: Wanted): Expression {
-	switch (operation.operator) {
-		case "+":
-		case "-":
-		case "*":
-			return arithmetic(c, operation, context, wanted);
-		case "/":
-			return division(c, operation, context);
-		case "%":
-			return remainder(c, operation, context, wanted);
-		default:
-			return bits(c, operation);
-	}
 }
 
 function refuseResult(c: Surroundings, node: AssignmentExpression, { operator }: Operation, type: Type): never {

@@ -11,8 +11,7 @@ import { checkRet0, targetOf } from "./calls.ts";
 import { constantOf, numberOf, tableLength } from "./constant.ts";
 import { checkConstant, condition, effect, surroundings } from "./expressions.ts";
 import { keySignature } from "./infer.ts";
-import type { LoopSyntax } from "./loop-bounds.ts";
-import { boundsOf } from "./loop-bounds.ts";
+import { boundsOf, type LoopSyntax } from "./loop-bounds.ts";
 import { checkStaticKey } from "./static-keys.ts";
 import { at, bindingOf, refuse, refuseValueless, type Surroundings, text } from "./surroundings.ts";
 

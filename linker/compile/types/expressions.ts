@@ -3,7 +3,7 @@
 
 import type { AnyNode, BinaryExpression, Expression as Syntax } from "acorn";
 import type { Expression } from "../ir.ts";
-import { arithmetic, bits, division, magnitude, type Operand, remainder } from "./arithmetic.ts";
+import { arithmetic, magnitude, type Operand, operate } from "./arithmetic.ts";
 import { assignment, element, step } from "./assignments.ts";
 import type { Analysis, Module, Type } from "./bindings.ts";
 import { call } from "./calls.ts";
@@ -239,18 +239,7 @@ function binary(c: Surroundings, node: BinaryExpression, context: Context, wante
 	const { operator } = node;
 	const [left, right] = [operand(c, node.left as Syntax), operand(c, node.right)];
 	const operation = { operator, left, right, at: at(c, node), node };
-	switch (operator) {
-		case "+":
-		case "-":
-		case "*":
-			return arithmetic(c, operation, context, wanted);
-		case "/":
-			return division(c, operation, context);
-		case "%":
-			return remainder(c, operation, context, wanted);
-		default:
-			return cast(c, node) ?? bits(c, operation);
-	}
+	return cast(c, node) ?? operate(c, operation, context, wanted);
 }
 
 /** `x | 0` and `x >>> 0` compute nothing: they say how the 32 bits are read. Of a boolean they make 0 or 1. */

@@ -4,8 +4,7 @@
 import { LinkError, suggestion } from "../../../linker/errors.ts";
 import { hex, hexBytes } from "../../../linker/hex.ts";
 import { encode } from "../../../linker/isa/index.ts";
-import type { Image, ImageEntry } from "../../../linker/link/image.ts";
-import { placeOf } from "../../../linker/link/image.ts";
+import { type Image, type ImageEntry, placeOf } from "../../../linker/link/image.ts";
 import { describeSite, reaches } from "../../../linker/sites/site-bytes.ts";
 import { SITE_BYTES, TRACE_ENTRY } from "../../../linker/sites/table.ts";
 import type { Edit } from "../step.ts";
