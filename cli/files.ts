@@ -166,7 +166,7 @@ function unwritable(path: string, error: unknown): LinkError {
 
 /** Whether writing one would replace the other. */
 export function isSamePlace(a: string, b: string): boolean {
-	return statusOf(a)?.isFile() === true && existsSync(b) && realpathSync(a) === realpathSync(b);
+	return [a, b].every((path) => statusOf(path)?.isFile()) && realpathSync(a) === realpathSync(b);
 }
 
 /** Behind links, if there is something. */

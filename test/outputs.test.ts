@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { cli, inFolder } from "./command-line.ts";
 
+const other = "other.js";
 const source = `
 import { print, staticCall } from "patchbay/source";
-import { two } from "./two.js";
+import { two } from "./${other}";
 function one() { return 1; }
 export const pick = staticCall(one);
 export function main() { print(pick(), two()); }
@@ -15,9 +16,9 @@ export function main() { print(pick(), two()); }
 
 async function withProgram(use: (file: string, folder: string) => Promise<void>): Promise<void> {
 	await inFolder(async (folder) => {
-		const file = join(folder, "work.js");
+		const file = join(folder, "main.js");
 		writeFileSync(file, source);
-		writeFileSync(join(folder, "two.js"), "export function two() { return 2; }\n");
+		writeFileSync(join(folder, other), "export function two() { return 2; }\n");
 		await use(file, folder);
 	});
 }
@@ -41,7 +42,7 @@ describe.each(outputs)("%s %s", (command, option, suffix) => {
 			expect({ code, out }).toEqual({ code: 3, out: "" });
 			expect(err).toMatch(/: not a folder\n$/);
 			expect(err).toContain(file);
-			expect(existsSync(join(folder, "work.elf"))).toBe(false);
+			expect(existsSync(join(folder, "main.elf"))).toBe(false);
 		}));
 
 	test("does not replace its input", () =>
@@ -81,9 +82,9 @@ test.each([
 
 test("modules that are imported are inputs too", () =>
 	withProgram(async (file, folder) => {
-		expect((await cli("link", file, "-o", join(folder, "two.js"))).code).toBe(2);
+		expect((await cli("link", file, "-o", join(folder, other))).code).toBe(2);
 		expect((await cli("rewrite", file, "-o", folder)).code).toBe(2);
-		expect(readFileSync(join(folder, "two.js"), "utf8")).toContain("export function two");
+		expect(readFileSync(join(folder, other), "utf8")).toContain("export function two");
 	}));
 
 test("an image is still patched in place", () =>

@@ -36,11 +36,11 @@ export const link: Command<Options> = {
 	async run(terminal, files, options) {
 		const output = options.output ?? `${basename(files[0]!).replace(/\.[^.]*$/, "")}.elf`;
 		const objects = await loadObjects(files, options.staticCalls, options);
+		const image = linkObjects(objects, options, output, options);
 		refuseInputs(
 			output,
 			objects.map(({ name }) => name),
 		);
-		const image = linkObjects(objects, options, output, options);
 		writePieces(output, elfPieces(image.elf));
 		if (typeof options.map === "string") writeFile(options.map, map(image));
 		else if (options.map && !options.json) await terminal.write(map(image));
