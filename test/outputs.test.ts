@@ -8,7 +8,7 @@ import { cli, inFolder } from "./command-line.ts";
 const other = "other.js";
 const source = `
 import { print, staticCall } from "patchbay/source";
-import { two } from "./${other}";
+import { two } from './${other}';
 function one() { return 1; }
 export const pick = staticCall(one);
 export function main() { print(pick(), two()); }
