@@ -327,6 +327,29 @@ early:	ret
 	});
 });
 
+describe("an init function that nobody could call is refused", () => {
+	const written = (text: string): ElfObject => compile(text, { file: "m.js" });
+
+	test.each([
+		["export function init() { return 0; }", "'init' is not in init text: begin it with \"init\";"],
+		['export function init() { "init"; }', "returns a number, and this one is () -> nothing"],
+		[
+			'export function init(x) { "init"; return x; }',
+			"no parameters and returns a number, and this one is (int) -> int",
+		],
+		['export function init() { "init"; return 1 < 2; }', "this one is () -> bool"],
+	])("%s", (text, message) => {
+		const modules = began();
+		const before = stateOf(modules);
+		expect(() => loadModule(modules, [written(text)])).toThrow(message);
+		expect(stateOf(modules)).toEqual(before);
+	});
+
+	test("a function of its own that is called so is none", () => {
+		loaded(began(), written("function init(x) { return x; } export function own() { return init(3); }"));
+	});
+});
+
 test("a module is probed like the program: its page of 2 MiB gives way to a small copy, and comes back", async () => {
 	const modules = began();
 	const { system } = modules;

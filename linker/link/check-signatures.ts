@@ -1,5 +1,6 @@
 // Function and key signatures: every object that mentions one must have compiled its calls for the same.
 
+import type { ElfObject } from "../elf/object.ts";
 import { symbolName } from "../elf/symbols.ts";
 import { viewOf } from "../elf/words.ts";
 import { LinkError } from "../errors.ts";
@@ -16,8 +17,9 @@ interface Claim {
 /** Requires: names resolved. After: all entries for a global symbol agree. */
 export function checkSignatures(inputs: readonly Input[], globals: Globals): void {
 	const claims = new Map<number, Claim>();
-	for (const [input, { object, ids }] of inputs.entries()) {
-		for (const { symbol, word } of globalEntries(inputs[input]!)) {
+	for (const [input, { object, ids, firstGlobal }] of inputs.entries()) {
+		for (const { symbol, word } of signatureEntries(object)) {
+			if (symbol < firstGlobal) continue;
 			const id = ids[symbol]!;
 			const first = claims.get(id);
 			if (first === undefined) claims.set(id, { word, input });
@@ -27,7 +29,8 @@ export function checkSignatures(inputs: readonly Input[], globals: Globals): voi
 	}
 }
 
-function globalEntries({ object, firstGlobal }: Input): { symbol: number; word: number }[] {
+/** Of an object: what it says about its symbols. */
+export function signatureEntries(object: ElfObject): { symbol: number; word: number }[] {
 	const entries: { symbol: number; word: number }[] = [];
 	for (const { name, data, relocations } of object.sections) {
 		if (name !== SIGNATURES_SECTION || relocations === undefined) continue;
@@ -35,7 +38,7 @@ function globalEntries({ object, firstGlobal }: Input): { symbol: number; word: 
 		for (const [i, at] of relocations.offset.entries()) {
 			const symbol = relocations.symbol[i]!;
 			const whole = at % SIGNATURE_ENTRY === 0 && at + SIGNATURE_ENTRY <= data.length;
-			if (whole && symbol >= firstGlobal) entries.push({ symbol, word: view.getUint32(at + 4, true) });
+			if (whole) entries.push({ symbol, word: view.getUint32(at + 4, true) });
 		}
 	}
 	return entries;

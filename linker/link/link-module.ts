@@ -3,6 +3,7 @@
 
 import { type ElfObject, SHN_UNDEF } from "../elf/object.ts";
 import { LinkError } from "../errors.ts";
+import { checkInit } from "./check-init.ts";
 import { checkLoadTables } from "./check-load-tables.ts";
 import { checkSignatures } from "./check-signatures.ts";
 import { executable, sectionsOf } from "./emit.ts";
@@ -36,6 +37,7 @@ export interface ModuleOptions {
 export function linkModule(objects: readonly ElfObject[], { image, name, place }: ModuleOptions): Image {
 	if (image.parts.some(({ elf }) => elf.name === name)) throw new LinkError(`${name}: is loaded already`);
 	const own = inputsOf(objects, image.mode, name);
+	for (const input of own) checkInit(input);
 	const inputs = [...image.parts.map(({ elf }) => newInput(exported(elf), true)), ...own];
 	const globals = resolve(inputs);
 	synthesise(inputs, globals, {});

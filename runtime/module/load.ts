@@ -1,12 +1,12 @@
 // Loading a module into a running system: linked where there is room, put there by execmem, made known, brought up to what
 // the program's keys call now, and only then run. Whatever fails, all that was done before is undone.
 
-import { type ElfObject, STT_FUNC, symbolName, symbolType } from "../../linker/elf/index.ts";
+import type { ElfObject } from "../../linker/elf/index.ts";
+import { initSymbol } from "../../linker/link/check-init.ts";
 import { type Image, placeOf } from "../../linker/link/image.ts";
 import { linkModule, usedBy } from "../../linker/link/link-module.ts";
 import type { PlaceModule } from "../../linker/link/module-memory.ts";
 import { withInitFreed } from "../../linker/link/read-image.ts";
-import { isInit as isInitSection } from "../../linker/sites/call-sites.ts";
 import { execmemAlloc, execmemFinish, execmemWrite } from "../execmem/execmem.ts";
 import type { Execmem } from "../execmem/pieces.ts";
 import { settledSegments } from "../patch/boot.ts";
@@ -28,9 +28,6 @@ export interface ModuleLoadOptions {
 	/** Cycles that any of the waits may take. */
 	readonly cycles?: number | undefined;
 }
-
-/** The function in `.init.text` that is called when everything is in its place; what it returns must be 0. */
-const INIT = "init";
 
 /** @throws LinkError when the module does not fit the program */
 export function loadModule(
@@ -137,13 +134,15 @@ function makeKnown(
 	return "sites" in caught ? undefined : caught;
 }
 
-/** After: its init function has run, and what only that needed is gone. */
+/** After: its init function has run and returned 0, and what only that needed is gone. */
 function initialise(
 	{ system, execmem }: Modules,
 	{ name, pieces }: Module,
 	{ cpu = 0, cycles }: ModuleLoadOptions,
 ): Refusal | Interrupted | undefined {
-	const init = initFunction(partNamed(system.image, name)!.elf);
+	const { elf } = partNamed(system.image, name)!;
+	const symbol = initSymbol(elf);
+	const init = symbol && elf.symbols.value[symbol]!;
 	const failed = init === undefined ? undefined : runInit(system, name, init, cpu, cycles);
 	if (failed !== undefined) return failed;
 	const gone = pieces.filter(({ memory }) => isInit(memory));
@@ -172,15 +171,6 @@ function runInit(
 	const { ended } = called;
 	if (ended.kind !== "trapped" || ended.cpu !== cpu) return called;
 	return { refused: `${name}: init trapped at ${placeOf(system.image, ended.pc)}` };
-}
-
-function initFunction({ symbols, sections }: ElfObject): number | undefined {
-	for (let i = 1; i < symbols.count; i++) {
-		const section = sections[symbols.section[i]!];
-		if (section === undefined || !isInitSection(section) || symbolType(symbols, i) !== STT_FUNC) continue;
-		if (symbolName(symbols, i) === INIT) return symbols.value[i]!;
-	}
-	return undefined;
 }
 
 function isInit(memory: ModulePiece["memory"]): boolean {
