@@ -16,6 +16,7 @@ import {
 	way,
 } from "../runtime/probe/index.ts";
 import { type Column, count, table } from "./table.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** Pages that probes take at most: slots, their record, a trampoline, and a copy of every page of text, per process. */
 export function pagesForProbes({ segments }: System["image"], processes: number): number {
@@ -60,6 +61,14 @@ export function probeAt(
 	return { probes, placed };
 }
 
+/** Says which probes stay breakpoints though calls were asked for, and why. */
+export function noteUncallable(terminal: Terminal, { placed }: Probing): void {
+	const whys = placed.flatMap(({ text, probe: { uncallable } }) =>
+		uncallable === undefined ? [] : `--optimise: the probe at ${text} stays a breakpoint: ${uncallable}\n`,
+	);
+	for (const why of new Set(whys)) terminal.note(why);
+}
+
 /** A line for each probe. */
 export function hitLines({ probes, placed }: Probing): string[] {
 	const { image, spaces } = probes.system;
@@ -81,7 +90,7 @@ export function hitLines({ probes, placed }: Probing): string[] {
 }
 
 function wayOf({ options }: Probes, probe: Probe, always: boolean): string {
-	if (options.optimise && probe.callable && probe.asked) return "called";
+	if (options.optimise && probe.asked) return "called";
 	return way(probe.instruction.row, always);
 }
 

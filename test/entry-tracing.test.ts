@@ -30,7 +30,7 @@ import {
 } from "../runtime/patch/index.ts";
 import { now } from "../runtime/patch/run.ts";
 import { isAwaited } from "../runtime/patch/tracer.ts";
-import { createProbes, insert } from "../runtime/probe/index.ts";
+import { createProbes, insert, type Probe, remove } from "../runtime/probe/index.ts";
 import { cli, inFolder } from "./command-line.ts";
 import { modelNamed, systemOf } from "./machines.ts";
 import { type Program, programs, resolveIn } from "./programs.ts";
@@ -222,8 +222,9 @@ describe("entries", () => {
 		const system = systemOf(one(source));
 		const functions = all(system.image);
 		const boot = system.image.entries.find(({ init }) => init)!.address;
-		expect(textReserved(system, boot + 4, boot + 5)).toBe("boot");
+		expect(textReserved(system, boot + 4, boot + 5)).toBeUndefined();
 		trace(system, functions);
+		expect(textReserved(system, boot + 4, boot + 5)).toBe("boot");
 		freeInit(system);
 		expect(textReserved(system, boot, boot + 5)).toBeUndefined();
 		expect(planUpdate(system, [{ functions, traced: true }], early)).toMatchObject({
@@ -233,6 +234,24 @@ describe("entries", () => {
 		expect("refused" in off ? off : off.edits.length).toBe(functions.length - 1);
 	});
 
+	test("belong to who comes first: traced they cannot be probed, probed they cannot be traced", () => {
+		const image = one("export function main() { return 1; }");
+		const system = systemOf(image, { spare: 64 });
+		const probes = createProbes(system, { optimise: true });
+		const functions = all(image);
+		const on = { functions, traced: true } as const;
+		const probe = insert(probes, 0, functions[0]!) as Probe;
+		expect(probe.uncallable).toBeUndefined();
+		expect(planUpdate(system, [on], early)).toMatchObject({
+			refused: expect.stringMatching(/the site at .* is taken by a probe at main$/),
+		});
+		expect(remove(probes, probe)).toBeUndefined();
+		trace(system, functions);
+		expect(insert(probes, 0, functions[0]!)).toMatchObject({ refused: expect.stringContaining("'main'") });
+		trace(system, functions, false);
+		expect(insert(probes, 0, functions[0]!)).toMatchObject({ place: "main" });
+	});
+
 	test("belong to who traces them, and branches to their key: no probe goes there", () => {
 		const image = one(`import { print, staticBranch, staticKey } from "patchbay/source";
 			export const key = staticKey(false);
@@ -240,12 +259,12 @@ describe("entries", () => {
 		const system = systemOf(image);
 		const probes = createProbes(system);
 		const [{ address }] = image.labels as [Image["labels"][0]];
+		trace(system, all(image));
 		for (const [place, holder] of [
 			[image.entries[0]!.address, "main"],
 			[address, "key"],
 		] as const)
 			expect(insert(probes, 0, place)).toMatchObject({ refused: expect.stringContaining(`'${holder}'`) });
-		trace(system, all(image));
 		expect(staticKeys(system).get("key").enable()).toEqual({ sites: 1 });
 		expect(run(system)).toEqual({ kind: "halted" });
 		expect(system.output).toEqual(["1", "2"]);

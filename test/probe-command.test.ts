@@ -35,6 +35,15 @@ describe("probe", () => {
 		expect(out).toMatch(/^fifo: cpu0, cycle \d+: r0=3 /);
 	});
 
+	test("becomes a call on the NOP5 of an entry, and says where it cannot", async () => {
+		const { out, err } = await cli(
+			...["probe", workers, "--cpus", "2", "--entry", "main", "--entry", "worker", "--entry-nops"],
+			...["--optimise", "--at", "shiftAndXor", "--at", "main+5"],
+		);
+		expect(out).toMatch(/^shiftAndXor .* called +nop5$/m);
+		expect(err).toMatch(/^--optimise: the probe at main\+5 stays a breakpoint: the instruction is \w+, not nop5\n/);
+	});
+
 	test("says the same in JSON", async () => {
 		const { out } = await cli("probe", workers, "--processes", "2", "--cpus", "2", "--at", "main", "--json");
 		const { schema, probes, end } = JSON.parse(out);

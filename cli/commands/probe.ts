@@ -10,7 +10,7 @@ import { profileOf, profileOption } from "../cost-profiles.ts";
 import { type CrowdOptions, declareCrowdOptions, loadCrowd } from "../crowd.ts";
 import { execute } from "../execute.ts";
 import { parseCycles } from "../operands.ts";
-import { hitLines, listHits, pagesForProbes, parsePlace, probeAt } from "../probing.ts";
+import { hitLines, listHits, noteUncallable, pagesForProbes, parsePlace, probeAt } from "../probing.ts";
 import { prepare } from "../retarget.ts";
 
 interface Options extends BuildOptions, CrowdOptions {
@@ -31,7 +31,7 @@ export const probe: Command<Options> = {
 		["probe pick.js --at pick.js:12 --at main+0x10", "a line of a source, a place in a function"],
 		["probe pick.js --at deadline --handler print", "a line for every hit, with its arguments"],
 		["probe work.js --cpus 2 --processes 2 --at main", "two processes, each with a copy of the page of its own"],
-		["probe work.s --at site --optimise", "a call instead of a breakpoint, where there is a NOP5"],
+		["probe pick.js --entry-nops --at deadline --optimise", "a call instead of a breakpoint, where there is a NOP5"],
 	],
 	declare(line) {
 		line.option("--at <place>", "function, function+offset or file:line; may be given again", parsePlace);
@@ -54,6 +54,7 @@ export const probe: Command<Options> = {
 			outOfLine: options.outOfLine ? "always" : "needed",
 			optimise: options.optimise === true,
 		});
+		if (options.optimise) noteUncallable(terminal, probing);
 		const output: string[] = [];
 		const end = await execute(system, {
 			maxCycles: options.maxCycles,

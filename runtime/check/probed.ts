@@ -40,8 +40,8 @@ export function probeParts(
 	for (const part of parts) {
 		const probe = newProbe(probes, 0, addressOf(part.at), "count");
 		if ("refused" in probe) return probe;
-		if (part.does === "optimise" && !probe.callable)
-			return { refused: `${part.at} cannot be a call: it is no NOP5, or overwrites what is below the stack pointer` };
+		if (part.does === "optimise" && probe.uncallable !== undefined)
+			return { refused: `${part.at} cannot be a call: ${probe.uncallable}` };
 		plans.push(planOf(probes, probe, part));
 		if (system.copies.length !== plans.length) throw new LinkError(`${part.place}: one probe on a page`);
 	}

@@ -1,8 +1,11 @@
 // All text of a program that may be patched, whoever does it: sites and trampolines of static calls, branches of static
 // keys, entries of functions. Known from the image's tables, so what came with a module is in it and what was freed is not.
+// An entry is reserved only while it is traced: until then it is a NOP5 like any other.
 
 import type { Image } from "../../linker/link/image.ts";
-import { SITE_BYTES, type SiteKind } from "../../linker/sites/table.ts";
+import { describeSite } from "../../linker/sites/site-bytes.ts";
+import { SITE_BYTES, type SiteKind, TRACE_ENTRY } from "../../linker/sites/table.ts";
+import { textAt } from "./changes/planned-change.ts";
 import type { System } from "./system.ts";
 
 export interface PatchedText {
@@ -42,7 +45,16 @@ function entries({ entries, symbolize }: Image): PatchedText[] {
 	return entries.map(({ address }) => ({ address, kind: "entry", key: symbolize(address) ?? "" }));
 }
 
-/** Whether any byte of [start, end) may be patched. @returns what may be there: a key's name, or a function's */
-export function textReserved({ image }: System, start: number, end: number): string | undefined {
-	return patchedText(image).find(({ address }) => address < end && address + SITE_BYTES > start)?.key;
+/** Who patches any byte of [start, end). @returns a key's name, or a traced function's */
+export function textReserved(system: System, start: number, end: number): string | undefined {
+	const holds = ({ address, kind }: PatchedText): boolean =>
+		address < end && address + SITE_BYTES > start && (kind !== "entry" || isTraced(system, address));
+	return patchedText(system.image).find(holds)?.key;
+}
+
+/** Whether the function at an entry is traced now. */
+export function isTraced(system: System, address: number): boolean {
+	const text = textAt(system, address);
+	const site = text && describeSite(text, address);
+	return site?.form === "call" && site.destination === system.image.symbolNamed(TRACE_ENTRY)?.address;
 }

@@ -16,7 +16,7 @@ import { now as clockOf, type RunEnd, settle } from "../patch/run.ts";
 import { type Step, same } from "../patch/step.ts";
 import { type PageCopy, patcherClocks, type System } from "../patch/system.ts";
 import { hasRoom, takePage } from "./frames.ts";
-import { isCallable, takeBack } from "./optimise.ts";
+import { takeBack, whyUncallable } from "./optimise.ts";
 import { pageOf, placeFor } from "./place.ts";
 import type { Handler, Probe, ProbeRefusal, Probes, SlotArea } from "./probe.ts";
 import { AREA_PAGES, forceOf, isInForce, MOST_PROBES, newSlotArea } from "./slot-area.ts";
@@ -70,7 +70,7 @@ export function newProbe(probes: Probes, space: number, address: number, handler
 	areas.set(space, area);
 	const index = earlier?.index ?? area.known.size;
 	if (index >= MOST_PROBES) return { refused: `no probe at ${place.place}: a process may have ${MOST_PROBES}` };
-	const callable = isCallable(probes, area, address, place);
+	const uncallable = whyUncallable(probes, area, address, place);
 	const { bytes, instruction } = place;
 	const probe: Probe = {
 		index,
@@ -80,7 +80,7 @@ export function newProbe(probes: Probes, space: number, address: number, handler
 		bytes,
 		instruction,
 		handler,
-		callable,
+		uncallable,
 		hits: 0,
 		notes: [],
 		asked: false,

@@ -50,18 +50,18 @@ const callToBreakpoint: Protocol = {
 
 const TRAMPOLINE = [...encode("ecall", { imm: HostCall.probe }), ...encode("ret")];
 
-/** Whether a CALL may stand in for the breakpoint: it replaces NOP5, within a page, and overwrites nothing. */
-export function isCallable(
+/** Why no CALL may stand in for the breakpoint: it would replace NOP5, within a page, and overwrite nothing. */
+export function whyUncallable(
 	{ options }: Probes,
 	area: SlotArea,
 	address: number,
 	{ instruction, clearance }: Place,
-): boolean {
+): string | undefined {
 	const { length, row } = instruction;
-	const inPage = (address % PAGE) + length <= PAGE;
-	return (
-		row.mnemonic === "nop5" && inPage && clearance >= options.redzone && callTo(area.address, address) !== undefined
-	);
+	if (row.mnemonic !== "nop5") return `the instruction is ${row.mnemonic}, not nop5`;
+	if ((address % PAGE) + length > PAGE) return "the instruction lies in two pages";
+	if (clearance < options.redzone) return "a call would overwrite what is below the stack pointer";
+	return callTo(area.address, address) === undefined ? "no trampoline is within reach of a call" : undefined;
 }
 
 /** The CALL from a probe to `to`; undefined when that is out of reach. */
@@ -73,7 +73,7 @@ function callTo(to: number, address: number): Uint8Array | undefined {
 /** Asks, once, that a probe become a CALL: the request waits its turn among the others. */
 export function askForCall(probes: Probes, probe: Probe, cpu: number): void {
 	const { system, options } = probes;
-	if (probe.asked || !options.optimise || !probe.callable) return;
+	if (probe.asked || !options.optimise || probe.uncallable !== undefined) return;
 	probe.asked = true;
 	const clock = getCounter(system.machine, cpu, Cpu.clock);
 	system.queue.push({ changes: [], planned: () => optimisation(probes, probe), cpu: undefined, clock });

@@ -28,8 +28,8 @@ export interface Probe {
 	readonly bytes: Uint8Array;
 	readonly instruction: Instruction;
 	readonly handler: Handler;
-	/** Whether a CALL may stand in for the breakpoint (optimise.ts). */
-	readonly callable: boolean;
+	/** Why no CALL may stand in for the breakpoint (optimise.ts); undefined when one may. */
+	readonly uncallable: string | undefined;
 	hits: number;
 	/** The last ones. */
 	readonly notes: Note[];

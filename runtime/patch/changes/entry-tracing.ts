@@ -7,6 +7,8 @@ import { encode } from "../../../linker/isa/index.ts";
 import { type Image, type ImageEntry, placeOf } from "../../../linker/link/image.ts";
 import { describeSite, reaches } from "../../../linker/sites/site-bytes.ts";
 import { SITE_BYTES, TRACE_ENTRY } from "../../../linker/sites/table.ts";
+import { unfreeText } from "../claims.ts";
+import { isTraced } from "../patched-text.ts";
 import type { Edit } from "../step.ts";
 import type { System } from "../system.ts";
 import type { Traced } from "./change.ts";
@@ -47,8 +49,9 @@ function planEntry(system: System, address: number, traced: boolean): Edit | Ref
 		return { refused: `${place} has no ${TRACE_ENTRY} to call: build the program with --entry-nops` };
 	const old = textAt(system, address);
 	if (old === undefined) return { refused: `${place} is not in executable memory` };
-	const now = describeSite(old, address);
-	if (now?.form !== "nop" && !(now?.form === "call" && now.destination === tracer))
+	const refused = unfreeText(system, [{ address, old, bytes: old }]);
+	if (refused !== undefined) return { refused };
+	if (describeSite(old, address)?.form !== "nop" && !isTraced(system, address))
 		return { refused: `${place} holds neither NOP5 nor a call of the tracer: ${hexBytes(old)}` };
 	if (!traced) return { address, old, bytes: encode("nop5") };
 	if (!reaches(address, tracer)) return { refused: `${place} does not reach ${TRACE_ENTRY}` };
