@@ -1,10 +1,17 @@
 // How a run ended, on standard error and as an exit code.
 
+import { Option } from "commander";
 import type { RunEnd, System } from "../runtime/patch/index.ts";
 import { ExitCode } from "./command.ts";
 import { describeTrap } from "./faults.ts";
+import { parseCycles } from "./operands.ts";
 import { count } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
+
+export const maxCyclesOption = new Option(
+	"--max-cycles <n>",
+	"give up after so many cycles, with exit code 4",
+).argParser(parseCycles);
 
 /** Says on standard error what went wrong, if anything did. */
 export function conclude(terminal: Terminal, system: System, end: RunEnd, maxCycles: number | undefined): ExitCode {

@@ -5,11 +5,10 @@ import { createSystem, protocols } from "../../runtime/patch/index.ts";
 import { type Handler, handlers } from "../../runtime/probe/index.ts";
 import { type BuildOptions, declareBuildOptions, loadImage } from "../build.ts";
 import { type Command, UsageError, writeJson } from "../command.ts";
-import { conclude } from "../conclusion.ts";
+import { conclude, maxCyclesOption } from "../conclusion.ts";
 import { profileOf, profileOption } from "../cost-profiles.ts";
 import { type CrowdOptions, declareCrowdOptions, loadCrowd } from "../crowd.ts";
 import { execute } from "../execute.ts";
-import { parseCycles } from "../operands.ts";
 import { hitLines, listHits, noteUncallable, pagesForProbes, parsePlace, probeAt } from "../probing.ts";
 import { prepare } from "../retarget.ts";
 
@@ -41,7 +40,7 @@ export const probe: Command<Options> = {
 		declareBuildOptions(line);
 		declareCrowdOptions(line);
 		line.addOption(profileOption);
-		line.option("--max-cycles <n>", "give up after so many cycles, with exit code 4", parseCycles);
+		line.addOption(maxCyclesOption);
 	},
 	async run(terminal, files, options) {
 		const { at = [], handler, processes } = options;

@@ -1,20 +1,11 @@
 // `patchbay run`: runs a program on the simulated machine. Its own lines, and nothing else, go to standard output.
 
-import { Option } from "commander";
 import { Cpu, getCounter, ticksToCycles } from "../../runtime/machine/index.ts";
-import {
-	coreOf,
-	createSystem,
-	early,
-	freeInit,
-	protocols,
-	type RunEnd,
-	type System,
-} from "../../runtime/patch/index.ts";
+import { coreOf, createSystem, freeInit, type RunEnd, type System } from "../../runtime/patch/index.ts";
 import { type BootChoice, bootOptions, declareFeatures, settledText } from "../booting.ts";
 import { type BuildOptions, declareBuildOptions, loadImage } from "../build.ts";
 import { type Command, UsageError, writeJson } from "../command.ts";
-import { conclude } from "../conclusion.ts";
+import { conclude, maxCyclesOption } from "../conclusion.ts";
 import { profileOf, profileOption } from "../cost-profiles.ts";
 import { type CrowdOptions, declareCrowdOptions, loadCrowd } from "../crowd.ts";
 import { type Deed, execute } from "../execute.ts";
@@ -25,6 +16,7 @@ import { parseCycles } from "../operands.ts";
 import { hitLines, listHits, pagesForProbes, parsePlace, probeAt } from "../probing.ts";
 import { replayVerdict } from "../replay.ts";
 import { parseRetarget, prepare, type Retarget } from "../retarget.ts";
+import { protocolOf, protocolOption } from "../run-protocol.ts";
 import { count, plural } from "../table.ts";
 import { progressLine, type Terminal } from "../terminal.ts";
 import { parseTrace, writeTrace } from "../trace-file.ts";
@@ -41,9 +33,6 @@ interface Options extends BuildOptions, CrowdOptions, BootChoice, ModuleOptions 
 	readonly probe?: readonly string[];
 	readonly core?: string;
 }
-
-/** `early` is for bytes that nobody runs: it is what `--set` without a cycle uses. */
-const runningProtocols = protocols.filter((protocol) => protocol !== early);
 
 export const run: Command<Options> = {
 	name: "run",
@@ -81,13 +70,9 @@ export const run: Command<Options> = {
 		declareBuildOptions(line);
 		declareCrowdOptions(line);
 		declareModuleOptions(line);
-		line.addOption(
-			new Option("--protocol <name>", "how code is patched while it runs")
-				.choices(runningProtocols.map(({ name }) => name))
-				.default(runningProtocols[0]!.name),
-		);
+		line.addOption(protocolOption);
 		line.addOption(profileOption);
-		line.option("--max-cycles <n>", "give up after so many cycles, with exit code 4", parseCycles);
+		line.addOption(maxCyclesOption);
 		line.option(
 			"--trace <file>",
 			"write what happened: columns to a .txt file, a Perfetto trace to a .json file",
@@ -106,7 +91,7 @@ export const run: Command<Options> = {
 		if (files.length === 0) throw new UsageError("nothing to run: name an image, sources or objects");
 		const image = await loadImage(files, options);
 		const profile = profileOf(options.profile);
-		const protocol = protocols.find(({ name }) => name === options.protocol)!;
+		const protocol = protocolOf(options.protocol);
 		const trace = options.trace !== undefined;
 		const { probe: places = [], processes } = options;
 		const spare = (places.length > 0 ? pagesForProbes(image, processes) : 0) + pagesForModules(options);

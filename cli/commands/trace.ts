@@ -1,6 +1,5 @@
 // `patchbay trace`: runs a program with the entries of functions traced, and prints its calls.
 
-import { Option } from "commander";
 import { LinkError } from "../../linker/errors.ts";
 import {
 	applyNow,
@@ -9,19 +8,19 @@ import {
 	early,
 	functionsNamed,
 	planUpdate,
-	protocols,
 	type ScheduledUpdate,
 	type System,
 } from "../../runtime/patch/index.ts";
 import { type BuildOptions, declareBuildOptions, loadImage } from "../build.ts";
 import { callGraph, listCalls } from "../call-graph.ts";
 import { type Command, UsageError, writeJson } from "../command.ts";
-import { conclude } from "../conclusion.ts";
+import { conclude, maxCyclesOption } from "../conclusion.ts";
 import { profileOf, profileOption } from "../cost-profiles.ts";
 import { type CrowdOptions, declareCrowdOptions, loadCrowd } from "../crowd.ts";
 import { execute } from "../execute.ts";
 import { parseCycles } from "../operands.ts";
 import { parseRetarget, prepare, type Retarget } from "../retarget.ts";
+import { protocolOf, protocolOption } from "../run-protocol.ts";
 import { parseTrace, writeTrace } from "../trace-file.ts";
 
 interface Options extends BuildOptions, CrowdOptions {
@@ -34,8 +33,6 @@ interface Options extends BuildOptions, CrowdOptions {
 	readonly profile: string;
 	readonly maxCycles?: number;
 }
-
-const runningProtocols = protocols.filter((protocol) => protocol !== early).map(({ name }) => name);
 
 export const trace: Command<Options> = {
 	name: "trace",
@@ -60,20 +57,16 @@ export const trace: Command<Options> = {
 		line.option("--set <key=function[@cycle]>", "as in run; may be given again", parseRetarget);
 		declareBuildOptions(line);
 		declareCrowdOptions(line);
-		line.addOption(
-			new Option("--protocol <name>", "how code is patched while it runs")
-				.choices(runningProtocols)
-				.default(runningProtocols[0]!),
-		);
+		line.addOption(protocolOption);
 		line.addOption(profileOption);
-		line.option("--max-cycles <n>", "give up after so many cycles, with exit code 4", parseCycles);
+		line.addOption(maxCyclesOption);
 		line.option("--trace <file>", "write what happened: .json for Perfetto, .txt for columns", parseTrace);
 	},
 	async run(terminal, files, options) {
 		if (options.from !== undefined && options.until !== undefined && options.until <= options.from)
 			throw new UsageError("--until is to come after --from");
 		const image = await loadImage(files, { ...options, entryNops: true });
-		const protocol = protocols.find(({ name }) => name === options.protocol)!;
+		const protocol = protocolOf(options.protocol);
 		const machine = loadCrowd(image, options, profileOf(options.profile));
 		const system = createSystem(machine, image, protocol, {
 			trace: options.trace !== undefined,
