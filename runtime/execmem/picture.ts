@@ -21,7 +21,7 @@ const LEGEND = `${shades[0]} free   ░▒▓ in part   █ in use   ${INIT} fre
 export function pictureText(lines: readonly MapLine[], width: number): string[] {
 	const rows = rowsOf(lines);
 	const labels = rows.map(({ address, name, page, permissions }) =>
-		[hexWord(address), permissions, page === LARGE_PAGE ? "2M" : "4K", name].join(" "),
+		[hexWord(address), permissions, page === LARGE_PAGE ? "2M" : "4K", shortName(name)].join(" "),
 	);
 	const margin = Math.min(Math.max(0, ...labels.map((label) => label.length)), Math.max(20, width >> 1));
 	const cells = Math.max(8, width - margin - 8);
@@ -105,7 +105,7 @@ function rowSvg(row: Row, i: number): string[] {
 		: [{ start: row.address, end: row.address + row.bytes, type: row.type, title: row.name }];
 	return [
 		`<text x="16" y="${middle}" fill="#222222">${label}</text>`,
-		`<text x="${BAR.left - 12}" y="${middle}" text-anchor="end" fill="#222222">${inXml(clip(row.name, 18))}</text>`,
+		`<text x="${BAR.left - 12}" y="${middle}" text-anchor="end" fill="#222222">${inXml(clip(shortName(row.name), 18))}</text>`,
 		`<rect x="${BAR.left}" y="${y + 2}" width="${BAR.width}" height="${ROW - 5}" fill="#edf0f2" stroke="#b8c0c8"><title>${inXml(`${row.name} ${sizeText(row.bytes)} at ${hexWord(row.address)}`)}</title></rect>`,
 		...parts.map(
 			({ start, end, type, title }) =>
@@ -182,6 +182,11 @@ function isInit(type: TypeName): boolean {
 
 function sizeText(bytes: number): string {
 	return bytes >= LARGE_PAGE ? `${bytes / 2 ** 20}M` : `${Math.ceil(bytes / 1024)}K`;
+}
+
+/** Of a segment, the file without its folders. */
+function shortName(name: string): string {
+	return name.replace(/^\S*\//, "");
 }
 
 function clip(text: string, width: number): string {
