@@ -295,7 +295,7 @@ describe("refusals", () => {
 	test.each([
 		["nothing there", 15 * AREA, undefined, "unknown-address", "nothing was allocated at 0x1e00000"],
 		["the image", 3 * AREA, undefined, "unknown-address", "nothing was allocated at 0x600000"],
-		["no address", -1, undefined, "unknown-address", "nothing was allocated at 0x-1"],
+		["no address", -1, undefined, "unknown-address", "nothing was allocated at -0x1"],
 		["beyond memory", 2 ** 32, undefined, "unknown-address", "nothing was allocated at 0x100000000"],
 		["free beside a piece", 2 * AREA + 320, undefined, "unknown-address", "nothing was allocated at 0x400140"],
 		["its second unit", 2 * AREA + 64, undefined, "inside-piece", "0x400040 lies in the 100 bytes of text at 0x400000"],
