@@ -1,7 +1,9 @@
 // `patchbay run --load --unload`.
 
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { cli } from "./command-line.ts";
+import { cli, inFolder } from "./command-line.ts";
 
 const scheduler = "fixtures/modules/scheduler.js";
 const load = (name: string, cycle: string) => ["--load", `fixtures/modules/${name}.js${cycle}`];
@@ -35,6 +37,18 @@ describe("modules", () => {
 		expect(seen.code).toBe(code);
 		expect(seen.err).toContain(message);
 	});
+
+	test("are named in traces, with what their memory goes through", () =>
+		inFolder(async (folder) => {
+			const trace = join(folder, "trace.txt");
+			const argv = [...load("policy", "@20000"), "--unload", "policy@300000", "--unload-resets", "--trace", trace];
+			expect(await cli("run", scheduler, ...argv)).toMatchObject({ code: 0 });
+			const said = readFileSync(trace, "utf8");
+			for (const name of ["load policy", "map pages for text (poke)", "init of policy", "unload policy"])
+				expect(said).toContain(`  ${name}\n`);
+			expect(said).toMatch(/ write text at 0x200000 \(poke\)\n(.*\n)* .*free text at 0x200000 \(poke-traps\)\n/);
+			expect(said).not.toMatch(/ update *$/m);
+		}));
 
 	test("are in the maps", async () => {
 		const { out } = await cli("maps", scheduler, ...load("policy", ""), "--pieces");

@@ -1,7 +1,20 @@
 // Traces: valid by the rules of the Trace Event Format, and with everything in them that an update does.
 
 import { describe, expect, test } from "vitest";
-import { createSystem, perfettoTrace, run, type System, type TraceEvent, textTrace } from "../runtime/patch/index.ts";
+import { Patcher } from "../runtime/machine/layout.ts";
+import {
+	applyNow,
+	createSystem,
+	early,
+	perfettoTrace,
+	planUpdate,
+	run,
+	type System,
+	type TraceEvent,
+	textTrace,
+	type Update,
+} from "../runtime/patch/index.ts";
+import { getPatcher } from "../runtime/patch/system.ts";
 import { change } from "../runtime/patch/update.ts";
 import { imageOf, protocolNamed, systemOf } from "./machines.ts";
 
@@ -124,6 +137,33 @@ describe("a Perfetto trace", () => {
 		expect([...kinds]).toEqual(expect.arrayContaining(["trap", "print", "halt"]));
 		expect(inLane("CPU 0", "i").map(({ name }) => name)).toContain("print: 7");
 	});
+});
+
+test("an update's slice begins when its patcher does, not when it was asked for", () => {
+	const image = imageOf(source);
+	const plain = systemOf(image, { entries: ["main", "worker"] });
+	const system = createSystem(plain.machine, image, plain.protocol, { trace: true });
+	const update = (at: number, to: string) => ({ at, changes: [change(image, "pick", to)] });
+	run(system, { updates: [update(300, "deadline"), update(301, "fifo")] });
+	const slices = perfettoTrace(system).traceEvents.filter(({ tid, ph }) => tid === 1000 && ph === "X");
+	expect(slices.filter(({ cat }) => cat === "update")).toHaveLength(2);
+	expectNested(slices);
+});
+
+test("what is patched before the start takes no time, in both kinds of trace", () => {
+	const image = imageOf(source);
+	const plain = systemOf(image);
+	const system = createSystem(plain.machine, image, plain.protocol, { trace: true });
+	for (const to of ["deadline", "fifo", "deadline"])
+		applyNow(system, planUpdate(system, [change(image, "pick", to)], early) as Update);
+	run(system);
+	const patched = perfettoTrace(system).traceEvents.filter(({ tid, ph }) => tid === 1000 && ph !== "M");
+	expect(patched.filter(({ cat }) => cat === "update")).toHaveLength(3);
+	expect(patched.filter(({ ts, ph }) => ts !== 0 || ph !== "i")).toEqual([]);
+	const lines = textTrace(system).split("\n");
+	const first = lines.findIndex((line) => line.includes("first run of"));
+	expect(lines.slice(first).some((line) => line.includes("write whole"))).toBe(false);
+	expect(getPatcher(system.machine, 0, Patcher.clock)).toBe(0);
 });
 
 test("the first run is seen without a trap too", () => {

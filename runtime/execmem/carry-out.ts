@@ -11,17 +11,17 @@ import type { System } from "../patch/system.ts";
 /** Gets a trapped CPU on its way again. @returns false when it cannot */
 export type Trapped = (system: System, cpu: number) => boolean;
 
-/** @returns why the run ended before the plan was done; undefined when it is */
-export function carryOut(system: System, plan: Plan, trapped?: Trapped): RunEnd | undefined {
+/** @param label what it is, for people @returns why the run ended before the plan was done; undefined when it is */
+export function carryOut(system: System, label: string, plan: Plan, trapped?: Trapped): RunEnd | undefined {
 	if (plan.steps.length === 0) return undefined;
 	const { machine } = system;
 	if (machine.cores.every(({ id }) => getCounter(machine, id, Cpu.instructions) === 0)) {
-		applyNow(system, { ...plan, steps: plan.steps.flatMap((step) => unasked(machine, step)) });
+		applyNow(system, { ...plan, label, steps: plan.steps.flatMap((step) => unasked(machine, step)) });
 		return undefined;
 	}
 	const before = settled(system, trapped);
 	if (before !== undefined) return before;
-	const patcher = submit(system, plan, now(system));
+	const patcher = submit(system, { ...plan, label }, now(system));
 	if (typeof patcher === "object") throw new Error(`assert: ${patcher.refused}`);
 	return settled(system, trapped);
 }

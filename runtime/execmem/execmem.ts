@@ -233,8 +233,14 @@ function openPiece(execmem: Execmem, address: number, finished: ExecmemErrorKind
 function act(execmem: Execmem, owned: Owned, call: Call, edits: readonly Edit[], fill = owned.fill): Outcome {
 	const { machine } = execmem.system;
 	const spans: readonly Span[] = spansOf(owned);
+	const { type, address } = owned.piece;
 	const plan = planMemory(fill[call], { edits, spans }, machine.config.model);
-	const ended = carryOut(execmem.system, plan, execmem.options.trapped);
+	const ended = carryOut(
+		execmem.system,
+		`${call} ${type} at ${hex(address)} (${fill.name})`,
+		plan,
+		execmem.options.trapped,
+	);
 	return ended === undefined ? { ok: true } : interrupted(ended);
 }
 

@@ -1,6 +1,7 @@
 // Pages under pieces: frames for those that the allocator opens, and back for those that it closes, in the order that the
 // fills and releases say.
 
+import { hex } from "../../linker/hex.ts";
 import { encode } from "../../linker/isa/encode.ts";
 import { forgetEntries } from "../machine/frames.ts";
 import { extentOf } from "../machine/memory.ts";
@@ -41,9 +42,9 @@ export function backPages(
 	}
 	const asTheyStay: readonly Phase[] = [{ kind: "map", permissions: memoryTypes[piece.type].permissions }];
 	const phases = fill.before === "mapped" ? asTheyStay : fill.alloc;
-	return spans.length === 0
-		? undefined
-		: carryOut(system, planMemory(phases, { edits: [], spans }, system.machine.config.model), options.trapped);
+	if (spans.length === 0) return undefined;
+	const plan = planMemory(phases, { edits: [], spans }, system.machine.config.model);
+	return carryOut(system, `map pages for ${piece.type} (${fill.name})`, plan, options.trapped);
 }
 
 /** The frames behind pages that nobody can reach any more are free. */
@@ -76,8 +77,9 @@ export function freeNow(execmem: Execmem, owned: Owned): RunEnd | undefined {
 	const old = readBytes(machine, piece.address, piece.bytes);
 	const edits = differences({ address: piece.address, old, bytes: new Uint8Array(old.length).fill(BRK) });
 	const spans = owned.fill.before === "mapped" ? [{ address: piece.address, bytes: piece.bytes }] : spansOf(owned);
-	const { free } = releaseOf(execmem, owned);
-	const ended = carryOut(system, planMemory(free, { edits, spans }, machine.config.model), options.trapped);
+	const { free, name } = releaseOf(execmem, owned);
+	const label = `free ${piece.type} at ${hex(piece.address)} (${name})`;
+	const ended = carryOut(system, label, planMemory(free, { edits, spans }, machine.config.model), options.trapped);
 	if (ended === undefined) owned.state = "freed";
 	return ended;
 }
@@ -117,7 +119,7 @@ export function flushFrees(execmem: Execmem): RunEnd | undefined {
 		closed.push(...released.closed);
 		pieces.delete(piece.address);
 	}
-	const ended = carryOut(system, flushPlan(execmem, freed, closed), options.trapped);
+	const ended = carryOut(system, "flush what was freed", flushPlan(execmem, freed, closed), options.trapped);
 	if (ended !== undefined) return ended;
 	unbackPages(execmem, closed);
 	counts.freed += freed.length;

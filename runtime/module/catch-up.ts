@@ -30,7 +30,7 @@ export function catchUp(system: System, part: Part): Update | Refusal {
 	const edits = [...staleSites(system, part), ...staleLabels(system, part)];
 	const lost = edits.find((edit) => "refused" in edit);
 	if (lost !== undefined) return lost as Refusal;
-	return { ...plan(unreached, edits as Edit[], system.machine.config.model), keys: [part.elf.name] };
+	return { ...plan(unreached, edits as Edit[], system.machine.config.model), keys: [`sites of ${part.elf.name}`] };
 }
 
 function staleSites(system: System, part: Part): (Edit | Refusal)[] {

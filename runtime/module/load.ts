@@ -17,7 +17,7 @@ import type { System } from "../patch/system.ts";
 import { callOn } from "./call-on.ts";
 import { catchUp } from "./catch-up.ts";
 import { evacuate } from "./evacuate.ts";
-import { type Interrupted, type Module, type ModulePiece, type Modules, partNamed } from "./modules.ts";
+import { type Interrupted, type Module, type ModulePiece, type Modules, noteModule, partNamed } from "./modules.ts";
 import { release, withdraw } from "./unload.ts";
 
 export interface ModuleLoadOptions {
@@ -40,6 +40,7 @@ export function loadModule(
 	if (system.spaces.length > 1) return { refused: `${name}: a program of several processes takes no modules` };
 	const busy = settle(system, options.cycles);
 	if (busy !== undefined) return { ended: busy };
+	noteModule(system, `load ${name}`);
 	const placed = place(modules, objects, name);
 	if (!("module" in placed)) return placed;
 	const { module, image } = placed;
@@ -165,6 +166,7 @@ function runInit(
 	cpu: number,
 	cycles: number | undefined,
 ): Refusal | Interrupted | undefined {
+	noteModule(system, `init of ${name}`, cpu);
 	const called = callOn(system, cpu, init, cycles);
 	if ("result" in called)
 		return called.result === 0 ? undefined : { refused: `${name}: init returned ${called.result}` };

@@ -4,7 +4,7 @@ import type { Image } from "../../linker/link/image.ts";
 import type { ModuleMemory } from "../../linker/link/module-memory.ts";
 import type { Part } from "../../linker/link/part.ts";
 import type { Execmem } from "../execmem/pieces.ts";
-import type { RunEnd } from "../patch/run.ts";
+import { now, type RunEnd } from "../patch/run.ts";
 import type { System } from "../patch/system.ts";
 
 export interface Modules {
@@ -36,6 +36,12 @@ export interface Interrupted {
 /** No module yet. */
 export function createModules(execmem: Execmem): Modules {
 	return { system: execmem.system, execmem, loaded: new Map() };
+}
+
+/** For traces. @param cpu who does it; undefined: somebody outside */
+export function noteModule(system: System, detail: string, cpu?: number): void {
+	const patcher = cpu === undefined ? { patcher: 0 } : {};
+	system.events?.push({ clock: now(system), cpu, ...patcher, what: "module", detail, duration: 0 });
 }
 
 /** The part of a program that a module is; undefined before it is known and after it is gone. */

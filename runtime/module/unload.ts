@@ -8,7 +8,7 @@ import type { Execmem } from "../execmem/pieces.ts";
 import type { Refusal } from "../patch/changes/planned-change.ts";
 import { declaredText, reservedBy } from "../patch/claims.ts";
 import { evacuate, type Stretch } from "./evacuate.ts";
-import { type Interrupted, type Module, type ModulePiece, type Modules, partNamed } from "./modules.ts";
+import { type Interrupted, type Module, type ModulePiece, type Modules, noteModule, partNamed } from "./modules.ts";
 
 export interface UnloadOptions {
 	/** What still calls the module is given its default. Otherwise the module stays. */
@@ -28,6 +28,7 @@ export function unloadModule(
 	if (module === undefined) throw new LinkError(`${name}: no such module is loaded${suggestion(name, loaded.keys())}`);
 	const user = [...loaded.values()].find(({ uses }) => uses.includes(name));
 	if (user !== undefined) return { refused: `${name}: '${user.name}' uses it` };
+	noteModule(modules.system, `unload ${name}`);
 	return refuseClaimed(modules, module) ?? withdraw(modules, module, options) ?? module;
 }
 

@@ -5,10 +5,11 @@ import { hex } from "../../linker/hex.ts";
 import { Cpu, Patcher, Status } from "../machine/layout.ts";
 import { getCounter, getCpu, type Machine, setCpu } from "../machine/state.ts";
 import { serialize } from "../machine/visibility.ts";
+import type { Update } from "./changes/change.ts";
 import type { Refusal } from "./changes/planned-change.ts";
 import { awaitFirstRuns } from "./first-runs.ts";
 import { perform, ready } from "./perform.ts";
-import type { Plan } from "./plan.ts";
+import type { Labelled, Plan } from "./plan.ts";
 import type { Edit } from "./step.ts";
 import { getPatcher, Life, patcherClocks, type Queued, type System, setPatcher } from "./system.ts";
 import { planUpdate } from "./update.ts";
@@ -16,8 +17,8 @@ import { planUpdate } from "./update.ts";
 /** What `submit` says when an update changes nothing. */
 export const NOTHING = -1;
 
-/** A plan, and what it changes, for people, if it is an update. */
-export type Submitted = Plan & { readonly keys?: readonly string[] };
+/** A plan, and what it is about, for people: what it changes, if it is an update. */
+export type Submitted = Update | Labelled;
 
 /** Gives a plan to a patcher that begins at `clock` (ticks), and waits its turn if somebody else patches other text.
  * @param cpu who waits for it; undefined: somebody outside
@@ -40,12 +41,13 @@ export function submit(system: System, update: Submitted, clock: number, cpu?: n
 	if (isUpdate(update)) system.counts.updates++;
 	system.counts.sites += update.edits.length;
 	awaitFirstRuns(system, update.edits);
-	system.events?.push({ clock, cpu, patcher, what: "begin", detail: (update.keys ?? []).join(", "), duration: 0 });
+	const detail = "label" in update ? update.label : `update ${update.keys.join(", ")}`;
+	system.events?.push({ clock: clocks[Patcher.clock / 2]!, cpu, patcher, what: "begin", detail, duration: 0 });
 	return patcher;
 }
 
-function isUpdate({ keys, transaction }: Submitted): boolean {
-	return keys !== undefined || transaction !== undefined;
+function isUpdate(plan: Plan): boolean {
+	return "keys" in plan || plan.transaction !== undefined;
 }
 
 /** An address that both this update and one under way would change. */
@@ -99,16 +101,23 @@ export function stepPatcher(system: System, patcher: number): void {
 	setCpu(machine, cpu, Cpu.status, Status.running);
 }
 
-/** Carries out a plan while no CPU has begun: at load time. CPUs that are about to begin have fetched nothing.
+/** Carries out a plan while no CPU has begun: at load time. CPUs that are about to begin have fetched nothing. Its time is
+ * not the program's: patchers are as free as before, and a trace has all of it at once.
  * @throws Error when a step would have to wait for a CPU */
 export function applyNow(system: System, update: Submitted): void {
 	const { machine } = system;
+	const already = system.events?.length ?? 0;
 	const patcher = submit(system, update, 0);
 	if (patcher === NOTHING) return;
 	if (typeof patcher === "object") throw new Error(`assert: ${patcher.refused}`);
+	const clocks = patcherClocks(machine, patcher);
+	const before = clocks[Patcher.clock / 2]!;
 	while (getPatcher(machine, patcher, Patcher.active) !== Life.idle) {
 		if (!ready(system, patcher)) throw new Error("assert: an update at load time waits for a CPU");
 		stepPatcher(system, patcher);
 	}
+	clocks[Patcher.clock / 2] = before;
+	const clock = Math.max(...machine.cores.map(({ id }) => getCounter(machine, id, Cpu.clock)));
+	system.events?.push(...system.events.splice(already).map((event) => ({ ...event, clock, duration: 0 })));
 	for (const { id } of machine.cores) if (getCounter(machine, id, Cpu.instructions) === 0) serialize(machine, id);
 }

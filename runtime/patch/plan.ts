@@ -29,6 +29,12 @@ export interface Plan {
 	readonly transaction?: Transaction;
 }
 
+/** A plan that is no update. */
+export interface Labelled extends Plan {
+	/** What it is about, for people. */
+	readonly label: string;
+}
+
 const BREAKPOINT = encode("brk");
 const SPIN = encode("spin");
 

@@ -147,7 +147,8 @@ export interface Death {
 }
 
 /** Something worth a line in a trace. `begin`, `step` and `end` are a patcher's: an update, its parts, its end.
- * `first`: the CPU runs the new bytes of a site for the first time. */
+ * `first`: the CPU runs the new bytes of a site for the first time. `module`: one is about to come, to run its init
+ * function, or to go. */
 export interface Happening {
 	/** Ticks. */
 	readonly clock: number;
@@ -157,7 +158,18 @@ export interface Happening {
 	readonly patcher?: number;
 	/** Of a step: the phase that it belongs to. */
 	readonly phase?: Phase | undefined;
-	readonly what: "step" | "interrupt" | "trap" | "begin" | "end" | "print" | "halt" | "fault" | "first" | "probe";
+	readonly what:
+		| "step"
+		| "interrupt"
+		| "trap"
+		| "begin"
+		| "end"
+		| "print"
+		| "halt"
+		| "fault"
+		| "first"
+		| "probe"
+		| "module";
 	readonly detail: string;
 	/** Ticks. */
 	readonly duration: number;

@@ -87,7 +87,7 @@ function wording({ what, detail }: Happening): string {
 		case "first":
 			return `first run of ${detail}`;
 		case "begin":
-			return `update ${detail}`;
+		case "module":
 		case "step":
 			return detail;
 		default:
@@ -105,7 +105,7 @@ function sliceOf(event: Happening): TraceEvent[] {
 function byPatcher(events: readonly Happening[]): Map<number, Happening[]> {
 	const all = new Map<number, Happening[]>();
 	for (const event of events) {
-		if (event.patcher === undefined) continue;
+		if (event.patcher === undefined || event.what === "module") continue;
 		const own = all.get(event.patcher) ?? [];
 		own.push(event);
 		all.set(event.patcher, own);

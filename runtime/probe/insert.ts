@@ -3,7 +3,7 @@
 // sync after that every CPU of the process hits the probe; from the sync of a removal on, none does.
 
 import { encode } from "../../linker/isa/encode.ts";
-import { Cpu, Patcher, Status } from "../machine/layout.ts";
+import { Cpu, Status } from "../machine/layout.ts";
 import { extentOf, readVirtual } from "../machine/memory.ts";
 import { flush } from "../machine/run.ts";
 import { getCounter, getCpu, type Machine, PAGE } from "../machine/state.ts";
@@ -14,7 +14,7 @@ import { PHYSICAL } from "../patch/frames-behind.ts";
 import { applyNow, submit } from "../patch/patchers.ts";
 import { now as clockOf, type RunEnd, settle } from "../patch/run.ts";
 import { type Step, same } from "../patch/step.ts";
-import { type PageCopy, patcherClocks, type System } from "../patch/system.ts";
+import type { PageCopy, System } from "../patch/system.ts";
 import { hasRoom, takePage } from "./frames.ts";
 import { takeBack, whyUncallable } from "./optimise.ts";
 import { pageOf, placeFor } from "./place.ts";
@@ -206,10 +206,7 @@ function isQuiet(machine: Machine): boolean {
 export function applyQuietly(system: System, { steps, ...update }: Update): void {
 	const { machine, counts } = system;
 	const { ticks } = counts;
-	const patchers = Array.from({ length: machine.config.patchers }, (_, patcher) => patcherClocks(machine, patcher));
-	const clocks = patchers.map((each) => each[Patcher.clock / 2]!);
 	applyNow(system, { ...update, steps: steps.filter(({ kind }) => kind !== "interrupt" && kind !== "await") });
-	for (const [i, clock] of clocks.entries()) patchers[i]![Patcher.clock / 2] = clock;
 	counts.ticks = ticks;
 	for (const { id } of machine.cores) {
 		flush(machine, id);
