@@ -1,5 +1,5 @@
 // The calls of a traced run as ftrace's function_graph draws them: braces and indentation, a call that called nothing
-// traced on one line, how long each took where it ends, and which CPU it was on.
+// traced on one line, how long each took where it ends, which CPU it was on, and when. What the program printed is a comment.
 
 import { placeOf } from "../linker/link/image.ts";
 import { Cpu, getCounter, ticksToCycles } from "../runtime/machine/index.ts";
@@ -21,15 +21,18 @@ export function callGraph(terminal: Terminal, system: System): string[] {
 	const lines = system.machine.cores.flatMap(({ id }) => linesOf(system, id));
 	const sorted = lines.sort((a, b) => a.clock - b.clock);
 	const width = String(system.machine.cores.length - 1).length;
-	const head = styled(terminal, "bold", `${"CPU".padStart(width + 2)} ${"CYCLES".padStart(DURATION)} | FUNCTION CALLS`);
+	const titles = `${"TIME".padStart(TIME)} ${"CPU".padStart(width + 3)} ${"CYCLES".padStart(DURATION)} | FUNCTION CALLS`;
+	const head = styled(terminal, "bold", titles);
 	return [head, ...sorted.map((line) => draw(terminal, line, width))];
 }
 
+const TIME = 11;
 const DURATION = 11;
 
-function draw(terminal: Terminal, { cpu, depth, text, took }: Line, width: number): string {
+function draw(terminal: Terminal, { clock, cpu, depth, text, took }: Line, width: number): string {
 	const cycles = took === undefined ? "" : ticksToCycles(took).toFixed(1);
-	const place = `${`${String(cpu).padStart(width + 1)})`} ${cycles.padStart(DURATION)} |`;
+	const time = ticksToCycles(clock).toFixed(1).padStart(TIME);
+	const place = `${time}  ${`${String(cpu).padStart(width + 1)})`} ${cycles.padStart(DURATION)} |`;
 	return `${styled(terminal, "dim", place)} ${"  ".repeat(depth)}${text}`;
 }
 
@@ -44,12 +47,23 @@ function linesOf(system: System, cpu: number): Line[] {
 			if (call.left !== undefined) close(lines, call, name(call));
 		}
 	};
+	const printed = (system.events ?? []).filter((event) => event.what === "print" && event.cpu === cpu);
+	const printTo = (clock: number): void => {
+		while (printed.length > 0 && printed[0]!.clock < clock) {
+			const { clock: at, detail } = printed.shift()!;
+			const over = open.find(({ left }) => left !== undefined && left <= at);
+			if (over !== undefined) closeTo(over.depth);
+			lines.push({ clock: at, cpu, depth: open.length, text: `/* ${detail} */` });
+		}
+	};
 	for (const call of system.tracer.calls) {
 		if (call.cpu !== cpu) continue;
+		printTo(call.entered);
 		closeTo(call.depth);
 		open.push(call);
 		lines.push({ clock: call.entered, cpu, depth: call.depth, text: `${name(call)}() {` });
 	}
+	printTo(Number.POSITIVE_INFINITY);
 	closeTo(0);
 	return lines;
 }

@@ -311,7 +311,7 @@ describe("patchbay trace", () => {
 	test("draws the calls", async () => {
 		const { out, code } = await traced("--functions", "*,!boot");
 		expect(code).toBe(0);
-		const drawn = out.split("\n").map((line) => line.replace(/^.{16}/, ""));
+		const drawn = out.split("\n").map((line) => line.replace(/^.{29}/, ""));
 		expect(drawn).toEqual([
 			"| FUNCTION CALLS",
 			"| main() {",
@@ -322,12 +322,15 @@ describe("patchbay trace", () => {
 			"|     } /* tail */",
 			"|   } /* inner */",
 			"|   leaf();",
+			"|   /* 10 */",
 			"| } /* main */",
 			"",
 		]);
-		const took = out.split("\n").flatMap((line) => /^ 0\) +([\d.]+) \|/.exec(line)?.[1] ?? []);
+		const took = out.split("\n").flatMap((line) => /^ +[\d.]+ +0\) +([\d.]+) \|/.exec(line)?.[1] ?? []);
 		expect(took.map(Number).every((cycles) => cycles > 0)).toBe(true);
 		expect(took).toHaveLength(6);
+		const times = out.split("\n").slice(1, -1).map(Number.parseFloat);
+		expect(times).toEqual(times.toSorted((a, b) => a - b));
 	});
 
 	test("writes them for Perfetto, inside of each other, beside the patcher's work", async () => {
@@ -366,12 +369,22 @@ describe("patchbay trace", () => {
 		expect(part.length).toBeGreaterThan(10);
 		expect(part.every(({ entered }) => entered > 4000 && entered < 12000)).toBe(true);
 		expect((await calls()).length).toBeGreaterThan(2 * part.length);
+		const { err } = await traced(...argv, "--from", "4000", "--until", "8000");
+		const [, from, until] = /^traced from cycle ([\d.]+) to ([\d.]+)$/m.exec(err)!;
+		expect(Number(from)).toBe(Math.min(...part.map(({ entered }) => entered)));
+		expect(Number(until)).toBeGreaterThan(Number(from));
+		expect((await traced(...argv, "--from", "19000")).err).toMatch(/^(traced from cycle 19|nothing was traced)/);
 	});
 
 	test("says what is wrong", async () => {
 		expect(await traced("--functions", "leav")).toMatchObject({
 			code: 3,
 			err: expect.stringContaining("did you mean 'leaf'"),
+		});
+		expect(await traced("--functions", "leaf,!leaf")).toMatchObject({
+			code: 3,
+			out: "",
+			err: expect.stringContaining("no function is left to trace of 'leaf,!leaf'"),
 		});
 		expect(await traced("--from", "9", "--until", "5")).toMatchObject({ code: 2 });
 	});

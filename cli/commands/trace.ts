@@ -1,6 +1,7 @@
 // `patchbay trace`: runs a program with the entries of functions traced, and prints its calls.
 
 import { LinkError } from "../../linker/errors.ts";
+import { Cpu, getCounter, ticksToCycles } from "../../runtime/machine/index.ts";
 import {
 	applyNow,
 	type Change,
@@ -21,6 +22,7 @@ import { execute } from "../execute.ts";
 import { parseCycles } from "../operands.ts";
 import { parseRetarget, prepare, type Retarget } from "../retarget.ts";
 import { protocolOf, protocolOption } from "../run-protocol.ts";
+import type { Terminal } from "../terminal.ts";
 import { parseTrace, writeTrace } from "../trace-file.ts";
 
 interface Options extends BuildOptions, CrowdOptions {
@@ -69,7 +71,7 @@ export const trace: Command<Options> = {
 		const protocol = protocolOf(options.protocol);
 		const machine = loadCrowd(image, options, profileOf(options.profile));
 		const system = createSystem(machine, image, protocol, {
-			trace: options.trace !== undefined,
+			trace: options.trace !== undefined || !options.json,
 			processes: options.processes,
 		});
 		const functions = functionsNamed(image, options.functions ?? []).map(({ address }) => address);
@@ -87,9 +89,19 @@ export const trace: Command<Options> = {
 			const traced = functions.map((address) => image.symbolize(address));
 			await writeJson(terminal, "patchbay/trace@1", { functions: traced, calls: listCalls(system), output, end });
 		} else await terminal.write(`${callGraph(terminal, system).join("\n")}\n`);
+		if (options.from !== undefined || options.until !== undefined) noteWindow(terminal, system);
 		return conclude(terminal, system, end, options.maxCycles);
 	},
 };
+
+/** Switching takes its time under a running program, and who was in a function then comes back from it later. */
+function noteWindow(terminal: Terminal, { tracer, machine }: System): void {
+	const ends = tracer.calls.map(({ cpu, left }) => left ?? getCounter(machine, cpu, Cpu.clock));
+	const begin = tracer.calls.reduce((first, { entered }) => Math.min(first, entered), Number.POSITIVE_INFINITY);
+	const end = ends.reduce((last, left) => Math.max(last, left), 0);
+	const cycle = (ticks: number): string => ticksToCycles(ticks).toFixed(1);
+	terminal.note(ends.length === 0 ? "nothing was traced\n" : `traced from cycle ${cycle(begin)} to ${cycle(end)}\n`);
+}
 
 /** Begins now, or returns when to. */
 function traceUpdates(system: System, functions: readonly number[], { from, until }: Options): ScheduledUpdate[] {

@@ -59,7 +59,7 @@ function planEntry(system: System, address: number, traced: boolean): Edit | Ref
 }
 
 /** The functions that patterns name: those that match one, or all if none says so, without those that match one with `!`
- * in front. `*` is any text, `?` any character. @throws LinkError when a pattern matches none */
+ * in front. `*` is any text, `?` any character. @throws LinkError when a pattern matches none, or none is left */
 export function functionsNamed(image: Image, patterns: readonly string[]): ImageEntry[] {
 	const names = image.entries.map((entry) => ({ entry, name: image.symbolize(entry.address) ?? "" }));
 	if (names.length === 0) throw new LinkError(`${image.name}: no function can be traced: build with --entry-nops`);
@@ -75,7 +75,9 @@ export function functionsNamed(image: Image, patterns: readonly string[]): Image
 	const wanted = patterns.filter((pattern) => !pattern.startsWith("!")).map(matching);
 	const unwanted = new Set(patterns.flatMap((each) => (each.startsWith("!") ? matching(each.slice(1)) : [])));
 	const chosen = wanted.length === 0 ? image.entries : [...new Set(wanted.flat())];
-	return chosen.filter((entry) => !unwanted.has(entry)).sort((a, b) => a.address - b.address);
+	const left = chosen.filter((entry) => !unwanted.has(entry)).sort((a, b) => a.address - b.address);
+	if (left.length === 0) throw new LinkError(`${image.name}: no function is left to trace of '${patterns.join(",")}'`);
+	return left;
 }
 
 function matches(name: string, pattern: string): boolean {
