@@ -49,6 +49,11 @@ export class UsageError extends Error {
 	override readonly name = "UsageError";
 }
 
+/** The simulated program did not do what was asked of it: exit code 1. */
+export class ProgramError extends Error {
+	override readonly name = "ProgramError";
+}
+
 /** @param schema e.g. `patchbay/sites@1`; a change that breaks readers raises the number */
 export async function writeJson(terminal: Terminal, schema: string, data: object): Promise<void> {
 	await terminal.write(`${JSON.stringify({ schema, ...data }, null, 2)}\n`);

@@ -2,7 +2,6 @@
 // Clocks are exact, so small differences mean something. docs/cli.md says how each figure is made.
 
 import { type ElfObject, STT_FUNC } from "../linker/elf/index.ts";
-import { LinkError } from "../linker/errors.ts";
 import { costClasses, encode } from "../linker/isa/index.ts";
 import { type Image, link } from "../linker/link/index.ts";
 import { SITE_BYTES, TRAMPOLINE_PREFIX } from "../linker/sites/index.ts";
@@ -20,6 +19,7 @@ import {
 	submit,
 } from "../runtime/patch/index.ts";
 import { loadObjects } from "./build.ts";
+import { ProgramError } from "./command.ts";
 import { execute } from "./execute.ts";
 import { describeTrap } from "./faults.ts";
 import { plainCalls } from "./plain-calls.ts";
@@ -65,7 +65,7 @@ export interface Finished {
 	readonly cycles: number;
 }
 
-/** @throws LinkError when the program traps: then there is nothing to compare */
+/** @throws ProgramError when the program traps: then there is nothing to compare */
 export async function compareWays(files: readonly string[], conditions: Conditions): Promise<Comparison> {
 	const objects = await loadObjects(files, "inline");
 	const inline = await finish(link(objects, { name: files[0]! }), conditions, {});
@@ -126,8 +126,8 @@ export async function finish(
 	prepare(system, retargets, options);
 	const output: string[] = [];
 	const end = await execute(system, { print: async (lines) => void output.push(...lines) });
-	if (end.kind === "trapped") throw new LinkError(describeTrap(system, end));
-	if (end.kind !== "halted") throw new LinkError(`${image.name}: does not come to an end`);
+	if (end.kind === "trapped") throw new ProgramError(describeTrap(system, end));
+	if (end.kind !== "halted") throw new ProgramError(`${image.name}: does not come to an end`);
 	const cycles = ticksToCycles(getCounter(system.machine, 0, Cpu.clock) - system.counts.ticks);
 	return { image, system, output, cycles };
 }

@@ -2,7 +2,7 @@
 
 import { CommanderError, Command as CommandLine } from "commander";
 import { LinkError, SourceError } from "../linker/errors.ts";
-import { type Command, type CommonOptions, ExitCode, UsageError, writeJson } from "./command.ts";
+import { type Command, type CommonOptions, ExitCode, ProgramError, UsageError, writeJson } from "./command.ts";
 import { loadCommands } from "./commands/index.ts";
 import { checkOutputs } from "./outputs.ts";
 import { version } from "./package-root.ts";
@@ -91,6 +91,10 @@ function report(terminal: Terminal, error: unknown): number {
 	if (error instanceof UsageError) {
 		terminal.note(`error: ${error.message}\n`);
 		return ExitCode.usage;
+	}
+	if (error instanceof ProgramError) {
+		terminal.note(`${error.message}\n`);
+		return ExitCode.violation;
 	}
 	if (error instanceof SourceError || error instanceof LinkError) {
 		terminal.note(`${error.message}\n`);

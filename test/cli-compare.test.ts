@@ -1,6 +1,7 @@
 // `patchbay compare`: its figures, and the claim that they rest on: a static call linked inline costs what a plain call
 // costs, to the tick.
 
+import { writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { loadObjects } from "../cli/build.ts";
 import { plainCalls } from "../cli/plain-calls.ts";
@@ -10,7 +11,7 @@ import { targetAt } from "../linker/sites/index.ts";
 import { load } from "../runtime/load.ts";
 import { Cpu, getCounter, profiles } from "../runtime/machine/index.ts";
 import { breakpoint, createSystem, run } from "../runtime/patch/index.ts";
-import { cli } from "./command-line.ts";
+import { cli, inFolder } from "./command-line.ts";
 import { objectsOf } from "./modes.ts";
 import { type Program, programs } from "./programs.ts";
 
@@ -118,5 +119,15 @@ describe("the table", () => {
 	test("says when the difference is nothing", async () => {
 		const { out } = await cli("compare", "fixtures/programs/chacha20.js");
 		expect(out).toMatch(/^FFP pointer: .*: the difference is nothing, a predicted indirect call is nearly free\.$/m);
+	});
+});
+
+test("a program that traps cannot be compared: exit code 1, as when it is run", async () => {
+	await inFolder(async (folder) => {
+		const file = `${folder}/crash.s`;
+		writeFileSync(file, "\t.global main\n\t.type main, @function\nmain:\tbrk\n");
+		const [compared, ran] = [await cli("compare", file), await cli("run", file)];
+		expect(compared).toEqual({ ...ran, code: 1, out: "" });
+		expect(compared.err).toContain("crash.s:3:7: the program met a breakpoint");
 	});
 });
