@@ -42,10 +42,10 @@ export async function loadObjects(
 }
 
 /** The object of one file; what it imports is elsewhere. */
-export async function loadObject(file: string, mode: CallMode): Promise<ElfObject> {
+export async function loadObject(file: string, mode: CallMode, code: CodeOptions = {}): Promise<ElfObject> {
 	const sources = /\.(js|s)$/.test(file) ? await import("./sources.ts") : undefined;
 	if (sources === undefined) return readObject(file);
-	return file.endsWith(".js") ? sources.compileModule(file, mode) : sources.assembleFile(file);
+	return file.endsWith(".js") ? sources.compileModule(file, mode, [], code) : sources.assembleFile(file);
 }
 
 function readObject(file: string): ElfObject {

@@ -1,6 +1,7 @@
 // How a run ended, on standard error and as an exit code.
 
 import { Option } from "commander";
+import { Cpu, getCounter, ticksToCycles } from "../runtime/machine/index.ts";
 import type { RunEnd, System } from "../runtime/patch/index.ts";
 import { ExitCode } from "./command.ts";
 import { describeTrap } from "./faults.ts";
@@ -13,8 +14,37 @@ export const maxCyclesOption = new Option(
 	"give up after so many cycles, with exit code 4",
 ).argParser(parseCycles);
 
-/** Says on standard error what went wrong, if anything did. */
-export function conclude(terminal: Terminal, system: System, end: RunEnd, maxCycles: number | undefined): ExitCode {
+/** Something that was asked for at a cycle. */
+export interface Asked {
+	/** As typed. */
+	readonly text: string;
+	readonly cycle: number | undefined;
+}
+
+/** What was due after the program had ended was not done, or did nothing. */
+export function noteLate(
+	terminal: Terminal,
+	{ machine }: System,
+	{ kind }: RunEnd,
+	asked: Readonly<Record<string, readonly Asked[] | undefined>>,
+): void {
+	if (kind !== "halted") return;
+	const end = Math.max(...machine.cores.map(({ id }) => ticksToCycles(getCounter(machine, id, Cpu.clock))));
+	for (const [option, each] of Object.entries(asked))
+		for (const { text, cycle } of each ?? []) {
+			if (cycle === undefined || end >= cycle) continue;
+			terminal.note(`${option} ${text}: the program had ended by then, at cycle ${count(end)}\n`);
+		}
+}
+
+/** Says on standard error what went wrong, if anything did. @param refused loads and unloads that were refused before */
+export function conclude(
+	terminal: Terminal,
+	system: System,
+	end: RunEnd,
+	maxCycles: number | undefined,
+	refused: readonly string[] = [],
+): ExitCode {
 	const { name } = system.image;
 	for (const death of system.deaths)
 		terminal.note(
@@ -23,7 +53,7 @@ export function conclude(terminal: Terminal, system: System, end: RunEnd, maxCyc
 	if (system.deaths.length > 0 && end.kind === "halted") return ExitCode.violation;
 	switch (end.kind) {
 		case "halted":
-			return ExitCode.ok;
+			return refused.length > 0 ? ExitCode.violation : ExitCode.ok;
 		case "trapped":
 			terminal.note(`${describeTrap(system, end)}\n`);
 			return ExitCode.violation;

@@ -61,7 +61,7 @@ export async function openMemory(image: Image, options: ExecmemChoice & CrowdOpt
 	for (const type of options.free ?? [])
 		for (const piece of [...allPieces(execmem.allocator)])
 			if (piece.type === type) must(execmemFree(execmem, piece.address));
-	await loadModules(execmem, options.load ?? [], options.staticCalls);
+	await loadModules(execmem, options.load ?? [], options);
 	must(execmemFlush(execmem));
 	return execmem;
 }

@@ -23,6 +23,8 @@ export interface Course {
 	readonly deeds?: readonly Deed[];
 	/** Cycles after which the run is given up: it then ends as `limit`. */
 	readonly maxCycles?: number | undefined;
+	/** It is over already, before it began. */
+	readonly ended?: RunEnd | undefined;
 	/** Takes finished lines. */
 	readonly print?: (lines: readonly string[]) => Promise<void>;
 	/** Is told how far the run is, in cycles. */
@@ -31,6 +33,10 @@ export interface Course {
 
 export async function execute(system: System, course: Course = {}): Promise<RunEnd> {
 	const { retargets = [], maxCycles = Number.POSITIVE_INFINITY } = course;
+	if (course.ended !== undefined) {
+		await course.print?.(system.output.splice(0));
+		return course.ended;
+	}
 	const deeds = (course.deeds ?? []).toSorted((a, b) => a.at - b.at);
 	const nextAt = (): number => deeds[0]?.at ?? Number.POSITIVE_INFINITY;
 	let updates = [...updatesBetween(system, retargets, 0, nextAt()), ...(course.updates ?? [])];
@@ -42,6 +48,7 @@ export async function execute(system: System, course: Course = {}): Promise<RunE
 		updates = [];
 		while (nextAt() <= now) {
 			const failed = deeds.shift()!.act(system);
+			await course.print?.(system.output.splice(0));
 			if (failed !== undefined) return failed;
 			updates.push(...updatesBetween(system, retargets, now, nextAt()));
 		}

@@ -4,7 +4,7 @@ import { InvalidArgumentError } from "commander";
 import { LinkError } from "../linker/errors.ts";
 import { disassemble } from "../linker/isa/index.ts";
 import type { Execmem } from "../runtime/execmem/pieces.ts";
-import type { System } from "../runtime/patch/index.ts";
+import { type System, whileHeld } from "../runtime/patch/index.ts";
 import {
 	createProbes,
 	findPlace,
@@ -52,7 +52,7 @@ export function probeAt(
 	const probes = createProbes(system, options, execmem);
 	const placed = places.flatMap((text) =>
 		system.spaces.map((space): PlacedProbe => {
-			const probe = insert(probes, space, findPlace(system.image, text), handler);
+			const probe = whileHeld(system, () => insert(probes, space, findPlace(system.image, text), handler));
 			if ("hits" in probe) return { text, probe };
 			throw new LinkError(`${system.image.name}: ${"refused" in probe ? probe.refused : "the run is over"}`);
 		}),

@@ -5,13 +5,12 @@ import { LinkError } from "../linker/errors.ts";
 import type { Image } from "../linker/link/index.ts";
 import { RETURN0 } from "../linker/sites/index.ts";
 import {
-	applyNow,
 	type BootOptions,
 	boot,
 	type Change,
+	carryOut,
 	change,
-	early,
-	planUpdate,
+	planQuietly,
 	type Settled,
 	type System,
 } from "../runtime/patch/index.ts";
@@ -78,10 +77,21 @@ export function prepare(system: System, retargets: readonly Retarget[], options?
 	return settled;
 }
 
-function retarget(system: System, retargets: readonly Retarget[]): void {
+/** Makes those without a cycle, and checks the others. @throws LinkError when one does not fit */
+export function retarget(system: System, retargets: readonly Retarget[]): void {
 	for (const each of retargets) {
-		const update = planUpdate(system, changesOf(system.image, each), early);
-		if ("refused" in update) throw new LinkError(`${system.image.name}: --set ${each.text}: ${update.refused}`);
-		if (each.cycle === undefined) applyNow(system, update);
+		const planned = () => planQuietly(system, changesOf(system.image, each));
+		const done = each.cycle === undefined ? carryOut(system, planned) : planned();
+		if ("refused" in done) throw new LinkError(`${system.image.name}: --set ${each.text}: ${done.refused}`);
+	}
+}
+
+/** Whether the image has all that it names. */
+export function isKnown(image: Image, each: Retarget): boolean {
+	try {
+		return changesOf(image, each).length > 0;
+	} catch (error) {
+		if (error instanceof LinkError) return false;
+		throw error;
 	}
 }

@@ -203,7 +203,7 @@ describe("unloading", () => {
 		loaded(modules, shortest);
 		const before = stateOf(modules);
 		expect(unloadModule(modules, "policy", { reset: true })).toEqual({ refused: "policy: 'shortest' uses it" });
-		expect(unloadModule(modules, "shortest")).toEqual({ refused: "shortest: 'before' calls it" });
+		expect(unloadModule(modules, "shortest")).toEqual({ refused: "shortest: 'before' calls it", callers: ["before"] });
 		expect(() => unloadModule(modules, "polcy")).toThrow("polcy: no such module is loaded (did you mean 'policy'?)");
 		expect(stateOf(modules)).toEqual(before);
 	});

@@ -1,9 +1,9 @@
 // `patchbay run --load --unload`.
 
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { cli, inFolder } from "./command-line.ts";
+import { cli, inFolder, type Seen } from "./command-line.ts";
 
 const scheduler = "fixtures/modules/scheduler.js";
 const load = (name: string, cycle: string) => ["--load", `fixtures/modules/${name}.js${cycle}`];
@@ -26,9 +26,15 @@ describe("modules", () => {
 	});
 
 	test.each([
-		[[...load("policy", ""), "--unload", "policy@300000"], 1, "scheduler.js: refused: policy: 'before' calls it\n"],
+		[
+			[...load("policy", ""), "--unload", "policy@300000"],
+			1,
+			"scheduler.js: refused: policy: 'before' calls it (--unload-resets gives it its default)\n",
+		],
 		[[...load("shortest", "")], 3, "static call 'closer' is not defined"],
-		[["--unload", "policy@100"], 3, "policy: no such module is loaded\n"],
+		[["--unload", "policy@100"], 3, "--unload policy@100: no --load brings 'policy'\n"],
+		[[...load("policy", ""), "--unload", "polcy@100"], 3, "no --load brings 'polcy' (did you mean 'policy'?)"],
+		[["--load", ""], 2, "Write file, or file@cycle."],
 		[["--unload", "policy"], 2, "Write name@cycle."],
 		[["--load", "nothing.js"], 3, "nothing.js: no such file\n"],
 		[["--set", "before=earliest"], 3, "no function 'earliest'"],
@@ -49,6 +55,62 @@ describe("modules", () => {
 			expect(said).toMatch(/ write text at 0x200000 \(poke\)\n(.*\n)* .*free text at 0x200000 \(poke-traps\)\n/);
 			expect(said).not.toMatch(/ update *$/m);
 		}));
+
+	/** Runs a command with a module that has this init. */
+	const withInit = (init: string, ...argv: string[]): Promise<Seen> =>
+		inFolder((folder) => {
+			const file = `${folder}/bad.js`;
+			const text = `import { print } from "patchbay/source";\nconst t = new Int32Array(2);\nlet i = 5;\n`;
+			writeFileSync(file, `${text}export function init() { "init"; print("init begins"); ${init} }\n`);
+			return cli(...argv.map((each) => each.replace("BAD", file)));
+		});
+	const undisturbed = "round 0 order 123456\nafter 2000 rounds 123456\n";
+
+	test("that are refused under the program leave it as it is, with exit code 1", async () => {
+		const { code, out, err } = await withInit("return 5;", "run", scheduler, "--load", "BAD@20000");
+		expect([code, err]).toEqual([1, `${scheduler}: refused: bad: init returned 5\n`]);
+		expect(out).toBe(undisturbed.replace("\n", "\ninit begins\n"));
+		const seen = await withInit("return 5;", "run", scheduler, "--load", "BAD@20000", "--json");
+		expect(JSON.parse(seen.out)).toMatchObject({
+			output: out.trimEnd().split("\n"),
+			end: { kind: "halted" },
+			refused: ["bad: init returned 5"],
+		});
+		const misfit = await cli("run", scheduler, ...load("shortest", "@20000"));
+		expect(misfit).toMatchObject({ code: 1, out: undisturbed });
+		expect(misfit.err).toContain("static call 'closer' is not defined");
+	});
+
+	test.each(["run", "maps", "execmem"])("that are refused before the start give %s exit code 1", async (command) => {
+		const { code, err } = await withInit("return 5;", command, scheduler, "--load", "BAD");
+		expect([code, err]).toEqual([1, `${scheduler}: refused: bad: init returned 5\n`]);
+	});
+
+	test("say where their init trapped", async () => {
+		const { code, out, err } = await withInit("return t[i];", "run", scheduler, "--load", "BAD@20000");
+		expect([code, out.split("\n").at(-2)]).toEqual([1, "after 2000 rounds 123456"]);
+		expect(err).toMatch(/bad: init trapped:\n.*bad\.js:4:\d+: index 5 is out of range\n.*return t\[i\].*\n +\^\n$/);
+	});
+
+	test("are known to --probe and --set when they are there before the start", async () => {
+		const argv = [...load("policy", ""), "--probe", "earliest", "--probe", "pick", "--set", "closer=inOrder"];
+		const { code, out, err } = await cli("run", scheduler, ...argv);
+		expect([code, out]).toEqual([0, "policy: deadlines rule\nround 0 order 426513\nafter 2000 rounds 426513\n"]);
+		expect(err).toMatch(/^earliest +earliest +30,000 /m);
+		expect(err).toMatch(/^pick +pick +12,000 /m);
+		const larger = [...load("policy", ""), "--set", "closer=null"];
+		expect((await cli("run", scheduler, ...larger)).err).toContain("--set closer=null: ");
+	});
+
+	test("that come too late are told", async () => {
+		const argv = [...load("policy", "@900000"), "--unload", "policy@950000", "--set", "before=default@990000"];
+		const { code, out, err } = await cli("run", scheduler, ...argv);
+		expect([code, out]).toEqual([0, undisturbed]);
+		const asked = ["set before=default@990000", "load fixtures/modules/policy.js@900000", "unload policy@950000"];
+		const had = (what: string): RegExp =>
+			new RegExp(`^--${what}: the program had ended by then, at cycle [\\d,]+$`, "m");
+		for (const what of asked) expect(err).toMatch(had(what));
+	});
 
 	test("are in the maps", async () => {
 		const { out } = await cli("maps", scheduler, ...load("policy", ""), "--pieces");

@@ -5,20 +5,20 @@ import { coreOf, createSystem, freeInit, type RunEnd, type System } from "../../
 import { type BootChoice, bootOptions, declareFeatures, settledText } from "../booting.ts";
 import { type BuildOptions, declareBuildOptions, loadImage } from "../build.ts";
 import { type Command, UsageError, writeJson } from "../command.ts";
-import { conclude, maxCyclesOption } from "../conclusion.ts";
+import { conclude, maxCyclesOption, noteLate } from "../conclusion.ts";
 import { profileOf, profileOption } from "../cost-profiles.ts";
 import { type CrowdOptions, declareCrowdOptions, loadCrowd } from "../crowd.ts";
 import { type Deed, execute } from "../execute.ts";
 import { describeTrap } from "../faults.ts";
 import { writeFile } from "../files.ts";
-import { declareModuleOptions, type ModuleOptions, moduleDeeds, pagesForModules } from "../modules.ts";
+import { declareModuleOptions, type ModuleOptions, pagesForModules, prepareAll } from "../modules.ts";
 import { parseCycles } from "../operands.ts";
 import { hitLines, listHits, pagesForProbes, parsePlace, probeAt } from "../probing.ts";
 import { replayVerdict } from "../replay.ts";
-import { parseRetarget, prepare, type Retarget } from "../retarget.ts";
+import { parseRetarget, type Retarget } from "../retarget.ts";
 import { protocolOf, protocolOption } from "../run-protocol.ts";
-import { count, plural } from "../table.ts";
-import { progressLine, type Terminal } from "../terminal.ts";
+import { plural } from "../table.ts";
+import { progressLine } from "../terminal.ts";
 import { parseTrace, writeTrace } from "../trace-file.ts";
 
 interface Options extends BuildOptions, CrowdOptions, BootChoice, ModuleOptions {
@@ -97,13 +97,19 @@ export const run: Command<Options> = {
 		const spare = (places.length > 0 ? pagesForProbes(image, processes) : 0) + pagesForModules(options);
 		const system = createSystem(loadCrowd(image, options, profile, spare), image, protocol, { trace, processes });
 		const showProgress = progressLine(terminal);
-		const settled = prepare(system, beforeModules(options), bootOptions(options, options.load !== undefined));
-		const probing = places.length > 0 ? probeAt(system, places, "count", {}) : undefined;
+		const say = (text: string): void => {
+			showProgress();
+			terminal.note(text);
+		};
+		const prepared = await prepareAll(system, options, bootOptions(options, options.load !== undefined), say);
+		const { settled, execmem, deeds, refused, ended } = prepared;
+		const probing = places.length > 0 ? probeAt(system, places, "count", {}, execmem) : undefined;
 		const lines: string[] = [];
 		const end = await execute(system, {
+			ended,
 			retargets: options.set ?? [],
 			maxCycles: options.maxCycles,
-			deeds: [...freeingOf(options), ...(await moduleDeeds(system, options, options.staticCalls))],
+			deeds: [...freeingOf(options), ...deeds],
 			progress: (cycles) => showProgress(`${plural(cycles, "cycle")}, ${plural(system.counts.updates, "update")}`),
 			print: async (more) => {
 				if (options.json) lines.push(...more);
@@ -122,6 +128,7 @@ export const run: Command<Options> = {
 				end: describeEnd(system, end),
 				...figures(system),
 				settled,
+				refused,
 				...(probing && { probes: listHits(probing) }),
 			});
 		}
@@ -133,27 +140,15 @@ export const run: Command<Options> = {
 						.join(""),
 			);
 		if (probing && !options.json) terminal.note(`${hitLines(probing).join("\n")}\n`);
-		for (const late of options.set ?? []) noteLate(terminal, system, end, late);
-		return conclude(terminal, system, end, options.maxCycles);
+		const { set, load, unload } = options;
+		noteLate(terminal, system, end, { "--set": set, "--load": load, "--unload": unload });
+		return conclude(terminal, system, end, options.maxCycles, refused);
 	},
 };
-
-/** The retargets that can only name what the program itself has. */
-function beforeModules({ set = [], load = [] }: Options): readonly Retarget[] {
-	const first = Math.min(...load.map(({ cycle }) => cycle));
-	return set.filter(({ cycle }) => cycle === undefined || cycle < first);
-}
 
 function freeingOf({ freeInit: at }: Options): Deed[] {
 	const act = (system: System): undefined => void freeInit(system);
 	return at === undefined ? [] : [{ at, act }];
-}
-
-/** An update that was due after the program had ended had nothing to do. */
-function noteLate(terminal: Terminal, system: System, { kind }: RunEnd, { text, cycle }: Retarget): void {
-	const { cycles } = figures(system);
-	if (cycle === undefined || kind !== "halted" || cycles >= cycle) return;
-	terminal.note(`--set ${text}: the program had ended by then, at cycle ${count(cycles)}\n`);
 }
 
 /** The time of a run is that of the CPU that was at work longest. */

@@ -21,6 +21,11 @@ export interface Stretch {
 	readonly bytes: number;
 }
 
+/** Refused, but not with `reset`. */
+export interface StillCalled extends Refusal {
+	readonly callers: readonly string[];
+}
+
 /** Keys and pointers outside of `own` that call into the text now. */
 function callersOf(system: System, text: readonly Stretch[], own: readonly Stretch[]): Slot[] {
 	return slotsOf(system.image).filter(
@@ -35,10 +40,10 @@ export function evacuate(
 	text: readonly Stretch[],
 	own: readonly Stretch[],
 	{ reset, cycles }: { readonly reset: boolean; readonly cycles?: number | undefined },
-): Refusal | Interrupted | undefined {
+): StillCalled | Refusal | Interrupted | undefined {
 	for (;;) {
 		const callers = callersOf(system, text, own);
-		if (callers.length > 0 && !reset) return { refused: `'${callers[0]!.name}' calls it` };
+		if (callers.length > 0 && !reset) return stillCalled(callers);
 		const changes = callers.map(({ address: key }) => ({ key, to: undefined }));
 		const updated = carryOut(system, () => planQuietly(system, changes), cycles);
 		if (!("sites" in updated)) return updated;
@@ -47,6 +52,10 @@ export function evacuate(
 		// Somebody may have made a key call it meanwhile, or have come in.
 		if (callersOf(system, text, own).length === 0 && !isOccupied(system, text)) return undefined;
 	}
+}
+
+function stillCalled(callers: readonly Slot[]): StillCalled {
+	return { refused: `'${callers[0]!.name}' calls it`, callers: callers.map(({ name }) => name) };
 }
 
 function isOccupied(system: System, text: readonly Stretch[]): boolean {

@@ -12,7 +12,7 @@ import type { Execmem } from "../execmem/pieces.ts";
 import { settledSegments } from "../patch/boot.ts";
 import { carryOut } from "../patch/carry-out.ts";
 import type { Refusal } from "../patch/changes/planned-change.ts";
-import { settle } from "../patch/run.ts";
+import { type RunEnd, settle } from "../patch/run.ts";
 import type { System } from "../patch/system.ts";
 import { callOn } from "./call-on.ts";
 import { catchUp } from "./catch-up.ts";
@@ -27,7 +27,11 @@ export interface ModuleLoadOptions {
 	readonly cpu?: number;
 	/** Cycles that any of the waits may take. */
 	readonly cycles?: number | undefined;
+	/** What a trap in its init function was, in words. */
+	readonly describe?: (trap: Trap) => string;
 }
+
+type Trap = Extract<RunEnd, { kind: "trapped" }>;
 
 /** @throws LinkError when the module does not fit the program */
 export function loadModule(
@@ -36,7 +40,7 @@ export function loadModule(
 	options: ModuleLoadOptions = {},
 ): Module | Refusal | Interrupted {
 	const { system, loaded } = modules;
-	const name = options.name ?? nameOf(objects);
+	const name = options.name ?? moduleName(objects[0]?.name ?? "module");
 	if (system.spaces.length > 1) return { refused: `${name}: a program of several processes takes no modules` };
 	const busy = settle(system, options.cycles);
 	if (busy !== undefined) return { ended: busy };
@@ -57,8 +61,8 @@ export function loadModule(
 }
 
 /** `modules/policy.o` is `policy`. */
-function nameOf(objects: readonly ElfObject[]): string {
-	return /([^/]*?)(\.[^./]*)?$/.exec(objects[0]?.name ?? "module")![1]!;
+export function moduleName(file: string): string {
+	return /([^/]*?)(\.[^./]*)?$/.exec(file)![1]!;
 }
 
 /** Nowhere to put it: what the allocator said, on its way through the linker. */
@@ -139,15 +143,15 @@ function makeKnown(
 function initialise(
 	{ system, execmem }: Modules,
 	{ name, pieces }: Module,
-	{ cpu = 0, cycles }: ModuleLoadOptions,
+	options: ModuleLoadOptions,
 ): Refusal | Interrupted | undefined {
 	const { elf } = partNamed(system.image, name)!;
 	const symbol = initSymbol(elf);
 	const init = symbol && elf.symbols.value[symbol]!;
-	const failed = init === undefined ? undefined : runInit(system, name, init, cpu, cycles);
+	const failed = init === undefined ? undefined : runInit(system, name, init, options);
 	if (failed !== undefined) return failed;
 	const gone = pieces.filter(({ memory }) => isInit(memory));
-	const left = evacuate(system, gone, [], { reset: false, cycles });
+	const left = evacuate(system, gone, [], { reset: false, cycles: options.cycles });
 	if (left !== undefined) return "refused" in left ? { refused: `${name}: init text: ${left.refused}` } : left;
 	if (gone.length > 0) system.image = withInitFreed(system.image, name);
 	return (
@@ -163,8 +167,7 @@ function runInit(
 	system: System,
 	name: string,
 	init: number,
-	cpu: number,
-	cycles: number | undefined,
+	{ cpu = 0, cycles, describe }: ModuleLoadOptions,
 ): Refusal | Interrupted | undefined {
 	noteModule(system, `init of ${name}`, cpu);
 	const called = callOn(system, cpu, init, cycles);
@@ -172,7 +175,9 @@ function runInit(
 		return called.result === 0 ? undefined : { refused: `${name}: init returned ${called.result}` };
 	const { ended } = called;
 	if (ended.kind !== "trapped" || ended.cpu !== cpu) return called;
-	return { refused: `${name}: init trapped at ${placeOf(system.image, ended.pc)}` };
+	const refused = `${name}: init trapped${describe === undefined ? ` at ${placeOf(system.image, ended.pc)}` : `:\n${describe(ended)}`}`;
+	system.refusal = undefined;
+	return { refused };
 }
 
 function isInit(memory: ModulePiece["memory"]): boolean {

@@ -7,7 +7,7 @@ import { execmemFree, type Outcome } from "../execmem/execmem.ts";
 import type { Execmem } from "../execmem/pieces.ts";
 import type { Refusal } from "../patch/changes/planned-change.ts";
 import { declaredText, reservedBy } from "../patch/claims.ts";
-import { evacuate, type Stretch } from "./evacuate.ts";
+import { evacuate, type StillCalled, type Stretch } from "./evacuate.ts";
 import { type Interrupted, type Module, type ModulePiece, type Modules, noteModule, partNamed } from "./modules.ts";
 
 export interface UnloadOptions {
@@ -22,7 +22,7 @@ export function unloadModule(
 	modules: Modules,
 	name: string,
 	options: UnloadOptions = {},
-): Module | Refusal | Interrupted {
+): Module | StillCalled | Refusal | Interrupted {
 	const { loaded } = modules;
 	const module = loaded.get(name);
 	if (module === undefined) throw new LinkError(`${name}: no such module is loaded${suggestion(name, loaded.keys())}`);
@@ -46,11 +46,11 @@ export function withdraw(
 	{ system, execmem, loaded }: Modules,
 	{ name, pieces }: Module,
 	{ reset = false, cycles }: UnloadOptions,
-): Refusal | Interrupted | undefined {
+): StillCalled | Refusal | Interrupted | undefined {
 	if (partNamed(system.image, name) !== undefined) {
 		const text = stretches(pieces.filter(({ memory }) => memory === "text" || memory === "initText"));
 		const left = evacuate(system, text, stretches(pieces), { reset, cycles });
-		if (left !== undefined) return "refused" in left ? { refused: `${name}: ${left.refused}` } : left;
+		if (left !== undefined) return "refused" in left ? { ...left, refused: `${name}: ${left.refused}` } : left;
 		system.image = withoutModule(system.image, name);
 	}
 	loaded.delete(name);

@@ -3,7 +3,7 @@
 
 export { entryNamed, type LoadOptions, load, start } from "../load.ts";
 export { type Boot, boot, planBoot, type Settled } from "./boot.ts";
-export type { Updated } from "./carry-out.ts";
+export { carryOut, planQuietly, type Updated } from "./carry-out.ts";
 export {
 	asIs,
 	byDefault,
@@ -67,3 +67,4 @@ export type {
 export { perfettoTrace, type TraceEvent, type TraceFile, textTrace } from "./trace.ts";
 export { findEdit, serveTrap } from "./trap.ts";
 export { change, planUpdate, type TargetName } from "./update.ts";
+export { whileHeld } from "./while-held.ts";
