@@ -39,7 +39,12 @@ export async function execute(system: System, course: Course = {}): Promise<RunE
 	}
 	const deeds = (course.deeds ?? []).toSorted((a, b) => a.at - b.at);
 	const nextAt = (): number => deeds[0]?.at ?? Number.POSITIVE_INFINITY;
-	let updates = [...updatesBetween(system, retargets, 0, nextAt()), ...(course.updates ?? [])];
+	/** Later ones are not queued yet: the run would wait for them, and what comes before would find it running. */
+	const due = (from: number): ScheduledUpdate[] => [
+		...updatesBetween(system, retargets, from, nextAt()),
+		...(course.updates ?? []).filter(({ at }) => at >= from && at < nextAt()),
+	];
+	let updates = due(0);
 	for (let now = 0; ; ) {
 		now = Math.min(now + SLICE, maxCycles, nextAt());
 		const end = run(system, { cycles: now, updates });
@@ -50,7 +55,7 @@ export async function execute(system: System, course: Course = {}): Promise<RunE
 			const failed = deeds.shift()!.act(system);
 			await course.print?.(system.output.splice(0));
 			if (failed !== undefined) return failed;
-			updates.push(...updatesBetween(system, retargets, now, nextAt()));
+			updates.push(...due(now));
 		}
 		course.progress?.(now);
 		await breathe();

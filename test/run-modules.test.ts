@@ -98,11 +98,19 @@ describe("modules", () => {
 		expect([code, out]).toEqual([0, "policy: deadlines rule\nround 0 order 426513\nafter 2000 rounds 426513\n"]);
 		expect(err).toMatch(/^earliest +earliest +30,000 /m);
 		expect(err).toMatch(/^pick +pick +12,000 /m);
+		const probed = await cli("probe", scheduler, ...load("policy", ""), "--at", "earliest");
+		expect(probed.out).toMatch(/^earliest +earliest +30,000 /m);
+		const traced = await cli("trace", scheduler, ...load("policy", ""), "--functions", "earliest,round");
+		expect(traced.out).toContain("earliest");
 		const larger = [...load("policy", ""), "--set", "closer=null"];
 		expect((await cli("run", scheduler, ...larger)).err).toContain("--set closer=null: ");
 	});
 
-	test("that come too late are told", async () => {
+	test("that come too late are told, as everything is that has a cycle", async () => {
+		const trace = ["--from", "990000", "--set", "before=default@980000", ...load("policy", "@900000")];
+		const late = (await cli("trace", scheduler, ...trace)).err;
+		for (const what of ["--from 990000", "--set before=default@980000", "policy.js@900000"])
+			expect(late).toContain(`${what}: the program had ended by then, at cycle `);
 		const argv = [...load("policy", "@900000"), "--unload", "policy@950000", "--set", "before=default@990000"];
 		const { code, out, err } = await cli("run", scheduler, ...argv);
 		expect([code, out]).toEqual([0, undisturbed]);

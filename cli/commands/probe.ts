@@ -5,14 +5,14 @@ import { createSystem, protocols } from "../../runtime/patch/index.ts";
 import { type Handler, handlers } from "../../runtime/probe/index.ts";
 import { type BuildOptions, declareBuildOptions, loadImage } from "../build.ts";
 import { type Command, UsageError, writeJson } from "../command.ts";
-import { conclude, maxCyclesOption } from "../conclusion.ts";
+import { conclude, maxCyclesOption, noteLate } from "../conclusion.ts";
 import { profileOf, profileOption } from "../cost-profiles.ts";
 import { type CrowdOptions, declareCrowdOptions, loadCrowd } from "../crowd.ts";
 import { execute } from "../execute.ts";
+import { declareLoad, type ModuleOptions, pagesForModules, prepareAll } from "../modules.ts";
 import { hitLines, listHits, noteUncallable, pagesForProbes, parsePlace, probeAt } from "../probing.ts";
-import { prepare } from "../retarget.ts";
 
-interface Options extends BuildOptions, CrowdOptions {
+interface Options extends BuildOptions, CrowdOptions, Pick<ModuleOptions, "load"> {
 	readonly at?: readonly string[];
 	readonly handler: Handler;
 	readonly outOfLine?: true;
@@ -29,6 +29,7 @@ export const probe: Command<Options> = {
 		["probe pick.js --at deadline", "calls of a function"],
 		["probe pick.js --at pick.js:12 --at main+0x10", "a line of a source, a place in a function"],
 		["probe pick.js --at deadline --handler print", "a line for every hit, with its arguments"],
+		["probe scheduler.js --load policy.js --at earliest", "a function of a module"],
 		["probe work.js --cpus 2 --processes 2 --at main", "two processes, each with a copy of the page of its own"],
 		["probe pick.js --entry-nops --at deadline --optimise", "a call instead of a breakpoint, where there is a NOP5"],
 	],
@@ -37,6 +38,7 @@ export const probe: Command<Options> = {
 		line.addOption(new Option("--handler <what>", "what a hit leaves behind").choices(handlers).default("count"));
 		line.option("--out-of-line", "execute in a slot what could be emulated, too");
 		line.option("--optimise", "make calls of probes on NOP5 after their first hit");
+		declareLoad(line);
 		declareBuildOptions(line);
 		declareCrowdOptions(line);
 		line.addOption(profileOption);
@@ -46,22 +48,26 @@ export const probe: Command<Options> = {
 		const { at = [], handler, processes } = options;
 		if (at.length === 0) throw new UsageError("nothing to probe: say where with --at");
 		const image = await loadImage(files, options);
-		const machine = loadCrowd(image, options, profileOf(options.profile), pagesForProbes(image, processes));
+		const spare = pagesForProbes(image, processes) + pagesForModules(options);
+		const machine = loadCrowd(image, options, profileOf(options.profile), spare);
 		const system = createSystem(machine, image, protocols[0]!, { processes });
-		prepare(system, [], {});
-		const probing = probeAt(system, at, handler, {
-			outOfLine: options.outOfLine ? "always" : "needed",
-			optimise: options.optimise === true,
-		});
+		const boot = { modules: options.load !== undefined };
+		const { execmem, deeds, refused, ended } = await prepareAll(system, options, boot, terminal.note);
+		const how = { outOfLine: options.outOfLine ? "always" : "needed", optimise: options.optimise === true } as const;
+		const probing = probeAt(system, at, handler, how, execmem);
 		if (options.optimise) noteUncallable(terminal, probing);
 		const output: string[] = [];
 		const end = await execute(system, {
+			ended,
+			deeds,
 			maxCycles: options.maxCycles,
 			print: async (lines) => void output.push(...lines),
 		});
 		const { lines } = probing.probes;
-		if (options.json) await writeJson(terminal, "patchbay/probe@1", { probes: listHits(probing), lines, output, end });
+		if (options.json)
+			await writeJson(terminal, "patchbay/probe@1", { probes: listHits(probing), lines, output, end, refused });
 		else await terminal.write(`${[...lines, ...(lines.length > 0 ? [""] : []), ...hitLines(probing)].join("\n")}\n`);
-		return conclude(terminal, system, end, options.maxCycles);
+		noteLate(terminal, system, end, { "--load": options.load });
+		return conclude(terminal, system, end, options.maxCycles, refused);
 	},
 };

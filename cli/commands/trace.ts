@@ -11,21 +11,23 @@ import {
 	planUpdate,
 	type ScheduledUpdate,
 	type System,
+	whileHeld,
 } from "../../runtime/patch/index.ts";
 import { type BuildOptions, declareBuildOptions, loadImage } from "../build.ts";
 import { callGraph, listCalls } from "../call-graph.ts";
 import { type Command, UsageError, writeJson } from "../command.ts";
-import { conclude, maxCyclesOption } from "../conclusion.ts";
+import { conclude, maxCyclesOption, noteLate } from "../conclusion.ts";
 import { profileOf, profileOption } from "../cost-profiles.ts";
 import { type CrowdOptions, declareCrowdOptions, loadCrowd } from "../crowd.ts";
 import { execute } from "../execute.ts";
+import { declareLoad, type ModuleOptions, pagesForModules, prepareAll } from "../modules.ts";
 import { parseCycles } from "../operands.ts";
-import { parseRetarget, prepare, type Retarget } from "../retarget.ts";
+import { parseRetarget, type Retarget } from "../retarget.ts";
 import { protocolOf, protocolOption } from "../run-protocol.ts";
 import type { Terminal } from "../terminal.ts";
 import { parseTrace, writeTrace } from "../trace-file.ts";
 
-interface Options extends BuildOptions, CrowdOptions {
+interface Options extends BuildOptions, CrowdOptions, Pick<ModuleOptions, "load"> {
 	readonly functions?: readonly string[];
 	readonly from?: number;
 	readonly until?: number;
@@ -45,6 +47,7 @@ export const trace: Command<Options> = {
 		["trace pick.js --functions 'pick*,!pick_slow'", "those that match a pattern, without others"],
 		["trace work.js --cpus 4 --entry 'worker*4'", "a lane per CPU"],
 		["trace work.js --from 5000 --until 9000", "switched on and off under the running program"],
+		["trace scheduler.js --load policy.js", "and the functions of a module"],
 		["trace work.js --trace out.json", "and for ui.perfetto.dev"],
 	],
 	outputs: ["trace"],
@@ -57,6 +60,7 @@ export const trace: Command<Options> = {
 		line.option("--from <cycle>", "begin then instead of before the start", parseCycles);
 		line.option("--until <cycle>", "end then", parseCycles);
 		line.option("--set <key=function[@cycle]>", "as in run; may be given again", parseRetarget);
+		declareLoad(line);
 		declareBuildOptions(line);
 		declareCrowdOptions(line);
 		line.addOption(protocolOption);
@@ -67,18 +71,23 @@ export const trace: Command<Options> = {
 	async run(terminal, files, options) {
 		if (options.from !== undefined && options.until !== undefined && options.until <= options.from)
 			throw new UsageError("--until is to come after --from");
-		const image = await loadImage(files, { ...options, entryNops: true });
+		const traceable = { ...options, entryNops: true } as const;
+		const image = await loadImage(files, traceable);
 		const protocol = protocolOf(options.protocol);
-		const machine = loadCrowd(image, options, profileOf(options.profile));
+		const machine = loadCrowd(image, options, profileOf(options.profile), pagesForModules(options));
 		const system = createSystem(machine, image, protocol, {
 			trace: options.trace !== undefined || !options.json,
 			processes: options.processes,
 		});
-		const functions = functionsNamed(image, options.functions ?? []).map(({ address }) => address);
-		prepare(system, options.set ?? [], {});
+		const boot = { modules: options.load !== undefined };
+		const { deeds, refused, ended } = await prepareAll(system, traceable, boot, terminal.note);
+		const functions = functionsNamed(system.image, options.functions ?? []).map(({ address }) => address);
+		const traced = functions.map((address) => system.image.symbolize(address));
 		const updates = traceUpdates(system, functions, options);
 		const output: string[] = [];
 		const end = await execute(system, {
+			ended,
+			deeds,
 			retargets: options.set ?? [],
 			updates,
 			maxCycles: options.maxCycles,
@@ -86,11 +95,13 @@ export const trace: Command<Options> = {
 		});
 		if (options.trace !== undefined) writeTrace(options.trace, system);
 		if (options.json) {
-			const traced = functions.map((address) => image.symbolize(address));
-			await writeJson(terminal, "patchbay/trace@1", { functions: traced, calls: listCalls(system), output, end });
+			const calls = listCalls(system);
+			await writeJson(terminal, "patchbay/trace@1", { functions: traced, calls, output, end, refused });
 		} else await terminal.write(`${callGraph(terminal, system).join("\n")}\n`);
 		if (options.from !== undefined || options.until !== undefined) noteWindow(terminal, system);
-		return conclude(terminal, system, end, options.maxCycles);
+		const { set, load, from } = options;
+		noteLate(terminal, system, end, { "--from": [{ text: String(from), cycle: from }], "--set": set, "--load": load });
+		return conclude(terminal, system, end, options.maxCycles, refused);
 	},
 };
 
@@ -108,8 +119,10 @@ function traceUpdates(system: System, functions: readonly number[], { from, unti
 	const on: Change = { functions, traced: true };
 	const end: ScheduledUpdate[] = until === undefined ? [] : [{ at: until, changes: [{ functions, traced: false }] }];
 	if (from !== undefined) return [{ at: from, changes: [on] }, ...end];
-	const update = planUpdate(system, [on], early);
-	if ("refused" in update) throw new LinkError(`${system.image.name}: ${update.refused}`);
-	applyNow(system, update);
+	whileHeld(system, () => {
+		const update = planUpdate(system, [on], early);
+		if ("refused" in update) throw new LinkError(`${system.image.name}: ${update.refused}`);
+		applyNow(system, update);
+	});
 	return end;
 }
