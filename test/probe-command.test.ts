@@ -81,6 +81,16 @@ describe("run", () => {
 		expect(err).toMatch(/fifo +fifo +1 +out of line/);
 	});
 
+	test("--stats counts the traps of probes apart, and says when an update outlived the program", async () => {
+		const { err } = await cli("run", pick, "--probe", "fifo", "--stats");
+		expect(err).toMatch(/^([\d,]+) cycles, .*\n1 update in .* 0 traps\nprobes: 2 traps\n/);
+		const cycles = Number(/^[\d,]+/.exec(err)![0].replaceAll(",", ""));
+		const late = ["--set", `pick=fifo@${cycles - 10}`];
+		expect((await cli("run", pick, "--probe", "fifo", ...late, "--stats")).err).toMatch(
+			/^2 updates .*\nthe last update was done at cycle [\d,]+, after the program\n/m,
+		);
+	});
+
 	test("--core writes what readelf takes, the page of slots with it", () =>
 		inFolder(async (folder) => {
 			const file = join(folder, "pick.core");

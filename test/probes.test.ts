@@ -122,7 +122,7 @@ describe("a hit", () => {
 		const all = places.map((address) => put(probes, address));
 		finish(probes.system);
 		expect(all.every(({ hits }) => hits > 0)).toBe(true);
-		expect(probes.system.counts.traps).toBeGreaterThan(300);
+		expect(probes.system.counts.probeTraps).toBeGreaterThan(300);
 	});
 });
 
@@ -328,10 +328,10 @@ describe("a call for a breakpoint", () => {
 		const probe = put(probes, nop5);
 		run(system, { cycles: 2000 });
 		expect(readVirtual(system.machine, 0, nop5, 1)).toEqual(Uint8Array.of(encode("call", { imm: 0 })[0]!));
-		const { traps } = system.counts;
-		expect(traps).toBeGreaterThan(0);
+		const { probeTraps } = system.counts;
+		expect(probeTraps).toBeGreaterThan(0);
 		expect(run(system)).toEqual({ kind: "halted" });
-		expect([probe.hits, system.counts.traps]).toEqual([LONG, traps]);
+		expect([probe.hits, system.counts.probeTraps]).toEqual([LONG, probeTraps]);
 		expect(system.named.map(({ name }) => name)).toEqual(["[probes]", "[probe-trampolines]"]);
 		expect(remove(probes, probe)).toBeUndefined();
 		expect(readVirtual(system.machine, 0, nop5, 5)).toEqual(encode("nop5"));
@@ -341,7 +341,7 @@ describe("a call for a breakpoint", () => {
 		const probes = probed({ optimise: true, redzone: 16 });
 		const probe = put(probes, nop5);
 		finish(probes.system);
-		expect([probe.uncallable, probe.hits, probes.system.counts.traps]).toEqual([
+		expect([probe.uncallable, probe.hits, probes.system.counts.probeTraps]).toEqual([
 			expect.stringContaining("below the stack pointer"),
 			10,
 			10,

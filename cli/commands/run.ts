@@ -1,7 +1,9 @@
 // `patchbay run`: runs a program on the simulated machine. Its own lines, and nothing else, go to standard output.
 
 import { Cpu, getCounter, ticksToCycles } from "../../runtime/machine/index.ts";
+import { Patcher } from "../../runtime/machine/layout.ts";
 import { coreOf, createSystem, freeInit, type RunEnd, type System } from "../../runtime/patch/index.ts";
+import { patcherClocks } from "../../runtime/patch/system.ts";
 import { type BootChoice, bootOptions, declareFeatures, settledText } from "../booting.ts";
 import { type BuildOptions, declareBuildOptions, loadImage } from "../build.ts";
 import { type Command, UsageError, writeJson } from "../command.ts";
@@ -17,7 +19,7 @@ import { hitLines, listHits, pagesForProbes, parsePlace, probeAt } from "../prob
 import { replayVerdict } from "../replay.ts";
 import { parseRetarget, type Retarget } from "../retarget.ts";
 import { protocolOf, protocolOption } from "../run-protocol.ts";
-import { plural } from "../table.ts";
+import { count, plural } from "../table.ts";
 import { progressLine } from "../terminal.ts";
 import { parseTrace, writeTrace } from "../trace-file.ts";
 
@@ -134,7 +136,7 @@ export const run: Command<Options> = {
 		}
 		if (options.stats)
 			terminal.note(
-				summary(system) +
+				summary(system, end) +
 					settledText(settled)
 						.map((line) => `${line}\n`)
 						.join(""),
@@ -166,18 +168,29 @@ function figures({ machine, counts }: System) {
 	};
 }
 
+/** Cycles: where the patchers are. */
+function patchedUntil({ machine }: System): number {
+	const clocks = Array.from({ length: machine.config.patchers }, (_, patcher) => patcherClocks(machine, patcher));
+	return ticksToCycles(Math.max(0, ...clocks.map((each) => each[Patcher.clock / 2]!)));
+}
+
 function describeEnd(system: System, end: RunEnd): object {
 	return end.kind === "trapped" ? { ...end, message: describeTrap(system, end) } : end;
 }
 
-function summary(system: System): string {
+function summary(system: System, end: RunEnd): string {
 	const { cycles, instructions, cpus, patching } = figures(system);
-	const { updates, sites, stores, syncs, traps } = patching;
+	const { updates, sites, stores, syncs, traps, probeTraps } = patching;
+	const done = patchedUntil(system);
 	const work = [plural(sites, "site"), plural(stores, "store"), plural(syncs, "sync"), plural(traps, "trap")].join(
 		", ",
 	);
 	return [
 		`${plural(cycles, "cycle")}, ${plural(instructions, "instruction")}${cpus.length > 1 ? ` on ${cpus.length} CPUs` : ""}\n`,
 		`${plural(updates, "update")} in ${plural(patching.cycles, "cycle")}: ${work}\n`,
+		end.kind === "halted" && done > cycles
+			? `the last update was done at cycle ${count(done)}, after the program\n`
+			: "",
+		probeTraps > 0 ? `probes: ${plural(probeTraps, "trap")}\n` : "",
 	].join("");
 }

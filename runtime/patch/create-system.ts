@@ -28,7 +28,7 @@ export function createSystem(
 		protocol,
 		plans: [],
 		queue: [],
-		counts: { updates: 0, sites: 0, stores: 0, syncs: 0, interrupts: 0, traps: 0, ticks: 0 },
+		counts: { updates: 0, sites: 0, stores: 0, syncs: 0, interrupts: 0, traps: 0, probeTraps: 0, ticks: 0 },
 		output: [],
 		line: new Map(),
 		refusal: undefined,

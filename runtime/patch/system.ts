@@ -18,6 +18,8 @@ export interface PatchCounts {
 	/** Interrupts taken, over all CPUs. */
 	interrupts: number;
 	traps: number;
+	/** Those of probes: a hit is one, or two when it is stepped out of line. */
+	probeTraps: number;
 	/** Ticks from the first to the last step, over all updates. */
 	ticks: number;
 }

@@ -19,16 +19,16 @@ export function serveTrap(system: System, cpu: number): boolean {
 }
 
 /** What a trap takes, from where it happens to where the program goes on. */
-export function chargeTrap({ machine, counts }: System, cpu: number): void {
+export function chargeTrap({ machine, counts }: System, cpu: number, whose: "traps" | "probeTraps"): void {
 	addCounter(machine, cpu, Cpu.clock, machine.config.profile.trap * TICKS_PER_CYCLE);
-	counts.traps++;
+	counts[whose]++;
 }
 
 /** The traps that patching itself causes. */
 export function servePatching(system: System, cpu: number): boolean {
 	const stop = getCpu(system.machine, cpu, Cpu.stop);
 	const served = stop === Stop.breakpoint ? serveBreakpoint(system, cpu) : retryFault(system, cpu, stop);
-	if (served) chargeTrap(system, cpu);
+	if (served) chargeTrap(system, cpu, "traps");
 	return served;
 }
 

@@ -37,7 +37,7 @@ export function probeTraps(probes: Probes): TrapServer {
 		const stepping = getCpu(machine, cpu, Cpu.stepping) !== 0;
 		if (stepping && stop !== Stop.step) return abortStep(probes, area, cpu);
 		const served = stepping ? endStep(probes, area, cpu) : stop === Stop.breakpoint && serveHit(probes, area, cpu);
-		if (served) chargeTrap(system, cpu);
+		if (served) chargeTrap(system, cpu, "probeTraps");
 		return served;
 	};
 }
