@@ -10,6 +10,7 @@ import {
 	findPlace,
 	type Handler,
 	insert,
+	noteText,
 	type Probe,
 	type ProbeOptions,
 	type Probes,
@@ -67,6 +68,12 @@ export function noteUncallable(terminal: Terminal, { placed }: Probing): void {
 		uncallable === undefined ? [] : `--optimise: the probe at ${text} stays a breakpoint: ${uncallable}\n`,
 	);
 	for (const why of new Set(whys)) terminal.note(why);
+}
+
+/** A line for each of the last hits, in the order of time. */
+export function registerLines({ placed }: Probing): string[] {
+	const hits = placed.flatMap(({ probe }) => probe.notes.map((note) => ({ probe, note })));
+	return hits.sort((a, b) => a.note.clock - b.note.clock).map(({ probe, note }) => noteText(probe, note));
 }
 
 /** A line for each probe. */

@@ -32,7 +32,11 @@ describe("probe", () => {
 
 	test("prints a line for each hit where it is told to", async () => {
 		const { out } = await cli("probe", pick, "--at", "fifo", "--handler", "print");
-		expect(out).toMatch(/^fifo: cpu0, cycle \d+: r0=3 /);
+		expect(out).toMatch(/^fifo: cpu0, cycle \d+: r0=3\n\n/);
+		const { out: inside } = await cli("probe", pick, "--at", "fifo+6", "--handler", "print");
+		expect(inside).toMatch(/^fifo\+0x6: cpu0, cycle \d+:( r\d=-?\d+){6}\n/);
+		const { out: whole } = await cli("probe", pick, "--at", "deadline", "--at", "fifo", "--handler", "registers");
+		expect(whole).toMatch(/^fifo: cpu0, cycle \d+: r0=3( r\d+=-?\d+){15}\ndeadline: cpu0, /);
 	});
 
 	test("becomes a call on the NOP5 of an entry, and says where it cannot", async () => {

@@ -10,7 +10,7 @@ import { profileOf, profileOption } from "../cost-profiles.ts";
 import { type CrowdOptions, declareCrowdOptions, loadCrowd } from "../crowd.ts";
 import { execute } from "../execute.ts";
 import { declareLoad, type ModuleOptions, pagesForModules, prepareAll } from "../modules.ts";
-import { hitLines, listHits, noteUncallable, pagesForProbes, parsePlace, probeAt } from "../probing.ts";
+import { hitLines, listHits, noteUncallable, pagesForProbes, parsePlace, probeAt, registerLines } from "../probing.ts";
 
 interface Options extends BuildOptions, CrowdOptions, Pick<ModuleOptions, "load"> {
 	readonly at?: readonly string[];
@@ -64,9 +64,10 @@ export const probe: Command<Options> = {
 			print: async (lines) => void output.push(...lines),
 		});
 		const { lines } = probing.probes;
+		const told = handler === "registers" ? registerLines(probing) : lines;
 		if (options.json)
 			await writeJson(terminal, "patchbay/probe@1", { probes: listHits(probing), lines, output, end, refused });
-		else await terminal.write(`${[...lines, ...(lines.length > 0 ? [""] : []), ...hitLines(probing)].join("\n")}\n`);
+		else await terminal.write(`${[...told, ...(told.length > 0 ? [""] : []), ...hitLines(probing)].join("\n")}\n`);
 		noteLate(terminal, system, end, { "--load": options.load });
 		return conclude(terminal, system, end, options.maxCycles, refused);
 	},

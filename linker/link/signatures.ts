@@ -11,12 +11,16 @@ export const SIGNATURES_SECTION = ".signatures";
 /** In a key's word: it may be null, so its result cannot be used. */
 export const NULLABLE = 1 << 24;
 
+/** How many parameters a word says. */
+export function parametersOf(word: number): number {
+	return word & 255;
+}
+
 const results = ["nothing", "int", "uint", "bool"];
 
 /** As people write it: `(int, uint) -> bool`. */
 export function signatureText(word: number): string {
-	const count = word & 255;
-	const parameters = Array.from({ length: count }, (_, i) => ((word >> (8 + i)) & 1 ? "uint" : "int"));
+	const parameters = Array.from({ length: parametersOf(word) }, (_, i) => ((word >> (8 + i)) & 1 ? "uint" : "int"));
 	const result = results[(word >> 16) & 255] ?? "?";
 	return `(${parameters.join(", ")}) -> ${result}${(word & NULLABLE) !== 0 ? " or null" : ""}`;
 }

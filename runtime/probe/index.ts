@@ -3,6 +3,7 @@
 export { type HitWay, hitCost, hitWays } from "./cost.ts";
 export { createProbes } from "./create-probes.ts";
 export { findPlace, instructionsOf } from "./find-place.ts";
+export { noteText } from "./hits.ts";
 export { type Ended, insert, remove } from "./insert.ts";
 export { way } from "./out-of-line.ts";
 export {
