@@ -18,14 +18,14 @@ describe("probe", () => {
 			"--at",
 			"deadline+0x6",
 			"--at",
-			"pick.js:11",
+			"./pick.js:11",
 		);
 		expect({ code, err }).toEqual({ code: 0, err: "" });
 		expect(out.split("\n").map((line) => line.split(/ {2,}/).slice(0, 4))).toEqual([
 			["probe", "place", "hits", "done"],
 			["deadline", "deadline", "1", "out of line"],
 			["deadline+0x6", "deadline+0x6", "1", "out of line"],
-			["pick.js:11", "fifo", "1", "out of line"],
+			["./pick.js:11", "fifo", "1", "out of line"],
 			[""],
 		]);
 	});
@@ -61,10 +61,17 @@ describe("probe", () => {
 	test.each([
 		["nowhere", 2, "nothing to probe", []],
 		["an unknown function", 3, "no function 'deadlien' to probe (did you mean 'deadline'?)", ["--at", "deadlien"]],
-		["a line without code", 3, "no instruction comes from pick.js:1\n", ["--at", "pick.js:1"]],
+		[
+			"a line without code",
+			3,
+			"no instruction comes from pick.js:1, the next line with code is ",
+			["--at", "pick.js:1"],
+		],
 		["an unknown source", 3, "no source 'pikc.js' to probe", ["--at", "pikc.js:1"]],
 		["the middle of an instruction", 3, "in the middle of the instruction at fifo", ["--at", "fifo+1"]],
-		["a static call", 3, "the text belongs to 'pick'", ["--at", "main+6"]],
+		["a static call", 3, "patched there; the next instruction is at main+0xb\n", ["--at", "main+6"]],
+		["a place behind a function", 3, "no place fifo+0x1000 to probe: 'fifo' has 7 bytes", ["--at", "fifo+0x1000"]],
+		["what is no place", 3, "a place is a function, function+offset or file:line", ["--at", "12"]],
 		[
 			"more processes than CPUs",
 			2,

@@ -38,12 +38,18 @@ export function placeFor(system: System, space: number, address: number): Place 
 	const { length } = instruction;
 	if (isNobodys(instruction.row)) return refuse("the program has a breakpoint of its own there");
 	const holder = reservedBy(system, address, address + length, PROBES);
-	if (holder !== undefined) return refuse(`the text belongs to ${holder}`);
+	if (holder !== undefined) return refuse(`the text belongs to ${holder}${nextPlace(system, address + length, after)}`);
 	const bytes = bytesAt(image, address, length)!;
 	const now = readVirtual(machine, space, address, length);
 	if (now === undefined || !same(now, bytes))
 		return refuse(`it holds ${hexBytes(now ?? [])}, and the file has ${hexBytes(bytes)}`);
 	return { place, bytes, instruction, clearance: Math.min(movesDown(before), -movesDown(after)) };
+}
+
+/** Where else to probe: behind what is somebody's. */
+function nextPlace(system: System, address: number, instruction: Instruction | undefined): string {
+	const isFree = instruction && reservedBy(system, address, address + instruction.length, PROBES) === undefined;
+	return isFree ? `; the next instruction is at ${placeOf(system.image, address)}` : "";
 }
 
 /** Goes through a function from its start: where an instruction begins cannot be told from the bytes alone.
