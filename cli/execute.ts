@@ -1,6 +1,7 @@
 // Runs a system for a command: output as it comes, updates and other deeds when they are due, an end at a bound.
 
 import { setImmediate as breathe } from "node:timers/promises";
+import { LinkError } from "../linker/errors.ts";
 import { type RunEnd, run, type ScheduledUpdate, type System } from "../runtime/patch/index.ts";
 import { changesOf, type Retarget } from "./retarget.ts";
 
@@ -55,10 +56,22 @@ export async function execute(system: System, course: Course = {}): Promise<RunE
 			const failed = deeds.shift()!.act(system);
 			await course.print?.(system.output.splice(0));
 			if (failed !== undefined) return failed;
-			updates.push(...due(now));
+			const more = attempted(() => due(now));
+			if ("kind" in more) return more;
+			updates.push(...more);
 		}
 		course.progress?.(now);
 		await breathe();
+	}
+}
+
+/** What an update names may not have come. */
+function attempted(due: () => ScheduledUpdate[]): ScheduledUpdate[] | RunEnd {
+	try {
+		return due();
+	} catch (error) {
+		if (error instanceof LinkError) return { kind: "refused", why: error.message };
+		throw error;
 	}
 }
 

@@ -47,10 +47,8 @@ export interface Departure {
 export async function loadModules(execmem: Execmem, files: readonly string[], options: BuildOptions): Promise<void> {
 	const modules = createModules(execmem);
 	for (const file of files) {
-		const { refused, ended } = outcomeOf(
-			moduleName(file),
-			load(modules, await loadObject(file, options.staticCalls, options)),
-		);
+		const object = await loadObject(file, options.staticCalls, options);
+		const { refused, ended } = whileHeld(execmem.system, () => outcomeOf(moduleName(file), load(modules, object)));
 		if (refused !== undefined) throw new ProgramError(refusalText(execmem.system, refused));
 		if (ended !== undefined) throw new ProgramError(`${file}: the run ended: ${ended.kind}`);
 	}

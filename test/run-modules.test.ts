@@ -86,6 +86,15 @@ describe("modules", () => {
 		expect([code, err]).toEqual([1, `${scheduler}: refused: bad: init returned 5\n`]);
 	});
 
+	test("that are refused take later updates with them, and nothing that was printed", async () => {
+		const argv = ["run", scheduler, "--load", "BAD@20000", "--set", "before=init@30000", "--json"];
+		const { code, out } = await withInit("return 5;", ...argv);
+		expect(code).toBe(1);
+		const { output, end } = JSON.parse(out);
+		expect(output).toEqual(["round 0 order 123456", "init begins"]);
+		expect(end).toMatchObject({ kind: "refused", why: expect.stringContaining("no function 'init'") });
+	});
+
 	test("say where their init trapped", async () => {
 		const { code, out, err } = await withInit("return t[i];", "run", scheduler, "--load", "BAD@20000");
 		expect([code, out.split("\n").at(-2)]).toEqual([1, "after 2000 rounds 123456"]);
