@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { assemble, compile } from "../linker/compile/index.ts";
+import { link } from "../linker/link/index.ts";
 import { cli, inFolder } from "./command-line.ts";
 import { buildAll, execute } from "./modes.ts";
 import { programNamed, runUnderNode } from "./programs.ts";
@@ -35,6 +36,18 @@ async function withAlternatives<T>(use: (source: string, image: string) => Promi
 		return use(source, join(folder, "alternatives.elf"));
 	});
 }
+
+test("probe says that boot has settled what cannot be probed", async () => {
+	const image = link([compile(readFileSync(program, "utf8"), { file: program })]);
+	const inMain = image.operationCalls
+		.map(({ address }) => image.symbolize(address)!)
+		.find((at) => at.startsWith("main+"));
+	const { code, err } = await cli("probe", program, "--at", inMain!);
+	expect(code).toBe(3);
+	expect(err).toMatch(
+		/it is in the call of an operation at .*paravirt\.js:\d+:\d+, which was settled before the start\n$/,
+	);
+});
 
 describe("run", () => {
 	test("settles operations, unless it shall not", async () => {

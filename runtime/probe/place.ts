@@ -5,7 +5,7 @@ import { hexBytes } from "../../linker/hex.ts";
 import { decode } from "../../linker/isa/decode.ts";
 import { SP } from "../../linker/isa/index.ts";
 import type { Instruction } from "../../linker/isa/instruction-set.ts";
-import { bytesAt, placeOf } from "../../linker/link/image.ts";
+import { bytesAt, type Image, placeOf, sourcePlace } from "../../linker/link/image.ts";
 import { permits, readVirtual } from "../machine/memory.ts";
 import { PAGE } from "../machine/state.ts";
 import { reservedBy } from "../patch/claims.ts";
@@ -42,8 +42,20 @@ export function placeFor(system: System, space: number, address: number): Place 
 	const bytes = bytesAt(image, address, length)!;
 	const now = readVirtual(machine, space, address, length);
 	if (now === undefined || !same(now, bytes))
-		return refuse(`it holds ${hexBytes(now ?? [])}, and the file has ${hexBytes(bytes)}`);
+		return refuse(settledAt(image, address) ?? `it holds ${hexBytes(now ?? [])}, and the file has ${hexBytes(bytes)}`);
 	return { place, bytes, instruction, clearance: Math.min(movesDown(before), -movesDown(after)) };
+}
+
+/** Of bytes that boot replaced: what they were. */
+function settledAt(image: Image, at: number): string | undefined {
+	const holds = ({ address, bytes }: { address: number; bytes: number }): boolean =>
+		at >= address && at < address + bytes;
+	const alternative = image.alternatives.find(holds);
+	const call = alternative === undefined ? image.operationCalls.find(holds) : undefined;
+	const from = alternative ?? call;
+	if (from === undefined) return undefined;
+	const kind = call === undefined ? "the alternative" : "the call of an operation";
+	return `it is in ${kind} at ${sourcePlace(image, from.address)}, which was settled before the start`;
 }
 
 /** Where else to probe: behind what is somebody's. */
