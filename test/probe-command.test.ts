@@ -1,6 +1,7 @@
 // `patchbay probe` and what `run` knows of probes, as their users meet them.
 
 import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { cli, inFolder } from "./command-line.ts";
@@ -47,6 +48,16 @@ describe("probe", () => {
 		expect(out).toMatch(/^shiftAndXor .* called +nop5$/m);
 		expect(err).toMatch(/^--optimise: the probe at main\+5 stays a breakpoint: the instruction is \w+, not nop5\n/);
 	});
+
+	test("goes to labels too", () =>
+		inFolder(async (folder) => {
+			const file = join(folder, "work.s");
+			writeFileSync(
+				file,
+				"\t.global main\n\t.type main, @function\nmain:\tmovi r0, 7\nsite:\tnop5\n\thlt\n\t.size main, . - main\n",
+			);
+			expect((await cli("probe", file, "--at", "site")).out).toMatch(/^site +main\+0x6 +1 .* nop5$/m);
+		}));
 
 	test("says the same in JSON", async () => {
 		const { out } = await cli("probe", workers, "--processes", "2", "--cpus", "2", "--at", "main", "--json");

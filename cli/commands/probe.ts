@@ -34,7 +34,7 @@ export const probe: Command<Options> = {
 		["probe pick.js --entry-nops --at deadline --optimise", "a call instead of a breakpoint, where there is a NOP5"],
 	],
 	declare(line) {
-		line.option("--at <place>", "function, function+offset or file:line; may be given again", parsePlace);
+		line.option("--at <place>", "function, label, function+offset or file:line; may be given again", parsePlace);
 		line.addOption(new Option("--handler <what>", "what a hit leaves behind").choices(handlers).default("count"));
 		line.option("--out-of-line", "execute in a slot what could be emulated, too");
 		line.option("--optimise", "make calls of probes on NOP5 after their first hit");

@@ -1,20 +1,20 @@
 // Where somebody means: `worker`, `worker+0x10`, `work.js:12`.
 
-import { STT_FUNC } from "../../linker/elf/object.ts";
+import { STT_FUNC, STT_NOTYPE } from "../../linker/elf/object.ts";
 import { LinkError, suggestion } from "../../linker/errors.ts";
 import { decode } from "../../linker/isa/decode.ts";
 import { bytesAt, type Image } from "../../linker/link/image.ts";
 
 const PLACES = "a place is a function, function+offset or file:line";
 
-/** The address of a function, of a place in it, or of the first instruction of a line.
+/** The address of a function or label, of a place in it, or of the first instruction of a line.
  * @throws LinkError when the image has no such thing */
 export function findPlace(image: Image, text: string): number {
 	const [, file, line] = /^(.+):(\d+)$/.exec(text) ?? [];
 	if (file !== undefined) return addressOfLine(image, file, Number(line));
 	const [, name, offset = "0"] = /^(.+?)(?:\+(0x[0-9a-f]+|\d+))?$/i.exec(text) ?? [];
 	const symbol = image.symbolNamed(name ?? "");
-	if (symbol?.type === STT_FUNC) {
+	if (symbol?.type === STT_FUNC || symbol?.type === STT_NOTYPE) {
 		if (symbol.size === 0 || Number(offset) < symbol.size) return symbol.address + Number(offset);
 		throw new LinkError(`${image.name}: no place ${text} to probe: '${name}' has ${symbol.size} bytes`);
 	}
