@@ -77,7 +77,7 @@ export function build(scenario: Scenario): Built | RefusedScenario {
 	const writable = Object.entries(scenario.alias ?? {}).map(([window, text]) => alias(system, window, text, name));
 	prepareMemory(system, scenario.memory ?? [], name);
 	const equals = startAll(system, cpus);
-	const at = (label: string): number => addressOf(image, label, name);
+	const at = (label: string, place = name): number => addressOf(image, label, place);
 	const probed = probeParts(system, scenario.probes ?? [], at, scenario.redzone ?? 0);
 	if ("refused" in probed) return probed;
 	for (const one of probed.plans) addPlan(system, one);
@@ -100,7 +100,7 @@ export function build(scenario: Scenario): Built | RefusedScenario {
 		stacks,
 		equals: scenario.exists === undefined && !namesCpus(system, scenario.program) ? equals : [],
 		start: machine.words.slice(),
-		never: new Set((scenario.never ?? []).map(at)),
+		never: new Set((scenario.never ?? []).map((label) => at(label))),
 		reaches: new Map((scenario.reaches ?? []).map((label) => [at(label), label])),
 		outcome: scenario.exists === undefined ? undefined : outcomeOf(scenario.exists, image, total, name),
 		writable,

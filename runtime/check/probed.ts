@@ -26,7 +26,7 @@ export interface Probed {
 export function probeParts(
 	system: System,
 	parts: readonly ProbePart[],
-	addressOf: (label: string) => number,
+	addressOf: (label: string, place?: string) => number,
 	redzone: number,
 ): Probed | { readonly refused: string } {
 	const has = (word: ProbeWord): boolean => parts.some(({ options }) => options.includes(word));
@@ -38,7 +38,7 @@ export function probeParts(
 	});
 	const plans: Plan[] = [];
 	for (const part of parts) {
-		const probe = newProbe(probes, 0, addressOf(part.at), "count");
+		const probe = newProbe(probes, 0, addressOf(part.at, part.place), "count");
 		if ("refused" in probe) return probe;
 		if (part.does === "optimise" && probe.uncallable !== undefined)
 			return { refused: `${part.at} cannot be a call: ${probe.uncallable}` };

@@ -20,104 +20,185 @@ import { atomicStores, type Request, type Step } from "../patch/step.ts";
 
 type Reader = (words: readonly string[], image: Image, place: string, model: Model) => Step | Step[];
 
-const readers: Readonly<Record<string, Reader>> = {
-	lock: () => ({ kind: "lock" }),
-	unlock: () => ({ kind: "unlock" }),
-	await: () => ({ kind: "await" }),
-	arm: () => ({ kind: "arm" }),
-	disarm: () => ({ kind: "disarm" }),
-	/** store PLACE BYTE...: one atomic store inside an aligned 8 bytes, as many as it takes otherwise */
-	store: ([at, ...bytes], image, place) =>
-		atomicStores(
-			numberOf(at, image, place),
-			Uint8Array.from(bytes, (byte) => digits(byte, 16, place)),
-		),
-	/** copy PLACE FROM COUNT: the bytes that the program has at another place */
-	copy: ([at, from, count], image, place) =>
-		atomicStores(
-			numberOf(at, image, place),
-			bytesAt(image, numberOf(from, image, place), digits(count, 10, place), place),
-		),
-	/** fill PLACE COUNT: with breakpoints */
-	fill: ([at, count], image, place) =>
-		atomicStores(numberOf(at, image, place), new Uint8Array(digits(count, 10, place)).fill(encode("brk")[0]!)),
-	/** publish PLACE VALUE: one word */
-	publish: ([at, value], image, place) => {
-		const bytes = wordBytes(numberOf(value, image, place));
-		return { kind: "store", address: numberOf(at, image, place), bytes };
+/** What may be written after the verb, and what it means. Capitals stand for a word. */
+interface Form {
+	readonly operands?: string;
+	readonly read: Reader;
+}
+
+const forms: Readonly<Record<string, Form>> = {
+	lock: { read: () => ({ kind: "lock" }) },
+	unlock: { read: () => ({ kind: "unlock" }) },
+	await: { read: () => ({ kind: "await" }) },
+	arm: { read: () => ({ kind: "arm" }) },
+	disarm: { read: () => ({ kind: "disarm" }) },
+	/** One atomic store inside an aligned 8 bytes, as many as it takes otherwise. */
+	store: {
+		operands: "PLACE BYTE...",
+		read: ([at, ...bytes], image, place) =>
+			atomicStores(
+				numberOf(at, image, place),
+				Uint8Array.from(bytes, (byte) => digits(byte, 16, place)),
+			),
 	},
-	clean: ([at], image, place) => ({ kind: "clean", address: numberOf(at, image, place) }),
-	invalidate: ([at], image, place) => ({ kind: "invalidate", address: numberOf(at, image, place) }),
-	interrupt: ([request], _image, place) => {
-		if (!["serialize", "flush", "park", "grace"].includes(request ?? ""))
-			throw new LinkError(`${place}: interrupt serialize, flush, park or grace, not '${request}'`);
-		return { kind: "interrupt", request: request as Request };
+	/** The bytes that the program has at another place. */
+	copy: {
+		operands: "PLACE FROM COUNT",
+		read: ([at, from, count], image, place) =>
+			atomicStores(
+				numberOf(at, image, place),
+				bytesAt(image, numberOf(from, image, place), digits(count, 10, place), place),
+			),
 	},
-	release: ([how]) => ({ kind: "release", serialize: how !== "unserialized" }),
-	/** protect PLACE none|r|rw|rx: the page of text that holds the place, in every mapping */
-	protect: ([at, rights], image, place) => ({ kind: "protect", ...pageOf(at, rights, image, place) }),
-	/** map PLACE none|r|rw|rx: the page that holds the place, be it text or not */
-	map: ([at, rights], image, place) => ({ kind: "map", ...pageOf(at, rights, image, place) }),
-	/** after PATCHER: patchers count from 0, in the order of the header, agents behind them */
-	after: ([patcher], _image, place) => ({ kind: "after", patcher: digits(patcher, 10, place) }),
-	/** serialize CPU, flush CPU: by itself, now */
-	serialize: ([cpu], _image, place) => ({ kind: "serialize", cpu: digits(cpu, 10, place) }),
-	flush: ([cpu], _image, place) => ({ kind: "flush", cpu: digits(cpu, 10, place) }),
-	/** start CPU: one that is off */
-	start: ([cpu], _image, place) => ({ kind: "start", cpu: digits(cpu, 10, place) }),
-	/** exchange CPU CPU [serialize]: they go on with each other's tasks */
-	exchange: ([a, b, how], _image, place) => ({
-		kind: "exchange",
-		cpus: [digits(a, 10, place), digits(b, 10, place)],
-		serialize: how === "serialize",
-	}),
-	/** vacate PLACE COUNT: until no CPU is there or will return there */
-	vacate: ([at, count], image, place) => ({
-		kind: "vacate",
-		address: numberOf(at, image, place),
-		bytes: digits(count, 10, place),
-	}),
-	/** migrate CPU CPU: the same, by the way back to the program that the model has */
-	migrate: ([a, b], _image, place, { returns }) => ({
-		kind: "exchange",
-		cpus: [digits(a, 10, place), digits(b, 10, place)],
-		serialize: returns === "barrier",
-	}),
-	/** return CPU: goes back to its program, which is an instruction barrier on some models */
-	return: ([cpu], _image, place, { returns }) =>
-		returns === "barrier" ? { kind: "serialize", cpu: digits(cpu, 10, place) } : [],
-	syncCores: () => syncCores(),
-	/** flushIcacheRange PLACE COUNT */
-	flushIcacheRange: ([at, count], image, place, model) =>
-		flushIcacheRange(model, [{ address: numberOf(at, image, place), length: digits(count, 10, place) }]),
-	/** flushDcachePage PLACE */
-	flushDcachePage: ([at], image, place, model) => flushDcachePage(model, pageAt(numberOf(at, image, place))),
-	/** flushIcacheUserRange PLACE COUNT by CPU [of CPU...] [threads N] [pinned] */
-	flushIcacheUserRange: ([at, count, ...who], image, place, model) => {
-		const address = numberOf(at, image, place);
-		return flushIcacheUserRange(model, userOf(who, place), pageAt(address), address, digits(count, 10, place));
+	/** With breakpoints. */
+	fill: {
+		operands: "PLACE COUNT",
+		read: ([at, count], image, place) =>
+			atomicStores(numberOf(at, image, place), new Uint8Array(digits(count, 10, place)).fill(encode("brk")[0]!)),
 	},
-	/** copyToUserPage PLACE BYTE... [equal] by CPU [of CPU...] [threads N] [pinned]; `equal`: memory holds them already */
-	copyToUserPage: ([at, ...words], image, place, model) => {
-		const address = numberOf(at, image, place);
-		const by = words.indexOf("by");
-		const equal = words[by - 1] === "equal";
-		const bytes = Uint8Array.from(words.slice(0, equal ? by - 1 : by), (byte) => digits(byte, 16, place));
-		const user = userOf(words.slice(by), place);
-		return copyToUserPage(model, user, pageAt(address), address, bytes, equal ? bytes : undefined);
+	/** One word. */
+	publish: {
+		operands: "PLACE VALUE",
+		read: ([at, value], image, place) => {
+			const bytes = wordBytes(numberOf(value, image, place));
+			return { kind: "store", address: numberOf(at, image, place), bytes };
+		},
 	},
-	/** live PLACE COUNT, free PLACE COUNT: who executes there before or after breaks `freed` */
-	live: ([at, count], image, place) => ({
-		kind: "live",
-		address: numberOf(at, image, place),
-		bytes: digits(count, 10, place),
-	}),
-	free: ([at, count], image, place) => ({
-		kind: "free",
-		address: numberOf(at, image, place),
-		bytes: digits(count, 10, place),
-	}),
+	clean: {
+		operands: "PLACE",
+		read: ([at], image, place) => ({ kind: "clean", address: numberOf(at, image, place) }),
+	},
+	invalidate: {
+		operands: "PLACE",
+		read: ([at], image, place) => ({ kind: "invalidate", address: numberOf(at, image, place) }),
+	},
+	interrupt: {
+		operands: "serialize|flush|park|grace",
+		read: ([request]) => ({ kind: "interrupt", request: request as Request }),
+	},
+	release: {
+		operands: "[unserialized]",
+		read: ([how]) => ({ kind: "release", serialize: how !== "unserialized" }),
+	},
+	/** The page of text that holds the place, in every mapping. */
+	protect: {
+		operands: "PLACE none|r|rw|rx",
+		read: ([at, rights], image, place) => ({ kind: "protect", ...pageOf(at, rights!, image, place) }),
+	},
+	/** The page that holds the place, be it text or not. */
+	map: {
+		operands: "PLACE none|r|rw|rx",
+		read: ([at, rights], image, place) => ({ kind: "map", ...pageOf(at, rights!, image, place) }),
+	},
+	/** Patchers count from 0, in the order of the header, agents behind them. */
+	after: {
+		operands: "PATCHER",
+		read: ([patcher], _image, place) => ({ kind: "after", patcher: digits(patcher, 10, place) }),
+	},
+	/** By itself, now, as `flush` is. */
+	serialize: {
+		operands: "CPU",
+		read: ([cpu], _image, place) => ({ kind: "serialize", cpu: digits(cpu, 10, place) }),
+	},
+	flush: {
+		operands: "CPU",
+		read: ([cpu], _image, place) => ({ kind: "flush", cpu: digits(cpu, 10, place) }),
+	},
+	/** One that is off. */
+	start: {
+		operands: "CPU",
+		read: ([cpu], _image, place) => ({ kind: "start", cpu: digits(cpu, 10, place) }),
+	},
+	/** They go on with each other's tasks. */
+	exchange: {
+		operands: "CPU CPU [serialize]",
+		read: ([a, b, how], _image, place) => ({
+			kind: "exchange",
+			cpus: [digits(a, 10, place), digits(b, 10, place)],
+			serialize: how === "serialize",
+		}),
+	},
+	/** Until no CPU is there or will return there. */
+	vacate: {
+		operands: "PLACE COUNT",
+		read: ([at, count], image, place) => ({
+			kind: "vacate",
+			address: numberOf(at, image, place),
+			bytes: digits(count, 10, place),
+		}),
+	},
+	/** An exchange by the way back to the program that the model has. */
+	migrate: {
+		operands: "CPU CPU",
+		read: ([a, b], _image, place, { returns }) => ({
+			kind: "exchange",
+			cpus: [digits(a, 10, place), digits(b, 10, place)],
+			serialize: returns === "barrier",
+		}),
+	},
+	/** Goes back to its program, which is an instruction barrier on some models. */
+	return: {
+		operands: "CPU",
+		read: ([cpu], _image, place, { returns }) =>
+			returns === "barrier" ? { kind: "serialize", cpu: digits(cpu, 10, place) } : [],
+	},
+	syncCores: { read: () => syncCores() },
+	flushIcacheRange: {
+		operands: "PLACE COUNT",
+		read: ([at, count], image, place, model) =>
+			flushIcacheRange(model, [{ address: numberOf(at, image, place), length: digits(count, 10, place) }]),
+	},
+	flushDcachePage: {
+		operands: "PLACE",
+		read: ([at], image, place, model) => flushDcachePage(model, pageAt(numberOf(at, image, place))),
+	},
+	flushIcacheUserRange: {
+		operands: "PLACE COUNT by CPU [of CPU...] [threads N] [pinned]",
+		read: ([at, count, ...who], image, place, model) => {
+			const address = numberOf(at, image, place);
+			return flushIcacheUserRange(model, userOf(who, place), pageAt(address), address, digits(count, 10, place));
+		},
+	},
+	/** `equal`: memory holds them already. */
+	copyToUserPage: {
+		operands: "PLACE BYTE... [equal] by CPU [of CPU...] [threads N] [pinned]",
+		read: ([at, ...words], image, place, model) => {
+			const address = numberOf(at, image, place);
+			const by = words.indexOf("by");
+			const equal = words[by - 1] === "equal";
+			const bytes = Uint8Array.from(words.slice(0, equal ? by - 1 : by), (byte) => digits(byte, 16, place));
+			const user = userOf(words.slice(by), place);
+			return copyToUserPage(model, user, pageAt(address), address, bytes, equal ? bytes : undefined);
+		},
+	},
+	/** Who executes there before it, or after `free`, breaks `freed`. */
+	live: {
+		operands: "PLACE COUNT",
+		read: ([at, count], image, place) => ({
+			kind: "live",
+			address: numberOf(at, image, place),
+			bytes: digits(count, 10, place),
+		}),
+	},
+	free: {
+		operands: "PLACE COUNT",
+		read: ([at, count], image, place) => ({
+			kind: "free",
+			address: numberOf(at, image, place),
+			bytes: digits(count, 10, place),
+		}),
+	},
 };
+
+/** What fits a form, one space between words. */
+function patternOf(operands: string): RegExp {
+	const source = operands
+		.replace(/ ?\[([^\]]+)\]/g, "(?: $1)?")
+		.replace(/([A-Z]+)\.\.\./g, "$1(?: $1)*")
+		.replace(/[A-Z]+/g, "\\S+")
+		.replace(/[a-z]+(?:\|[a-z]+)+/g, "(?:$&)");
+	return new RegExp(`^ ?${source}$`);
+}
 
 function pageAt(address: number): number {
 	return address - (address % PAGE);
@@ -135,14 +216,12 @@ function userOf(words: readonly string[], place: string): UserSpace {
 
 function pageOf(
 	at: string | undefined,
-	rights: string | undefined,
+	rights: string,
 	image: Image,
 	place: string,
 ): { readonly address: number; readonly bytes: number; readonly permissions: Permissions } {
 	const address = numberOf(at, image, place);
-	if (!["none", "r", "rw", "rx"].includes(rights ?? ""))
-		throw new LinkError(`${place}: rights are none, r, rw or rx, not '${rights}'`);
-	const has = (letter: string): boolean => rights !== "none" && rights!.includes(letter);
+	const has = (letter: string): boolean => rights !== "none" && rights.includes(letter);
 	return {
 		address: pageAt(address),
 		bytes: PAGE,
@@ -169,10 +248,14 @@ export function bytesAt(image: Image, address: number, count: number, place: str
 /** One step as written: several where a store is too long for one. @throws LinkError naming the steps there are */
 export function stepsOf(text: string, image: Image, place: string, model: Model): Step[] {
 	const [verb, ...words] = text.split(/\s+/) as [string, ...string[]];
-	const reader = readers[verb];
-	if (reader !== undefined) return [reader(words, image, place, model)].flat();
-	const known = Object.keys(readers);
-	throw new LinkError(`${place}: no step '${verb}'${suggestion(verb, known)}; there are ${known.join(", ")}`);
+	const form = forms[verb];
+	const known = Object.keys(forms);
+	if (form === undefined)
+		throw new LinkError(`${place}: no step '${verb}'${suggestion(verb, known)}; there are ${known.join(", ")}`);
+	const { operands = "", read } = form;
+	if (!patternOf(operands).test(words.join(" ")))
+		throw new LinkError(`${place}: '${text}': write ${`${verb} ${operands}`.trim()}`);
+	return [read(words, image, place, model)].flat();
 }
 
 /** A label, a number, or a label plus or minus a number. */
