@@ -87,6 +87,20 @@ test("modules that are imported are inputs too", () =>
 		expect(readFileSync(join(folder, other), "utf8")).toContain("export function two");
 	}));
 
+test.each(["--pieces", "--json"])("a picture goes without %s", (option) =>
+	withProgram(async (file) => {
+		const { code, err } = await cli("maps", file, "--picture", option);
+		expect({ code, err }).toEqual({
+			code: 2,
+			err: `error: --picture is drawn instead of text: leave ${option} out\n`,
+		});
+	}),
+);
+
+test("fills have no protocol", async () => {
+	expect(await cli("matrix", "--fills", "--protocol", "naive")).toMatchObject({ code: 2, out: "" });
+});
+
 test("an image is still patched in place", () =>
 	withProgram(async (file, folder) => {
 		const image = join(folder, "work.elf");

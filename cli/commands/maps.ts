@@ -3,7 +3,7 @@
 import { type MapLine, type MapPiece, mapsOf } from "../../runtime/execmem/maps.ts";
 import { pictureSvg, pictureText } from "../../runtime/execmem/picture.ts";
 import { type BuildOptions, declareBuildOptions, loadImage } from "../build.ts";
-import { type Command, ExitCode, writeJson } from "../command.ts";
+import { type Command, ExitCode, UsageError, writeJson } from "../command.ts";
 import { type CrowdOptions, declareCrowdOptions } from "../crowd.ts";
 import { declareExecmemOptions, type ExecmemChoice, openMemory } from "../execmem-options.ts";
 import { writeFile } from "../files.ts";
@@ -42,6 +42,8 @@ export const maps: Command<Options> = {
 		declareCrowdOptions(line);
 	},
 	async run(terminal, files, options) {
+		if (options.picture && (options.pieces || options.json))
+			throw new UsageError(`--picture is drawn instead of text: leave ${options.json ? "--json" : "--pieces"} out`);
 		const execmem = await openMemory(await loadImage(files, options), options);
 		const { system, allocator } = execmem;
 		if (options.probe !== undefined) probeAt(system, options.probe, "count", {}, execmem);

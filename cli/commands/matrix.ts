@@ -13,7 +13,7 @@ import {
 } from "../../runtime/check/index.ts";
 import { models } from "../../runtime/machine/index.ts";
 import { protocols } from "../../runtime/patch/index.ts";
-import { type Command, type CommonOptions, ExitCode, writeJson } from "../command.ts";
+import { type Command, type CommonOptions, ExitCode, UsageError, writeJson } from "../command.ts";
 import { table } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -42,6 +42,8 @@ export const matrix: Command<Options> = {
 		line.option("--markdown", "as the page of the documentation");
 	},
 	async run(terminal, _operands, options) {
+		if (options.fills === true && options.protocol !== undefined)
+			throw new UsageError("--fills is about fills of memory, not protocols: leave --protocol out");
 		if (options.fills === true) return showFills(terminal, options);
 		const cells = matrixCells(Number(options.cpus)).filter(
 			({ protocol }) => options.protocol?.includes(protocol.name) ?? true,
