@@ -22,8 +22,8 @@ function scenario(...lines: string[]): Scenario {
 }
 
 test.each<[string, RegExp]>([
-	["model: amr", /mine\.s: no model 'amr' .did you mean 'arm'/],
-	["model: amr-tso", /mine\.s: no model 'amr' .did you mean 'arm'/],
+	["model: amr", /mine\.s:2: no model 'amr' .did you mean 'arm'/],
+	["model: amr-tso", /mine\.s:2: no model 'amr' .did you mean 'arm'.*with -tso$/],
 	["agent: strat 0", /mine\.s:2: no step 'strat' .did you mean 'start'/],
 	["poke: min = other by breakpoint", /mine\.s:2: no label 'min' .did you mean 'main'/],
 	["poke: main = other by brakpoint", /mine\.s:2: no protocol 'brakpoint' .did you mean 'breakpoint'/],
@@ -55,6 +55,7 @@ test.each<[string, RegExp]>([
 	["exists: r0=1", /'r0=1' is not CPU:REGISTER=VALUE or LABEL=VALUE|no label 'r0'/],
 	["exists: 1:r0=1", /there is no 1:r0/],
 	["exists: 0:r16=1", /there is no 0:r16/],
+	["also: x68 safe", /mine\.s:2: no model 'x68'/],
 	["also: arm", /mine\.s:2: 'arm' is not 'MODEL EXPECTATION'/],
 	["expect: fine", /mine\.s:2: 'fine' is not 'safe, N states'/],
 ])("%s", (line, message) => {

@@ -118,7 +118,8 @@ export function readScenario(source: string, name: string): Scenario {
 type Draft = { -readonly [K in keyof Scenario]: Scenario[K] };
 
 const header: Readonly<Record<string, (draft: Draft, value: string, place: string) => void>> = {
-	model(draft, value) {
+	model(draft, value, place) {
+		modelNamed(value, place);
 		draft.model = value;
 	},
 	cpu(draft, value, place) {
@@ -184,6 +185,7 @@ const header: Readonly<Record<string, (draft: Draft, value: string, place: strin
 	also(draft, value, place) {
 		const [, model, expected] = /^(\S+)\s+(.*)$/.exec(value) ?? [];
 		if (model === undefined) throw new LinkError(`${place}: '${value}' is not 'MODEL EXPECTATION'`);
+		modelNamed(model, place);
 		draft.also = { ...draft.also, [model]: expectation(expected!, place) };
 	},
 };
@@ -228,15 +230,21 @@ export function onEveryModel({ also = {}, ...scenario }: Scenario): Scenario[] {
 export function modelOf(scenario: Scenario): Model {
 	const { model } = scenario;
 	if (typeof model !== "string") return scenario.tso === true ? withStoreBuffer(model) : model;
+	const found = modelNamed(model, scenario.name);
+	return scenario.tso === true || model.endsWith("-tso") ? withStoreBuffer(found) : found;
+}
+
+/** Without its store buffer. */
+function modelNamed(model: string, place: string): Model {
 	const name = model.replace(/-tso$/, "");
 	const all = [...models, ...variants];
 	const known = all.map((one) => one.name);
 	const found = all.find((one) => one.name === name);
 	if (found === undefined)
 		throw new LinkError(
-			`${scenario.name}: no model '${name}'${suggestion(name, known)}; there are ${known.join(", ")}`,
+			`${place}: no model '${name}'${suggestion(name, known)}; there are ${known.join(", ")}, and each with -tso`,
 		);
-	return scenario.tso === true || name !== model ? withStoreBuffer(found) : found;
+	return found;
 }
 
 /** A protocol by name, or from phases as text. @throws LinkError */
