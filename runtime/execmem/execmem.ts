@@ -2,6 +2,7 @@
 // there and leaves from the fills, whose steps a patcher carries out: at once while nobody has begun to run, else under
 // running CPUs. Whatever is refused changes nothing.
 
+import { hex } from "../../linker/hex.ts";
 import { encode } from "../../linker/isa/encode.ts";
 import { relocationTypes } from "../../linker/isa/index.ts";
 import { PAGE } from "../machine/state.ts";
@@ -263,8 +264,4 @@ function interrupted(ended: { readonly kind: string }): Failed {
 
 function fail(kind: ExecmemErrorKind, why: string): Failed {
 	return { ok: false, error: { kind, why } };
-}
-
-function hex(address: number): string {
-	return `0x${address.toString(16)}`;
 }
