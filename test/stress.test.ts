@@ -6,7 +6,9 @@ import type { Fill, Release } from "../runtime/execmem/fill.ts";
 import { methods } from "../runtime/execmem/fills/index.ts";
 import type { Methods } from "../runtime/execmem/pieces.ts";
 import { models } from "../runtime/machine/models/index.ts";
-import { minimise, runStress, type StressCase, stressCase } from "../runtime/module/stress.ts";
+import { type StressCase, stressCase } from "../runtime/module/stress/case.ts";
+import { runStress } from "../runtime/module/stress/run.ts";
+import { minimise } from "../runtime/module/stress/shrink.ts";
 import { phaseText } from "../runtime/patch/protocol.ts";
 
 describe("nothing goes wrong", () => {

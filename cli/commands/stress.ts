@@ -4,16 +4,12 @@
 import { type Command as CommandLine, InvalidArgumentError, Option } from "commander";
 import { LinkError } from "../../linker/errors.ts";
 import { models } from "../../runtime/machine/index.ts";
-import {
-	minimise,
-	runStress,
-	type StressCall,
-	type StressCase,
-	type StressCounts,
-	stressCase,
-} from "../../runtime/module/stress.ts";
+import { type StressCall, type StressCase, stressCase } from "../../runtime/module/stress/case.ts";
+import { runStress } from "../../runtime/module/stress/run.ts";
+import { minimise } from "../../runtime/module/stress/shrink.ts";
+import type { StressCounts } from "../../runtime/module/stress/stage.ts";
 import { type Command, ExitCode, writeJson } from "../command.ts";
-import { readText } from "../files.ts";
+import { readJson } from "../files.ts";
 import { count, plural } from "../table.ts";
 import { progressLine, type Terminal } from "../terminal.ts";
 
@@ -92,13 +88,7 @@ function tried(one: StressCase, counts: StressCounts, progress?: (done: number) 
 }
 
 function readCase(file: string): StressCase {
-	let data: { readonly schema?: string; readonly failed?: Failed | null };
-	try {
-		data = JSON.parse(readText(file)) as typeof data;
-	} catch (error) {
-		if (error instanceof LinkError) throw error;
-		throw new LinkError(`${file}: is no JSON: ${(error as Error).message}`);
-	}
+	const data = readJson(file) as { readonly schema?: string; readonly failed?: Failed | null };
 	if (data.schema !== STRESS_SCHEMA)
 		throw new LinkError(`${file}: schema '${data.schema}', where ${STRESS_SCHEMA} was expected`);
 	if (data.failed == null) throw new LinkError(`${file}: nothing failed, so there is nothing to replay`);
