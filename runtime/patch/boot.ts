@@ -65,7 +65,7 @@ interface Open {
 /** Checks all of it and lays out the steps; nothing is left to do in a program that was settled. */
 export function planBoot(system: System, options: BootOptions = {}): Boot | Refusal {
 	const { image, machine } = system;
-	const booting = newBooting(system, image, [], options);
+	const booting = newBooting(system, image, options);
 	const open = openRows(booting);
 	const refused = unknownFeature(image, open, options) ?? outsideText(system, open);
 	if (refused !== undefined) return { refused };
@@ -86,29 +86,32 @@ export function settledSegments(
 	image: Image,
 	segments: readonly Segment[],
 ): { readonly address: number; readonly bytes: Uint8Array }[] | Refusal {
-	const booting = newBooting(system, image, segments, system.booted ?? {});
-	const open = system.booted === undefined ? { alternatives: [], calls: [] } : openRows(booting);
+	const filled = segments.map(({ address, data, memorySize }) => {
+		const bytes = new Uint8Array(memorySize);
+		bytes.set(data);
+		return { address, bytes };
+	});
+	if (system.booted === undefined) return filled;
+	const booting = newBooting(system, image, system.booted, filled);
+	const open = openRows(booting);
+	const marks = [...open.alternatives, ...open.calls];
+	if (marks.length === 0) return filled;
 	const settled = settle(booting, open);
 	if ("refused" in settled) return settled;
 	const { text } = booting;
-	for (const { flag } of [...open.alternatives, ...open.calls]) text.write(flag, DONE);
-	return segments.map(({ address, memorySize }) => ({ address, bytes: text.read(address, memorySize)! }));
+	for (const { flag } of marks) text.write(flag, DONE);
+	return filled.map(({ address, bytes }) => ({ address, bytes: text.read(address, bytes.length)! }));
 }
 
-/** @param segments that are not in memory yet */
+/** @param pending what is not in memory yet */
 function newBooting(
 	{ machine }: System,
 	image: Image,
-	segments: readonly Segment[],
 	{ features = [], inline = true }: BootOptions,
+	pending: readonly { readonly address: number; readonly bytes: Uint8Array }[] = [],
 ): Booting {
 	const [was, text] = [newOverlay(machine), newOverlay(machine)];
-	for (const { address, data, memorySize } of segments) {
-		const bytes = new Uint8Array(memorySize);
-		bytes.set(data);
-		was.write(address, bytes);
-		text.write(address, bytes);
-	}
+	for (const { address, bytes } of pending) for (const memory of [was, text]) memory.write(address, bytes);
 	return { image, was, text, features: new Set(features), inline };
 }
 

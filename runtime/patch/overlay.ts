@@ -18,9 +18,10 @@ export function newOverlay(machine: Machine): Overlay {
 	const end = ({ address, bytes }: Pick<Edit, "address" | "bytes">): number => address + bytes.length;
 	const read = (address: number, length: number): Uint8Array | undefined => {
 		const bytes = readVirtual(machine, 0, address, length)?.slice();
-		for (const piece of pieces)
-			for (let at = Math.max(address, piece.address); at < Math.min(address + length, end(piece)); at++)
-				if (bytes !== undefined) bytes[at - address] = piece.bytes[at - piece.address]!;
+		for (const piece of pieces) {
+			const [from, to] = [Math.max(address, piece.address), Math.min(address + length, end(piece))];
+			if (from < to) bytes?.set(piece.bytes.subarray(from - piece.address, to - piece.address), from - address);
+		}
 		return bytes;
 	};
 	const write = (address: number, bytes: Uint8Array): void => {
