@@ -12,13 +12,18 @@ import { objectsOf } from "./site-counts.ts";
 import { plural } from "./table.ts";
 import { styled, type Terminal } from "./terminal.ts";
 
+/** What is to be told of each object, one after the other: they may be large. */
+function* listsOf(files: readonly RealFile[], wanted: Wanted | undefined, terminal: Terminal): Generator<BranchList> {
+	for (const object of objectsOf(files)) yield listBranches(object, wanted, (text) => terminal.note(text));
+}
+
 export async function writeTexts(
 	files: readonly RealFile[],
 	wanted: Wanted | undefined,
 	terminal: Terminal,
 ): Promise<void> {
-	for (const object of objectsOf(files)) {
-		const list = listBranches(object, wanted, (text) => terminal.note(text));
+	for (const list of listsOf(files, wanted, terminal)) {
+		const { object } = list;
 		const title = `${object.name}: ${list.architecture.name}, ${plural(list.table.count, "call site")} of ${plural(new Set(list.groups.map(({ callee }) => callee)).size, "key")}`;
 		await terminal.write(`${styled(terminal, "bold", title)}\n`);
 		if (list.table.count > 0) await writeText(list, terminal);
@@ -70,8 +75,7 @@ export async function writeJsonLines(
 	wanted: Wanted | undefined,
 	terminal: Terminal,
 ): Promise<void> {
-	for (const object of objectsOf(files)) {
-		const list = listBranches(object, wanted, (text) => terminal.note(text));
+	for (const list of listsOf(files, wanted, terminal)) {
 		await writeJsonRows(list, terminal, (first) => (first ? "" : "\n"));
 		if (list.table.count > 0) await terminal.write("\n");
 	}
@@ -87,11 +91,10 @@ export async function writeJsonElements(
 ): Promise<object[]> {
 	const tables: object[] = [];
 	let any = some;
-	for (const object of objectsOf(files)) {
-		const list = listBranches(object, wanted, (text) => terminal.note(text));
+	for (const list of listsOf(files, wanted, terminal)) {
 		await writeJsonRows(list, terminal, (first) => (first && !any ? "\n" : ",\n"));
 		any ||= list.table.count > 0;
-		for (const known of knownTables(object, list.architecture)) tables.push(tableJson(object, known));
+		for (const known of knownTables(list.object, list.architecture)) tables.push(tableJson(list.object, known));
 	}
 	return tables;
 }
