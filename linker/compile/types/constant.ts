@@ -19,6 +19,12 @@ export function constantOf(analysis: Analysis, node: Node): Value | undefined {
 	return value;
 }
 
+/** `x | 0` and `x >>> 0` say which of the two they mean, even of a constant. */
+export function coercion(node: BinaryExpression): "int" | "uint" | undefined {
+	if (node.right.type !== "Literal" || node.right.value !== 0) return undefined;
+	return node.operator === "|" ? "int" : node.operator === ">>>" ? "uint" : undefined;
+}
+
 /** The value if it is a number. */
 export function numberOf(analysis: Analysis, node: Node): number | undefined {
 	const value = constantOf(analysis, node);

@@ -31,6 +31,7 @@ import {
 	type Table,
 	type Type,
 } from "./bindings.ts";
+import { coercion } from "./constant.ts";
 import { keyForm, staticKeyForm } from "./key-forms.ts";
 
 /** What an import leads to. */
@@ -219,9 +220,9 @@ function leadingCoercions(body: BlockStatement, parameters: ReadonlySet<string>)
 	const types = new Map<string, Type>();
 	for (const statement of body.body) {
 		if (statement.type === "ExpressionStatement" && statement.directive !== undefined) continue;
-		const coercion = coercionOf(statement);
-		if (coercion === undefined || !parameters.has(coercion.name) || types.has(coercion.name)) break;
-		types.set(coercion.name, coercion.type);
+		const coerced = coercionOf(statement);
+		if (coerced === undefined || !parameters.has(coerced.name) || types.has(coerced.name)) break;
+		types.set(coerced.name, coerced.type);
 	}
 	return types;
 }
@@ -234,7 +235,6 @@ function coercionOf(node: Node): { name: string; type: "int" | "uint" } | undefi
 	const { operator, left, right } = statement.expression;
 	if (operator !== "=" || left.type !== "Identifier" || right.type !== "BinaryExpression") return undefined;
 	if (right.left.type !== "Identifier" || right.left.name !== left.name) return undefined;
-	if (right.right.type !== "Literal" || right.right.value !== 0) return undefined;
-	if (right.operator === "|") return { name: left.name, type: "int" };
-	return right.operator === ">>>" ? { name: left.name, type: "uint" } : undefined;
+	const type = coercion(right);
+	return type && { name: left.name, type };
 }

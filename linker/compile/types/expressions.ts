@@ -8,8 +8,8 @@ import { assignment, element, step } from "./assignments.ts";
 import type { Analysis, Module, Type } from "./bindings.ts";
 import { call } from "./calls.ts";
 import { comparison } from "./comparisons.ts";
-import { constantOf, type Value } from "./constant.ts";
-import { coercion, typeOfValue } from "./infer.ts";
+import { coercion, constantOf, type Value } from "./constant.ts";
+import { typeOfValue } from "./infer.ts";
 import { staticBranch } from "./static-keys.ts";
 import {
 	at,

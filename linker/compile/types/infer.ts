@@ -17,7 +17,7 @@ import type {
 	Type,
 	Variable,
 } from "./bindings.ts";
-import { constantOf, isImul, numberOf, type Value } from "./constant.ts";
+import { coercion, constantOf, isImul, numberOf, type Value } from "./constant.ts";
 
 type Typed = Local | Variable | FunctionBinding;
 
@@ -126,12 +126,6 @@ function guessOf(analysis: Analysis, node: Expression): Guess {
 		default:
 			return "none";
 	}
-}
-
-/** `x | 0` and `x >>> 0` say which of the two they mean, even of a constant. */
-export function coercion(node: BinaryExpression): "int" | "uint" | undefined {
-	if (node.right.type !== "Literal" || node.right.value !== 0) return undefined;
-	return node.operator === "|" ? "int" : node.operator === ">>>" ? "uint" : undefined;
 }
 
 export function typeOfValue(value: Value): Type {
