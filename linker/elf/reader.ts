@@ -42,8 +42,8 @@ export function readElf(bytes: Uint8Array, name: string): ElfObject {
 	return readFile(bytes, name);
 }
 
-/** The same, but loads the bytes of sections and segments when they are looked at, and makes columns of relocations
- * only then. */
+/** The same, but loads the bytes of sections and segments when they are looked at, and reads and checks relocations only
+ * then: what is wrong with those that nobody asks for is nobody's concern. */
 export function readElfParts(parts: FileParts, name: string): ElfObject {
 	return readFile(parts.bytes, name, parts);
 }
@@ -137,6 +137,8 @@ function readSections(file: ElfFile, symtab: number, symbolCount: number): Secti
 			throw new LinkError(
 				`${sectionPlace(file, holder)}: relocates section ${target}, as section ${holders.get(target)} does`,
 			);
+		if (file.header.type === ET_REL && file.raw[target]?.type === SHT_NOBITS && section.size > 0)
+			throw new LinkError(`${sectionPlace(file, holder)}: relocates ${sectionPlace(file, target)}, which has no bytes`);
 		holders.set(target, holder);
 	}
 	return file.raw.map((_, index) => readSection(file, index, holders.get(index), symbolCount));
@@ -166,12 +168,9 @@ function readSection(file: ElfFile, index: number, holder: number | undefined, s
 
 function relocationsOf(file: ElfFile, target: number, holder: number, symbolCount: number): Relocations {
 	const place = sectionPlace(file, holder);
-	const { type, size, address } = file.raw[target]!;
-	const isRelocatable = file.header.type === ET_REL;
+	const { size, address } = file.raw[target]!;
 	const { type: kind, offset, size: length } = file.raw[holder]!;
-	if (isRelocatable && type === SHT_NOBITS && length > 0)
-		throw new LinkError(`${place}: relocates ${sectionPlace(file, target)}, which has no bytes`);
-	const min = isRelocatable ? 0 : address;
+	const min = file.header.type === ET_REL ? 0 : address;
 	const source = { place, symbolCount, min, max: min + size };
 	const bytes = () => sectionBytes(file, holder);
 	if (file.parts === undefined || kind === SHT_REL)

@@ -3,7 +3,7 @@
 
 import type { Relocations } from "./object.ts";
 import { putRelocations, RELA_SIZE, type RelocationTableSource, readRelocations } from "./tables.ts";
-import { viewOf } from "./words.ts";
+import { viewOf, wideWord, wordsOf } from "./words.ts";
 
 /** Fills a view with whole entries of a table, from entry `first` on. */
 export type PutEntries = (view: DataView, first: number) => void;
@@ -56,28 +56,20 @@ export function entriesOf(relocations: Relocations): PutEntries {
 /** The 32-bit words of an entry in a piece: of the offset, the type, the symbol, and of the addend. */
 export const ENTRY_WORDS = 6;
 const PIECE = 1 << 13;
-const isLittleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 
 /** The entries in pieces, `ENTRY_WORDS` for each. A piece is good until the next is asked for. */
 export function* relocationPieces(relocations: Relocations): Generator<Uint32Array> {
 	const { count, implicitAddends } = relocations;
 	const put = entriesOf(implicitAddends ? { ...relocations, implicitAddends: false } : relocations);
-	const words = new Uint32Array(Math.min(count, PIECE) * ENTRY_WORDS);
+	const buffer = new ArrayBuffer(Math.min(count, PIECE) * RELA_SIZE);
 	for (let first = 0; first < count; first += PIECE) {
-		const piece = words.subarray(0, (count - first) * ENTRY_WORDS);
-		const view = new DataView(piece.buffer, 0, piece.byteLength);
+		const view = new DataView(buffer, 0, Math.min(count - first, PIECE) * RELA_SIZE);
 		put(view, first);
-		if (!isLittleEndian) for (let i = 0; i < piece.length; i++) piece[i] = view.getUint32(i * 4, true);
-		yield piece;
+		yield wordsOf(view);
 	}
 }
 
-/** A word of 64 bits, as `getWord64` has it. */
-export function wideWord(low: number, high: number): number {
-	return high === 0 ? low : (high | 0) * 2 ** 32 + low;
-}
-
-/** The relocations that `put` reads from a file, checked as `readRelocations` does.
+/** The relocations that `put` reads from a file, checked as `readRelocations` does whenever they are read.
  * @param bytes all of the entries: they are asked for when there is something to say about one */
 export function checkedRelocations(
 	source: Omit<RelocationTableSource, "bytes" | "implicitAddends">,
@@ -85,10 +77,10 @@ export function checkedRelocations(
 	put: PutEntries,
 	bytes: () => Uint8Array,
 ): Relocations {
-	const relocations = relocationsFrom(count, put);
-	for (const piece of relocationPieces(relocations))
-		if (!areSound(piece, source)) return readRelocations({ ...source, bytes: bytes(), implicitAddends: false });
-	return relocations;
+	return relocationsFrom(count, (view, first) => {
+		put(view, first);
+		if (!areSound(wordsOf(view), source)) readRelocations({ ...source, bytes: bytes(), implicitAddends: false });
+	});
 }
 
 function areSound(
@@ -96,7 +88,8 @@ function areSound(
 	{ symbolCount, min, max }: Pick<RelocationTableSource, "symbolCount" | "min" | "max">,
 ): boolean {
 	for (let at = 0; at < words.length; at += ENTRY_WORDS) {
-		const offset = wideWord(words[at]!, words[at + 1]!);
+		const high = words[at + 1]!;
+		const offset = high === 0 ? words[at]! : wideWord(words[at]!, high);
 		const highAddend = (words[at + 5]! + 2 ** 21) >>> 0;
 		if (offset < min || offset > max || words[at + 3]! >= symbolCount || highAddend >= 2 ** 22) return false;
 	}

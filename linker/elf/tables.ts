@@ -3,7 +3,7 @@
 import { LinkError } from "../errors.ts";
 import { hex } from "../hex.ts";
 import { type Relocations, SHN_LORESERVE, STB_LOCAL, type Symbols } from "./object.ts";
-import { fitsNumber, getWord64, putWord64, viewOf } from "./words.ts";
+import { fitsNumber, getWord64, putWord64, viewOf, wordsOf } from "./words.ts";
 
 export const FILE_HEADER_SIZE = 64;
 export const PROGRAM_HEADER_SIZE = 56;
@@ -54,22 +54,25 @@ export interface SymbolTableSource {
 
 /** Checks every field that is an index or might not fit a number. */
 export function readSymbols(source: SymbolTableSource): Symbols {
-	const view = viewOf(source.bytes);
+	const words = wordsOf(viewOf(source.bytes));
 	const symbols = allocateSymbols(source.bytes.length / SYMBOL_SIZE, source.strings);
+	const { count, name, info, other, section, value, size } = symbols;
 	const nameLimit = Math.max(1, source.strings.length);
-	for (let i = 0, at = 0; i < symbols.count; i++, at += SYMBOL_SIZE) {
-		const name = view.getUint32(at, true);
-		const section = view.getUint16(at + 6, true);
-		if (name >= nameLimit) fail(source, i, `name at ${hex(name)} of ${hex(nameLimit)} bytes of names`);
-		if (!fitsNumber(view.getInt32(at + 12, true))) fail(source, i, "value is not within ±2^53");
-		if (view.getUint32(at + 20, true) >= 2 ** 21) fail(source, i, "size is not below 2^53");
-		symbols.name[i] = name;
-		symbols.info[i] = view.getUint8(at + 4);
-		symbols.other[i] = view.getUint8(at + 5);
-		symbols.section[i] = section < FILE_LORESERVE ? section : reservedSection(source, i, section);
-		if (section < FILE_LORESERVE && section >= source.sectionCount) failSection(source, i, section);
-		symbols.value[i] = getWord64(view, at + 8);
-		symbols.size[i] = getWord64(view, at + 16);
+	for (let i = 0, at = 0; i < count; i++, at += SYMBOL_SIZE / 4) {
+		const bits = words[at + 1]!;
+		const index = bits >>> 16;
+		const highValue = words[at + 3]!;
+		const highSize = words[at + 5]!;
+		if (words[at]! >= nameLimit) fail(source, i, `name at ${hex(words[at]!)} of ${hex(nameLimit)} bytes of names`);
+		if (highValue !== 0 && !fitsNumber(highValue | 0)) fail(source, i, "value is not within ±2^53");
+		if (highSize >= 2 ** 21) fail(source, i, "size is not below 2^53");
+		if (index < FILE_LORESERVE && index >= source.sectionCount) failSection(source, i, index);
+		name[i] = words[at]!;
+		info[i] = bits;
+		other[i] = bits >>> 8;
+		section[i] = index < FILE_LORESERVE ? index : reservedSection(source, i, index);
+		value[i] = (highValue | 0) * 2 ** 32 + words[at + 2]!;
+		size[i] = highSize * 2 ** 32 + words[at + 4]!;
 	}
 	return symbols;
 }

@@ -12,6 +12,11 @@ export function getWord64(view: DataView, at: number): number {
 	return view.getInt32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
 }
 
+/** The same of its halves, unsigned. */
+export function wideWord(low: number, high: number): number {
+	return high === 0 ? low : (high | 0) * 2 ** 32 + low;
+}
+
 /** Whether a sixty-four-bit value with this (signed) high half is exact as a number. */
 export function fitsNumber(high: number): boolean {
 	return high >= -(2 ** 21) && high < 2 ** 21;
@@ -36,4 +41,14 @@ export function congruentUp(at: number, address: number, align: number): number 
 /** The bytes as a DataView, wherever in their buffer they lie. */
 export function viewOf(bytes: Uint8Array): DataView {
 	return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+const isLittleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
+
+/** The whole words of 32 bits in a view: where they lie, or copies where Node cannot read them there. */
+export function wordsOf(view: DataView): Uint32Array {
+	const { buffer, byteOffset, byteLength } = view;
+	const count = byteLength >>> 2;
+	if (isLittleEndian && byteOffset % 4 === 0) return new Uint32Array(buffer, byteOffset, count);
+	return Uint32Array.from({ length: count }, (_, i) => view.getUint32(i * 4, true));
 }

@@ -11,8 +11,9 @@ import {
 	SHN_UNDEF,
 	STT_SECTION,
 } from "../elf/object.ts";
-import { ENTRY_WORDS, relocationPieces, wideWord } from "../elf/relocation-entries.ts";
+import { ENTRY_WORDS, relocationPieces } from "../elf/relocation-entries.ts";
 import { type FunctionIndex, functionAt, indexFunctions, symbolName } from "../elf/symbols.ts";
+import { wideWord } from "../elf/words.ts";
 import { LinkError } from "../errors.ts";
 import { type Architecture, architectureOf, architectures } from "./arch/index.ts";
 
@@ -54,89 +55,97 @@ export function isCode({ flags }: Pick<Section, "flags">): boolean {
 	return (flags & SHF_EXECINSTR) !== 0;
 }
 
-/** @param branch, callee, beyond as the columns of `BranchTable` @param field where the relocation's field is */
-export type VisitBranch = (
-	section: number,
-	relocation: number,
-	field: number,
-	branch: number,
-	callee: number,
-	beyond: number,
-) => void;
+/** Some relocations of a section of code, from number `first` on. */
+interface Piece {
+	readonly section: number;
+	readonly data: Uint8Array;
+	readonly address: number;
+	readonly words: Uint32Array;
+	readonly first: number;
+}
 
-/** Visits the branches to the symbols for which `wanted` holds 1; to all without it. */
-export function visitBranches(
-	object: ElfObject,
-	architecture: Architecture,
-	wanted: Uint8Array | undefined,
-	visit: VisitBranch,
-): void {
-	const resolve = sectionResolver(object);
-	const interesting = wanted && orSections(object.symbols, wanted);
-	for (const [index, section] of object.sections.entries()) {
-		if (!isCode(section) || section.relocations === undefined || section.data.length === 0) continue;
+function* codePieces({ sections }: ElfObject): Generator<Piece> {
+	for (const [section, each] of sections.entries()) {
+		if (!isCode(each) || each.relocations === undefined) continue;
+		const { address, data, relocations } = each;
 		let first = 0;
-		for (const words of relocationPieces(section.relocations)) {
-			const piece = { object, index, architecture, words, first, interesting, wanted };
-			visitPiece(piece, resolve, visit);
+		for (const words of relocationPieces(relocations)) {
+			yield { section, data, address, words, first };
 			first += words.length / ENTRY_WORDS;
 		}
 	}
 }
 
-/** 1 also for the symbols of sections: what they stand for depends on the addend. */
-function orSections({ count, info }: ElfObject["symbols"], wanted: Uint8Array): Uint8Array {
-	const flags = wanted.slice();
-	for (let i = 0; i < count; i++) if ((info[i]! & 15) === STT_SECTION) flags[i] = 1;
-	return flags;
-}
-
-type Resolve = (symbol: number, value: number) => { readonly callee: number; readonly beyond: number };
-
-interface Piece {
+/** Which branches to look for: those to the symbols for which `wanted` holds 1, or all. */
+interface Search {
 	readonly object: ElfObject;
-	readonly index: number;
 	readonly architecture: Architecture;
-	/** Of some relocations of section `index`, from number `first` on. */
-	readonly words: Uint32Array;
-	readonly first: number;
-	/** 1 for each symbol whose relocations may be wanted. */
-	readonly interesting: Uint8Array | undefined;
 	readonly wanted: Uint8Array | undefined;
+	readonly resolve: Resolve;
 }
 
-function visitPiece(
-	{ object, index, architecture, words, first, interesting, wanted }: Piece,
-	resolve: Resolve,
-	visit: VisitBranch,
-): void {
-	const { symbols } = object;
-	const { data, address } = object.sections[index]!;
-	const { branchRelocations, find, branches } = architecture;
+/** What lies that many bytes behind the symbol of a section. */
+type Resolve = (symbol: number, behind: number) => { readonly callee: number; readonly beyond: number };
+
+/** Adds the rows of a piece. */
+function addBranches(table: BranchTable, search: Search, piece: Piece): void {
+	const { wanted, architecture } = search;
+	const { info } = search.object.symbols;
+	const { find, branches } = architecture;
+	const { data, address, words, first } = piece;
+	const { section, offset, relocation, branch, callee, beyond } = table;
+	let { count } = table;
 	for (let at = 0, i = first; at < words.length; at += ENTRY_WORDS, i++) {
-		const symbol = words[at + 3]!;
-		if (interesting !== undefined && interesting[symbol] !== 1) continue;
-		const type = words[at + 2]!;
-		if (branchRelocations[type] === undefined) continue;
+		let symbol = words[at + 3]!;
+		const isSection = (info[symbol]! & 15) === STT_SECTION;
+		if (!isSection && wanted !== undefined && wanted[symbol] !== 1) continue;
 		const field = wideWord(words[at]!, words[at + 1]!) - address;
-		const branch = find(type, data, field);
-		if (branch < 0) continue;
-		const beyond = wideWord(words[at + 4]!, words[at + 5]!) - branches[branch]!.addend;
-		if ((symbols.info[symbol]! & 15) !== STT_SECTION) {
-			visit(index, i, field, branch, symbol, beyond);
-			continue;
+		const found = find(words[at + 2]!, data, field);
+		if (found < 0) continue;
+		const { addend, fieldAt } = branches[found]!;
+		let behind = wideWord(words[at + 4]!, words[at + 5]!) - addend;
+		if (isSection) {
+			({ callee: symbol, beyond: behind } = search.resolve(symbol, behind));
+			if (wanted !== undefined && wanted[symbol] !== 1) continue;
 		}
-		const resolved = resolve(symbol, symbols.value[symbol]! + beyond);
-		if (wanted === undefined || wanted[resolved.callee] === 1)
-			visit(index, i, field, branch, resolved.callee, resolved.beyond);
+		section[count] = piece.section;
+		offset[count] = field - fieldAt;
+		if (relocation !== undefined) relocation[count] = i;
+		branch[count] = found;
+		callee[count] = symbol;
+		if (behind !== 0) beyond[count] = behind;
+		count++;
+	}
+	table.count = count;
+}
+
+/** Adds the rows of a piece to the counts of their callees, and new callees to `called`. */
+function countBranchesIn(counts: Uint32Array, called: number[], search: Search, piece: Piece): void {
+	const { wanted, architecture } = search;
+	const { info } = search.object.symbols;
+	const { find, branches } = architecture;
+	const { data, address, words } = piece;
+	for (let at = 0; at < words.length; at += ENTRY_WORDS) {
+		let symbol = words[at + 3]!;
+		const isSection = (info[symbol]! & 15) === STT_SECTION;
+		if (!isSection && wanted !== undefined && wanted[symbol] !== 1) continue;
+		const found = find(words[at + 2]!, data, wideWord(words[at]!, words[at + 1]!) - address);
+		if (found < 0) continue;
+		if (isSection) {
+			const behind = wideWord(words[at + 4]!, words[at + 5]!) - branches[found]!.addend;
+			symbol = search.resolve(symbol, behind).callee;
+			if (wanted !== undefined && wanted[symbol] !== 1) continue;
+		}
+		if (counts[symbol]!++ === 0) called.push(symbol);
 	}
 }
 
-/** Names what lies at a value in the section of a section symbol. Sorts the functions when it is first asked. */
+/** Sorts the functions when it is first asked. */
 function sectionResolver(object: ElfObject): Resolve {
 	let functions: FunctionIndex | undefined;
 	const { symbols } = object;
-	return (symbol, value) => {
+	return (symbol, behind) => {
+		const value = symbols.value[symbol]! + behind;
 		functions ??= indexFunctions(object);
 		const callee = functionAt(functions, symbols.section[symbol]!, value) ?? symbol;
 		return { callee, beyond: value - symbols.value[callee]! };
@@ -150,32 +159,21 @@ export function branchTable(
 	wanted?: Uint8Array,
 	forEdits = false,
 ): BranchTable {
-	const { branches } = architecture;
 	const relocated = object.sections.filter(isCode).map(({ relocations }) => relocations?.count ?? 0);
 	const room = relocated.reduce((sum, count) => sum + count, 0);
 	const table = allocate(room, forEdits);
-	const { section, offset, relocation, branch, callee, beyond } = table;
-	let count = 0;
-	visitBranches(object, architecture, wanted, (index, i, field, found, symbol, behind) => {
-		section[count] = index;
-		offset[count] = field - branches[found]!.fieldAt;
-		if (relocation !== undefined) relocation[count] = i;
-		branch[count] = found;
-		callee[count] = symbol;
-		if (behind !== 0) beyond[count] = behind;
-		count++;
-	});
-	table.count = count;
+	const search = { object, architecture, wanted, resolve: sectionResolver(object) };
+	for (const piece of codePieces(object)) addBranches(table, search, piece);
 	return table;
 }
 
-/** How many branches go to each symbol, without a table. */
-export function countBranches(object: ElfObject, architecture: Architecture, wanted?: Uint8Array): Uint32Array {
+/** How many branches go to each symbol that any goes to, without a table. */
+export function countBranches(object: ElfObject, architecture: Architecture, wanted?: Uint8Array): Map<number, number> {
 	const counts = new Uint32Array(object.symbols.count);
-	visitBranches(object, architecture, wanted, (_section, _relocation, _field, _branch, callee) => {
-		counts[callee]!++;
-	});
-	return counts;
+	const called: number[] = [];
+	const search = { object, architecture, wanted, resolve: sectionResolver(object) };
+	for (const piece of codePieces(object)) countBranchesIn(counts, called, search, piece);
+	return new Map(called.map((symbol) => [symbol, counts[symbol]!]));
 }
 
 /** Room that no row needs costs nothing: memory that was never written to is not there. */

@@ -2,8 +2,9 @@
 // that is exact: decoded branches, the targets of relocations, and symbols.
 
 import type { ElfObject, Section } from "../elf/object.ts";
-import { ENTRY_WORDS, relocationPieces, wideWord } from "../elf/relocation-entries.ts";
+import { ENTRY_WORDS, relocationPieces } from "../elf/relocation-entries.ts";
 import { indexFunctions } from "../elf/symbols.ts";
+import { wideWord } from "../elf/words.ts";
 import type { Architecture } from "./arch/index.ts";
 import { isCode } from "./branches.ts";
 
@@ -90,18 +91,16 @@ function visitRelocated(object: ElfObject, architecture: Architecture, insides: 
 /** @param words, i an entry of a piece of the section's relocations */
 function visitTarget(
 	{ symbols }: ElfObject,
-	{ branches, branchRelocations, find, relocation }: Architecture,
+	{ branches, find, relocation }: Architecture,
 	section: Section,
 	words: Uint32Array,
 	i: number,
 	note: Note,
 ): void {
 	const type = words[i + 2]!;
-	const isBranch = isCode(section) && branchRelocations[type] !== undefined;
-	if (!isBranch && type !== relocation.absolute64) return;
 	const at = wideWord(words[i]!, words[i + 1]!) - section.address;
-	const branch = isBranch ? branches[find(type, section.data, at)] : undefined;
-	if (isBranch && branch?.form === undefined) return;
+	const branch = isCode(section) ? branches[find(type, section.data, at)] : undefined;
+	if (branch?.form === undefined && type !== relocation.absolute64) return;
 	const symbol = words[i + 3]!;
 	const target = symbols.value[symbol]! + wideWord(words[i + 4]!, words[i + 5]!) - (branch?.addend ?? 0);
 	note(symbols.section[symbol]!, target, () => `${section.name}+0x${at.toString(16)}`);

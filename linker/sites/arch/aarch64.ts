@@ -66,22 +66,17 @@ const branches: readonly RelocatedBranch[] = [0, 1, 2, 2].map((kind, form) => ({
 	addend: 0,
 }));
 
-const branchRelocations: (string | undefined)[] = [];
-branchRelocations[R_AARCH64_CALL26] = "R_AARCH64_CALL26";
-branchRelocations[R_AARCH64_JUMP26] = "R_AARCH64_JUMP26";
-branchRelocations[R_AARCH64_CONDBR19] = "R_AARCH64_CONDBR19";
-branchRelocations[R_AARCH64_TSTBR14] = "R_AARCH64_TSTBR14";
+const branchRelocations = [R_AARCH64_CALL26, R_AARCH64_JUMP26, R_AARCH64_CONDBR19, R_AARCH64_TSTBR14];
 
 export const aarch64: Architecture = {
 	name: "aarch64",
 	machine: 183,
 	align: 4,
 	branches,
-	branchRelocations,
-	find(_type, bytes, at) {
-		if ((at & 3) !== 0 || at + 4 > bytes.length) return -1;
+	find(type, bytes, at) {
+		if (!branchRelocations.includes(type) || (at & 3) !== 0 || at + 4 > bytes.length) return -1;
 		const word = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
-		const row = words.find(({ mask, value }) => ((word & mask) ^ value) === 0 || (word & mask) >>> 0 === value);
+		const row = words.find(({ mask, value }) => (word & mask) >>> 0 === value);
 		return row === undefined ? -1 : row.form;
 	},
 	relocation: { none: R_AARCH64_NONE, relative32: R_AARCH64_PREL32, absolute64: R_AARCH64_ABS64 },

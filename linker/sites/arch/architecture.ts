@@ -51,8 +51,6 @@ export interface Architecture {
 	/** Instructions start at multiples of this. */
 	readonly align: number;
 	readonly branches: readonly RelocatedBranch[];
-	/** By relocation type: what its field may be part of. Sparse. */
-	readonly branchRelocations: readonly (string | undefined)[];
 	/** Which of `branches` the relocation of `type` fills whose field is at `at`; -1 for what is no branch. */
 	readonly find: (type: number, bytes: Uint8Array, at: number) => number;
 	readonly relocation: {

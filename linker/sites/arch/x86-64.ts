@@ -48,18 +48,11 @@ const branches: readonly RelocatedBranch[] = [
 	{ kind: 4, form: undefined, fieldAt: 2, length: 6, addend: -4 },
 ];
 
-const branchRelocations: (string | undefined)[] = [];
-branchRelocations[R_X86_64_PC32] = "R_X86_64_PC32";
-branchRelocations[R_X86_64_PLT32] = "R_X86_64_PLT32";
-branchRelocations[R_X86_64_GOTPCREL] = "R_X86_64_GOTPCREL";
-branchRelocations[R_X86_64_GOTPCRELX] = "R_X86_64_GOTPCRELX";
-
 export const x86: Architecture = {
 	name: "x86-64",
 	machine: 62,
 	align: 1,
 	branches,
-	branchRelocations,
 	/** The byte before a field of a memory operand says so (mod 0, r/m 5) and is none of these opcodes, so what comes
 	 * before the field decides alone. */
 	find(type, bytes, at) {
@@ -70,6 +63,7 @@ export const x86: Architecture = {
 			if (before === 0xe9) return JUMP;
 			return (before & 0xf0) === 0x80 && at >= 2 && bytes[at - 2] === 0x0f ? CONDITIONAL : -1;
 		}
+		if (type !== R_X86_64_GOTPCREL && type !== R_X86_64_GOTPCRELX) return -1;
 		if (at < 2 || bytes[at - 2] !== 0xff) return -1;
 		return before === 0x15 ? INDIRECT_CALL : before === 0x25 ? INDIRECT_JUMP : -1;
 	},
