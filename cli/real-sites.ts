@@ -34,7 +34,7 @@ export async function writeTexts(
 
 /** What there is when what was asked for is not. */
 function instead({ object, architecture }: BranchList, wanted: Wanted): string {
-	const calls = countBranches(object, architecture).reduce((sum, each) => sum + each, 0);
+	const calls = Array.from(countBranches(object, architecture).values()).reduce((sum, each) => sum + each, 0);
 	const what =
 		"prefix" in wanted
 			? `calls a function whose name starts with ${wanted.prefix}`

@@ -37,9 +37,7 @@ export function summarize(files: readonly RealFile[], wanted: Wanted | undefined
 	for (const object of objectsOf(files)) {
 		const architecture = requireArchitecture(object);
 		requireRelocations(object);
-		const found = countBranches(object, architecture, wanted && wantedSymbols(object, wanted));
-		for (const [symbol, sites] of found.entries()) {
-			if (sites === 0) continue;
+		for (const [symbol, sites] of countBranches(object, architecture, wanted && wantedSymbols(object, wanted))) {
 			const key = placeName(object, symbol, 0);
 			counts.set(key, (counts.get(key) ?? 0) + sites);
 		}
