@@ -24,11 +24,12 @@ export async function writeTexts(
 ): Promise<void> {
 	for (const list of listsOf(files, wanted, terminal)) {
 		const { object } = list;
+		const tables = knownTables(object, list.architecture);
 		const title = `${object.name}: ${list.architecture.name}, ${plural(list.table.count, "call site")} of ${plural(new Set(list.groups.map(({ callee }) => callee)).size, "key")}`;
 		await terminal.write(`${styled(terminal, "bold", title)}\n`);
 		if (list.table.count > 0) await writeText(list, terminal);
 		else if (wanted !== undefined) await terminal.write(instead(list, wanted));
-		for (const known of knownTables(object, list.architecture)) await terminal.write(tableText(object, known));
+		for (const known of tables) await terminal.write(tableText(object, known));
 	}
 }
 
@@ -92,9 +93,10 @@ export async function writeJsonElements(
 	const tables: object[] = [];
 	let any = some;
 	for (const list of listsOf(files, wanted, terminal)) {
+		const { object, architecture, table } = list;
+		for (const known of knownTables(object, architecture)) tables.push(tableJson(object, known));
 		await writeJsonRows(list, terminal, (first) => (first && !any ? "\n" : ",\n"));
-		any ||= list.table.count > 0;
-		for (const known of knownTables(list.object, list.architecture)) tables.push(tableJson(list.object, known));
+		any ||= table.count > 0;
 	}
 	return tables;
 }
