@@ -41,7 +41,11 @@ function ours(folder: string, cpus: number, flags: readonly string[]): Result {
 	const file = join(folder, `poke-${cpus}.s`);
 	writeFileSync(file, program(cpus));
 	const start = process.hrtime.bigint();
-	const { stdout } = run(process.execPath, [here("../cli/main.js"), "check", file, "--json", ...flags], folder);
+	const { stdout } = run(
+		process.execPath,
+		[here("../../dist/cli/main.cjs"), "check", file, "--json", ...flags],
+		folder,
+	);
 	const seconds = Number(process.hrtime.bigint() - start) / 1e9;
 	const verdict = JSON.parse(stdout) as { verdict: string; states: number };
 	if (verdict.verdict !== "safe") throw new Error(`the checker says ${verdict.verdict}`);

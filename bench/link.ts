@@ -38,7 +38,10 @@ function linkers(folder: string): Linker[] {
 			name: "patchbay, as a library",
 			command: [process.execPath, here("./link-process.js"), join(folder, "ours.out"), ...toy],
 		},
-		{ name: "patchbay link", command: [process.execPath, here("../cli/main.js"), "link", ...out("cli"), ...toy] },
+		{
+			name: "patchbay link",
+			command: [process.execPath, here("../../dist/cli/main.cjs"), "link", ...out("cli"), ...toy],
+		},
 	];
 }
 

@@ -54,7 +54,7 @@ interface Contender {
 
 function contenders(folder: string): Contender[] {
 	const object = join(folder, "calls.o");
-	const patchbay = [process.execPath, fileURLToPath(new URL("../cli/main.js", import.meta.url))];
+	const patchbay = [process.execPath, fileURLToPath(new URL("../../dist/cli/main.cjs", import.meta.url))];
 	const copy = join(folder, "objtool.o");
 	const parser = elfinfo(folder);
 	return [

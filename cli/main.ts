@@ -4,4 +4,6 @@
 import { patchbay } from "./patchbay.ts";
 import { processTerminal } from "./terminal.ts";
 
-process.exitCode = await patchbay(process.argv.slice(2), processTerminal());
+patchbay(process.argv.slice(2), processTerminal()).then((code) => {
+	process.exitCode = code;
+});

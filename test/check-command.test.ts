@@ -122,13 +122,13 @@ describe("a campaign in parts", () => {
 		});
 	});
 
-	const parallel = spawnSync("parallel", ["--version"]).status === 0 && existsSync("dist/cli/main.js");
+	const parallel = spawnSync("parallel", ["--version"]).status === 0 && existsSync("dist/cli/main.cjs");
 	if (!parallel)
 		console.warn("SKIPPED: GNU parallel, or the build in dist/, is missing; the job-array test did not run");
 
 	it.skipIf(!parallel)("runs as jobs of GNU parallel", async () => {
 		await inFolder(async (folder) => {
-			const command = `${process.execPath} dist/cli/main.js`;
+			const command = `${process.execPath} dist/cli/main.cjs`;
 			const job = `${command} check ${safe} ${unsafe} --json --shard {}/2 '>' ${folder}/{}.json`;
 			spawnSync("sh", ["-c", `parallel --will-cite -j 2 ${job} ::: 1 2`], { encoding: "utf8" });
 			const merged = await cli("merge", join(folder, "1.json"), join(folder, "2.json"), "--expect");

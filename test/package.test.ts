@@ -20,7 +20,7 @@ function node(...argv: readonly string[]) {
 }
 
 test("is built: npm run build", () => {
-	expect(existsSync("dist/cli/main.js")).toBe(true);
+	expect(existsSync("dist/cli/main.cjs")).toBe(true);
 });
 
 describe("npm pack", () => {
@@ -44,9 +44,14 @@ describe("npm pack", () => {
 		);
 	});
 
+	test("has the licences of the packages in the command", () => {
+		const texts = readFileSync("dist/cli/LICENSES.txt", "utf8");
+		for (const name of ["acorn", "commander", "magic-string"]) expect(texts).toMatch(new RegExp(`^${name}$`, "m"));
+	});
+
 	test("has nothing else", () => {
 		const allowed =
-			/^(package\.json|README\.md|LICENSE|docs\/.+\.(md|png|svg)|fixtures\/programs\/.+\.js|dist\/(linker|runtime|cli)\/.+\.(js|d\.ts))$/;
+			/^(package\.json|README\.md|LICENSE|docs\/.+\.(md|png|svg)|fixtures\/programs\/.+\.js|dist\/(linker|runtime)\/.+\.(js|d\.ts)|dist\/cli\/([\w-]+\.cjs|LICENSES\.txt))$/;
 		expect(files.filter((path) => !allowed.test(path))).toEqual([]);
 	});
 });
