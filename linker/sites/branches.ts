@@ -87,8 +87,8 @@ interface Search {
 /** What lies that many bytes behind the symbol of a section. */
 type Resolve = (symbol: number, behind: number) => { readonly callee: number; readonly beyond: number };
 
-/** Adds the rows of a piece. */
-function addBranches(table: BranchTable, search: Search, piece: Piece): void {
+/** Adds the rows of a piece. @returns how many rows there are then */
+function addBranches(table: BranchTable, search: Search, piece: Piece): number {
 	const { wanted, architecture } = search;
 	const { info } = search.object.symbols;
 	const { find, branches } = architecture;
@@ -116,7 +116,7 @@ function addBranches(table: BranchTable, search: Search, piece: Piece): void {
 		if (behind !== 0) beyond[count] = behind;
 		count++;
 	}
-	table.count = count;
+	return count;
 }
 
 /** Adds the rows of a piece to the counts of their callees, and new callees to `called`. */
@@ -163,7 +163,7 @@ export function branchTable(
 	const room = relocated.reduce((sum, count) => sum + count, 0);
 	const table = allocate(room, forEdits);
 	const search = { object, architecture, wanted, resolve: sectionResolver(object) };
-	for (const piece of codePieces(object)) addBranches(table, search, piece);
+	for (const piece of codePieces(object)) table.count = addBranches(table, search, piece);
 	return table;
 }
 
