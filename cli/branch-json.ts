@@ -4,7 +4,7 @@ import { filePath } from "../linker/elf/line-table.ts";
 import { type ElfObject, SHN_UNDEF } from "../linker/elf/object.ts";
 import { symbolName } from "../linker/elf/symbols.ts";
 import { branchKinds } from "../linker/sites/arch/index.ts";
-import { placeName } from "../linker/sites/branches.ts";
+import { calleeName, calleeOf } from "../linker/sites/branches.ts";
 import { crossings, lineSizes } from "../linker/sites/crossings.ts";
 import type { Intruder } from "../linker/sites/jumped-into.ts";
 import { type BranchList, intruderText, lineRowAt, reachLeft } from "./branch-list.ts";
@@ -33,10 +33,8 @@ interface Shared {
 	readonly between: Fixed;
 	/** By section: up to the offset. */
 	readonly heads: Fixed[];
-	/** Per symbol that is called 1 + its index in `callees`. */
-	readonly numbers: Uint32Array;
-	/** By branch, for calls of the first byte: from the callee to the bytes. */
-	readonly callees: Fixed[][];
+	/** By what is called and branch: from the callee to the bytes. */
+	readonly callees: readonly Fixed[][];
 	/** By section and crossings: what follows the bytes where there is nothing more to say. */
 	readonly ends: Fixed[];
 	/** Paths as JSON, by number in the line table. */
@@ -58,8 +56,7 @@ export async function writeJsonRows(
 		names: namesIn(object.symbols.strings),
 		between: fixed(before(false)),
 		heads: [],
-		numbers: new Uint32Array(object.symbols.count),
-		callees: [],
+		callees: table.callees.map(() => []),
 		ends: [],
 		paths: [],
 		name: 0,
@@ -108,7 +105,7 @@ function putRows(out: LineBytes, list: BranchList, from: number, size: number, s
 		at = put(view, at, calleeJson(list, i, shared));
 		at = putByteList(view, at, data, offset, length);
 		const code = (crossings(value, length) << 4) | known;
-		if (isQuiet && symbols.section[table.callee[i]!] === SHN_UNDEF)
+		if (isQuiet && symbols.section[calleeOf(table, i).symbol] === SHN_UNDEF)
 			out.at = put(view, at, quietEnd(list, index, code, shared));
 		else {
 			out.at = at;
@@ -135,7 +132,7 @@ function putEnd(out: LineBytes, list: BranchList, i: number, code: number, share
 	const { table, sections, intruders } = list;
 	const index = table.section[i]!;
 	const value = table.offset[i]! + sections[index]!.address;
-	const left = reachLeft(list, index, value, table.branch[i]!, table.callee[i]!, table.beyond[i]!);
+	const left = reachLeft(list, index, value, table.branch[i]!, calleeOf(table, i));
 	const source = sourceJson(list, lineRowAt(list, index, value), shared);
 	putText(out, endJson(list, index, code, left, source, intruders.get(index)?.get(table.offset[i]!)));
 }
@@ -162,14 +159,10 @@ function isPlain(strings: Uint8Array, start: number): boolean {
 	return true;
 }
 
-function calleeJson({ object, architecture, table }: BranchList, i: number, { numbers, callees }: Shared): Fixed {
-	const callee = table.callee[i]!;
-	const beyond = table.beyond[i]!;
+function calleeJson({ object, architecture, table }: BranchList, i: number, { callees }: Shared): Fixed {
 	const branch = table.branch[i]!;
-	if (beyond === 0 && numbers[callee] === 0) numbers[callee] = callees.push([]);
-	const known = beyond === 0 ? callees[numbers[callee]! - 1]! : [];
-	return (known[branch] ??= fixed(
-		`,"callee":${JSON.stringify(placeName(object, callee, beyond))},"kind":"${branchKinds[architecture.branches[branch]!.kind]}","bytes":"`,
+	return (callees[table.callee[i]!]![branch] ??= fixed(
+		`,"callee":${JSON.stringify(calleeName(object, calleeOf(table, i)))},"kind":"${branchKinds[architecture.branches[branch]!.kind]}","bytes":"`,
 	));
 }
 

@@ -8,6 +8,8 @@ import { type Architecture, branchKinds } from "../linker/sites/arch/index.ts";
 import {
 	type BranchTable,
 	branchTable,
+	type Callee,
+	endOfSection,
 	isCode,
 	requireArchitecture,
 	requireRelocations,
@@ -16,7 +18,14 @@ import {
 } from "../linker/sites/branches.ts";
 import { knownCrossings } from "../linker/sites/crossings.ts";
 import { holders } from "../linker/sites/holders.ts";
-import { type Insides, type Intruder, type Intruders, jumpedInto, markInside } from "../linker/sites/jumped-into.ts";
+import {
+	type Insides,
+	type Intruder,
+	type Intruders,
+	jumpedInto,
+	markInside,
+	newInside,
+} from "../linker/sites/jumped-into.ts";
 import { unrelocatedBranches } from "../linker/sites/unrelocated.ts";
 
 /** What is known of the branches of one object. */
@@ -29,21 +38,12 @@ export interface BranchList {
 	readonly lines: LineTable | undefined;
 	/** What goes into the middle of some of them. */
 	readonly intruders: Intruders;
-	/** Rows that call the same, in the order of their first rows. */
-	readonly groups: readonly Group[];
-	readonly groupOf: (row: number) => Group;
+	/** How many rows call each of the table's callees. */
+	readonly counts: Uint32Array;
 	/** 1 for each of `branchKinds` that there is. */
 	readonly kinds: Uint8Array;
 	/** By section. */
 	readonly sections: readonly ListedSection[];
-}
-
-export interface Group {
-	readonly number: number;
-	readonly callee: number;
-	readonly beyond: number;
-	/** Rows. */
-	count: number;
 }
 
 interface ListedSection {
@@ -109,43 +109,24 @@ function linesOf(object: ElfObject, note: (text: string) => void): LineTable | u
 /** One pass over the rows for all that needs no more than one. */
 function surveyRows(object: ElfObject, { branches }: Architecture, table: BranchTable) {
 	const insides: Insides = [];
-	const kinds = new Uint8Array(branchKinds.length);
-	const { groups, groupOf } = grouping(object, table);
-	const { count, section, offset, branch } = table;
-	for (let row = 0; row < count; row++) {
-		const { kind, length } = branches[branch[row]!]!;
-		kinds[kind] = 1;
-		groupOf(row).count++;
-		markInside(insides, object, section[row]!, offset[row]!, length);
-	}
-	return { insides, kinds, groups, groupOf };
-}
-
-/** Finds the group of a row, or makes it. */
-function grouping(object: ElfObject, table: BranchTable): { groups: Group[]; groupOf: (row: number) => Group } {
-	const groups: Group[] = [];
-	/** By symbol, for calls of its first byte: 1 + the number. */
-	const plain = new Uint32Array(object.symbols.count);
-	const others = new Map<string, Group>();
-	const make = (callee: number, beyond: number): Group => {
-		const group = { number: groups.length, callee, beyond, count: 0 };
-		groups.push(group);
-		return group;
-	};
-	const groupOf = (row: number): Group => {
-		const callee = table.callee[row]!;
-		const beyond = table.beyond[row]!;
-		if (beyond === 0) {
-			if (plain[callee] !== 0) return groups[plain[callee]! - 1]!;
-			plain[callee] = groups.length + 1;
-			return make(callee, 0);
+	const counts = new Uint32Array(table.callees.length);
+	const used = new Uint8Array(branches.length);
+	const { section, offset, branch, callee } = table;
+	for (let first = 0; first < table.count; ) {
+		const end = endOfSection(table, first);
+		const bits = newInside(object.sections[section[first]!]!);
+		for (let row = first; row < end; row++) {
+			const found = branch[row]!;
+			used[found] = 1;
+			counts[callee[row]!]!++;
+			markInside(bits, offset[row]!, branches[found]!.length);
 		}
-		const key = `${callee} ${beyond}`;
-		const group = others.get(key) ?? make(callee, beyond);
-		others.set(key, group);
-		return group;
-	};
-	return { groups, groupOf };
+		insides[section[first]!] = bits;
+		first = end;
+	}
+	const kinds = new Uint8Array(branchKinds.length);
+	for (const [i, { kind }] of branches.entries()) if (used[i] === 1) kinds[kind] = 1;
+	return { insides, kinds, counts };
 }
 
 /** Bytes that the callee could be further away in its direction; undefined where the distance is not known yet.
@@ -155,15 +136,14 @@ export function reachLeft(
 	section: number,
 	value: number,
 	branch: number,
-	callee: number,
-	beyond: number,
+	{ symbol, beyond }: Callee,
 ): number | undefined {
 	const { symbols } = object;
 	const { form } = architecture.branches[branch]!;
-	const target = symbols.section[callee]!;
+	const target = symbols.section[symbol]!;
 	const isKnown = object.type === ET_REL ? target === section : target !== SHN_UNDEF;
 	if (form === undefined || !isKnown) return undefined;
-	const distance = symbols.value[callee]! + beyond - value - form.base;
+	const distance = symbols.value[symbol]! + beyond - value - form.base;
 	return distance < 0 ? distance - form.min : form.max - distance;
 }
 

@@ -3,9 +3,9 @@
 import { filePath, type LineTable } from "../linker/elf/line-table.ts";
 import { ET_REL, SHN_UNDEF, type Symbols } from "../linker/elf/object.ts";
 import { branchKinds } from "../linker/sites/arch/index.ts";
-import { endOfSection, placeName } from "../linker/sites/branches.ts";
+import { type Callee, calleeName, endOfSection } from "../linker/sites/branches.ts";
 import { crossings, lineSizes } from "../linker/sites/crossings.ts";
-import { type BranchList, type Group, intruderText, lineRowAt, reachLeft } from "./branch-list.ts";
+import { type BranchList, intruderText, lineRowAt, reachLeft } from "./branch-list.ts";
 import {
 	type Fixed,
 	fixed,
@@ -37,54 +37,71 @@ const RECORD = 20;
 const BRANCH_AT = 12;
 const BYTES_AT = 13;
 
-/** Group by group, in the order of the file within each. @param groups in the order of the text */
-function recordRows(list: BranchList, groups: readonly Group[]): Records {
-	const { table, holder, sections, architecture, groupOf } = list;
+/** The rows that call the same. */
+interface Group {
+	readonly number: number;
+	readonly callee: Callee;
+	readonly name: string;
+	readonly count: number;
+}
+
+/** In the order of the text. */
+function groupRows({ object, table, counts }: BranchList): Group[] {
+	const groups = table.callees.map((callee, number) => {
+		return { number, callee, name: calleeName(object, callee), count: counts[number]! };
+	});
+	return groups.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+}
+
+/** Group by group, in the order of the file within each. */
+function recordRows({ table, holder, sections, architecture }: BranchList, groups: readonly Group[]): Records {
 	const next = new Uint32Array(groups.length);
 	let end = 0;
 	for (const { number, count } of groups) {
 		next[number] = end;
-		end += count;
+		end += count * RECORD;
 	}
 	const bytes = new Uint8Array(table.count * RECORD);
 	const words = new Uint32Array(bytes.buffer);
+	const { section, offset, branch, callee } = table;
+	const { branches } = architecture;
 	for (let row = 0; row < table.count; row++) {
-		const at = next[groupOf(row).number]!++ * RECORD;
-		const offset = table.offset[row]!;
-		const index = table.section[row]!;
-		const branch = table.branch[row]!;
+		const at = next[callee[row]!]!;
+		next[callee[row]!] = at + RECORD;
+		const start = offset[row]!;
+		const index = section[row]!;
+		const found = branch[row]!;
 		const { data } = sections[index]!;
-		const { length } = architecture.branches[branch]!;
-		words[at >> 2] = offset;
+		const { length } = branches[found]!;
+		words[at >> 2] = start;
 		words[(at >> 2) + 1] = index;
 		words[(at >> 2) + 2] = holder[row]!;
-		bytes[at + BRANCH_AT] = branch;
-		for (let i = 0; i < length; i++) bytes[at + BYTES_AT + i] = data[offset + i]!;
+		bytes[at + BRANCH_AT] = found;
+		for (let i = 0; i < length; i++) bytes[at + BYTES_AT + i] = data[start + i]!;
 	}
 	return { words, bytes };
 }
 
 /** The lines of the file, below its title. */
 export async function writeText(list: BranchList, terminal: Terminal): Promise<void> {
-	const named = list.groups.map((group) => ({ group, name: placeName(list.object, group.callee, group.beyond) }));
-	named.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-	const records = recordRows(
-		list,
-		named.map(({ group }) => group),
-	);
+	const groups = groupRows(list);
+	const records = recordRows(list, groups);
 	const layout = layOut(list);
 	const out = newLineBytes();
 	putText(out, layout.header);
 	let at = 0;
-	for (const { group, name } of named) {
-		putText(out, `${name}: ${group.count} ${group.count === 1 ? "call site" : "call sites"}\n`);
-		for (const end = at + group.count * RECORD; at < end; ) {
+	for (const { callee, name, count } of groups) {
+		putText(out, `${name}: ${count} ${count === 1 ? "call site" : "call sites"}\n`);
+		for (const end = at + count * RECORD; at < end; ) {
 			if (!hasRoom(out, layout.lineSize)) await makeRoom(out, layout.lineSize, terminal);
-			at = putRows(out, list, layout, group, records, at, end);
+			at = putRows(out, list, layout, callee, records, at, Math.min(end, at + BATCH));
 		}
 	}
 	await flush(out, terminal);
 }
+
+/** A function that is called often is optimised once, one that runs long also in the middle, in its loop. */
+const BATCH = 256 * RECORD;
 
 /** What is the same for all lines. */
 interface Layout {
@@ -152,7 +169,7 @@ function putRows(
 	out: LineBytes,
 	list: BranchList,
 	layout: Layout,
-	group: Group,
+	callee: Callee,
 	records: Records,
 	from: number,
 	end: number,
@@ -161,7 +178,7 @@ function putRows(
 	const { symbols } = list.object;
 	const { placeWidth, names, prefixes } = layout;
 	const isRemarkable =
-		list.lines !== undefined || list.intruders.size > 0 || symbols.section[group.callee] !== SHN_UNDEF;
+		list.lines !== undefined || list.intruders.size > 0 || symbols.section[callee.symbol] !== SHN_UNDEF;
 	let at = from;
 	for (; at < end && hasRoom(out, layout.lineSize); at += RECORD) {
 		const word = at >> 2;
@@ -175,7 +192,7 @@ function putRows(
 		to = putBlanks(view, to, out.at + placeWidth + 4);
 		to = putCells(view, to, layout, records, at, (crossings(value, length) << 4) | section.known);
 		out.at = putHolder(view, to, symbols, words[word + 2]!, value, names);
-		if (isRemarkable || section.isInit) putRemarks(out, list, group, index, value, bytes[at + BRANCH_AT]!);
+		if (isRemarkable || section.isInit) putRemarks(out, list, callee, index, value, bytes[at + BRANCH_AT]!);
 		out.view.setUint8(out.at++, NEWLINE);
 	}
 	return at;
@@ -185,7 +202,7 @@ const NEWLINE = 10;
 function putRemarks(
 	out: LineBytes,
 	list: BranchList,
-	{ callee, beyond }: Group,
+	callee: Callee,
 	index: number,
 	value: number,
 	branch: number,
@@ -195,7 +212,7 @@ function putRemarks(
 	const row = lineRowAt(list, index, value);
 	if (lines !== undefined && row !== undefined) putText(out, `, ${pathOf(lines, lines.file[row]!)}:${lines.line[row]}`);
 	if (isInit) putText(out, ", init text");
-	const left = reachLeft(list, index, value, branch, callee, beyond);
+	const left = reachLeft(list, index, value, branch, callee);
 	if (left !== undefined && left < 64 * mebibyte) putText(out, `, ${Math.floor(left / mebibyte)} MiB reach left`);
 	const intruder = list.intruders.get(index)?.get(value - address);
 	if (intruder !== undefined) putText(out, `, jumped into from ${intruderText(intruder)}`);

@@ -25,7 +25,7 @@ export async function writeTexts(
 	for (const list of listsOf(files, wanted, terminal)) {
 		const { object } = list;
 		const tables = knownTables(object, list.architecture);
-		const title = `${object.name}: ${list.architecture.name}, ${plural(list.table.count, "call site")} of ${plural(new Set(list.groups.map(({ callee }) => callee)).size, "key")}`;
+		const title = `${object.name}: ${list.architecture.name}, ${plural(list.table.count, "call site")} of ${plural(new Set(list.table.callees.map(({ symbol }) => symbol)).size, "key")}`;
 		await terminal.write(`${styled(terminal, "bold", title)}\n`);
 		if (list.table.count > 0) await writeText(list, terminal);
 		else if (wanted !== undefined) await terminal.write(instead(list, wanted));

@@ -133,7 +133,7 @@ test("the function around a branch is that of functionAt, in any order of branch
 					relocation: undefined,
 					branch: new Uint8Array(rows.length),
 					callee: column(rows.map(() => 0)),
-					beyond: new Float64Array(rows.length),
+					callees: [{ symbol: 0, beyond: 0 }],
 				};
 				const expected = rows.map(([i, offset]) => functionAt(indexFunctions(object), indexOf(i), offset) ?? 0);
 				expect([...holders(object, table)]).toEqual(expected);

@@ -27,10 +27,22 @@ export interface BranchTable {
 	readonly relocation: Uint32Array | undefined;
 	/** Index in the architecture's `branches`. */
 	readonly branch: Uint8Array;
-	/** The symbol of what is called; a section's where no function is known there. */
+	/** Index in `callees`. */
 	readonly callee: Uint32Array;
+	/** In the order of their first rows. */
+	readonly callees: readonly Callee[];
+}
+
+/** What is called. */
+export interface Callee {
+	/** A section's where no function is known there. */
+	readonly symbol: number;
 	/** Bytes behind that symbol's value. */
-	readonly beyond: Float64Array;
+	readonly beyond: number;
+}
+
+export function calleeOf({ callee, callees }: BranchTable, row: number): Callee {
+	return callees[callee[row]!]!;
 }
 
 /** @throws LinkError for a machine that is none of ours */
@@ -85,15 +97,35 @@ interface Search {
 }
 
 /** What lies that many bytes behind the symbol of a section. */
-type Resolve = (symbol: number, behind: number) => { readonly callee: number; readonly beyond: number };
+type Resolve = (symbol: number, behind: number) => Callee;
+
+/** What is called, numbered when it is first seen. */
+interface Callees {
+	readonly list: Callee[];
+	/** 1 + the number by symbol, for calls of its first byte. */
+	readonly plain: Uint32Array;
+	/** The number by symbol and distance, for all others. */
+	readonly others: Map<string, number>;
+}
+
+function numberOf({ list, plain, others }: Callees, symbol: number, beyond: number): number {
+	const key = beyond === 0 ? "" : `${symbol} ${beyond}`;
+	const known = beyond === 0 ? plain[symbol]! - 1 : (others.get(key) ?? -1);
+	if (known >= 0) return known;
+	const number = list.push({ symbol, beyond }) - 1;
+	if (beyond === 0) plain[symbol] = number + 1;
+	else others.set(key, number);
+	return number;
+}
 
 /** Adds the rows of a piece. @returns how many rows there are then */
-function addBranches(table: BranchTable, search: Search, piece: Piece): number {
+function addBranches(table: BranchTable, callees: Callees, search: Search, piece: Piece): number {
 	const { wanted, architecture } = search;
 	const { info } = search.object.symbols;
 	const { find, branches } = architecture;
 	const { data, address, words, first } = piece;
-	const { section, offset, relocation, branch, callee, beyond } = table;
+	const { section, offset, relocation, branch, callee } = table;
+	const { plain } = callees;
 	let { count } = table;
 	for (let at = 0, i = first; at < words.length; at += ENTRY_WORDS, i++) {
 		let symbol = words[at + 3]!;
@@ -105,15 +137,15 @@ function addBranches(table: BranchTable, search: Search, piece: Piece): number {
 		const { addend, fieldAt } = branches[found]!;
 		let behind = wideWord(words[at + 4]!, words[at + 5]!) - addend;
 		if (isSection) {
-			({ callee: symbol, beyond: behind } = search.resolve(symbol, behind));
+			({ symbol, beyond: behind } = search.resolve(symbol, behind));
 			if (wanted !== undefined && wanted[symbol] !== 1) continue;
 		}
 		section[count] = piece.section;
 		offset[count] = field - fieldAt;
 		if (relocation !== undefined) relocation[count] = i;
 		branch[count] = found;
-		callee[count] = symbol;
-		if (behind !== 0) beyond[count] = behind;
+		const known = behind === 0 ? plain[symbol]! : 0;
+		callee[count] = known > 0 ? known - 1 : numberOf(callees, symbol, behind);
 		count++;
 	}
 	return count;
@@ -133,7 +165,7 @@ function countBranchesIn(counts: Uint32Array, called: number[], search: Search, 
 		if (found < 0) continue;
 		if (isSection) {
 			const behind = wideWord(words[at + 4]!, words[at + 5]!) - branches[found]!.addend;
-			symbol = search.resolve(symbol, behind).callee;
+			symbol = search.resolve(symbol, behind).symbol;
 			if (wanted !== undefined && wanted[symbol] !== 1) continue;
 		}
 		if (counts[symbol]!++ === 0) called.push(symbol);
@@ -148,7 +180,7 @@ function sectionResolver(object: ElfObject): Resolve {
 		const value = symbols.value[symbol]! + behind;
 		functions ??= indexFunctions(object);
 		const callee = functionAt(functions, symbols.section[symbol]!, value) ?? symbol;
-		return { callee, beyond: value - symbols.value[callee]! };
+		return { symbol: callee, beyond: value - symbols.value[callee]! };
 	};
 }
 
@@ -161,9 +193,10 @@ export function branchTable(
 ): BranchTable {
 	const relocated = object.sections.filter(isCode).map(({ relocations }) => relocations?.count ?? 0);
 	const room = relocated.reduce((sum, count) => sum + count, 0);
-	const table = allocate(room, forEdits);
+	const callees: Callees = { list: [], plain: new Uint32Array(object.symbols.count), others: new Map() };
+	const table = allocate(room, callees.list, forEdits);
 	const search = { object, architecture, wanted, resolve: sectionResolver(object) };
-	for (const piece of codePieces(object)) table.count = addBranches(table, search, piece);
+	for (const piece of codePieces(object)) table.count = addBranches(table, callees, search, piece);
 	return table;
 }
 
@@ -177,7 +210,7 @@ export function countBranches(object: ElfObject, architecture: Architecture, wan
 }
 
 /** Room that no row needs costs nothing: memory that was never written to is not there. */
-function allocate(room: number, forEdits: boolean): BranchTable {
+function allocate(room: number, callees: readonly Callee[], forEdits: boolean): BranchTable {
 	return {
 		count: 0,
 		section: new Uint32Array(room),
@@ -185,7 +218,7 @@ function allocate(room: number, forEdits: boolean): BranchTable {
 		relocation: forEdits ? new Uint32Array(room) : undefined,
 		branch: new Uint8Array(room),
 		callee: new Uint32Array(room),
-		beyond: new Float64Array(room),
+		callees,
 	};
 }
 
@@ -235,6 +268,10 @@ export function placeName(object: ElfObject, symbol: number, beyond: number): st
 	const { symbols, sections } = object;
 	const name = symbolName(symbols, symbol) || (sections[symbols.section[symbol]!]?.name ?? "");
 	return beyond === 0 ? name : `${name}${beyond < 0 ? "-" : "+"}0x${Math.abs(beyond).toString(16)}`;
+}
+
+export function calleeName(object: ElfObject, { symbol, beyond }: Callee): string {
+	return placeName(object, symbol, beyond);
 }
 
 /** Without `@GLIBC_2.34`. */

@@ -8,7 +8,7 @@ import { symbolName } from "../elf/symbols.ts";
 import { RELA_SIZE } from "../elf/tables.ts";
 import { LinkError, suggestion } from "../errors.ts";
 import { type Architecture, branchKinds } from "./arch/index.ts";
-import { type BranchTable, branchTable, requireArchitecture, wantedSymbols } from "./branches.ts";
+import { type BranchTable, branchTable, calleeOf, requireArchitecture, wantedSymbols } from "./branches.ts";
 import { addSymbols, newSection } from "./edit.ts";
 import { place } from "./place.ts";
 import { KEY_PREFIX, SITE_ROW, SITES_SECTION, TAIL, TRAMPOLINE_PREFIX } from "./table.ts";
@@ -55,7 +55,8 @@ export function collectRealSites(
 				const i = rows[entry >> 1]!;
 				const offset = (entry >> 1) * SITE_ROW;
 				if ((entry & 1) === 0) putEntry(view, at, offset, bases.symbols[table.section[i]!]!, table.offset[i]!);
-				else putEntry(view, at, offset + 4, keySymbols[table.callee[i]!]!, isCall[table.branch[i]!]! ? 0 : TAIL);
+				else
+					putEntry(view, at, offset + 4, keySymbols[calleeOf(table, i).symbol]!, isCall[table.branch[i]!]! ? 0 : TAIL);
 				view.setUint32(at + 8, relative32, true);
 			}
 		}),
@@ -83,11 +84,11 @@ function sitesOf(object: ElfObject, architecture: Architecture, table: BranchTab
 function isSite(object: ElfObject, architecture: Architecture, table: BranchTable, i: number): boolean {
 	if (object.sections[table.section[i]!]!.name === REPLACEMENTS) return false;
 	const isDirect = architecture.branches[table.branch[i]!]!.form !== undefined;
-	if (isDirect && table.beyond[i] === 0) return true;
+	const { symbol, beyond } = calleeOf(table, i);
+	if (isDirect && beyond === 0) return true;
 	const where = place(object, table.section[i]!, table.offset[i]!);
-	const name = symbolName(object.symbols, table.callee[i]!);
-	if (isDirect)
-		throw new LinkError(`${where}: goes 0x${table.beyond[i]!.toString(16)} bytes into the trampoline '${name}'`);
+	const name = symbolName(object.symbols, symbol);
+	if (isDirect) throw new LinkError(`${where}: goes 0x${beyond.toString(16)} bytes into the trampoline '${name}'`);
 	throw new LinkError(
 		`${where}: calls '${name}' through the global offset table, which cannot be patched; compile without -fno-plt`,
 	);
@@ -113,7 +114,7 @@ function keysOf(object: ElfObject, table: BranchTable, rows: Uint32Array, module
 	const keys = new Uint32Array(symbols.count);
 	for (let row = 0; row < rows.length; row++) {
 		const i = rows[row]!;
-		const trampoline = table.callee[i]!;
+		const trampoline = calleeOf(table, i).symbol;
 		if (keys[trampoline] !== 0) continue;
 		const where = place(object, table.section[i]!, table.offset[i]!);
 		const name = symbolName(symbols, trampoline);

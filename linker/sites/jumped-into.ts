@@ -11,10 +11,13 @@ import { isCode } from "./branches.ts";
 /** Per section of an object which of its bytes are inside an instruction, behind its first byte: a bit for each. */
 export type Insides = (Uint8Array | undefined)[];
 
+/** For a section in which nothing is marked yet. */
+export function newInside({ data }: Pick<Section, "data">): Uint8Array {
+	return new Uint8Array((data.length >>> 3) + 3);
+}
+
 /** Marks the inside of an instruction of 2 to 16 bytes, given by its offset in the section's bytes. */
-export function markInside(insides: Insides, object: ElfObject, section: number, offset: number, length: number): void {
-	insides[section] ??= new Uint8Array((object.sections[section]!.data.length >>> 3) + 3);
-	const bits = insides[section]!;
+export function markInside(bits: Uint8Array, offset: number, length: number): void {
 	const at = (offset + 1) >>> 3;
 	const mask = ((1 << (length - 1)) - 1) << ((offset + 1) & 7);
 	bits[at]! |= mask;

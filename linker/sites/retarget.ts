@@ -12,13 +12,14 @@ import {
 	type BranchTable,
 	baseName,
 	branchTable,
+	calleeOf,
 	isCode,
 	requireArchitecture,
 	requireRelocations,
 	wantedSymbols,
 } from "./branches.ts";
 import { holders } from "./holders.ts";
-import { type Insides, type Intruder, jumpedInto, markInside } from "./jumped-into.ts";
+import { type Insides, type Intruder, jumpedInto, markInside, newInside } from "./jumped-into.ts";
 import { nameForMessage, place } from "./place.ts";
 import type { Edit } from "./retarget-record.ts";
 import { findTarget, type Target } from "./retarget-target.ts";
@@ -195,7 +196,8 @@ function reasonToLeave(planning: Planning, i: number, target: Target, chosen: bo
 	const { object, table, holder } = planning;
 	if (formAt(planning, i) === undefined)
 		return "goes through the global offset table; compile without -fno-plt to have a direct call";
-	if (table.beyond[i] !== 0) return `goes 0x${table.beyond[i]!.toString(16)} bytes into the function`;
+	const { beyond } = calleeOf(table, i);
+	if (beyond !== 0) return `goes 0x${beyond.toString(16)} bytes into the function`;
 	const isInside = target.kind === "symbol" && holder[i] !== 0 && sameFunction(object, holder[i]!, target.symbol);
 	return isInside && !chosen
 		? "is in the new target, which would call itself; --only chooses it nevertheless"
@@ -235,7 +237,7 @@ function checkDestination({ object, table }: Planning, i: number, form: BranchFo
 	const section = object.sections[table.section[i]!]!;
 	const offset = table.offset[i]!;
 	const destination = section.address + offset + form.base + form.read(viewOf(section.data), offset);
-	const callee = table.callee[i]!;
+	const callee = calleeOf(table, i).symbol;
 	if (object.symbols.section[callee] !== SHN_UNDEF && object.symbols.value[callee] === destination) return;
 	const stubs = object.sections.some(
 		({ name, address, size }) => /^\.i?plt/.test(name) && destination >= address && destination < address + size,
@@ -330,7 +332,9 @@ function checkSpans(object: ElfObject, architecture: Architecture, edits: readon
 			.map(({ offset, before }) => ({ offset: offset - fileOffset, length: before.length }));
 		if (spans.length === 0) continue;
 		checkRelocations(object, index, spans, architecture);
-		for (const { offset, length } of spans) markInside(insides, object, index, offset, length);
+		const bits = newInside(section);
+		for (const { offset, length } of spans) markInside(bits, offset, length);
+		insides[index] = bits;
 	}
 	for (const [index, intruders] of jumpedInto(object, architecture, insides))
 		for (const [offset, intruder] of intruders)
