@@ -50,6 +50,8 @@ interface Contender {
 	readonly command: readonly string[];
 	/** Made anew before each run. */
 	readonly copy?: readonly [from: string, to: string];
+	/** What it writes reaches the disk before the next one is timed. */
+	readonly writes?: boolean;
 }
 
 function contenders(folder: string): Contender[] {
@@ -57,18 +59,26 @@ function contenders(folder: string): Contender[] {
 	const patchbay = [process.execPath, fileURLToPath(new URL("../../dist/cli/main.cjs", import.meta.url))];
 	const copy = join(folder, "objtool.o");
 	const parser = elfinfo(folder);
+	const collected = join(folder, "collected.o");
 	return [
 		{ name: "readelf -rW", command: ["readelf", "-rW", object] },
 		{ name: "objdump -dr", command: ["objdump", "-dr", object] },
-		...(existsSync(objtool)
-			? [{ name: "objtool --static-call", command: [objtool, "--static-call", copy], copy: [object, copy] as const }]
-			: []),
 		...(parser === undefined ? [] : [{ name: "elfinfo (npm)", command: [process.execPath, parser, object] }]),
 		{ name: "node, nothing", command: [process.execPath, "-e", "0"] },
 		{ name: "sites --summary", command: [...patchbay, "sites", "--summary", object] },
 		{ name: "sites", command: [...patchbay, "sites", object] },
 		{ name: "sites --json-lines", command: [...patchbay, "sites", "--json-lines", object] },
-		{ name: "collect", command: [...patchbay, "collect", object, "-o", join(folder, "collected.o")] },
+		{ name: "collect", command: [...patchbay, "collect", object, "-o", collected], writes: true },
+		...(existsSync(objtool)
+			? [
+					{
+						name: "objtool --static-call",
+						command: [objtool, "--static-call", copy],
+						copy: [object, copy] as const,
+						writes: true,
+					},
+				]
+			: []),
 	];
 }
 
@@ -95,7 +105,7 @@ interface Measure {
 }
 
 /** What `time` says of a process whose output goes nowhere. */
-function measure({ name, command, copy }: Contender): Measure {
+function measure({ name, command, copy, writes }: Contender): Measure {
 	if (copy !== undefined) copyFileSync(...copy);
 	const { stderr, status } = spawnSync("time", ["-f", "\n@ %e %U %S %M", ...command], {
 		stdio: ["ignore", "ignore", "pipe"],
@@ -104,6 +114,7 @@ function measure({ name, command, copy }: Contender): Measure {
 	});
 	const [, wall, user, system, kilobytes] = /@ (\S+) (\S+) (\S+) (\d+)\s*$/.exec(stderr) ?? [];
 	if (status !== 0 || kilobytes === undefined) throw new Error(`${name} failed: ${stderr}`);
+	if (writes) spawnSync("sync");
 	return { wall: Number(wall), cpu: Number(user) + Number(system), megabytes: Number(kilobytes) / 1024 };
 }
 
