@@ -114,12 +114,19 @@ export const NUMBER = 18;
 export function putHex(view: DataView, at: number, value: number): number {
 	if (value < 0 || value >= PLAIN)
 		return putAscii(view, at, value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`);
-	view.setUint16(at, 0x7830, true);
 	const end = at + 2 + ((35 - Math.clz32(value | 1)) >> 2);
-	for (let to = end - 1, rest = value; to >= at + 2; to--, rest >>>= 4) view.setUint8(to, hexDigits[rest & 15]!);
+	let to = end;
+	for (let rest = value; to > at + 2; rest >>>= 8) {
+		to -= 2;
+		view.setUint16(to, hexPairs[rest & 255]!, true);
+	}
+	/** Where the digits are odd in number, a zero is in front of them. */
+	view.setUint16(at, 0x7830, true);
 	return end;
 }
 const hexDigits = encoder.encode("0123456789abcdef");
+/** `00` to `ff`, little-endian. */
+const hexPairs = Uint16Array.from({ length: 256 }, (_, i) => hexDigits[i >> 4]! | (hexDigits[i & 15]! << 8));
 
 export function putDecimal(view: DataView, at: number, value: number): number {
 	if (value < 0 || value >= PLAIN) return putAscii(view, at, String(value));
