@@ -10,7 +10,13 @@ export default defineConfig({
 	platform: "node",
 	plugins: [licences()],
 	// CommonJS: Node loads it without what its loader of ES modules takes to start.
-	output: { dir: "dist/cli", format: "cjs", entryFileNames: "[name].cjs", chunkFileNames: "[name].cjs" },
+	output: {
+		dir: "dist/cli",
+		format: "cjs",
+		entryFileNames: "[name].cjs",
+		chunkFileNames: "[name].cjs",
+		comments: false,
+	},
 });
 
 /** Writes the licences of the packages that are inside beside the files. */
