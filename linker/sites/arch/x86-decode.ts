@@ -131,16 +131,28 @@ const operandLength = Uint8Array.from({ length: 256 }, (_, byte) => {
 	return [0, 2, 5, 1][byte >> 6]! + (hasSib ? 1 : 0);
 });
 
+/** By the opcode and the byte behind it what `measure` says of the most frequent instructions, 0 for all others: a row of 256
+ * is the same for all opcodes of the same form. */
+const measures = new Uint8Array(1 << 16);
+const rows = new Map<number, Uint8Array>();
+for (const [opcode, form] of frequent.entries()) {
+	if (form === 0) continue;
+	const row = rows.get(form) ?? (form < OPERAND ? new Uint8Array(256).fill(form) : withOperand(form - OPERAND));
+	rows.set(form, row);
+	measures.set(row, opcode << 8);
+}
+
+function withOperand(form: number): Uint8Array {
+	return operandLength.map((length) => (length === 0 ? 0 : form + length));
+}
+
 /** The length of the instruction at `at`, in the low four bits; -1 for none. The rest is 16 times the length of the
  * displacement that it ends with, if it is a direct branch. */
 function measure(bytes: Uint8Array, at: number, end: number): number {
-	if (at + MAX_LENGTH > end) return measureAny(bytes, at, end);
+	if (at + MAX_LENGTH > bytes.length) return measureAny(bytes, at, end);
 	const rex = (bytes[at]! & 0xf0) === 0x40 ? 1 : 0;
-	const known = frequent[bytes[at + rex]!]!;
-	if (known === 0) return measureAny(bytes, at, end);
-	if (known < OPERAND) return known + rex;
-	const operand = operandLength[bytes[at + rex + 1]!]!;
-	return operand === 0 ? measureAny(bytes, at, end) : known - OPERAND + rex + operand;
+	const known = measures[(bytes[at + rex]! << 8) | bytes[at + rex + 1]!]!;
+	return known === 0 || at + (known & 15) + rex > end ? measureAny(bytes, at, end) : known + rex;
 }
 
 function measureAny(bytes: Uint8Array, at: number, end: number): number {
