@@ -19,7 +19,7 @@ import {
 	newLineBytes,
 	put,
 	putBlanks,
-	putByteList,
+	putByte,
 	putHex,
 	putName,
 	putText,
@@ -27,15 +27,10 @@ import {
 import { type Terminal, textOf } from "./terminal.ts";
 
 /** All that a line needs of its row, side by side: the lines come in another order than the rows, and looking up each of
- * these things somewhere else would mean waiting for memory. Three words: offset, section, function; then the branch and
- * the instruction. */
-interface Records {
-	readonly words: Uint32Array;
-	readonly bytes: Uint8Array;
-}
-const RECORD = 20;
-const BRANCH_AT = 12;
-const BYTES_AT = 13;
+ * these things somewhere else would mean waiting for memory. Five words: offset, section, function; then the branch, in the
+ * lowest byte, and the instruction. */
+type Records = Uint32Array;
+const RECORD = 5;
 
 /** The rows that call the same. */
 interface Group {
@@ -61,8 +56,7 @@ function recordRows({ table, holder, sections, architecture }: BranchList, group
 		next[number] = end;
 		end += count * RECORD;
 	}
-	const bytes = new Uint8Array(table.count * RECORD);
-	const words = new Uint32Array(bytes.buffer);
+	const records = new Uint32Array(end);
 	const { section, offset, branch, callee } = table;
 	const { branches } = architecture;
 	for (let row = 0; row < table.count; row++) {
@@ -73,13 +67,16 @@ function recordRows({ table, holder, sections, architecture }: BranchList, group
 		const found = branch[row]!;
 		const { data } = sections[index]!;
 		const { length } = branches[found]!;
-		words[at >> 2] = start;
-		words[(at >> 2) + 1] = index;
-		words[(at >> 2) + 2] = holder[row]!;
-		bytes[at + BRANCH_AT] = found;
-		for (let i = 0; i < length; i++) bytes[at + BYTES_AT + i] = data[start + i]!;
+		records[at] = start;
+		records[at + 1] = index;
+		records[at + 2] = holder[row]!;
+		records[at + 3] = found | (data[start]! << 8) | (data[start + 1]! << 16) | (data[start + 2]! << 24);
+		let high = data[start + 3]!;
+		if (length > 4) high |= data[start + 4]! << 8;
+		if (length > 5) high |= data[start + 5]! << 16;
+		records[at + 4] = high;
 	}
-	return { words, bytes };
+	return records;
 }
 
 /** The lines of the file, below its title. */
@@ -174,25 +171,31 @@ function putRows(
 	from: number,
 	end: number,
 ): number {
-	const { words, bytes } = records;
 	const { symbols } = list.object;
 	const { placeWidth, names, prefixes } = layout;
 	const isRemarkable =
 		list.lines !== undefined || list.intruders.size > 0 || symbols.section[callee.symbol] !== SHN_UNDEF;
 	let at = from;
 	for (; at < end && hasRoom(out, layout.lineSize); at += RECORD) {
-		const word = at >> 2;
 		const { view } = out;
-		const index = words[word + 1]!;
+		const index = records[at + 1]!;
 		const section = list.sections[index]!;
-		const value = words[word]! + section.address;
-		const length = layout.lengths[bytes[at + BRANCH_AT]!]!;
+		const value = records[at]! + section.address;
+		const branch = records[at + 3]! & 255;
+		const length = layout.lengths[branch]!;
 		let to = put(view, out.at, prefixes[index]!);
 		to = putHex(view, to, value);
 		to = putBlanks(view, to, out.at + placeWidth + 4);
-		to = putCells(view, to, layout, records, at, (crossings(value, length) << 4) | section.known);
-		out.at = putHolder(view, to, symbols, words[word + 2]!, value, names);
-		if (isRemarkable || section.isInit) putRemarks(out, list, callee, index, value, bytes[at + BRANCH_AT]!);
+		to = putCells(
+			view,
+			to,
+			layout,
+			records[at + 3]!,
+			records[at + 4]!,
+			(crossings(value, length) << 4) | section.known,
+		);
+		out.at = putHolder(view, to, symbols, records[at + 2]!, value, names);
+		if (isRemarkable || section.isInit) putRemarks(out, list, callee, index, value, branch);
 		out.view.setUint8(out.at++, NEWLINE);
 	}
 	return at;
@@ -219,29 +222,26 @@ function putRemarks(
 }
 const mebibyte = 2 ** 20;
 
-/** Kind, bytes and crosses. */
-function putCells(view: DataView, at: number, layout: Layout, records: Records, from: number, code: number): number {
+/** Kind, bytes and crosses. @param low, high the branch and the instruction, as in a record */
+function putCells(view: DataView, at: number, layout: Layout, low: number, high: number, code: number): number {
 	const { cells } = layout;
-	const low = records.words[(from + BRANCH_AT) >> 2]!;
-	const high = records.words[(from + BRANCH_AT + 4) >> 2]!;
 	const known = cells.low === low && cells.high === high ? cells.byCrossings[code] : undefined;
-	return known === undefined ? putNewCells(view, at, layout, records, from, code) : put(view, at, known);
+	return known === undefined ? putNewCells(view, at, layout, low, high, code) : put(view, at, known);
 }
 
 function putNewCells(
 	view: DataView,
 	at: number,
 	{ cells, kinds, lengths, bytesWidth }: Layout,
-	{ words, bytes }: Records,
-	from: number,
+	low: number,
+	high: number,
 	code: number,
 ): number {
-	const low = words[(from + BRANCH_AT) >> 2]!;
-	const high = words[(from + BRANCH_AT + 4) >> 2]!;
-	const branch = bytes[from + BRANCH_AT]!;
+	const branch = low & 255;
 	const start = put(view, at, kinds[branch]!);
-	let to = putByteList(view, start, bytes, from + BYTES_AT, lengths[branch]!);
-	to = putBlanks(view, to, start + bytesWidth + 2);
+	let to = start;
+	for (let i = 1; i <= lengths[branch]!; i++) to = putByte(view, to, (i < 4 ? low : high) >>> ((i & 3) * 8));
+	to = putBlanks(view, to - 1, start + bytesWidth + 2);
 	to = put(view, to, crossesCells[code]!);
 	if (cells.low === low && cells.high === high)
 		cells.byCrossings[code] = fixed(textOf(new Uint8Array(view.buffer, view.byteOffset + at, to - at)));

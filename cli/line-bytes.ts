@@ -160,8 +160,14 @@ const byteCells = Int32Array.from(
 
 /** `e8 00 00 00 00` */
 export function putByteList(view: DataView, at: number, from: Uint8Array, start: number, length: number): number {
-	for (let i = 0; i < length; i++) view.setInt32(at + i * 3, byteCells[from[start + i]!]!, true);
+	for (let i = 0; i < length; i++) putByte(view, at + i * 3, from[start + i]!);
 	return at + length * 3 - 1;
+}
+
+/** `e8 `, of the low eight bits. */
+export function putByte(view: DataView, at: number, byte: number): number {
+	view.setInt32(at, byteCells[byte & 255]!, true);
+	return at + 3;
 }
 
 const blanks = 0x20202020;
