@@ -120,13 +120,13 @@ export function start(machine: Machine, cpu: number, address: number): void {
 }
 
 /** The address of a function to start a CPU at. @throws LinkError when the image has none of that name */
-export function entryNamed(image: Image, name: string): number {
+export function entryNamed(image: Image, name: string, place = image.name): number {
 	const symbol = image.symbolNamed(name);
 	if (symbol?.type === STT_FUNC) return symbol.address;
 	if (symbol?.type === STT_NOTYPE)
-		throw new LinkError(`${image.name}: '${name}' is no function to start at: write .type ${name}, @function`);
+		throw new LinkError(`${place}: '${name}' is no function to start at: write .type ${name}, @function`);
 	const functions = image.symbols.filter((one) => one.type === STT_FUNC).map((one) => one.name);
-	throw new LinkError(`${image.name}: no function '${name}' to start at${suggestion(name, functions)}`);
+	throw new LinkError(`${place}: no function '${name}' to start at${suggestion(name, functions)}`);
 }
 
 function addHaltPage(machine: Machine, spaces: readonly number[]): void {

@@ -58,8 +58,18 @@ test.each<[string, RegExp]>([
 	["also: x68 safe", /mine\.s:2: no model 'x68'/],
 	["also: arm", /mine\.s:2: 'arm' is not 'MODEL EXPECTATION'/],
 	["expect: fine", /mine\.s:2: 'fine' is not 'safe, N states'/],
+	["reaches: nowhere", /no label 'nowhere'/],
+	["alias: word = nowhere", /no label 'nowhere'/],
+	["cpu: nowhere", /no function 'nowhere' to start at$/],
 ])("%s", (line, message) => {
 	expect(() => check(scenario(line))).toThrow(message);
+	expect(() => check(scenario(line))).toThrow(/^mine\.s:2: /);
+});
+
+test("the first CPU starts somewhere", () => {
+	expect(() => check(readScenario(`# cpu: nowhere\n${program}`, "mine.s"))).toThrow(
+		"mine.s:1: no label 'nowhere' to start at",
+	);
 });
 
 describe("verdicts", () => {

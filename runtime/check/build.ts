@@ -1,6 +1,7 @@
 // From a scenario to a system in its initial state: assembled, linked, loaded, its CPUs started and its plans laid out.
 
 import { assemble } from "../../linker/compile/assemble.ts";
+import { symbolByName } from "../../linker/elf/symbols.ts";
 import { LinkError } from "../../linker/errors.ts";
 import { hex } from "../../linker/hex.ts";
 import { decode, SP } from "../../linker/isa/index.ts";
@@ -55,9 +56,11 @@ const HISTORIES = 256;
 
 /** @throws SourceError and LinkError for mistakes in the program or the header */
 export function build(scenario: Scenario): Built | RefusedScenario {
-	const { name, cpus } = scenario;
+	const { name, cpus, places = {} } = scenario;
 	const object = assemble(scenario.program, { file: name });
-	const image = link([object], { entry: cpus[0]!.entry, name });
+	const { entry, place = name } = cpus[0]!;
+	if (symbolByName(object, entry) === undefined) throw new LinkError(`${place}: no label '${entry}' to start at`);
+	const image = link([object], { entry, name });
 	const total = cpus.reduce((sum, part) => sum + (part.count ?? 1), 0);
 	const machine = load(image, {
 		profile: profiles[0]!,
@@ -74,35 +77,42 @@ export function build(scenario: Scenario): Built | RefusedScenario {
 		const top = core.r[SP]!;
 		return { top, physical: physicalIn(machine, 0, top - PAGE) + PAGE, bytes: PAGE };
 	});
-	const writable = Object.entries(scenario.alias ?? {}).map(([window, text]) => alias(system, window, text, name));
+	const writable = Object.entries(scenario.alias ?? {}).map(([window, text]) =>
+		alias(system, window, text, places.alias ?? name),
+	);
 	prepareMemory(system, scenario.memory ?? [], name);
 	const equals = startAll(system, cpus);
 	const at = (label: string, place = name): number => addressOf(image, label, place);
+	/** Where each plan is written. */
+	const written: string[] = [];
+	const add = (one: Plan, place = name): void => {
+		addPlan(system, one);
+		written.push(place);
+	};
 	const probed = probeParts(system, scenario.probes ?? [], at, scenario.redzone ?? 0);
 	if ("refused" in probed) return probed;
-	for (const one of probed.plans) addPlan(system, one);
+	for (const one of probed.plans) add(one);
 	for (const { address } of system.named) writable.push(address);
 	for (const part of scenario.patchers ?? []) {
 		const one = planOf(system, part, part.place ?? name);
 		if ("refused" in one) return one;
-		addPlan(system, part.unlocked === true ? unlocked(one) : one);
+		add(part.unlocked === true ? unlocked(one) : one, part.place);
 	}
 	for (const { steps, place = name } of scenario.agents ?? []) {
-		addPlan(system, {
-			steps: steps.flatMap((text): Step[] => stepsOf(text, image, place, machine.config.model)),
-			edits: [],
-		});
+		const all = steps.flatMap((text): Step[] => stepsOf(text, image, place, machine.config.model));
+		add({ steps: all, edits: [] }, place);
 	}
-	if (scenario.memory !== undefined) addPlan(system, memoryPlan(system, scenario.memory, name));
-	refuseStrangers(system);
+	if (scenario.memory !== undefined) add(memoryPlan(system, scenario.memory, name), scenario.memory[0]?.place);
+	for (const [i, place] of written.entries()) refuseStrangers(system, system.plans[i]!, place);
 	return {
 		system,
 		stacks,
 		equals: scenario.exists === undefined && !namesCpus(system, scenario.program) ? equals : [],
 		start: machine.words.slice(),
-		never: new Set((scenario.never ?? []).map((label) => at(label))),
-		reaches: new Map((scenario.reaches ?? []).map((label) => [at(label), label])),
-		outcome: scenario.exists === undefined ? undefined : outcomeOf(scenario.exists, image, total, name),
+		never: new Set((scenario.never ?? []).map((label) => at(label, places.never))),
+		reaches: new Map((scenario.reaches ?? []).map((label) => [at(label, places.reaches), label])),
+		outcome:
+			scenario.exists === undefined ? undefined : outcomeOf(scenario.exists, image, total, places.exists ?? name),
 		writable,
 		probes: probed.probes,
 		redzone: scenario.redzone ?? 0,
@@ -116,7 +126,7 @@ function startAll({ machine, image }: System, parts: readonly CpuPart[]): number
 		const first = equals.flat().length;
 		const group = Array.from({ length: part.count ?? 1 }, (_, i) => first + i);
 		for (const cpu of group) {
-			start(machine, cpu, entryNamed(image, part.entry));
+			start(machine, cpu, entryNamed(image, part.entry, part.place));
 			if (part.off === true) setCpu(machine, cpu, Cpu.status, Status.halted);
 		}
 		equals.push(group);
@@ -125,13 +135,13 @@ function startAll({ machine, image }: System, parts: readonly CpuPart[]): number
 }
 
 /** @throws LinkError when a step names a CPU or a patcher that there is not */
-function refuseStrangers({ plans, machine, image }: System): void {
-	for (const step of plans.flatMap(({ steps }) => steps)) {
+function refuseStrangers({ plans, machine }: System, { steps }: Plan, place: string): void {
+	for (const step of steps) {
 		const cpus = "cpus" in step ? step.cpus : "cpu" in step ? [step.cpu] : [];
 		const cpu = cpus.find((one) => machine.cores[one] === undefined);
-		if (cpu !== undefined) throw new LinkError(`${image.name}: '${describeStep(step)}': there is no cpu${cpu}`);
+		if (cpu !== undefined) throw new LinkError(`${place}: '${describeStep(step)}': there is no cpu${cpu}`);
 		if (step.kind === "after" && plans[step.patcher] === undefined)
-			throw new LinkError(`${image.name}: '${describeStep(step)}': there is no such patcher or agent`);
+			throw new LinkError(`${place}: '${describeStep(step)}': there is no such patcher or agent`);
 	}
 }
 

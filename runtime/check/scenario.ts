@@ -45,6 +45,8 @@ export interface Scenario {
 	readonly expect?: Expectation;
 	/** Model -> what is expected of the same there. */
 	readonly also?: Readonly<Record<string, Expectation>>;
+	/** Where each key was written last, for messages; the scenario's name where it is missing. */
+	readonly places?: Readonly<Record<string, string>>;
 }
 
 /** CPUs that begin at a label; `off`: they stay off until somebody starts them. */
@@ -52,6 +54,8 @@ export interface CpuPart {
 	readonly entry: string;
 	readonly count?: number;
 	readonly off?: boolean;
+	/** Where it is written, for messages. */
+	readonly place?: string;
 }
 
 export interface PatcherPart {
@@ -109,7 +113,11 @@ export function readScenario(source: string, name: string): Scenario {
 		if (meant !== "") throw new LinkError(`${name}:${i + 1}: a header has no '${key}'${meant}`);
 		if (/^#\s*poke\s.*=.*\sby\s/.test(line)) throw new LinkError(`${name}:${i + 1}: write '# poke: ', with a colon`);
 		if (reader === undefined) about.push(line.replace(/^#\s?/, ""));
-		else reader(draft, value.trim(), `${name}:${i + 1}`);
+		else {
+			const place = `${name}:${i + 1}`;
+			reader(draft, value.trim(), place);
+			draft.places = { ...draft.places, [key]: place };
+		}
 	}
 	if (draft.cpus.length === 0) throw new LinkError(`${name}: the header names no CPU; write '# cpu: 2 caller'`);
 	return { ...draft, about: about.join("\n").trim() };
@@ -125,7 +133,7 @@ const header: Readonly<Record<string, (draft: Draft, value: string, place: strin
 	cpu(draft, value, place) {
 		const [, count, entry, off] = /^(?:(\d+)\s+)?(\S+)(\s+off)?$/.exec(value) ?? [];
 		if (entry === undefined) throw new LinkError(`${place}: '${value}' is not '[COUNT] LABEL [off]'`);
-		draft.cpus = [...draft.cpus, { entry, count: Number(count ?? 1), off: off !== undefined }];
+		draft.cpus = [...draft.cpus, { entry, count: Number(count ?? 1), off: off !== undefined, place }];
 	},
 	poke(draft, value, place) {
 		const [, list, protocol, unlocked] = /^(.*?)\s+by\s+(.*?)(\s+without lock)?$/.exec(value) ?? [];
