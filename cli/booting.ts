@@ -1,6 +1,6 @@
 // What is settled before a program starts: the options for it, and what came of it as lines.
 
-import type { Command as CommandLine } from "commander";
+import { type Command as CommandLine, InvalidArgumentError } from "commander";
 import { hex } from "../linker/hex.ts";
 import { type Image, sourcePlace } from "../linker/link/index.ts";
 import type { BootOptions, Settled } from "../runtime/patch/index.ts";
@@ -29,7 +29,9 @@ export function bootOptions({ features, boot }: BootChoice, modules = false): Bo
 }
 
 function parseFeatures(text: string): string[] {
-	return text.split(",").filter((name) => name !== "");
+	const names = text.split(",");
+	if (names.includes("")) throw new InvalidArgumentError("Write names with commas between.");
+	return names;
 }
 
 /** `3 calls of operations: 2 direct, 1 inlined` */

@@ -14,6 +14,7 @@ export interface BuildOptions {
 	readonly staticCalls: CallMode;
 	readonly patchable?: readonly string[];
 	readonly entryNops?: true;
+	readonly alignSites?: true;
 }
 
 export function declareBuildOptions(line: CommandLine): void {
@@ -22,6 +23,7 @@ export function declareBuildOptions(line: CommandLine): void {
 	);
 	line.option("--patchable <function...>", "make every plain call of these functions a static call");
 	line.option("--entry-nops", "begin every function with NOP5, so that it can be traced");
+	line.option("--align-sites", "pad so that no call site of a source crosses an aligned 8 bytes");
 }
 
 /** The objects of all files, in their order, each module's imports behind it; everything counts once. */
@@ -36,7 +38,7 @@ export async function loadObjects(
 		if (sources !== undefined && file.endsWith(".js")) return sources.compileModules(file, mode, seen, code);
 		if (seen.has(absolute(file))) return [];
 		seen.add(absolute(file));
-		if (sources !== undefined && file.endsWith(".s")) return [sources.assembleFile(file)];
+		if (sources !== undefined && file.endsWith(".s")) return [sources.assembleFile(file, code)];
 		return [readObject(file)];
 	});
 }
@@ -45,7 +47,7 @@ export async function loadObjects(
 export async function loadObject(file: string, mode: CallMode, code: CodeOptions = {}): Promise<ElfObject> {
 	const sources = /\.(js|s)$/.test(file) ? await import("./sources.ts") : undefined;
 	if (sources === undefined) return readObject(file);
-	return file.endsWith(".js") ? sources.compileModule(file, mode, [], code) : sources.assembleFile(file);
+	return file.endsWith(".js") ? sources.compileModule(file, mode, [], code) : sources.assembleFile(file, code);
 }
 
 function readObject(file: string): ElfObject {
@@ -61,6 +63,7 @@ export async function loadImage(files: readonly string[], options: BuildOptions,
 	if (image === undefined) return linkObjects(objects, options, name ?? files[0]!);
 	if (objects.length > 1) throw new LinkError(`${image.name}: is an image already and cannot be linked with others`);
 	if (options.patchable !== undefined) throw new UsageError(`--patchable is for linking, and ${image.name} is linked`);
+	if (options.alignSites) throw new UsageError(`--align-sites is for sources, and ${image.name} is linked`);
 	return readImage(image);
 }
 

@@ -12,6 +12,7 @@ import type { Execmem } from "../runtime/execmem/pieces.ts";
 import { PAGE } from "../runtime/machine/index.ts";
 import { breakpoint, createSystem } from "../runtime/patch/index.ts";
 import type { BuildOptions } from "./build.ts";
+import { UsageError } from "./command.ts";
 import { profileOf } from "./cost-profiles.ts";
 import { type CrowdOptions, loadCrowd } from "./crowd.ts";
 import { loadModules } from "./modules.ts";
@@ -58,9 +59,11 @@ export async function openMemory(image: Image, options: ExecmemChoice & CrowdOpt
 		const { address } = must(execmemAlloc(execmem, { type, bytes: size }));
 		must(execmemFinish(execmem, address));
 	}
-	for (const type of options.free ?? [])
-		for (const piece of [...allPieces(execmem.allocator)])
-			if (piece.type === type) must(execmemFree(execmem, piece.address));
+	for (const type of options.free ?? []) {
+		const pieces = [...allPieces(execmem.allocator)].filter((piece) => piece.type === type);
+		if (pieces.length === 0) throw new UsageError(`--free ${type}: no --allocate makes a piece of it`);
+		for (const { address } of pieces) must(execmemFree(execmem, address));
+	}
 	await loadModules(execmem, options.load ?? [], options);
 	must(execmemFlush(execmem));
 	return execmem;

@@ -18,7 +18,7 @@ import {
 } from "../runtime/module/index.ts";
 import { type BootOptions, type RunEnd, type Settled, type System, whileHeld } from "../runtime/patch/index.ts";
 import { type BuildOptions, loadObject } from "./build.ts";
-import { ProgramError } from "./command.ts";
+import { ProgramError, UsageError } from "./command.ts";
 import type { Deed } from "./execute.ts";
 import { describeTrap } from "./faults.ts";
 import { isKnown, prepare, type Retarget, retarget } from "./retarget.ts";
@@ -101,6 +101,7 @@ export async function prepareAll(
 ): Promise<Prepared> {
 	const { set = [], load: arrivals = [], unload = [] } = options;
 	checkNames(arrivals, unload);
+	if (options.unloadResets && unload.length === 0) throw new UsageError("--unload-resets is for --unload: say both");
 	const next = Math.min(...arrivals.filter(({ cycle }) => cycle > 0).map(({ cycle }) => cycle));
 	const certain = set.filter(({ cycle = 0 }) => cycle < next);
 	const isOwn = (each: Retarget): boolean => arrivals.length === 0 || isKnown(system.image, each);

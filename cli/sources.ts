@@ -7,8 +7,8 @@ import type { ElfObject } from "../linker/elf/index.ts";
 import type { CallMode, CodeOptions } from "./call-modes.ts";
 import { readText } from "./files.ts";
 
-export function assembleFile(file: string): ElfObject {
-	return assemble(readText(file), { file });
+export function assembleFile(file: string, { alignSites = false }: CodeOptions = {}): ElfObject {
+	return assemble(readText(file), { file, alignSites });
 }
 
 /** A module and, behind it, all that it imports and that is not in `seen` yet. */

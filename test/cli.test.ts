@@ -71,6 +71,36 @@ describe("mistyped", () => {
 	});
 });
 
+describe("options that do not go together", () => {
+	test.each([
+		["a program beside a replay", ["run", pick, "--replay", "x.json"], "leave fixtures/programs/pick.js out"],
+		["an option beside a replay", ["run", "--replay", "x.json", "--stats"], "cannot be used with option '--stats'"],
+		["a way to unload and no unload", ["run", pick, "--unload-resets"], "--unload-resets is for --unload"],
+		["features without a name", ["run", pick, "--features", ","], "Write names with commas between."],
+		["nothing to free", ["maps", pick, "--free", "text"], "no --allocate makes a piece of it"],
+		["fills on many CPUs", ["matrix", "--fills", "--cpus", "2"], "cannot be used with option '--cpus <n>'"],
+		["what is for real machines", ["sites", pick, "--all"], "are for x86-64 and AArch64, not fixtures"],
+		["two ways to choose", ["sites", pick, "--all", "--prefix", "x"], "cannot be used with option '--prefix <prefix>'"],
+		["two formats", ["sites", pick, "--summary", "--json-lines"], "cannot be used with option '--summary'"],
+	])("%s", async (_, argv, message) => {
+		const seen = await cli(...argv);
+		expect(seen.err).toContain(message);
+		expect(seen).toMatchObject({ code: 2, out: "" });
+	});
+
+	test("a static call is not switched", async () => {
+		const seen = await cli("run", pick, "--set", "pick=on");
+		expect(seen).toMatchObject({ code: 3, out: "" });
+		expect(seen.err).toContain("'pick' is a static call, no static key");
+	});
+
+	test("sites of sources are aligned for the protocol that wants it", async () => {
+		const argv = ["run", pick, "--protocol", "aligned-store", "--set", "pick=deadline@20"];
+		expect((await cli(...argv)).err).toContain("build with --align-sites");
+		expect(await cli(...argv, "--align-sites")).toMatchObject({ code: 0, err: "" });
+	});
+});
+
 describe("run", () => {
 	test("prints what the program prints and nothing else", async () => {
 		expect(await cli("run", assembly("hello"))).toEqual({
@@ -190,7 +220,9 @@ describe("run", () => {
 				'import { print } from "patchbay/source";\nfunction one() { return 1; }\nfunction two() { return 2; }\nexport function main() { print(one(), two()); }\n',
 			);
 			expect((await cli("run", file, "--patchable", "one", "--set", "one=two")).out).toBe("2 2\n");
-			expect((await cli("run", file, "--set", "one=two")).err).toContain("no static call 'one'");
+			expect((await cli("run", file, "--set", "one=two")).err).toContain(
+				"no static call, static key or operation 'one'; there is none",
+			);
 		});
 	});
 });

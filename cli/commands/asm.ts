@@ -1,8 +1,7 @@
 // `patchbay asm`: assembly sources to objects.
 
-import { assemble } from "../../linker/compile/index.ts";
 import type { Command } from "../command.ts";
-import { readText } from "../files.ts";
+import { assembleFile } from "../sources.ts";
 import { writeObjects } from "./compile.ts";
 
 interface Options {
@@ -24,9 +23,6 @@ export const asm: Command<Options> = {
 		line.option("--align-sites", "pad so that no call site crosses an aligned 8 bytes");
 	},
 	async run(terminal, files, options) {
-		const { alignSites = false } = options;
-		return writeObjects(terminal, "patchbay/asm@1", files, options, (file) =>
-			assemble(readText(file), { file, alignSites }),
-		);
+		return writeObjects(terminal, "patchbay/asm@1", files, options, (file) => assembleFile(file, options));
 	},
 };

@@ -13,7 +13,7 @@ import {
 } from "../../runtime/check/index.ts";
 import { models } from "../../runtime/machine/index.ts";
 import { protocols } from "../../runtime/patch/index.ts";
-import { type Command, type CommonOptions, ExitCode, UsageError, writeJson } from "../command.ts";
+import { type Command, type CommonOptions, ExitCode, writeJson } from "../command.ts";
 import { table } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -38,12 +38,12 @@ export const matrix: Command<Options> = {
 			new Option("--protocol <name...>", "these protocols only").choices(protocols.map(({ name }) => name)),
 		);
 		line.addOption(new Option("--cpus <n>", "up to so many CPUs").choices(["1", "2", "3"]).default("3"));
-		line.option("--fills", "fills of memory instead of protocols, with one CPU");
+		line.addOption(
+			new Option("--fills", "fills of memory instead of protocols, with one CPU").conflicts(["protocol", "cpus"]),
+		);
 		line.option("--markdown", "as the page of the documentation");
 	},
 	async run(terminal, _operands, options) {
-		if (options.fills === true && options.protocol !== undefined)
-			throw new UsageError("--fills is about fills of memory, not protocols: leave --protocol out");
 		if (options.fills === true) return showFills(terminal, options);
 		const cells = matrixCells(Number(options.cpus)).filter(
 			({ protocol }) => options.protocol?.includes(protocol.name) ?? true,

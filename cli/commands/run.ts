@@ -1,5 +1,6 @@
 // `patchbay run`: runs a program on the simulated machine. Its own lines, and nothing else, go to standard output.
 
+import { Option } from "commander";
 import { Cpu, getCounter, ticksToCycles } from "../../runtime/machine/index.ts";
 import { Patcher } from "../../runtime/machine/layout.ts";
 import { coreOf, createSystem, freeInit, type RunEnd, type System } from "../../runtime/patch/index.ts";
@@ -58,10 +59,6 @@ export const run: Command<Options> = {
 	outputs: ["trace", "core"],
 	declare(line) {
 		line.option(
-			"--replay <verdict>",
-			"go the way of a counterexample that `check --json` wrote, on the machine, step by step",
-		);
-		line.option(
 			"--set <key=function[@cycle]>",
 			"retarget a static call, or an operation before the start, or switch a static key on or off; commas join several in one update; may be given again",
 			parseRetarget,
@@ -87,8 +84,17 @@ export const run: Command<Options> = {
 		);
 		line.option("--core <file>", "write the memory of the process that died, or the first one, as a core file");
 		line.option("--stats", "print a summary to standard error");
+		const others = line.options.map((option) => option.attributeName());
+		line.addOption(
+			new Option(
+				"--replay <verdict>",
+				"go the way of a counterexample that `check --json` wrote, on the machine, step by step",
+			).conflicts(others),
+		);
 	},
 	async run(terminal, files, options) {
+		if (options.replay !== undefined && files.length > 0)
+			throw new UsageError(`--replay runs what the verdict is about: leave ${files[0]} out`);
 		if (options.replay !== undefined) return replayVerdict(terminal, options.replay, options.json === true);
 		if (files.length === 0) throw new UsageError("nothing to run: name an image, sources or objects");
 		const image = await loadImage(files, options);

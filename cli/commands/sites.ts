@@ -1,5 +1,6 @@
 // `patchbay sites`: every call that can be retargeted, where it is and what it calls.
 
+import { Option } from "commander";
 import { type Command, ExitCode, UsageError } from "../command.ts";
 import { findReal, type RealFile } from "../real-files.ts";
 import { type RealSitesOptions, summarize, wantedOf, writeSummary } from "../site-counts.ts";
@@ -24,19 +25,34 @@ export const sites: Command<Options> = {
 	],
 	declare(line) {
 		line.option("--calls-to <function>", "x86-64, AArch64: calls of this function; may be repeated", append);
-		line.option("--prefix <prefix>", "x86-64, AArch64: calls of functions with this prefix instead of __SCT__");
-		line.option("--all", "x86-64, AArch64: all calls, grouped by what they call");
+		line.addOption(
+			new Option(
+				"--prefix <prefix>",
+				"x86-64, AArch64: calls of functions with this prefix instead of __SCT__",
+			).conflicts("callsTo"),
+		);
+		line.addOption(
+			new Option("--all", "x86-64, AArch64: all calls, grouped by what they call").conflicts(["callsTo", "prefix"]),
+		);
 		line.option("--summary", "x86-64, AArch64: only how many call sites each function has");
-		line.option("--json-lines", "x86-64, AArch64: print a JSON object per call site and line");
+		line.addOption(
+			new Option("--json-lines", "x86-64, AArch64: print a JSON object per call site and line").conflicts([
+				"summary",
+				"json",
+			]),
+		);
 	},
 	async run(terminal, files, options) {
 		const found = files.map(findReal);
 		const real = found.filter((each) => each !== undefined);
 		const ours = files.filter((_, i) => found[i] === undefined);
 		const wanted = wantedOf(options);
+		const { all, callsTo, prefix, summary, jsonLines } = options;
+		if (ours.length > 0 && (summary || jsonLines))
+			throw new UsageError(`--summary and --json-lines are for x86-64 and AArch64, not ${ours[0]}`);
+		if (real.length === 0 && (all || callsTo !== undefined || prefix !== undefined))
+			throw new UsageError(`--all, --calls-to and --prefix are for x86-64 and AArch64, not ${ours[0]}`);
 		if (options.summary || options.jsonLines) {
-			if (ours.length > 0)
-				throw new UsageError(`--summary and --json-lines are for x86-64 and AArch64, not ${ours[0]}`);
 			if (options.jsonLines) await (await realSites()).writeJsonLines(real, wanted, terminal);
 			else if (!options.json) await writeSummary(real, wanted, terminal);
 			else

@@ -66,8 +66,17 @@ export function slotNamed(image: Image, name: string): Slot {
 		...image.staticKeys.map((key) => key.name),
 		...image.operations.map((one) => one.name),
 	];
-	throw new LinkError(`${image.name}: no static call '${name}'${suggestion(name, names)}`);
+	const meant = suggestion(name, names);
+	const what = meant === "" ? ", static key or operation" : "";
+	throw new LinkError(`${image.name}: no static call${what} '${name}'${meant || thereAre(names)}`);
 }
+
+function thereAre(names: readonly string[]): string {
+	if (names.length === 0) return "; there is none";
+	const more = names.length - FEW;
+	return `; there are ${names.slice(0, FEW).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+}
+const FEW = 12;
 
 /** Address of a function. @throws LinkError with the nearest name */
 export function functionNamed(image: Image, name: string): number {

@@ -1,6 +1,7 @@
 // An update is a transaction: everything is validated first, and a refused one changes nothing. What is left is a plan,
 // in which all keys and all sites, of whatever kind, change in one batch, at the syncs of one.
 
+import { LinkError } from "../../linker/errors.ts";
 import { hex } from "../../linker/hex.ts";
 import type { Image } from "../../linker/link/image.ts";
 import { Cpu, Status } from "../machine/layout.ts";
@@ -30,6 +31,10 @@ export function change(image: Image, name: string, to: TargetName, route?: Route
 	const operation = image.operations.find((each) => each.name === name);
 	if (operation !== undefined) return { operation: operation.address, to: operationTarget(image, to) };
 	const key = slotNamed(image, name).address;
+	if ((to === "on" || to === "off") && image.symbolNamed(to) === undefined)
+		throw new LinkError(
+			`${image.name}: '${name}' is a static call, no static key: it calls a function and is not '${to}'`,
+		);
 	return { key, to: meaning(image, to), ...(route && { route }) };
 }
 
