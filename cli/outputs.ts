@@ -5,14 +5,22 @@ import type { Command as CommandLine } from "commander";
 import { type Command, UsageError } from "./command.ts";
 import { checkWritable, isSamePlace } from "./files.ts";
 
+/** Of the command that runs. */
+let outputs: readonly string[] = [];
+
 /** @throws UsageError when an output has no name or is an input, LinkError when it cannot be written */
 export function checkOutputs(command: Pick<Command<object>, "outputs" | "inPlace">, line: CommandLine): void {
-	for (const name of command.outputs ?? []) {
-		const path: unknown = line.getOptionValue(name);
-		if (typeof path !== "string") continue;
+	const paths = (command.outputs ?? []).map((name): unknown => line.getOptionValue(name));
+	outputs = paths.filter((path) => typeof path === "string");
+	for (const path of outputs) {
 		refuseInputs(path, command.inPlace ? [] : line.args);
 		checkWritable(path);
 	}
+}
+
+/** For files that are found on the way. @throws UsageError when the command is to write it */
+export function checkImport(path: string): void {
+	for (const output of outputs) refuseInputs(output, [path]);
 }
 
 /** @throws UsageError when writing the output would replace an input, or it has no name */

@@ -6,6 +6,7 @@ import { assemble, compile, positionsOf, type Resolved, type Rewritten, rewriteF
 import type { ElfObject } from "../linker/elf/index.ts";
 import type { CallMode, CodeOptions } from "./call-modes.ts";
 import { readText } from "./files.ts";
+import { checkImport } from "./outputs.ts";
 
 export function assembleFile(file: string, { alignSites = false }: CodeOptions = {}): ElfObject {
 	return assemble(readText(file), { file, alignSites });
@@ -79,5 +80,7 @@ function sourceOf(file: string, mode: CallMode): Resolved {
 /** The file behind a relative import, if it is there. */
 function modulePath(specifier: string, from: string): string | undefined {
 	const path = /^\.\.?\//.test(specifier) ? normalize(join(dirname(from), specifier)) : undefined;
-	return path !== undefined && existsSync(path) ? path : undefined;
+	if (path === undefined || !existsSync(path)) return undefined;
+	checkImport(path);
+	return path;
 }

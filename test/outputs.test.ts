@@ -84,6 +84,9 @@ test("modules that are imported are inputs too", () =>
 	withProgram(async (file, folder) => {
 		expect((await cli("link", file, "-o", join(folder, other))).code).toBe(2);
 		expect((await cli("rewrite", file, "-o", folder)).code).toBe(2);
+		expect((await cli("compile", file, "-o", join(folder, other))).code).toBe(2);
+		expect((await cli("link", file, "-o", join(folder, "x.elf"), "--map", join(folder, other))).code).toBe(2);
+		expect((await cli("run", file, "--core", join(folder, other))).code).toBe(2);
 		expect(readFileSync(join(folder, other), "utf8")).toContain("export function two");
 	}));
 
