@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { conditions, encode, Stop } from "../linker/isa/index.ts";
 import { start } from "../runtime/load.ts";
+import { ticksToCycles } from "../runtime/machine/index.ts";
 import { Cpu, Global, Patcher, Status } from "../runtime/machine/layout.ts";
 import { mapPages, protectPages, readVirtual } from "../runtime/machine/memory.ts";
 import { advance, Interrupt, take } from "../runtime/machine/run.ts";
@@ -28,9 +29,20 @@ import {
 	submit,
 	type Update,
 } from "../runtime/patch/index.ts";
-import { getPatcher, Life, setPatcher } from "../runtime/patch/system.ts";
+import { getPatcher, Life, patcherClocks, setPatcher } from "../runtime/patch/system.ts";
 import { begin, hotSystem, isAtWork, runFor } from "./hot-sites.ts";
-import { bareMachine, imageOf, mapFresh, modelNamed, protocolNamed, putCode, RW, RX, systemOf } from "./machines.ts";
+import {
+	bareMachine,
+	imageOf,
+	mapFresh,
+	modelNamed,
+	protocolNamed,
+	putCode,
+	quick,
+	RW,
+	RX,
+	systemOf,
+} from "./machines.ts";
 
 const breakpoint = protocolNamed("breakpoint");
 const x86 = modelNamed("x86");
@@ -126,6 +138,20 @@ test("binary search finds every site and nothing else", () => {
 			expect(findEdit(edits, wanted)?.address).toBe(addresses.includes(wanted) ? wanted : undefined);
 		}),
 	);
+});
+
+test("a round of interrupts costs for each CPU that it asks", () => {
+	const costOf = (cpus?: readonly number[]): number => {
+		const machine = bareMachine({ cpus: 4, profile: { ...quick, syncRound: 10, syncCpu: 100 } });
+		for (const { id } of machine.cores) setCpu(machine, id, Cpu.status, Status.running);
+		setCpu(machine, 3, Cpu.status, Status.halted);
+		const system = createSystem(machine, imageOf(".global main\nmain: ret"), breakpoint);
+		system.plans[0] = { steps: [{ kind: "interrupt", request: "serialize", ...(cpus && { cpus }) }], edits: [] };
+		setPatcher(machine, 0, Patcher.active, Life.atWork);
+		perform(system, 0);
+		return ticksToCycles(patcherClocks(machine, 0)[Patcher.clock / 2]!);
+	};
+	expect([costOf(), costOf([1, 2]), costOf([1]), costOf([3]), costOf([])]).toEqual([310, 210, 110, 10, 10]);
 });
 
 describe("the breakpoint trap", () => {

@@ -89,7 +89,7 @@ function act(system: System, step: Step, patcher: number, cpu: number, clock: nu
 		case "interrupt":
 			interrupt(machine, step, cpu, clock);
 			if (step.request === "grace") return 0;
-			return (profile.syncRound + profile.syncCpu * answered(machine, cpu).length) * TICKS_PER_CYCLE;
+			return (profile.syncRound + profile.syncCpu * asked(machine, cpu, step.cpus).length) * TICKS_PER_CYCLE;
 		case "await":
 			return Math.max(0, ...answered(machine, cpu).map((other) => getCounter(machine, other, Cpu.clock) - clock));
 		case "release":
@@ -214,9 +214,13 @@ function answered(machine: Machine, patching: number): number[] {
 	return machine.cores.map((core) => core.id).filter(asked);
 }
 
+/** Those of them that a request is for. */
+function asked(machine: Machine, patching: number, cpus: readonly number[] | undefined): number[] {
+	return answered(machine, patching).filter((cpu) => cpus?.includes(cpu) ?? true);
+}
+
 function interrupt(machine: Machine, { request, cpus }: Interrupting, patching: number, clock: number): void {
-	for (const cpu of answered(machine, patching)) {
-		if (cpus?.includes(cpu) === false) continue;
+	for (const cpu of asked(machine, patching, cpus)) {
 		const status = getCpu(machine, cpu, Cpu.status) as Status;
 		// A parked CPU looks for requests while it waits: it is left parked by a patcher that died.
 		if (status === Status.parked || (request === "grace" && resting.includes(status))) comply(machine, cpu, request);
