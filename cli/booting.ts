@@ -21,6 +21,12 @@ export function declareFeatures(line: CommandLine): void {
 	);
 }
 
+/** For commands that run what they load. */
+export function declareBoot(line: CommandLine): void {
+	declareFeatures(line);
+	line.option("--no-boot", "leave alternatives and calls of operations as they were linked");
+}
+
 /** Undefined when nothing shall be settled. @param modules whether some will be loaded */
 export function bootOptions({ features, boot }: BootChoice, modules = false): BootOptions | undefined {
 	if (boot) return { ...(features && { features }), modules };

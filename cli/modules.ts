@@ -55,17 +55,13 @@ export async function loadModules(execmem: Execmem, files: readonly string[], op
 }
 
 export function declareModuleOptions(line: CommandLine): void {
-	declareLoad(line);
-	line.option("--unload <name@cycle>", "unload a module then; may be given again", parseDeparture);
-	line.option("--unload-resets", "what still calls an unloaded module gets its default; otherwise the module stays");
-}
-
-export function declareLoad(line: CommandLine): void {
 	line.option(
 		"--load <file[@cycle]>",
 		"load a module, a source or an object, before the start or then; may be given again",
 		parseArrival,
 	);
+	line.option("--unload <name@cycle>", "unload a module then; may be given again", parseDeparture);
+	line.option("--unload-resets", "what still calls an unloaded module gets its default; otherwise the module stays");
 }
 
 /** A large page for each kind of memory, twice for text. */

@@ -49,6 +49,16 @@ test("probe says that boot has settled what cannot be probed", async () => {
 	);
 });
 
+test.each([
+	["probe", ["--at", "main"]],
+	["trace", []],
+])("%s leaves open what it is told to", async (name, more) => {
+	const open = await cli(name, program, ...more, "--no-boot", "--json");
+	expect((JSON.parse(open.out) as { output: string[] }).output).toEqual(expected);
+	const { code, err } = await cli(name, program, ...more, "--no-boot", "--features", "shift");
+	expect([code, err]).toEqual([2, "error: --features are for what is settled at boot, which is left out\n"]);
+});
+
 describe("run", () => {
 	test("settles operations, unless it shall not", async () => {
 		const settled = await cli("run", program, "--stats");

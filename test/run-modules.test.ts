@@ -129,6 +129,20 @@ describe("modules", () => {
 		for (const what of asked) expect(err).toMatch(had(what));
 	});
 
+	test("go away under probes and tracing too", async () => {
+		const argv = [...load("policy", ""), "--unload", "policy@100000", "--unload-resets"];
+		const held = await cli("probe", scheduler, ...argv, "--at", "earliest");
+		expect([held.code, held.err]).toEqual([1, `${scheduler}: refused: policy: a probe at earliest is in its text\n`]);
+		const counted = await cli("probe", scheduler, ...argv, "--at", "pick", "--json");
+		const { output } = JSON.parse(counted.out) as { output: string[] };
+		expect([counted.code, output.at(-1)]).toEqual([0, "after 2000 rounds 123456"]);
+		const traced = await cli("trace", scheduler, ...argv, "--functions", "round", "--json");
+		expect([traced.code, (JSON.parse(traced.out) as { output: string[] }).output.at(-1)]).toEqual([
+			0,
+			"after 2000 rounds 123456",
+		]);
+	});
+
 	test("are in the maps", async () => {
 		const { out } = await cli("maps", scheduler, ...load("policy", ""), "--pieces");
 		expect(out).toMatch(/^00200000-00400000 r-x 2M text +\[text\]\n {2}00200000-\w+ text +policy \.text$/m);

@@ -3,16 +3,17 @@
 import { Option } from "commander";
 import { createSystem, protocols } from "../../runtime/patch/index.ts";
 import { type Handler, handlers } from "../../runtime/probe/index.ts";
+import { type BootChoice, bootOptions, declareBoot } from "../booting.ts";
 import { type BuildOptions, declareBuildOptions, loadImage } from "../build.ts";
 import { type Command, UsageError, writeJson } from "../command.ts";
 import { conclude, maxCyclesOption, noteLate } from "../conclusion.ts";
 import { profileOf, profileOption } from "../cost-profiles.ts";
 import { type CrowdOptions, declareCrowdOptions, loadCrowd } from "../crowd.ts";
 import { execute } from "../execute.ts";
-import { declareLoad, type ModuleOptions, pagesForModules, prepareAll } from "../modules.ts";
+import { declareModuleOptions, type ModuleOptions, pagesForModules, prepareAll } from "../modules.ts";
 import { hitLines, listHits, noteUncallable, pagesForProbes, parsePlace, probeAt, registerLines } from "../probing.ts";
 
-interface Options extends BuildOptions, CrowdOptions, Pick<ModuleOptions, "load"> {
+interface Options extends BuildOptions, CrowdOptions, ModuleOptions, BootChoice {
 	readonly at?: readonly string[];
 	readonly handler: Handler;
 	readonly outOfLine?: true;
@@ -38,7 +39,8 @@ export const probe: Command<Options> = {
 		line.addOption(new Option("--handler <what>", "what a hit leaves behind").choices(handlers).default("count"));
 		line.option("--out-of-line", "execute in a slot what could be emulated, too");
 		line.option("--optimise", "make calls of probes on NOP5 after their first hit");
-		declareLoad(line);
+		declareModuleOptions(line);
+		declareBoot(line);
 		declareBuildOptions(line);
 		declareCrowdOptions(line);
 		line.addOption(profileOption);
@@ -51,8 +53,12 @@ export const probe: Command<Options> = {
 		const spare = pagesForProbes(image, processes) + pagesForModules(options);
 		const machine = loadCrowd(image, options, profileOf(options.profile), spare);
 		const system = createSystem(machine, image, protocols[0]!, { processes });
-		const boot = { modules: options.load !== undefined };
-		const { execmem, deeds, refused, ended } = await prepareAll(system, options, boot, terminal.note);
+		const { execmem, deeds, refused, ended } = await prepareAll(
+			system,
+			options,
+			bootOptions(options, options.load !== undefined),
+			terminal.note,
+		);
 		const how = { outOfLine: options.outOfLine ? "always" : "needed", optimise: options.optimise === true } as const;
 		const probing = probeAt(system, at, handler, how, execmem);
 		if (options.optimise) noteUncallable(terminal, probing);
@@ -68,7 +74,7 @@ export const probe: Command<Options> = {
 		if (options.json)
 			await writeJson(terminal, "patchbay/probe@1", { probes: listHits(probing), lines, output, end, refused });
 		else await terminal.write(`${[...told, ...(told.length > 0 ? [""] : []), ...hitLines(probing)].join("\n")}\n`);
-		noteLate(terminal, system, end, { "--load": options.load });
+		noteLate(terminal, system, end, { "--load": options.load, "--unload": options.unload });
 		return conclude(terminal, system, end, options.maxCycles, refused);
 	},
 };

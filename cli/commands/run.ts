@@ -5,7 +5,7 @@ import { Cpu, getCounter, ticksToCycles } from "../../runtime/machine/index.ts";
 import { Patcher } from "../../runtime/machine/layout.ts";
 import { coreOf, createSystem, freeInit, type RunEnd, type System } from "../../runtime/patch/index.ts";
 import { patcherClocks } from "../../runtime/patch/system.ts";
-import { type BootChoice, bootOptions, declareFeatures, settledText } from "../booting.ts";
+import { type BootChoice, bootOptions, declareBoot, settledText } from "../booting.ts";
 import { type BuildOptions, declareBuildOptions, loadImage } from "../build.ts";
 import { type Command, UsageError, writeJson } from "../command.ts";
 import { conclude, maxCyclesOption, noteLate } from "../conclusion.ts";
@@ -63,8 +63,7 @@ export const run: Command<Options> = {
 			"retarget a static call, or an operation before the start, or switch a static key on or off; commas join several in one update; may be given again",
 			parseRetarget,
 		);
-		declareFeatures(line);
-		line.option("--no-boot", "leave alternatives and calls of operations as they were linked");
+		declareBoot(line);
 		line.option("--free-init <cycle>", "free init text then", parseCycles);
 		declareBuildOptions(line);
 		declareCrowdOptions(line);

@@ -13,6 +13,7 @@ import {
 	type System,
 	whileHeld,
 } from "../../runtime/patch/index.ts";
+import { type BootChoice, bootOptions, declareBoot } from "../booting.ts";
 import { type BuildOptions, declareBuildOptions, loadImage } from "../build.ts";
 import { callGraph, listCalls } from "../call-graph.ts";
 import { type Command, UsageError, writeJson } from "../command.ts";
@@ -20,14 +21,14 @@ import { conclude, maxCyclesOption, noteLate } from "../conclusion.ts";
 import { profileOf, profileOption } from "../cost-profiles.ts";
 import { type CrowdOptions, declareCrowdOptions, loadCrowd } from "../crowd.ts";
 import { execute } from "../execute.ts";
-import { declareLoad, type ModuleOptions, pagesForModules, prepareAll } from "../modules.ts";
+import { declareModuleOptions, type ModuleOptions, pagesForModules, prepareAll } from "../modules.ts";
 import { parseCycles } from "../operands.ts";
 import { parseRetarget, type Retarget } from "../retarget.ts";
 import { protocolOf, protocolOption } from "../run-protocol.ts";
 import type { Terminal } from "../terminal.ts";
 import { parseTrace, writeTrace } from "../trace-file.ts";
 
-interface Options extends BuildOptions, CrowdOptions, Pick<ModuleOptions, "load"> {
+interface Options extends BuildOptions, CrowdOptions, ModuleOptions, BootChoice {
 	readonly functions?: readonly string[];
 	readonly from?: number;
 	readonly until?: number;
@@ -60,7 +61,8 @@ export const trace: Command<Options> = {
 		line.option("--from <cycle>", "begin then instead of before the start", parseCycles);
 		line.option("--until <cycle>", "end then", parseCycles);
 		line.option("--set <key=function[@cycle]>", "as in run; may be given again", parseRetarget);
-		declareLoad(line);
+		declareModuleOptions(line);
+		declareBoot(line);
 		declareBuildOptions(line);
 		declareCrowdOptions(line);
 		line.addOption(protocolOption);
@@ -79,8 +81,12 @@ export const trace: Command<Options> = {
 			trace: options.trace !== undefined || !options.json,
 			processes: options.processes,
 		});
-		const boot = { modules: options.load !== undefined };
-		const { deeds, refused, ended } = await prepareAll(system, traceable, boot, terminal.note);
+		const { deeds, refused, ended } = await prepareAll(
+			system,
+			traceable,
+			bootOptions(options, options.load !== undefined),
+			terminal.note,
+		);
 		const functions = functionsNamed(system.image, options.functions ?? []).map(({ address }) => address);
 		const traced = functions.map((address) => system.image.symbolize(address));
 		const updates = traceUpdates(system, functions, options);
@@ -99,8 +105,13 @@ export const trace: Command<Options> = {
 			await writeJson(terminal, "patchbay/trace@1", { functions: traced, calls, output, end, refused });
 		} else await terminal.write(`${callGraph(terminal, system).join("\n")}\n`);
 		if (options.from !== undefined || options.until !== undefined) noteWindow(terminal, system);
-		const { set, load, from } = options;
-		noteLate(terminal, system, end, { "--from": [{ text: String(from), cycle: from }], "--set": set, "--load": load });
+		const { set, load, unload, from } = options;
+		noteLate(terminal, system, end, {
+			"--from": [{ text: String(from), cycle: from }],
+			"--set": set,
+			"--load": load,
+			"--unload": unload,
+		});
 		return conclude(terminal, system, end, options.maxCycles, refused);
 	},
 };
