@@ -6,8 +6,7 @@ import { symbolName } from "../linker/elf/symbols.ts";
 import { branchKinds } from "../linker/sites/arch/index.ts";
 import { calleeName, calleeOf } from "../linker/sites/branches.ts";
 import { crossings, lineSizes } from "../linker/sites/crossings.ts";
-import type { Intruder } from "../linker/sites/jumped-into.ts";
-import { type BranchList, intruderText, lineRowAt, reachLeft } from "./branch-list.ts";
+import { type BranchList, lineRowAt, reachLeft } from "./branch-list.ts";
 import {
 	type Fixed,
 	fixed,
@@ -181,9 +180,9 @@ function endJson(
 	code: number,
 	left: number | undefined,
 	source: string,
-	intruder: Intruder | undefined,
+	intruder: string | undefined,
 ): string {
-	const from = intruder === undefined ? "null" : JSON.stringify(intruderText(intruder));
+	const from = intruder === undefined ? "null" : JSON.stringify(intruder);
 	return `",${crossesJson[code]},"reachLeft":${left ?? "null"},"init":${sections[index]!.isInit},"source":${source},"jumpedIntoFrom":${from}}`;
 }
 

@@ -18,14 +18,7 @@ import {
 } from "../linker/sites/branches.ts";
 import { knownCrossings } from "../linker/sites/crossings.ts";
 import { holders } from "../linker/sites/holders.ts";
-import {
-	type Insides,
-	type Intruder,
-	type Intruders,
-	jumpedInto,
-	markInside,
-	newInside,
-} from "../linker/sites/jumped-into.ts";
+import { type Insides, type Intruders, jumpedInto, markInside, newInside } from "../linker/sites/jumped-into.ts";
 import { unrelocatedBranches } from "../linker/sites/unrelocated.ts";
 
 /** What is known of the branches of one object. */
@@ -152,8 +145,4 @@ export function lineRowAt({ object, lines }: BranchList, section: number, value:
 	if (lines === undefined) return undefined;
 	const row = rowAt(lines, value, object.type === ET_REL ? section : 0);
 	return row === undefined || lines.line[row] === 0 ? undefined : row;
-}
-
-export function intruderText(intruder: Intruder): string {
-	return typeof intruder === "number" ? `0x${intruder.toString(16)}` : intruder;
 }

@@ -2,10 +2,11 @@
 
 import { filePath, type LineTable } from "../linker/elf/line-table.ts";
 import { ET_REL, SHN_UNDEF, type Symbols } from "../linker/elf/object.ts";
+import { hexAddress } from "../linker/hex.ts";
 import { branchKinds } from "../linker/sites/arch/index.ts";
 import { type Callee, calleeName, endOfSection } from "../linker/sites/branches.ts";
 import { crossings, lineSizes } from "../linker/sites/crossings.ts";
-import { type BranchList, intruderText, lineRowAt, reachLeft } from "./branch-list.ts";
+import { type BranchList, lineRowAt, reachLeft } from "./branch-list.ts";
 import {
 	type Fixed,
 	fixed,
@@ -145,7 +146,7 @@ function widthOfPlaces({ object, table }: BranchList): number {
 	for (let row = 0; row < table.count; row = endOfSection(table, row)) used.add(table.section[row]!);
 	const lengths = object.sections.map(({ name, address, size }, index) => {
 		const prefix = object.type === ET_REL ? name.length + 1 : 0;
-		return used.has(index) ? prefix + 2 + (address + size).toString(16).length : 0;
+		return used.has(index) ? prefix + hexAddress(address + size).length : 0;
 	});
 	return lengths.reduce((most, length) => Math.max(most, length), 5);
 }
@@ -218,7 +219,7 @@ function putRemarks(
 	const left = reachLeft(list, index, value, branch, callee);
 	if (left !== undefined && left < 64 * mebibyte) putText(out, `, ${Math.floor(left / mebibyte)} MiB reach left`);
 	const intruder = list.intruders.get(index)?.get(value - address);
-	if (intruder !== undefined) putText(out, `, jumped into from ${intruderText(intruder)}`);
+	if (intruder !== undefined) putText(out, `, jumped into from ${intruder}`);
 }
 const mebibyte = 2 ** 20;
 

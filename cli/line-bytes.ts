@@ -3,6 +3,7 @@
 // written too, which the next overwrites. Who calls them has made room.
 
 import { viewOf } from "../linker/elf/words.ts";
+import { hexAddress } from "../linker/hex.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface LineBytes {
@@ -110,10 +111,9 @@ const PLAIN = 2 ** 31;
 /** Bytes of the longest number: a sign, `0x` and 14 digits, or 17 digits. */
 export const NUMBER = 18;
 
-/** `0x1f` */
+/** `0x1f`; negative numbers are addresses in the upper half of the address space. */
 export function putHex(view: DataView, at: number, value: number): number {
-	if (value < 0 || value >= PLAIN)
-		return putAscii(view, at, value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`);
+	if (value < 0 || value >= PLAIN) return putAscii(view, at, hexAddress(value));
 	const end = at + 2 + ((35 - Math.clz32(value | 1)) >> 2);
 	let to = end;
 	for (let rest = value; to > at + 2; rest >>>= 8) {

@@ -2,8 +2,10 @@
 // compilers leave.
 
 import { type ElfObject, functionAt, indexFunctions, symbolName } from "../linker/elf/index.ts";
-import { countBranches, placeName, type Wanted } from "../linker/sites/branches.ts";
+import { hexAddress } from "../linker/hex.ts";
+import { countBranches, type Wanted } from "../linker/sites/branches.ts";
 import { type Address, type KnownTable, knownTables } from "../linker/sites/kernel-tables.ts";
+import { placeName } from "../linker/sites/place.ts";
 import { writeJsonRows } from "./branch-json.ts";
 import { type BranchList, listBranches } from "./branch-list.ts";
 import { writeText } from "./branch-text.ts";
@@ -67,7 +69,7 @@ function addressText(object: ElfObject, functions: ReturnType<typeof indexFuncti
 	if (symbol !== undefined) return placeName(object, symbol, value - symbols.value[symbol]!) + flags;
 	if (address.symbol !== 0 && symbolName(symbols, address.symbol) !== "")
 		return placeName(object, address.symbol, address.value) + flags;
-	return (address.symbol === 0 ? `0x${value.toString(16)}` : placeName(object, address.symbol, address.value)) + flags;
+	return (address.symbol === 0 ? hexAddress(value) : placeName(object, address.symbol, address.value)) + flags;
 }
 
 /** One object a line. */

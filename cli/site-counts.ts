@@ -4,12 +4,12 @@
 import type { ElfObject } from "../linker/elf/object.ts";
 import {
 	countBranches,
-	placeName,
 	requireArchitecture,
 	requireRelocations,
 	type Wanted,
 	wantedSymbols,
 } from "../linker/sites/branches.ts";
+import { placeName } from "../linker/sites/place.ts";
 import { TRAMPOLINE_PREFIX } from "../linker/sites/table.ts";
 import { type RealFile, realObjects } from "./real-files.ts";
 import { count, plural, table } from "./table.ts";

@@ -4,6 +4,11 @@ export function hex(value: number): string {
 	return value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
 }
 
+/** An address of 64 bits. Those in the upper half of the address space are negative numbers here. */
+export function hexAddress(value: number): string {
+	return value < 0 ? `0x${BigInt.asUintN(64, BigInt(value)).toString(16)}` : hex(value);
+}
+
 /** An address in all its digits, for columns. */
 export function hexWord(value: number): string {
 	return `0x${value.toString(16).padStart(8, "0")}`;

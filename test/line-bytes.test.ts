@@ -50,7 +50,7 @@ describe("puts", () => {
 		const powers = Array.from({ length: 16 }, (_, i) => 10 ** i).flatMap((power) => [power - 1, power, power + 1]);
 		const check = (value: number) => {
 			expect(written((view, at) => putDecimal(view, at, value))).toBe(String(value));
-			const hex = `${value < 0 ? "-" : ""}0x${Math.abs(value).toString(16)}`;
+			const hex = `0x${BigInt.asUintN(64, BigInt(value)).toString(16)}`;
 			expect(written((view, at) => putHex(view, at, value))).toBe(hex);
 		};
 		for (const value of powers) check(value);

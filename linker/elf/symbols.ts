@@ -116,3 +116,8 @@ function lastStart({ symbols, order }: FunctionIndex, section: number, value: nu
 	}
 	return low - 1;
 }
+
+/** The position in `order` of the first function in `section` (an index) or behind. */
+export function firstFunction(index: FunctionIndex, section: number): number {
+	return lastStart(index, section, Number.NEGATIVE_INFINITY) + 1;
+}

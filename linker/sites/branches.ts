@@ -16,6 +16,7 @@ import { type FunctionIndex, functionAt, indexFunctions, symbolName } from "../e
 import { wideWord } from "../elf/words.ts";
 import { LinkError } from "../errors.ts";
 import { type Architecture, architectureOf, architectures } from "./arch/index.ts";
+import { placeName } from "./place.ts";
 
 /** One row per branch, in the order of sections and of their relocations. Columns may be longer than `count`. */
 export interface BranchTable {
@@ -261,13 +262,6 @@ function prefixTest(prefix: string, { name, strings }: ElfObject["symbols"]): (s
 function nameTest(names: readonly string[], symbols: ElfObject["symbols"]): (symbol: number) => boolean {
 	const wanted = new Set(names);
 	return (symbol) => wanted.has(baseName(symbolName(symbols, symbol)));
-}
-
-/** `main+0x12`; a section symbol is called after its section. */
-export function placeName(object: ElfObject, symbol: number, beyond: number): string {
-	const { symbols, sections } = object;
-	const name = symbolName(symbols, symbol) || (sections[symbols.section[symbol]!]?.name ?? "");
-	return beyond === 0 ? name : `${name}${beyond < 0 ? "-" : "+"}0x${Math.abs(beyond).toString(16)}`;
 }
 
 export function calleeName(object: ElfObject, { symbol, beyond }: Callee): string {

@@ -7,6 +7,7 @@ import { relocationsFrom } from "../elf/relocation-entries.ts";
 import { symbolName } from "../elf/symbols.ts";
 import { RELA_SIZE } from "../elf/tables.ts";
 import { LinkError, suggestion } from "../errors.ts";
+import { hex } from "../hex.ts";
 import { type Architecture, branchKinds } from "./arch/index.ts";
 import { type BranchTable, branchTable, calleeOf, requireArchitecture, wantedSymbols } from "./branches.ts";
 import { addSymbols, newSection } from "./edit.ts";
@@ -88,7 +89,7 @@ function isSite(object: ElfObject, architecture: Architecture, table: BranchTabl
 	if (isDirect && beyond === 0) return true;
 	const where = place(object, table.section[i]!, table.offset[i]!);
 	const name = symbolName(object.symbols, symbol);
-	if (isDirect) throw new LinkError(`${where}: goes 0x${beyond.toString(16)} bytes into the trampoline '${name}'`);
+	if (isDirect) throw new LinkError(`${where}: goes ${hex(beyond)} bytes into the trampoline '${name}'`);
 	throw new LinkError(
 		`${where}: calls '${name}' through the global offset table, which cannot be patched; compile without -fno-plt`,
 	);

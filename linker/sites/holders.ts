@@ -1,7 +1,7 @@
 // In which function each branch of a table lies: one pass that walks branches and functions side by side.
 
 import type { ElfObject } from "../elf/object.ts";
-import { indexFunctions } from "../elf/symbols.ts";
+import { firstFunction, indexFunctions } from "../elf/symbols.ts";
 import { type BranchTable, endOfSection } from "./branches.ts";
 
 /** Per row of the table the symbol of the innermost function around the branch, or 0. */
@@ -30,13 +30,14 @@ function findHolders(
 	end: number,
 	found: Uint32Array,
 ): boolean {
-	const { symbols, order, end: ends } = indexFunctions(object);
+	const functions = indexFunctions(object);
+	const { symbols, order, end: ends } = functions;
 	const index = section[first]!;
 	const { address } = object.sections[index]!;
 	/** Positions in `order` of functions that may be around what follows, each inside or behind the one before. */
 	const open: number[] = [];
-	let next = firstOf(symbols.section, order, index);
-	const limit = firstOf(symbols.section, order, index + 1);
+	let next = firstFunction(functions, index);
+	const limit = firstFunction(functions, index + 1);
 	let nextStart = next < limit ? symbols.value[order[next]!]! : Number.POSITIVE_INFINITY;
 	let last = Number.NEGATIVE_INFINITY;
 	let holder = 0;
@@ -59,16 +60,4 @@ function findHolders(
 		found[row] = holder;
 	}
 	return true;
-}
-
-/** The position in `order` of the first function in section `index` or behind. */
-function firstOf(section: Uint32Array, order: Uint32Array, index: number): number {
-	let low = 0;
-	let high = order.length;
-	while (low < high) {
-		const middle = (low + high) >>> 1;
-		if (section[order[middle]!]! < index) low = middle + 1;
-		else high = middle;
-	}
-	return low;
 }

@@ -1,12 +1,13 @@
 // What goes into the middle of instructions: an edit of one would change what such a jump finds. Looks at everything
 // that is exact: decoded branches, the targets of relocations, and symbols.
 
-import type { ElfObject, Section } from "../elf/object.ts";
+import { type ElfObject, type Section, SHF_ALLOC } from "../elf/object.ts";
 import { ENTRY_WORDS, relocationPieces } from "../elf/relocation-entries.ts";
-import { indexFunctions } from "../elf/symbols.ts";
+import { firstFunction, indexFunctions } from "../elf/symbols.ts";
 import { wideWord } from "../elf/words.ts";
 import type { Architecture } from "./arch/index.ts";
 import { isCode } from "./branches.ts";
+import { codePlace } from "./place.ts";
 
 /** Per section of an object which of its bytes are inside an instruction, behind its first byte: a bit for each. */
 export type Insides = (Uint8Array | undefined)[];
@@ -25,26 +26,25 @@ export function markInside(bits: Uint8Array, offset: number, length: number): vo
 	if (mask > 0xffff) bits[at + 2]! |= mask >>> 16;
 }
 
-/** Who goes there: an offset in the section's bytes, or in words. */
-export type Intruder = number | string;
-
-/** By section and the offset of an instruction that something goes into, one of those that do. */
-export type Intruders = ReadonlyMap<number, ReadonlyMap<number, Intruder>>;
+/** By section and the offset of an instruction that something goes into, where one of those is: `.text+0x12`, or the
+ * address in what is linked. */
+export type Intruders = ReadonlyMap<number, ReadonlyMap<number, string>>;
 
 export function jumpedInto(object: ElfObject, architecture: Architecture, insides: Insides): Intruders {
-	const found = new Map<number, Map<number, Intruder>>();
+	const found = new Map<number, Map<number, string>>();
 	if (architecture.align > 1) return found;
-	const note: Note = (index, target, from) => {
+	const note: Note = (index, target, fromSection, from) => {
 		const inside = insides[index];
 		if (inside === undefined || !isInside(inside, target)) return;
 		let offset = target - 1;
 		while (isInside(inside, offset)) offset--;
-		found.set(index, (found.get(index) ?? new Map()).set(offset, typeof from === "function" ? from() : from));
+		const who = fromSection === 0 ? "a symbol" : codePlace(object, fromSection, from);
+		found.set(index, (found.get(index) ?? new Map()).set(offset, who));
 	};
-	const noteValue: Note = (index, value, from) => note(index, value - object.sections[index]!.address, from);
+	const noteValue: Note = (index, value, ...from) => note(index, value - object.sections[index]!.address, ...from);
 	for (const [index, inside] of insides.entries())
 		if (inside !== undefined)
-			visitBranchTargets(object, index, architecture, (from, target) => note(index, target, from));
+			visitBranchTargets(object, index, architecture, (from, target) => note(index, target, index, from));
 	visitRelocated(object, architecture, insides, noteValue);
 	visitLabels(object, insides, noteValue);
 	return found;
@@ -54,7 +54,8 @@ function isInside(inside: Uint8Array, at: number): boolean {
 	return at >= 0 && at < 2 ** 31 && ((inside[at >>> 3]! >>> (at & 7)) & 1) === 1;
 }
 
-type Note = (section: number, target: number, from: Intruder | (() => Intruder)) => void;
+/** Who goes to `target` in `section` is at `from` in another, or section 0 for a symbol. All are offsets in bytes, or `target` a value. */
+type Note = (section: number, target: number, fromSection: number, from: number) => void;
 
 /** Visits the direct branches of a section as its bytes are, by offsets in them. Each function is decoded from its start;
  * where none begins the section is taken as one. */
@@ -65,53 +66,56 @@ export function visitBranchTargets(
 	visit: (from: number, target: number) => void,
 ): void {
 	const { data, address } = object.sections[index]!;
-	const { symbols, order } = indexFunctions(object);
+	const functions = indexFunctions(object);
+	const { symbols, order } = functions;
+	const end = firstFunction(functions, index + 1);
 	let last = 0;
-	for (const symbol of order) {
-		const start = symbols.value[symbol]! - address;
-		if (symbols.section[symbol] !== index || start <= last || start >= data.length) continue;
+	for (let i = firstFunction(functions, index); i < end; i++) {
+		const start = symbols.value[order[i]!]! - address;
+		if (start <= last || start >= data.length) continue;
 		visitTargets(data, last, start, visit);
 		last = start;
 	}
 	visitTargets(data, last, data.length, visit);
 }
 
-/** Relocated branches of any code, and addresses in data. The position of an entry of a jump table made of differences
- * is not in its relocation, so those stay unseen. */
+/** Relocated branches of any code, and addresses in data that is loaded: debug information names the ends of calls. The
+ * position of an entry of a jump table made of differences is not in its relocation, so those stay unseen. */
 function visitRelocated(object: ElfObject, architecture: Architecture, insides: Insides, note: Note): void {
 	const { symbols } = object;
 	const isTarget = new Uint8Array(symbols.count);
 	for (let i = 1; i < symbols.count; i++) if (insides[symbols.section[i]!] !== undefined) isTarget[i] = 1;
 	if (!isTarget.includes(1)) return;
-	for (const section of object.sections) {
-		if (section.relocations === undefined) continue;
-		for (const words of relocationPieces(section.relocations))
+	for (const [index, { flags, relocations }] of object.sections.entries()) {
+		if ((flags & SHF_ALLOC) === 0 || relocations === undefined) continue;
+		for (const words of relocationPieces(relocations))
 			for (let i = 0; i < words.length; i += ENTRY_WORDS)
-				if (isTarget[words[i + 3]!] === 1) visitTarget(object, architecture, section, words, i, note);
+				if (isTarget[words[i + 3]!] === 1) visitTarget(object, architecture, index, words, i, note);
 	}
 }
 
 /** @param words, i an entry of a piece of the section's relocations */
 function visitTarget(
-	{ symbols }: ElfObject,
+	{ symbols, sections }: ElfObject,
 	{ branches, find, relocation }: Architecture,
-	section: Section,
+	index: number,
 	words: Uint32Array,
 	i: number,
 	note: Note,
 ): void {
 	const type = words[i + 2]!;
+	const section = sections[index]!;
 	const at = wideWord(words[i]!, words[i + 1]!) - section.address;
 	const branch = isCode(section) ? branches[find(type, section.data, at)] : undefined;
 	if (branch?.form === undefined && type !== relocation.absolute64) return;
 	const symbol = words[i + 3]!;
 	const target = symbols.value[symbol]! + wideWord(words[i + 4]!, words[i + 5]!) - (branch?.addend ?? 0);
-	note(symbols.section[symbol]!, target, () => `${section.name}+0x${at.toString(16)}`);
+	note(symbols.section[symbol]!, target, index, at);
 }
 
 function visitLabels({ symbols }: ElfObject, insides: Insides, note: Note): void {
 	for (let i = 1; i < symbols.count; i++) {
 		const section = symbols.section[i]!;
-		if (insides[section] !== undefined) note(section, symbols.value[i]!, "a symbol");
+		if (insides[section] !== undefined) note(section, symbols.value[i]!, 0, 0);
 	}
 }

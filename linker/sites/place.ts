@@ -1,10 +1,28 @@
-// Where in an object something is, as the messages of collector and linker start: `a.o:(.text+0x12)`.
+// Where in an object something is, as the messages of collector and linker start: `a.o:(.text+0x12)`, and as lists have it.
 
-import type { ElfObject } from "../elf/object.ts";
+import { type ElfObject, ET_REL } from "../elf/object.ts";
 import { symbolName } from "../elf/symbols.ts";
+import { hex, hexAddress } from "../hex.ts";
 
 export function place(object: ElfObject, section: number, offset: number): string {
-	return `${object.name}:(${object.sections[section]!.name}+0x${offset.toString(16)})`;
+	return `${object.name}:(${object.sections[section]!.name}+${hex(offset)})`;
+}
+
+/** A place by its offset in the section's bytes: `.text+0x12`, or its address in what is linked. */
+export function codePlace({ type, sections }: ElfObject, section: number, offset: number): string {
+	const { name, address } = sections[section]!;
+	return type === ET_REL ? `${name}+${hex(address + offset)}` : hexAddress(address + offset);
+}
+
+/** `main+0x12`; empty for the null symbol. @param value of the place, as symbols count */
+export function functionPlace(object: ElfObject, symbol: number, value: number): string {
+	return symbol === 0 ? "" : placeName(object, symbol, value - object.symbols.value[symbol]!);
+}
+
+/** `main+0x12`; a section symbol is called after its section. */
+export function placeName(object: ElfObject, symbol: number, beyond: number): string {
+	const name = nameForMessage(object, symbol);
+	return beyond === 0 ? name : `${name}${beyond < 0 ? "" : "+"}${hex(beyond)}`;
 }
 
 /** The symbol's name for a message; a section symbol is called after its section. */

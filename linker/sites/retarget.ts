@@ -7,6 +7,7 @@ import { functionAt, indexFunctions, symbolName } from "../elf/symbols.ts";
 import { REL_SIZE, RELA_SIZE } from "../elf/tables.ts";
 import { putWord64, viewOf } from "../elf/words.ts";
 import { LinkError, notIn, suggestion } from "../errors.ts";
+import { hex, hexAddress } from "../hex.ts";
 import { type Architecture, type BranchForm, type BranchKind, branchKinds } from "./arch/index.ts";
 import {
 	type BranchTable,
@@ -19,8 +20,8 @@ import {
 	wantedSymbols,
 } from "./branches.ts";
 import { holders } from "./holders.ts";
-import { type Insides, type Intruder, jumpedInto, markInside, newInside } from "./jumped-into.ts";
-import { nameForMessage, place } from "./place.ts";
+import { type Insides, jumpedInto, markInside, newInside } from "./jumped-into.ts";
+import { codePlace, functionPlace, nameForMessage, place } from "./place.ts";
 import type { Edit } from "./retarget-record.ts";
 import { findTarget, type Target } from "./retarget-target.ts";
 import { unrelocatedBranches } from "./unrelocated.ts";
@@ -149,16 +150,10 @@ function planChange(planning: Planning, change: Change, only: readonly string[] 
 function leaveUnrelocated({ object, architecture, table, left }: Planning, { from }: Change, wanted: Uint8Array): void {
 	const functions = indexFunctions(object);
 	for (const { section, offset } of unrelocatedBranches(object, architecture, wanted, table)) {
-		const { name, address } = object.sections[section]!;
-		const value = offset + address;
-		const symbol = functionAt(functions, section, value);
-		const within = symbol === undefined ? 0 : value - object.symbols.value[symbol]!;
+		const value = offset + object.sections[section]!.address;
 		left.push({
-			place: object.type === ET_REL ? `${name}+0x${value.toString(16)}` : `0x${value.toString(16)}`,
-			in:
-				symbol === undefined
-					? ""
-					: symbolName(object.symbols, symbol) + (within === 0 ? "" : `+0x${within.toString(16)}`),
+			place: codePlace(object, section, offset),
+			in: functionPlace(object, functionAt(functions, section, value) ?? 0, value),
 			from,
 			why: "the assembler resolved it and left no relocation; compile with -ffunction-sections or -Wa,-mshared",
 		});
@@ -174,18 +169,12 @@ function failNoCalls(object: ElfObject, name: string): never {
 }
 
 function holderName({ object, table, holder }: Planning, i: number): string {
-	const { symbols, sections } = object;
-	const symbol = holder[i]!;
-	const { address } = sections[table.section[i]!]!;
-	if (symbol === 0) return "";
-	const within = table.offset[i]! + address - symbols.value[symbol]!;
-	return symbolName(symbols, symbol) + (within === 0 ? "" : `+0x${within.toString(16)}`);
+	const { address } = object.sections[table.section[i]!]!;
+	return functionPlace(object, holder[i]!, table.offset[i]! + address);
 }
 
 function placeOf({ object, table }: Planning, i: number): string {
-	const { name, address } = object.sections[table.section[i]!]!;
-	const offset = (table.offset[i]! + address).toString(16);
-	return object.type === ET_REL ? `${name}+0x${offset}` : `0x${offset}`;
+	return codePlace(object, table.section[i]!, table.offset[i]!);
 }
 
 function formAt({ architecture, table }: Planning, i: number): BranchForm | undefined {
@@ -197,7 +186,7 @@ function reasonToLeave(planning: Planning, i: number, target: Target, chosen: bo
 	if (formAt(planning, i) === undefined)
 		return "goes through the global offset table; compile without -fno-plt to have a direct call";
 	const { beyond } = calleeOf(table, i);
-	if (beyond !== 0) return `goes 0x${beyond.toString(16)} bytes into the function`;
+	if (beyond !== 0) return `goes ${hex(beyond)} bytes into the function`;
 	const isInside = target.kind === "symbol" && holder[i] !== 0 && sameFunction(object, holder[i]!, target.symbol);
 	return isInside && !chosen
 		? "is in the new target, which would call itself; --only chooses it nevertheless"
@@ -244,7 +233,7 @@ function checkDestination({ object, table }: Planning, i: number, form: BranchFo
 	);
 	if (stubs) return;
 	throw new LinkError(
-		`${place(object, table.section[i]!, offset)}: goes to 0x${destination.toString(16)}, not to '${nameForMessage(object, callee)}' as its relocation says`,
+		`${place(object, table.section[i]!, offset)}: goes to ${hexAddress(destination)}, not to '${nameForMessage(object, callee)}' as its relocation says`,
 	);
 }
 
@@ -338,13 +327,7 @@ function checkSpans(object: ElfObject, architecture: Architecture, edits: readon
 	}
 	for (const [index, intruders] of jumpedInto(object, architecture, insides))
 		for (const [offset, intruder] of intruders)
-			throw new LinkError(
-				`${place(object, index, offset)}: ${intruderName(object, index, intruder)} goes into the middle of it`,
-			);
-}
-
-function intruderName(object: ElfObject, index: number, intruder: Intruder): string {
-	return typeof intruder === "number" ? `the branch at ${place(object, index, intruder)}` : intruder;
+			throw new LinkError(`${place(object, index, offset)}: ${intruder} goes into the middle of it`);
 }
 
 function checkRelocations(
