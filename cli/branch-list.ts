@@ -54,7 +54,7 @@ export function listBranches(object: ElfObject, wanted: Wanted | undefined, note
 	requireRelocations(object);
 	const flags = wanted && wantedSymbols(object, wanted);
 	const table = branchTable(object, architecture, flags);
-	if (wanted !== undefined && "names" in wanted) noteUnrelocated(object, architecture, flags!, table, note);
+	if (wanted !== undefined && "names" in wanted) noteUnrelocated(object, architecture, flags!, note);
 	const { insides, ...survey } = surveyRows(object, architecture, table);
 	return {
 		...survey,
@@ -79,10 +79,9 @@ function noteUnrelocated(
 	object: ElfObject,
 	architecture: Architecture,
 	flags: Uint8Array,
-	table: BranchTable,
 	note: (text: string) => void,
 ): void {
-	const { length } = unrelocatedBranches(object, architecture, flags, table);
+	const { length } = unrelocatedBranches(object, architecture, flags);
 	if (length === 0) return;
 	const what = length === 1 ? "a call has no relocation" : `${length} calls have no relocation`;
 	note(`${object.name}: ${what}, the assembler resolved it; compile with -ffunction-sections or -Wa,-mshared\n`);

@@ -1,6 +1,7 @@
 // Relocations as entries that something puts together when they are asked for: those of a file that is not in memory,
 // and those that would only be written. Whoever passes over millions takes them in pieces, of any relocations.
 
+import { LinkError } from "../errors.ts";
 import type { Relocations } from "./object.ts";
 import { putRelocations, RELA_SIZE, type RelocationTableSource, readRelocations } from "./tables.ts";
 import { viewOf, wideWord, wordsOf } from "./words.ts";
@@ -79,7 +80,9 @@ export function checkedRelocations(
 ): Relocations {
 	return relocationsFrom(count, (view, first) => {
 		put(view, first);
-		if (!areSound(wordsOf(view), source)) readRelocations({ ...source, bytes: bytes(), implicitAddends: false });
+		if (areSound(wordsOf(view), source)) return;
+		readRelocations({ ...source, bytes: bytes(), implicitAddends: false });
+		throw new LinkError(`${source.place}: changed while it was read`);
 	});
 }
 

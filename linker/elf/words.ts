@@ -49,6 +49,9 @@ const isLittleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 export function wordsOf(view: DataView): Uint32Array {
 	const { buffer, byteOffset, byteLength } = view;
 	const count = byteLength >>> 2;
-	if (isLittleEndian && byteOffset % 4 === 0) return new Uint32Array(buffer, byteOffset, count);
+	if (isLittleEndian)
+		return byteOffset % 4 === 0
+			? new Uint32Array(buffer, byteOffset, count)
+			: new Uint32Array(buffer.slice(byteOffset, byteOffset + count * 4));
 	return Uint32Array.from({ length: count }, (_, i) => view.getUint32(i * 4, true));
 }

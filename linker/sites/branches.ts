@@ -5,6 +5,7 @@
 import {
 	type ElfObject,
 	ET_REL,
+	type Relocations,
 	type Section,
 	SHF_EXECINSTR,
 	SHN_LORESERVE,
@@ -77,10 +78,20 @@ interface Piece {
 	readonly first: number;
 }
 
-function* codePieces({ sections }: ElfObject): Generator<Piece> {
-	for (const [section, each] of sections.entries()) {
-		if (!isCode(each) || each.relocations === undefined) continue;
-		const { address, data, relocations } = each;
+/** @throws LinkError for SHT_REL, which neither architecture has: where an addend lies depends on the instruction */
+export function relocationsWithAddends(object: ElfObject, { name, relocations }: Section): Relocations | undefined {
+	if (relocations?.implicitAddends)
+		throw new LinkError(
+			`${object.name}:(${name}): its relocations keep their addends in its bytes, which is not supported`,
+		);
+	return relocations;
+}
+
+function* codePieces(object: ElfObject): Generator<Piece> {
+	for (const [section, each] of object.sections.entries()) {
+		const relocations = isCode(each) ? relocationsWithAddends(object, each) : undefined;
+		if (relocations === undefined) continue;
+		const { address, data } = each;
 		let first = 0;
 		for (const words of relocationPieces(relocations)) {
 			yield { section, data, address, words, first };

@@ -3,13 +3,13 @@
 // of other objects have none.
 
 import { type ElfObject, ET_REL, SHF_ALLOC, SHF_WRITE, SHT_PROGBITS, STB_LOCAL, STT_SECTION } from "../elf/object.ts";
-import { relocationsFrom } from "../elf/relocation-entries.ts";
+import { relocationPieces, relocationsFrom } from "../elf/relocation-entries.ts";
 import { symbolName } from "../elf/symbols.ts";
 import { RELA_SIZE } from "../elf/tables.ts";
 import { LinkError, suggestion } from "../errors.ts";
 import { hex } from "../hex.ts";
 import { type Architecture, branchKinds } from "./arch/index.ts";
-import { type BranchTable, branchTable, calleeOf, requireArchitecture, wantedSymbols } from "./branches.ts";
+import { type BranchTable, branchTable, calleeOf, isCode, requireArchitecture, wantedSymbols } from "./branches.ts";
 import { addSymbols, newSection } from "./edit.ts";
 import { place } from "./place.ts";
 import { KEY_PREFIX, SITE_ROW, SITES_SECTION, TAIL, TRAMPOLINE_PREFIX } from "./table.ts";
@@ -39,6 +39,7 @@ export function collectRealSites(
 		);
 	const table = branchTable(object, architecture, wantedSymbols(object, { prefix: TRAMPOLINE_PREFIX }));
 	const rows = sitesOf(object, architecture, table);
+	checkOthers(object);
 	if (rows.length === 0) return { object, sites: 0 };
 	const keys = keysOf(object, table, rows, module);
 	const bases = withSectionSymbols(object, sectionsOf(table, rows));
@@ -63,6 +64,14 @@ export function collectRealSites(
 		}),
 	});
 	return { object: { ...bases.object, sections: [...bases.object.sections, section] }, sites: rows.length };
+}
+
+/** What is wrong with relocations that are only copied is to be said before anything is written. */
+function checkOthers({ sections }: ElfObject): void {
+	for (const section of sections) {
+		if (isCode(section) || section.relocations === undefined) continue;
+		for (const _ of relocationPieces(section.relocations));
+	}
 }
 
 /** All but the type. */

@@ -6,7 +6,7 @@ import { ENTRY_WORDS, relocationPieces } from "../elf/relocation-entries.ts";
 import { firstFunction, indexFunctions } from "../elf/symbols.ts";
 import { wideWord } from "../elf/words.ts";
 import type { Architecture } from "./arch/index.ts";
-import { isCode } from "./branches.ts";
+import { isCode, relocationsWithAddends } from "./branches.ts";
 import { codePlace } from "./place.ts";
 
 /** Per section of an object which of its bytes are inside an instruction, behind its first byte: a bit for each. */
@@ -86,8 +86,9 @@ function visitRelocated(object: ElfObject, architecture: Architecture, insides: 
 	const isTarget = new Uint8Array(symbols.count);
 	for (let i = 1; i < symbols.count; i++) if (insides[symbols.section[i]!] !== undefined) isTarget[i] = 1;
 	if (!isTarget.includes(1)) return;
-	for (const [index, { flags, relocations }] of object.sections.entries()) {
-		if ((flags & SHF_ALLOC) === 0 || relocations === undefined) continue;
+	for (const [index, section] of object.sections.entries()) {
+		const relocations = (section.flags & SHF_ALLOC) === 0 ? undefined : relocationsWithAddends(object, section);
+		if (relocations === undefined) continue;
 		for (const words of relocationPieces(relocations))
 			for (let i = 0; i < words.length; i += ENTRY_WORDS)
 				if (isTarget[words[i + 3]!] === 1) visitTarget(object, architecture, index, words, i, note);

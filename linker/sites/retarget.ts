@@ -147,9 +147,9 @@ function planChange(planning: Planning, change: Change, only: readonly string[] 
 	if (planned === 0 && only === undefined) failNoCalls(object, change.from);
 }
 
-function leaveUnrelocated({ object, architecture, table, left }: Planning, { from }: Change, wanted: Uint8Array): void {
+function leaveUnrelocated({ object, architecture, left }: Planning, { from }: Change, wanted: Uint8Array): void {
 	const functions = indexFunctions(object);
-	for (const { section, offset } of unrelocatedBranches(object, architecture, wanted, table)) {
+	for (const { section, offset } of unrelocatedBranches(object, architecture, wanted)) {
 		const value = offset + object.sections[section]!.address;
 		left.push({
 			place: codePlace(object, section, offset),
@@ -268,11 +268,7 @@ function relocationEdit(planning: Planning, i: number, form: BranchForm, target:
 	const index = table.section[i]!;
 	const { offset, type, symbol, addend } = object.sections[index]!.relocations!;
 	const relocation = table.relocation![i]!;
-	const at = relocationsAt.get(index);
-	if (at === undefined)
-		throw new LinkError(
-			`${object.name}:(${object.sections[index]!.name}): its relocations keep their addends in the code, which is not supported`,
-		);
+	const at = relocationsAt.get(index)!;
 	const before = entry(offset[relocation]!, type[relocation]!, symbol[relocation]!, addend[relocation]!);
 	const after =
 		target.kind === "null"

@@ -1,9 +1,11 @@
 // Calls and jumps to a function that have no relocation: assemblers resolve those to local functions of the same section,
 // and GNU's on x86-64 also jumps to global ones. They can be found by decoding, but neither listed nor retargeted safely.
 
-import { type ElfObject, SHN_LORESERVE, SHN_UNDEF } from "../elf/object.ts";
+import { type ElfObject, type Section, SHN_LORESERVE, SHN_UNDEF } from "../elf/object.ts";
+import { ENTRY_WORDS, relocationPieces } from "../elf/relocation-entries.ts";
+import { wideWord } from "../elf/words.ts";
 import type { Architecture } from "./arch/index.ts";
-import { type BranchTable, isCode } from "./branches.ts";
+import { isCode } from "./branches.ts";
 import { visitBranchTargets } from "./jumped-into.ts";
 
 export interface UnrelocatedBranch {
@@ -12,12 +14,11 @@ export interface UnrelocatedBranch {
 	readonly offset: number;
 }
 
-/** Direct branches to the start of one of the `wanted` functions from their own sections that `table` does not have. */
+/** Direct branches to the start of one of the `wanted` functions from their own sections that have no relocation. */
 export function unrelocatedBranches(
 	object: ElfObject,
 	architecture: Architecture,
 	wanted: Uint8Array,
-	table: BranchTable,
 ): UnrelocatedBranch[] {
 	const { symbols } = object;
 	const starts = new Map<number, Set<number>>();
@@ -30,22 +31,24 @@ export function unrelocatedBranches(
 	const found: UnrelocatedBranch[] = [];
 	for (const [section, values] of starts) {
 		if (!isCode(object.sections[section]!)) continue;
-		const listed = listedOffsets(table, section);
+		const isField = relocatedBytes(object.sections[section]!);
 		visitBranchTargets(object, section, architecture, (offset, target) => {
-			if (values.has(target) && !listed.has(offset)) found.push({ section, offset });
+			if (values.has(target) && !isField.subarray(offset, offset + LONGEST).includes(1))
+				found.push({ section, offset });
 		});
 	}
-	return found.filter(({ section, offset }) => !isRelocated(object, section, offset));
+	return found;
 }
 
-function listedOffsets(table: BranchTable, section: number): Set<number> {
-	const offsets = new Set<number>();
-	for (let i = 0; i < table.count; i++) if (table.section[i] === section) offsets.add(table.offset[i]!);
-	return offsets;
-}
+/** Of a direct branch, in bytes. */
+const LONGEST = 6;
 
-/** A field that a relocation will fill says nothing about where it goes. */
-function isRelocated({ sections }: ElfObject, section: number, offset: number): boolean {
-	const { relocations, address } = sections[section]!;
-	return relocations?.offset.some((at) => at - address >= offset && at - address < offset + 6) ?? false;
+/** 1 for each byte of a section where a field begins that a relocation will fill: what is there says nothing about where
+ * a branch goes. */
+function relocatedBytes({ data, address, relocations }: Section): Uint8Array {
+	const flags = new Uint8Array(data.length);
+	if (relocations === undefined) return flags;
+	for (const words of relocationPieces(relocations))
+		for (let i = 0; i < words.length; i += ENTRY_WORDS) flags[wideWord(words[i]!, words[i + 1]!) - address] = 1;
+	return flags;
 }
