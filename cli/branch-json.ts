@@ -38,6 +38,10 @@ interface Shared {
 	readonly ends: Fixed[];
 	/** Paths as JSON, by number in the line table. */
 	readonly paths: string[];
+	/** More than a row takes up to its bytes, */
+	readonly size: number;
+	/** and the most room that what follows them has asked for so far. */
+	endSize: number;
 	/** The symbol whose name was looked at last, and whether it can be copied. */
 	name: number;
 	isPlain: boolean;
@@ -51,23 +55,26 @@ export async function writeJsonRows(
 ): Promise<void> {
 	const out = newLineBytes();
 	const { object, table } = list;
+	const names = namesIn(object.symbols.strings);
+	/** An escape is at most six times as long as what it stands for. */
+	const longest = object.sections.reduce((most, { name }) => Math.max(most, name.length), names.longest);
 	const shared: Shared = {
-		names: namesIn(object.symbols.strings),
+		names,
 		between: fixed(before(false)),
 		heads: [],
 		callees: table.callees.map(() => []),
 		ends: [],
 		paths: [],
+		size: 6 * (3 * longest + object.name.length) + MOST,
+		endSize: 0,
 		name: 0,
 		isPlain: true,
 	};
-	/** An escape is at most six times as long as what it stands for. */
-	const longest = object.sections.reduce((most, { name }) => Math.max(most, name.length), shared.names.longest);
-	const size = 6 * (3 * longest + object.name.length) + MOST;
 	for (let i = 0; i < table.count; ) {
+		const size = shared.size + shared.endSize;
 		if (!hasRoom(out, size)) await makeRoom(out, size, terminal);
 		if (i === 0) putText(out, before(true));
-		i = putRows(out, list, i, size, shared);
+		i = putRows(out, list, i, shared);
 	}
 	await flush(out, terminal);
 }
@@ -80,13 +87,13 @@ const texts = {
 	within: fixed('","within":'),
 };
 
-/** Puts rows while there is room for one of `size` bytes. @returns the next one */
-function putRows(out: LineBytes, list: BranchList, from: number, size: number, shared: Shared): number {
+/** Puts rows while there is room. @returns the next one */
+function putRows(out: LineBytes, list: BranchList, from: number, shared: Shared): number {
 	const { object, architecture, table, holder } = list;
 	const { symbols } = object;
 	const isQuiet = list.lines === undefined && list.intruders.size === 0;
 	let i = from;
-	for (; i < table.count && hasRoom(out, size); i++) {
+	for (; i < table.count && hasRoom(out, shared.size + shared.endSize); i++) {
 		const { view } = out;
 		const index = table.section[i]!;
 		const { data, address, known } = list.sections[index]!;
@@ -133,7 +140,9 @@ function putEnd(out: LineBytes, list: BranchList, i: number, code: number, share
 	const value = table.offset[i]! + sections[index]!.address;
 	const left = reachLeft(list, index, value, table.branch[i]!, calleeOf(table, i));
 	const source = sourceJson(list, lineRowAt(list, index, value), shared);
+	const start = out.at;
 	putText(out, endJson(list, index, code, left, source, intruders.get(index)?.get(table.offset[i]!)));
+	shared.endSize = Math.max(shared.endSize, 3 * (out.at - start));
 }
 
 /** Names of almost all symbols need no escapes. */

@@ -91,7 +91,8 @@ export async function writeText(list: BranchList, terminal: Terminal): Promise<v
 	for (const { callee, name, count } of groups) {
 		putText(out, `${name}: ${count} ${count === 1 ? "call site" : "call sites"}\n`);
 		for (const end = at + count * RECORD; at < end; ) {
-			if (!hasRoom(out, layout.lineSize)) await makeRoom(out, layout.lineSize, terminal);
+			const size = layout.lineSize + layout.remarksSize;
+			if (!hasRoom(out, size)) await makeRoom(out, size, terminal);
 			at = putRows(out, list, layout, callee, records, at, Math.min(end, at + BATCH));
 		}
 	}
@@ -113,8 +114,10 @@ interface Layout {
 	readonly bytesWidth: number;
 	/** Of symbols. */
 	readonly names: Names;
-	/** More than a line takes without what is said about the site. */
+	/** More than a line takes without what is said about the site, */
 	readonly lineSize: number;
+	/** and the most room that this has asked for so far. */
+	remarksSize: number;
 	/** The cells from kind to crosses of the instruction before: in an object most are the same. */
 	readonly cells: { low: number; high: number; byCrossings: (Fixed | undefined)[] };
 }
@@ -137,6 +140,7 @@ function layOut(list: BranchList): Layout {
 		names,
 		cells: { low: 0, high: 0, byCrossings: [] },
 		lineSize: placeWidth + kindWidth + bytesWidth + names.longest + 2 * NUMBER + 64,
+		remarksSize: 0,
 	};
 }
 
@@ -177,7 +181,7 @@ function putRows(
 	const isRemarkable =
 		list.lines !== undefined || list.intruders.size > 0 || symbols.section[callee.symbol] !== SHN_UNDEF;
 	let at = from;
-	for (; at < end && hasRoom(out, layout.lineSize); at += RECORD) {
+	for (; at < end && hasRoom(out, layout.lineSize + layout.remarksSize); at += RECORD) {
 		const { view } = out;
 		const index = records[at + 1]!;
 		const section = list.sections[index]!;
@@ -196,7 +200,11 @@ function putRows(
 			(crossings(value, length) << 4) | section.known,
 		);
 		out.at = putHolder(view, to, symbols, records[at + 2]!, value, names);
-		if (isRemarkable || section.isInit) putRemarks(out, list, callee, index, value, branch);
+		if (isRemarkable || section.isInit) {
+			const start = out.at;
+			putRemarks(out, list, callee, index, value, branch);
+			layout.remarksSize = Math.max(layout.remarksSize, 3 * (out.at - start));
+		}
 		out.view.setUint8(out.at++, NEWLINE);
 	}
 	return at;
