@@ -1,8 +1,8 @@
 // Puts the command line into few files, with the packages it uses: a short command should not take longer to start than
 // to run, and Node takes half a millisecond for each file it loads. What others import stays as it is written.
 
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { defineConfig, type Plugin } from "rolldown";
 
 export default defineConfig({
@@ -25,9 +25,9 @@ function licences(): Plugin {
 		name: "licences",
 		generateBundle(_, files) {
 			const modules = Object.values(files).flatMap((file) => (file.type === "chunk" ? file.moduleIds : []));
-			const packages = new Set(modules.filter((path) => path.includes("/node_modules/")).map(folderOf));
+			const packages = new Set(modules.filter((path) => /[\\/]node_modules[\\/]/.test(path)).map(folderOf));
 			const texts = [...packages].sort().map((folder) => {
-				return `${folder.split("/node_modules/").at(-1)}\n\n${readFileSync(join(folder, "LICENSE"), "utf8").trim()}\n`;
+				return `${folder.split(/[\\/]node_modules[\\/]/).at(-1)}\n\n${readFileSync(join(folder, "LICENSE"), "utf8").trim()}\n`;
 			});
 			this.emitFile({ type: "asset", fileName: "LICENSES.txt", source: texts.join(`\n${"-".repeat(80)}\n\n`) });
 		},
@@ -36,6 +36,6 @@ function licences(): Plugin {
 
 /** Of the package that a module is in. */
 function folderOf(path: string): string {
-	const folder = dirname(path);
-	return existsSync(join(folder, "LICENSE")) ? folder : folderOf(folder);
+	const [folder] = /^.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+/.exec(path)!;
+	return folder;
 }

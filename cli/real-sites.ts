@@ -84,22 +84,27 @@ export async function writeJsonLines(
 	}
 }
 
-/** The rows of all files as elements of a JSON array that others began and end. Returns the tables found on the way.
- * @param some whether the array has elements already */
+/** The rows of all files as elements of a JSON array that others end. Returns the tables found on the way.
+ * @param opening the array's beginning, written when the first file has been read @param some whether it has elements already */
 export async function writeJsonElements(
 	files: readonly RealFile[],
 	wanted: Wanted | undefined,
 	terminal: Terminal,
+	opening: string,
 	some: boolean,
 ): Promise<object[]> {
 	const tables: object[] = [];
 	let any = some;
+	let unwritten = opening;
 	for (const list of listsOf(files, wanted, terminal)) {
 		const { object, architecture, table } = list;
 		for (const known of knownTables(object, architecture)) tables.push(tableJson(object, known));
+		await terminal.write(unwritten);
+		unwritten = "";
 		await writeJsonRows(list, terminal, (first) => (first && !any ? "\n" : ",\n"));
 		any ||= table.count > 0;
 	}
+	await terminal.write(unwritten);
 	return tables;
 }
 
