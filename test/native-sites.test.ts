@@ -5,7 +5,6 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { listBranches } from "../cli/branch-list.ts";
 import { readArchive } from "../linker/elf/archive.ts";
-import type { FileParts } from "../linker/elf/file-parts.ts";
 import { type ElfObject, readElf } from "../linker/elf/index.ts";
 import { readElfParts } from "../linker/elf/reader.ts";
 import { LinkError } from "../linker/errors.ts";
@@ -17,6 +16,7 @@ import { planRetarget } from "../linker/sites/retarget.ts";
 import { applyRecord, undoRecord } from "../linker/sites/retarget-record.ts";
 import { cli, inFolder } from "./command-line.ts";
 import { has, hasNative, objtool, run, source } from "./native-tools.ts";
+import { piecewise } from "./piecewise.ts";
 
 const bytesOf = (path: string): Uint8Array => new Uint8Array(readFileSync(path));
 
@@ -258,13 +258,6 @@ function readBoth(bytes: Uint8Array, name: string): ElfObject {
 		throw new LinkError(object as string);
 	}
 	return object;
-}
-
-/** What is not loaded is not there. */
-function piecewise(file: Uint8Array): FileParts {
-	const bytes = new Uint8Array(file.length);
-	const read: FileParts["read"] = (start, into) => into.set(file.subarray(start, start + into.length));
-	return { bytes, read, load: (start, end) => read(start, bytes.subarray(start, end)) };
 }
 
 /** The relocations of each entry of `.static_call_sites` as readelf shows them, without their order: objtool puts jumps
