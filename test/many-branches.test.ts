@@ -211,3 +211,35 @@ test("no instruction ends behind the code", () => {
 		{ numRuns: 2000 },
 	);
 });
+
+test("what a field holds that a relocation will fill goes nowhere", async () => {
+	const builder = newObject("fields.o", x86.machine);
+	const text = section(builder, ".text");
+	const field = (symbol: number, at: number) => relocate(text, at, PLT32, symbol, -4);
+	// Each would go into the middle of the other; the third does.
+	append(text, [0xe8, 0x02, 0, 0, 0, 0xe8, 0xf8, 0xff, 0xff, 0xff, 0xeb, 0xfa, 0xc3]);
+	field(reference(builder, "ext"), 1);
+	field(reference(builder, "ext"), 6);
+	await inFolder(async (folder) => {
+		const path = join(folder, "fields.o");
+		writeFileSync(path, writeElf(finish(builder)));
+		const { sites } = JSON.parse((await cli("sites", path, "--all", "--json")).out) as {
+			sites: { jumpedIntoFrom: string | null }[];
+		};
+		expect(sites.map(({ jumpedIntoFrom }) => jumpedIntoFrom)).toEqual([null, ".text+0xa"]);
+		expect((await cli("sites", path, "--all")).out).toContain(", jumped into from .text+0xa\n");
+	});
+});
+
+test("a short jump before a call that has a relocation has none itself", async () => {
+	const builder = newObject("short.o", x86.machine);
+	const text = section(builder, ".text");
+	defineSymbol(builder, "near", { section: text, value: 7, size: 1, binding: STB_GLOBAL, type: STT_FUNC });
+	append(text, [0xeb, 0x05, 0xe8, 0, 0, 0, 0, 0xc3]);
+	relocate(text, 3, PLT32, reference(builder, "ext"), -4);
+	await inFolder(async (folder) => {
+		const path = join(folder, "short.o");
+		writeFileSync(path, writeElf(finish(builder)));
+		expect((await cli("sites", path, "--calls-to", "near")).err).toContain("a call has no relocation");
+	});
+});

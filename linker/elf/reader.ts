@@ -42,8 +42,8 @@ export function readElf(bytes: Uint8Array, name: string): ElfObject {
 	return readFile(bytes, name);
 }
 
-/** The same, but loads the bytes of sections and segments when they are looked at, and reads and checks relocations only
- * then: what is wrong with those that nobody asks for is nobody's concern. */
+/** The same, but loads the bytes of sections and segments when they are looked at, and reads and checks relocations (SHT_RELA)
+ * only then: what is wrong with those that nobody asks for is nobody's concern. */
 export function readElfParts(parts: FileParts, name: string): ElfObject {
 	return readFile(parts.bytes, name, parts);
 }

@@ -86,6 +86,7 @@ export function checkedRelocations(
 	});
 }
 
+/** The conditions of `readRelocations`, written out for words: a million entries pass before V8 has optimised a call away. */
 function areSound(
 	words: Uint32Array,
 	{ symbolCount, min, max }: Pick<RelocationTableSource, "symbolCount" | "min" | "max">,

@@ -5,9 +5,10 @@ import { type ElfObject, type Section, SHF_ALLOC } from "../elf/object.ts";
 import { ENTRY_WORDS, relocationPieces } from "../elf/relocation-entries.ts";
 import { firstFunction, indexFunctions } from "../elf/symbols.ts";
 import { wideWord } from "../elf/words.ts";
-import type { Architecture } from "./arch/index.ts";
+import type { Architecture, VisitTarget } from "./arch/index.ts";
 import { isCode, relocationsWithAddends } from "./branches.ts";
 import { codePlace } from "./place.ts";
+import { relocatedFields } from "./relocated-fields.ts";
 
 /** Per section of an object which of its bytes are inside an instruction, behind its first byte: a bit for each. */
 export type Insides = (Uint8Array | undefined)[];
@@ -42,9 +43,15 @@ export function jumpedInto(object: ElfObject, architecture: Architecture, inside
 		found.set(index, (found.get(index) ?? new Map()).set(offset, who));
 	};
 	const noteValue: Note = (index, value, ...from) => note(index, value - object.sections[index]!.address, ...from);
-	for (const [index, inside] of insides.entries())
-		if (inside !== undefined)
-			visitBranchTargets(object, index, architecture, (from, target) => note(index, target, index, from));
+	for (const [index, inside] of insides.entries()) {
+		if (inside === undefined) continue;
+		let fields: Uint8Array | undefined;
+		visitBranchTargets(object, index, architecture, (from, target, field) => {
+			if (!isInside(inside, target)) return;
+			fields ??= relocatedFields(object.sections[index]!);
+			if (fields[field] !== 1) note(index, target, index, from);
+		});
+	}
 	visitRelocated(object, architecture, insides, noteValue);
 	visitLabels(object, insides, noteValue);
 	return found;
@@ -63,7 +70,7 @@ export function visitBranchTargets(
 	object: ElfObject,
 	index: number,
 	{ visitTargets }: Architecture,
-	visit: (from: number, target: number) => void,
+	visit: VisitTarget,
 ): void {
 	const { data, address } = object.sections[index]!;
 	const functions = indexFunctions(object);

@@ -66,6 +66,7 @@ const branches: readonly RelocatedBranch[] = [0, 1, 2, 2].map((kind, form) => ({
 	addend: 0,
 }));
 
+/** Which of them fits which instruction is not asked: the linker would refuse the others. */
 const branchRelocations = [R_AARCH64_CALL26, R_AARCH64_JUMP26, R_AARCH64_CONDBR19, R_AARCH64_TSTBR14];
 
 export const aarch64: Architecture = {
@@ -86,7 +87,7 @@ export const aarch64: Architecture = {
 		for (let at = start; at + 4 <= end; at += 4) {
 			const word = view.getUint32(at, true);
 			const row = words.find(({ mask, value }) => (word & mask) >>> 0 === value);
-			if (row !== undefined) visit(at, at + forms[row.form]!.read(view, at));
+			if (row !== undefined) visit(at, at + forms[row.form]!.read(view, at), at);
 		}
 	},
 };

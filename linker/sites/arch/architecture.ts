@@ -44,6 +44,9 @@ export interface RelocatedBranch {
 	readonly addend: number;
 }
 
+/** @param from, target, field offsets of its first byte, of where it goes as the bytes are, and of its displacement */
+export type VisitTarget = (from: number, target: number, field: number) => void;
+
 export interface Architecture {
 	readonly name: string;
 	/** e_machine */
@@ -63,12 +66,6 @@ export interface Architecture {
 	};
 	/** `S + A - P` of 32 and 64 bits, as tables of code addresses use them. */
 	readonly relativeTypes: readonly number[];
-	/** Visits every direct branch from `start` to `end`, by linear decoding: the offsets of its first byte and of where
-	 * it goes as the bytes are. Bytes that are no instruction end it. */
-	readonly visitTargets: (
-		bytes: Uint8Array,
-		start: number,
-		end: number,
-		visit: (from: number, target: number) => void,
-	) => void;
+	/** Visits every direct branch from `start` to `end`, by linear decoding. Bytes that are no instruction end it. */
+	readonly visitTargets: (bytes: Uint8Array, start: number, end: number, visit: VisitTarget) => void;
 }

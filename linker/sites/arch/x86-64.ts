@@ -53,8 +53,8 @@ export const x86: Architecture = {
 	machine: 62,
 	align: 1,
 	branches,
-	/** The byte before a field of a memory operand says so (mod 0, r/m 5) and is none of these opcodes, so what comes
-	 * before the field decides alone. */
+	/** The byte before a field of a memory operand says so (mod 0, r/m 5) and is none of these opcodes, so for a type that
+	 * branches have, what comes before the field decides alone. */
 	find(type, bytes, at) {
 		if (at < 1 || at + 4 > bytes.length) return -1;
 		const before = bytes[at - 1]!;

@@ -1,6 +1,8 @@
 // How long x86-64 instructions are, and where direct branches go: as much decoding as it takes to know what lands inside
 // a call site. One byte of flags per opcode; bytes that are no instruction end the decoding of a function.
 
+import type { VisitTarget } from "./architecture.ts";
+
 /** Flags of an opcode. */
 const MODRM = 1;
 const IMM8 = 2;
@@ -226,7 +228,7 @@ function afterOperand(bytes: Uint8Array, at: number, end: number): number {
 	return base === 5 ? i + 4 : i;
 }
 
-/** The length of the instruction at `at`, or 0 where there is none. */
+/** The length of the instruction at `at`, or 0 where there is none: what others' disassemblers are asked in tests. */
 export function instructionLength(bytes: Uint8Array, at: number, end: number): number {
 	const measured = measure(bytes, at, end);
 	return measured < 0 ? 0 : measured & 15;
@@ -234,19 +236,14 @@ export function instructionLength(bytes: Uint8Array, at: number, end: number): n
 
 /** Decodes from `start` on, up to `end` or the first bytes that are no instruction. Fields that a relocation will fill
  * give targets too, of which nothing can be said; callers know where those are. */
-export function visitTargets(
-	bytes: Uint8Array,
-	start: number,
-	end: number,
-	visit: (from: number, target: number) => void,
-): void {
+export function visitTargets(bytes: Uint8Array, start: number, end: number, visit: VisitTarget): void {
 	for (let at = start; at < end; ) {
 		const measured = measure(bytes, at, end);
 		if (measured < 0) return;
 		const next = at + (measured & 15);
 		const displacement = measured >> 4;
-		if (displacement === 1) visit(at, next + ((bytes[next - 1]! << 24) >> 24));
-		else if (displacement === 4) visit(at, next + word(bytes, next - 4));
+		if (displacement === 1) visit(at, next + ((bytes[next - 1]! << 24) >> 24), next - 1);
+		else if (displacement === 4) visit(at, next + word(bytes, next - 4), next - 4);
 		at = next;
 	}
 }
