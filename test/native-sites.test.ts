@@ -171,6 +171,19 @@ describe.skipIf(!hasNative("readelf", "objdump"))("on this machine", () => {
 			}
 		}));
 
+	test("addresses in the upper half of the address space are those of objdump", () =>
+		inFolder(async (folder) => {
+			writeFileSync(`${folder}/k.s`, ".globl _start\n_start:\tcall foo\n\tcall foo\n\t.globl foo\nfoo:\tret\n");
+			run("as", `${folder}/k.s`, "-o", `${folder}/k.o`);
+			run("ld", "-q", "-Ttext=0xffffffff81000000", `${folder}/k.o`, "-o", `${folder}/k.elf`);
+			const calls = Array.from(run("objdump", "-d", `${folder}/k.elf`).matchAll(/^([0-9a-f]+):.*\bcall\b/gm));
+			expect(calls).toHaveLength(2);
+			const { out } = await cli("sites", `${folder}/k.elf`, "--calls-to", "foo");
+			expect(Array.from(out.matchAll(/^ {2}0x(\w+) {2}call/gm), ([, at]) => at)).toEqual(calls.map(([, at]) => at));
+			const plan = await cli("retarget", `${folder}/k.elf`, "--set", "foo=_start", "--dry-run");
+			expect(plan.out).toContain(`0x${calls[1]![1]}  `);
+		}));
+
 	test("a hostile object is refused or read, and never more", () =>
 		inFolder(async (folder) => {
 			run(
