@@ -10,6 +10,7 @@ import {
 	branchTable,
 	type Callee,
 	endOfSection,
+	hasDefined,
 	isCode,
 	requireArchitecture,
 	requireRelocations,
@@ -19,7 +20,7 @@ import {
 import { knownCrossings } from "../linker/sites/crossings.ts";
 import { holders } from "../linker/sites/holders.ts";
 import { type Insides, type Intruders, jumpedInto, markInside, newInside } from "../linker/sites/jumped-into.ts";
-import { unrelocatedBranches } from "../linker/sites/unrelocated.ts";
+import { noteUnrelocated } from "./unrelocated-note.ts";
 
 /** What is known of the branches of one object. */
 export interface BranchList {
@@ -54,7 +55,7 @@ export function listBranches(object: ElfObject, wanted: Wanted | undefined, note
 	requireRelocations(object);
 	const flags = wanted && wantedSymbols(object, wanted);
 	const table = branchTable(object, architecture, flags);
-	if (wanted !== undefined && "names" in wanted) noteUnrelocated(object, architecture, flags!, note);
+	if (hasDefined(object, flags)) noteUnrelocated(object, architecture, flags, note);
 	const { insides, ...survey } = surveyRows(object, architecture, table);
 	return {
 		...survey,
@@ -74,18 +75,6 @@ export function listBranches(object: ElfObject, wanted: Wanted | undefined, note
 }
 
 const none = new Uint8Array(0);
-
-function noteUnrelocated(
-	object: ElfObject,
-	architecture: Architecture,
-	flags: Uint8Array,
-	note: (text: string) => void,
-): void {
-	const { length } = unrelocatedBranches(object, architecture, flags);
-	if (length === 0) return;
-	const what = length === 1 ? "a call has no relocation" : `${length} calls have no relocation`;
-	note(`${object.name}: ${what}, the assembler resolved it; compile with -ffunction-sections or -Wa,-mshared\n`);
-}
 
 function linesOf(object: ElfObject, note: (text: string) => void): LineTable | undefined {
 	try {

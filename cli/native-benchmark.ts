@@ -62,7 +62,7 @@ int main(int argc, char **argv) {
 		targets[i] = seed >> 16 & 1 ? add_one : add_three;
 	}
 	pointer = add_one;
-	for (int i = 0; i < COUNT; i++) loops[i](iterations / 20);
+	for (int i = 0; i < COUNT; i++) loops[i](iterations / 20 + 1);
 	for (int run = 0; run < runs; run++)
 		for (int i = 0; i < COUNT; i++) {
 			double start = now();

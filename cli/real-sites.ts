@@ -16,7 +16,8 @@ import { styled, type Terminal } from "./terminal.ts";
 
 /** What is to be told of each object, one after the other: they may be large. */
 function* listsOf(files: readonly RealFile[], wanted: Wanted | undefined, terminal: Terminal): Generator<BranchList> {
-	for (const object of objectsOf(files)) yield listBranches(object, wanted, (text) => terminal.note(text));
+	const note = (text: string): void => terminal.note(text);
+	for (const object of objectsOf(files, wanted, note)) yield listBranches(object, wanted, note);
 }
 
 export async function writeTexts(

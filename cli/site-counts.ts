@@ -4,6 +4,8 @@
 import type { ElfObject } from "../linker/elf/object.ts";
 import {
 	countBranches,
+	hasDefined,
+	hasNoSymbol,
 	requireArchitecture,
 	requireRelocations,
 	type Wanted,
@@ -21,8 +23,25 @@ export interface RealSitesOptions {
 	readonly all?: true;
 }
 
-export function* objectsOf(files: readonly RealFile[]): Generator<ElfObject> {
-	for (const file of files) yield* realObjects(file);
+/** Notes names of functions that none of them has. */
+export function* objectsOf(
+	files: readonly RealFile[],
+	wanted: Wanted | undefined,
+	note: (text: string) => void,
+): Generator<ElfObject> {
+	const missing = new Set(wanted !== undefined && "names" in wanted ? wanted.names : []);
+	let last: ElfObject | undefined;
+	let count = 0;
+	for (const file of files) {
+		for (const object of realObjects(file)) {
+			for (const name of missing) if (wantedSymbols(object, { names: [name] }).includes(1)) missing.delete(name);
+			last = object;
+			count++;
+			yield object;
+		}
+	}
+	for (const name of missing)
+		note(count === 1 ? `${last!.name}: ${hasNoSymbol(last!, name)}\n` : `nothing has a symbol '${name}'\n`);
 }
 
 /** Undefined for all calls. */
@@ -32,12 +51,19 @@ export function wantedOf({ callsTo, prefix, all }: RealSitesOptions): Wanted | u
 }
 
 /** The counts per callee over all files, the most called first. */
-export function summarize(files: readonly RealFile[], wanted: Wanted | undefined): { key: string; sites: number }[] {
+export async function summarize(
+	files: readonly RealFile[],
+	wanted: Wanted | undefined,
+	note: (text: string) => void,
+): Promise<{ key: string; sites: number }[]> {
 	const counts = new Map<string, number>();
-	for (const object of objectsOf(files)) {
+	for (const object of objectsOf(files, wanted, note)) {
 		const architecture = requireArchitecture(object);
 		requireRelocations(object);
-		for (const [symbol, sites] of countBranches(object, architecture, wanted && wantedSymbols(object, wanted))) {
+		const flags = wanted && wantedSymbols(object, wanted);
+		if (hasDefined(object, flags))
+			(await import("./unrelocated-note.ts")).noteUnrelocated(object, architecture, flags, note);
+		for (const [symbol, sites] of countBranches(object, architecture, flags)) {
 			const key = placeName(object, symbol, 0);
 			counts.set(key, (counts.get(key) ?? 0) + sites);
 		}
@@ -51,7 +77,7 @@ export async function writeSummary(
 	wanted: Wanted | undefined,
 	terminal: Terminal,
 ): Promise<void> {
-	const rows = summarize(files, wanted);
+	const rows = await summarize(files, wanted, (text) => terminal.note(text));
 	const total = rows.reduce((sum, { sites }) => sum + sites, 0);
 	const lines = table(
 		[

@@ -40,6 +40,14 @@ export function suggestion(wrong: string, names: Iterable<string>): string {
 	return best === "" ? "" : ` (did you mean '${best}'?)`;
 }
 
+/** `; there are a, b and 17 more` */
+export function thereAre(names: readonly string[]): string {
+	if (names.length === 0) return "; there is none";
+	const more = names.length - FEW;
+	return `; there ${names.length === 1 ? "is" : "are"} ${names.slice(0, FEW).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+}
+const FEW = 12;
+
 /** How many letters to add, drop, replace or swap with their neighbour. */
 function editDistance(a: string, b: string): number {
 	let beforePrevious: number[] = [];

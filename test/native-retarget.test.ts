@@ -161,11 +161,56 @@ describe.skipIf(!hasNative("readelf"))("on this machine", () => {
 			expect(left[0].why).toMatch(/global offset table/);
 		}));
 
+	test.each(["-gdwarf-4 -ffunction-sections", "-gdwarf-2", "-g -gz", "-gdwarf-4 -gz"])(
+		"debug information is not in the way: %s",
+		(flags) =>
+			inFolder(async (folder) => {
+				run("gcc", "-O1", ...flags.split(" "), calls, "-Wl,--emit-relocs", "-o", `${folder}/a`);
+				expect((await cli("sites", `${folder}/a`, "--all")).out).not.toContain("jumped into");
+				await ok("retarget", `${folder}/a`, ...changes, "-o", `${folder}/b`);
+				run("gcc", "-O1", ...flags.split(" "), "-c", calls, "-o", `${folder}/a.o`);
+				await ok("retarget", `${folder}/a.o`, ...changes, "-o", `${folder}/b.o`);
+				run("gcc", `${folder}/b.o`, "-o", `${folder}/c`);
+				run("gcc", "-O1", "-DREFERENCE", calls, "-o", `${folder}/reference`);
+				expect([run(`${folder}/b`), run(`${folder}/c`)]).toEqual(Array(2).fill(run(`${folder}/reference`)));
+			}),
+	);
+
+	test("a call is chosen by its place too, and what cannot be chosen is explained", () =>
+		inFolder(async (folder) => {
+			writeFileSync(
+				`${folder}/a.s`,
+				".globl f\n.type f,@function\nf: call g\n call g\n.size f,.-f\nbare: jmp g\n call l\n.type l,@function\nl: ret\n.size l,1\n",
+			);
+			run("gcc", "-c", `${folder}/a.s`, "-o", `${folder}/a.o`);
+			const only = (...names: string[]) =>
+				cli(
+					"retarget",
+					`${folder}/a.o`,
+					"--set",
+					"g=h",
+					"--dry-run",
+					"--json",
+					...names.flatMap((name) => ["--only", name]),
+				);
+			const places = async (...names: string[]) =>
+				(JSON.parse((await only(...names)).out) as { sites: { place: string }[] }).sites.map(({ place }) => place);
+			expect(await places("f")).toEqual([".text+0x0", ".text+0x5"]);
+			expect(await places("f+0x0")).toEqual([".text+0x0"]);
+			expect(await places(".text+0x5", "f+0x5")).toEqual([".text+0x5"]);
+			expect(await places("f+0x5", "f")).toEqual([".text+0x0", ".text+0x5"]);
+			expect(await places(".text+0xa")).toEqual([".text+0xa"]);
+			expect((await only("f+0x4")).err).toContain("nothing to retarget in 'f+0x4' (did you mean 'f+0x5'?)");
+			expect((await only("nobody")).err).toContain("nothing to retarget in 'nobody'; there are f, f+0x5, .text+0xa\n");
+			const local = await cli("retarget", `${folder}/a.o`, "--set", "l=h", "--only", ".text+0xf", "--dry-run");
+			expect(local.err).toContain("'.text+0xf': the call at .text+0xf was resolved by the assembler");
+		}));
+
 	test("says which tail calls the assembler left no relocation", () =>
 		inFolder(async (folder) => {
 			run("gcc", "-O2", "-fno-pie", "-c", calls, "-o", `${folder}/a.o`);
 			const { left } = JSON.parse(await ok("retarget", `${folder}/a.o`, "--set", "weigh=null", "--dry-run", "--json"));
-			const resolved = left.filter(({ why }: { why: string }) => why.startsWith("the assembler resolved it"));
+			const resolved = left.filter(({ why }: { why: string }) => why.startsWith("was resolved by the assembler"));
 			expect(resolved.map((site: { in: string }) => site.in.split("+")[0]).sort()).toEqual(["branchy", "tail"]);
 		}));
 

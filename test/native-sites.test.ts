@@ -171,6 +171,34 @@ describe.skipIf(!hasNative("readelf", "objdump"))("on this machine", () => {
 			}
 		}));
 
+	test("what a list cannot have is said", () =>
+		inFolder(async (folder) => {
+			run("gcc", "-O2", "-c", source("calls.c"), "-o", `${folder}/a.o`);
+			for (const options of [
+				["--all"],
+				["--all", "--summary"],
+				["--calls-to", "weigh"],
+				["--calls-to", "weigh", "--json"],
+			]) {
+				const { code, err } = await cli("sites", `${folder}/a.o`, ...options);
+				expect(code).toBe(0);
+				expect(err).toMatch(
+					/a\.o: \d calls without relocation, resolved by the assembler, not listed \(\.text\+0x\w+ in \w+/,
+				);
+			}
+			expect((await cli("sites", `${folder}/a.o`, "--calls-to", "wiegh")).err).toContain(
+				"has no symbol 'wiegh' (did you mean 'weigh'?)\n",
+			);
+			expect((await cli("sites", `${folder}/a.o`, `${folder}/a.o`, "--calls-to", "wiegh", "--json")).err).toContain(
+				"nothing has a symbol 'wiegh'\n",
+			);
+			writeFileSync(`${folder}/c.cc`, "namespace ns { int slow(int); } int main() { return ns::slow(3); }\n");
+			run("g++", "-c", `${folder}/c.cc`, "-o", `${folder}/c.o`);
+			const hint = "; C++ names are mangled; there is _ZN2ns4slowEi\n";
+			expect((await cli("sites", `${folder}/c.o`, "--calls-to", "ns::slow(int)")).err).toContain(hint);
+			expect((await cli("retarget", `${folder}/c.o`, "--set", "ns::slow=main", "--dry-run")).err).toContain(hint);
+		}));
+
 	test("addresses in the upper half of the address space are those of objdump", () =>
 		inFolder(async (folder) => {
 			writeFileSync(`${folder}/k.s`, ".globl _start\n_start:\tcall foo\n\tcall foo\n\t.globl foo\nfoo:\tret\n");

@@ -6,7 +6,7 @@ import { hex } from "../hex.ts";
 import { type Cursor, newCursor, readNumber } from "./cursor.ts";
 import { type LineFile, type PathReference, readLineHeader } from "./line-header.ts";
 import { newLineRows, type ReadAddress, type RowsUnderWay, runLineProgram } from "./line-program.ts";
-import { type ElfObject, ET_REL, type Section } from "./object.ts";
+import { type ElfObject, ET_REL, type Section, SHF_COMPRESSED } from "./object.ts";
 import { decodeString } from "./strings.ts";
 import { sectionByName } from "./symbols.ts";
 
@@ -48,8 +48,6 @@ export interface SourcePosition {
 	/** 1-based; 0 where only the line is known. */
 	readonly column: number;
 }
-
-const SHF_COMPRESSED = 0x800;
 
 /** The table in `.debug_line`, empty without one. Reads relocatable files as if their sections were loaded at 0 but
  * kept apart; how they are relocated need not be known. */

@@ -25,6 +25,7 @@ export const SHF_STRINGS = 0x20;
 export const SHF_INFO_LINK = 0x40;
 export const SHF_GROUP = 0x200;
 export const SHF_TLS = 0x400;
+export const SHF_COMPRESSED = 0x800;
 
 export const SHN_UNDEF = 0;
 /** The reserved indices 0xff00..0xffff of a file are 0xffffff00..0xffffffff in memory: an object may have more than

@@ -14,6 +14,7 @@ import {
 	relocationTarget,
 	type Section,
 	type Segment,
+	SHF_COMPRESSED,
 	SHT_NOBITS,
 	SHT_NULL,
 	SHT_REL,
@@ -168,10 +169,12 @@ function readSection(file: ElfFile, index: number, holder: number | undefined, s
 
 function relocationsOf(file: ElfFile, target: number, holder: number, symbolCount: number): Relocations {
 	const place = sectionPlace(file, holder);
-	const { size, address } = file.raw[target]!;
+	const { size, address, flags } = file.raw[target]!;
 	const { type: kind, offset, size: length } = file.raw[holder]!;
 	const min = file.header.type === ET_REL ? 0 : address;
-	const source = { place, symbolCount, min, max: min + size };
+	/** Offsets in a compressed section count its bytes as they were. */
+	const max = (flags & SHF_COMPRESSED) !== 0 ? Number.MAX_SAFE_INTEGER : min + size;
+	const source = { place, symbolCount, min, max };
 	const bytes = () => sectionBytes(file, holder);
 	if (file.parts === undefined || kind === SHT_REL)
 		return readRelocations({ ...source, bytes: bytes(), implicitAddends: kind === SHT_REL });

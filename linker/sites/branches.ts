@@ -15,7 +15,7 @@ import {
 import { ENTRY_WORDS, relocationPieces } from "../elf/relocation-entries.ts";
 import { type FunctionIndex, functionAt, indexFunctions, symbolName } from "../elf/symbols.ts";
 import { wideWord } from "../elf/words.ts";
-import { LinkError } from "../errors.ts";
+import { LinkError, suggestion, thereAre } from "../errors.ts";
 import { type Architecture, architectureOf, architectures } from "./arch/index.ts";
 import { placeName } from "./place.ts";
 
@@ -279,6 +279,26 @@ function nameTest(names: readonly string[], symbols: ElfObject["symbols"]): (sym
 
 export function calleeName(object: ElfObject, { symbol, beyond }: Callee): string {
 	return placeName(object, symbol, beyond);
+}
+
+/** Whether any of the symbols is defined here: calls of others have relocations, or the file could not be linked. */
+export function hasDefined({ symbols }: ElfObject, wanted: Uint8Array | undefined): boolean {
+	if (wanted === undefined) return true;
+	for (let i = wanted.indexOf(1); i >= 0; i = wanted.indexOf(1, i + 1))
+		if (symbols.section[i] !== SHN_UNDEF) return true;
+	return false;
+}
+
+/** For a name that no symbol has: which one may be meant. C++ names are mangled, `ns::slow(int)` to `_ZN2ns4slowEi`: each
+ * part stands there behind its length. */
+export function hasNoSymbol({ symbols }: ElfObject, name: string): string {
+	const names = Array.from({ length: symbols.count - 1 }, (_, i) => baseName(symbolName(symbols, i + 1)));
+	const parts = name.replace(/\(.*$/, "").split("::");
+	const inside = parts.map((part) => `${part.length}${part}`).join("");
+	const mangled = /::|\(/.test(name) ? names.filter((each) => each.startsWith("_Z") && each.includes(inside)) : [];
+	const meant =
+		mangled.length > 0 ? `; C++ names are mangled${thereAre([...new Set(mangled)])}` : suggestion(name, names);
+	return `has no symbol '${name}'${meant}`;
 }
 
 /** Without `@GLIBC_2.34`. */

@@ -6,14 +6,14 @@ import { type ElfObject, ET_REL, SHF_ALLOC, SHN_LORESERVE, SHN_UNDEF, SHT_RELA }
 import { functionAt, indexFunctions, symbolName } from "../elf/symbols.ts";
 import { REL_SIZE, RELA_SIZE } from "../elf/tables.ts";
 import { putWord64, viewOf } from "../elf/words.ts";
-import { LinkError, notIn, suggestion } from "../errors.ts";
+import { LinkError, notIn, suggestion, thereAre } from "../errors.ts";
 import { hex, hexAddress } from "../hex.ts";
 import { type Architecture, type BranchForm, type BranchKind, branchKinds } from "./arch/index.ts";
 import {
 	type BranchTable,
-	baseName,
 	branchTable,
 	calleeOf,
+	hasNoSymbol,
 	isCode,
 	requireArchitecture,
 	requireRelocations,
@@ -66,7 +66,8 @@ export interface RetargetPlan {
 }
 
 export interface RetargetOptions {
-	/** Functions, or `function+0x12` for one call in it. All of them have something to change. */
+	/** Functions, or for one call `function+0x12` or its place, `.text+0x34` or in what is linked `0x401034`. All of them have
+	 * something to change. */
 	readonly only?: readonly string[];
 	/** Names of undefined symbols that will be added anyway. */
 	readonly symbols?: readonly string[];
@@ -85,6 +86,8 @@ interface Planning {
 	readonly symbols: string[];
 	/** Which of `only` had something to change. */
 	readonly used: Set<string>;
+	/** What `only` may name, one for each call. */
+	readonly selectable: Set<string>;
 }
 
 /** @param object as read from the file that will be edited
@@ -105,6 +108,7 @@ export function planRetarget(
 		edits: [],
 		symbols: [...(options.symbols ?? [])],
 		used: new Set(),
+		selectable: new Set(),
 	};
 	let references = 0;
 	for (const change of changes) {
@@ -117,7 +121,7 @@ export function planRetarget(
 		references += countReferences(object, architecture, wanted) - table.count;
 	}
 	const unused = options.only?.find((name) => !planning.used.has(name));
-	if (unused !== undefined) throw new LinkError(`${object.name}: nothing to retarget in '${unused}'`);
+	if (unused !== undefined) failUnused(planning, unused);
 	checkSpans(object, architecture, planning.edits);
 	const { sites, left, edits, symbols } = planning;
 	return { sites, left, edits, symbols, references: Math.max(0, references) };
@@ -125,9 +129,25 @@ export function planRetarget(
 
 function requireFunction(object: ElfObject, name: string, wanted: Uint8Array): void {
 	if (wanted.includes(1)) return;
-	const { symbols } = object;
-	const names = Array.from({ length: symbols.count - 1 }, (_, i) => baseName(symbolName(symbols, i + 1)));
-	throw new LinkError(`${object.name}: has no symbol '${name}'${suggestion(name, names)}`);
+	throw new LinkError(`${object.name}: ${hasNoSymbol(object, name)}`);
+}
+
+/** What chooses a call. */
+function selectorsOf(where: string, place: string): string[] {
+	if (where === "") return [place];
+	const [name] = where.split("+") as [string];
+	return name === where ? [place, name, `${name}+0x0`] : [place, where, name];
+}
+
+function failUnused(
+	{ object, left, selectable }: Pick<Planning, "object" | "left" | "selectable">,
+	name: string,
+): never {
+	const stays = left.find(({ place, in: where }) => selectorsOf(where, place).includes(name));
+	if (stays !== undefined)
+		throw new LinkError(`${object.name}: nothing to retarget in '${name}': the call at ${stays.place} ${stays.why}`);
+	const names = [...selectable];
+	throw new LinkError(`${object.name}: nothing to retarget in '${name}'${suggestion(name, names) || thereAre(names)}`);
 }
 
 function planChange(planning: Planning, change: Change, only: readonly string[] | undefined): void {
@@ -136,10 +156,12 @@ function planChange(planning: Planning, change: Change, only: readonly string[] 
 	let planned = 0;
 	for (let i = 0; i < table.count; i++) {
 		const where = holderName(planning, i);
-		const selected = only?.find((name) => name === where || name === where.split("+")[0]);
-		if (only !== undefined && selected === undefined) continue;
+		const selectors = selectorsOf(where, placeOf(planning, i));
+		planning.selectable.add(where === "" ? placeOf(planning, i) : where);
+		const selected = only?.filter((name) => selectors.includes(name));
+		if (selected?.length === 0) continue;
 		const why = reasonToLeave(planning, i, target, only !== undefined);
-		if (selected !== undefined) planning.used.add(selected);
+		for (const name of selected ?? []) planning.used.add(name);
 		if (why !== undefined) left.push({ place: placeOf(planning, i), in: where, from: change.from, why });
 		else planSite(planning, i, change, target);
 		planned++;
@@ -155,7 +177,7 @@ function leaveUnrelocated({ object, architecture, left }: Planning, { from }: Ch
 			place: codePlace(object, section, offset),
 			in: functionPlace(object, functionAt(functions, section, value) ?? 0, value),
 			from,
-			why: "the assembler resolved it and left no relocation; compile with -ffunction-sections or -Wa,-mshared",
+			why: "was resolved by the assembler, which left no relocation; compile with -ffunction-sections or -Wa,-mshared",
 		});
 	}
 }

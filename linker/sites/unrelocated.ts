@@ -9,8 +9,9 @@ import { relocatedFields } from "./relocated-fields.ts";
 
 export interface UnrelocatedBranch {
 	readonly section: number;
-	/** In the section's bytes. */
+	/** In the section's bytes, as is `target`. */
 	readonly offset: number;
+	readonly target: number;
 }
 
 /** Direct branches to the start of one of the `wanted` functions from their own sections that have no relocation. */
@@ -32,7 +33,7 @@ export function unrelocatedBranches(
 		if (!isCode(object.sections[section]!)) continue;
 		const fields = relocatedFields(object.sections[section]!);
 		visitBranchTargets(object, section, architecture, (offset, target, field) => {
-			if (values.has(target) && fields[field] !== 1) found.push({ section, offset });
+			if (values.has(target) && fields[field] !== 1) found.push({ section, offset, target });
 		});
 	}
 	return found;

@@ -2,7 +2,7 @@
 // pointers, which are keys without sites.
 
 import { STT_FUNC } from "../../linker/elf/object.ts";
-import { LinkError, suggestion } from "../../linker/errors.ts";
+import { LinkError, suggestion, thereAre } from "../../linker/errors.ts";
 import { hex } from "../../linker/hex.ts";
 import { type Image, type ImageKey, placeOf, wordAt } from "../../linker/link/image.ts";
 import { NULLABLE } from "../../linker/link/signatures.ts";
@@ -70,13 +70,6 @@ export function slotNamed(image: Image, name: string): Slot {
 	const what = meant === "" ? ", static key or operation" : "";
 	throw new LinkError(`${image.name}: no static call${what} '${name}'${meant || thereAre(names)}`);
 }
-
-function thereAre(names: readonly string[]): string {
-	if (names.length === 0) return "; there is none";
-	const more = names.length - FEW;
-	return `; there are ${names.slice(0, FEW).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
-}
-const FEW = 12;
 
 /** Address of a function. @throws LinkError with the nearest name */
 export function functionNamed(image: Image, name: string): number {
