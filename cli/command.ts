@@ -1,19 +1,10 @@
 // What a command is: a literal, one file each in commands/. cli/patchbay.ts makes the command line of all of them.
 
 import type { Command as CommandLine } from "commander";
+import type { ExitCode } from "./exit-code.ts";
 import type { Terminal } from "./terminal.ts";
 
-export const ExitCode = {
-	ok: 0,
-	/** A violation was found, or the program trapped. */
-	violation: 1,
-	usage: 2,
-	/** A source, object or image is wrong. */
-	badInput: 3,
-	/** A bound was reached before there was an answer. */
-	bound: 4,
-} as const;
-export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+export { ExitCode } from "./exit-code.ts";
 
 export interface Command<Options> {
 	readonly name: string;

@@ -32,7 +32,9 @@ export function readBytes(path: string): Uint8Array {
 /** The first bytes of a file; all of what is no regular file, which may not let them be read again.
  * @throws LinkError when it cannot be read */
 export function readStart(path: string, size: number): { bytes: Uint8Array; isAll: boolean } {
-	if (statusOf(path)?.isFile() !== true) return { bytes: readBytes(path), isAll: true };
+	const status = statusOf(path);
+	if (status?.isCharacterDevice()) throw new LinkError(`${path}: is a device, not a file`);
+	if (status?.isFile() !== true) return { bytes: readBytes(path), isAll: true };
 	const file = attempt(path, () => openSync(path, "r"));
 	try {
 		const bytes = new Uint8Array(size);

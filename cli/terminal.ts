@@ -2,6 +2,7 @@
 // so tests and the demo can run them against a terminal of their own.
 
 import { once } from "node:events";
+import { ExitCode } from "./exit-code.ts";
 
 export interface Terminal {
 	/** Data, as text or as the bytes of text. Resolves when more can be taken; the bytes may be changed then. */
@@ -21,8 +22,9 @@ export function processTerminal(): Terminal {
 	const { stdout, stderr, env } = process;
 	for (const stream of [stdout, stderr]) {
 		stream.on("error", (error: NodeJS.ErrnoException) => {
-			if (error.code !== "EPIPE") throw error;
-			process.exit();
+			if (error.code === "EPIPE") process.exit();
+			if (stream === stdout) stderr.write(`error: standard output: ${error.message}\n`);
+			process.exit(ExitCode.badInput);
 		});
 	}
 	return {

@@ -171,6 +171,14 @@ describe.skipIf(!hasNative("readelf", "objdump"))("on this machine", () => {
 			}
 		}));
 
+	test("an object without static calls stays as it is", () =>
+		inFolder(async (folder) => {
+			run("gcc", "-O1", "-g", "-c", source("crc.c"), "-o", `${folder}/a.o`);
+			const { out } = await cli("collect", `${folder}/a.o`, "-o", `${folder}/b.o`);
+			expect(out).toBe(`${folder}/b.o: 0 call sites\n`);
+			expect(bytesOf(`${folder}/b.o`)).toEqual(bytesOf(`${folder}/a.o`));
+		}));
+
 	test("what a list cannot have is said", () =>
 		inFolder(async (folder) => {
 			run("gcc", "-O2", "-c", source("calls.c"), "-o", `${folder}/a.o`);

@@ -102,6 +102,20 @@ describe("the command", () => {
 		});
 	});
 
+	test("says that its output cannot be written", () => {
+		if (!existsSync("/dev/full")) return console.warn("SKIPPED: no /dev/full");
+		const line = `'${process.execPath}' ${command} sites fixtures/programs/pick.js > /dev/full`;
+		const { status, stderr } = spawnSync("bash", ["-c", line], { encoding: "utf8" });
+		expect({ status, stderr }).toEqual({
+			status: 3,
+			stderr: expect.stringMatching(/^error: standard output: ENOSPC.*\n$/),
+		});
+		expect(node(command, "sites", "/dev/zero")).toMatchObject({
+			status: 3,
+			stderr: "/dev/zero: is a device, not a file\n",
+		});
+	});
+
 	test("colours are for terminals", () => {
 		expect(node(command, "sites", "fixtures/programs/pick.js").stdout).not.toContain("\u001b[");
 	});

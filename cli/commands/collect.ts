@@ -30,14 +30,25 @@ export const collect: Command<Options> = {
 		line.option("--module", "the object is of a module: a trampoline without its key stands for the key");
 	},
 	async run(terminal, [file], { output, module, json }) {
-		for (const { object, sites } of inParts(file!, (parts) => [collectFrom(parts, file!, module === true)])) {
-			writePieces(output, elfPieces(object));
+		const collected = inParts(file!, (parts) => [{ parts, ...collectFrom(parts, file!, module === true) }]);
+		for (const { parts, object, sites } of collected) {
+			writePieces(output, sites > 0 ? elfPieces(object) : asItIs(parts));
 			if (json) await writeJson(terminal, "patchbay/collect@1", { file: output, sites });
 			else await terminal.write(`${output}: ${plural(sites, "call site")}\n`);
 		}
 		return ExitCode.ok;
 	},
 };
+
+/** The file, a piece at a time in the same buffer. */
+function* asItIs({ bytes, read }: FileParts): Generator<Uint8Array> {
+	const buffer = new Uint8Array(Math.min(bytes.length, 1 << 20));
+	for (let at = 0; at < bytes.length; at += buffer.length) {
+		const piece = buffer.subarray(0, bytes.length - at);
+		read(at, piece);
+		yield piece;
+	}
+}
 
 function collectFrom(parts: FileParts, file: string, module: boolean) {
 	const object = readElfParts(parts, file);
