@@ -143,6 +143,8 @@ describe.skipIf(!hasNative("readelf"))("on this machine", () => {
 			expect(await refused("jmp 1f+2\n1: call f", "f=g")).toMatch(
 				/\.text\+0x4\): \.text\+0x2 goes into the middle of it/,
 			);
+			const twice = await cli("retarget", `${folder}/odd.o`, "--set", "f=g", "--set", "f=null", "--dry-run");
+			expect([twice.code, twice.err]).toEqual([2, expect.stringContaining("What calls of 'f' become is said twice.")]);
 			expect(await refused("jz h", "h=null")).toMatch(/conditional tail call cannot become nothing/);
 			expect(await refused("call f", "f=datum")).toMatch(/'datum' is data, not a function/);
 			expect(await refused("call f", "ff=g")).toMatch(/has no symbol 'ff' \(did you mean 'f'\?\)/);

@@ -75,6 +75,8 @@ export const retarget: Command<Options> = {
 function parseChange(text: string, before: readonly Change[] = []): Change[] {
 	const parts = /^([^=\s]+)=([^=\s]+)$/.exec(text);
 	if (parts === null) throw new InvalidArgumentError("Write function=other, or function=null.");
+	if (before.some(({ from }) => from === parts[1]))
+		throw new InvalidArgumentError(`What calls of '${parts[1]}' become is said twice.`);
 	return [...before, { from: parts[1]!, to: parts[2]! }];
 }
 
