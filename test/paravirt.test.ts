@@ -343,7 +343,7 @@ test("tables name places by symbols of functions", () => {
 
 test("static calls know no operations, and operations no updates", () => {
 	const image = imageOfModule(around("function f(x) { return x; } const op = paravirt(f);"));
-	expect(() => staticCalls(systemOf(image)).get("op")).toThrow("no static call 'op'");
+	expect(() => staticCalls(systemOf(image)).get("op")).toThrow("no static call 'op': it is an operation");
 	expect(() => change(image, "up", "f")).toThrow("no static call 'up' (did you mean 'op'?)");
 });
 

@@ -61,14 +61,19 @@ export function keyNames(image: Image): string[] {
 export function slotNamed(image: Image, name: string): Slot {
 	const slot = slotsOf(image).find((one) => one.name === name);
 	if (slot !== undefined) return slot;
-	const names = [
-		...keyNames(image),
-		...image.staticKeys.map((key) => key.name),
-		...image.operations.map((one) => one.name),
-	];
+	const staticKeys = image.staticKeys.map((key) => key.name);
+	const operations = image.operations.map((one) => one.name);
+	throw new LinkError(`${image.name}: ${noSlot(name, keyNames(image), staticKeys, operations)}`);
+}
+
+function noSlot(name: string, calls: string[], staticKeys: string[], operations: string[]): string {
+	if (staticKeys.includes(name)) return `no static call '${name}': it is a static key`;
+	if (operations.includes(name)) return `no static call '${name}': it is an operation`;
+	const names = [...calls, ...staticKeys, ...operations];
 	const meant = suggestion(name, names);
-	const what = meant === "" ? ", static key or operation" : "";
-	throw new LinkError(`${image.name}: no static call${what} '${name}'${meant || thereAre(names)}`);
+	return meant === ""
+		? `no static call, static key or operation '${name}'${thereAre(names)}`
+		: `no static call '${name}'${meant}`;
 }
 
 /** Address of a function. @throws LinkError with the nearest name */
