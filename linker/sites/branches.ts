@@ -19,7 +19,7 @@ import { LinkError, suggestion, thereAre } from "../errors.ts";
 import { type Architecture, architectureOf, architectures } from "./arch/index.ts";
 import { placeName } from "./place.ts";
 
-/** One row per branch, in the order of sections and of their relocations. Columns may be longer than `count`. */
+/** One row per branch, in the order of sections and of places in them. Columns may be longer than `count`. */
 export interface BranchTable {
 	count: number;
 	readonly section: Uint32Array;
@@ -211,7 +211,23 @@ export function branchTable(
 	const table = allocate(room, callees.list, forEdits);
 	const search = { object, architecture, wanted, resolve: sectionResolver(object) };
 	for (const piece of codePieces(object)) table.count = addBranches(table, callees, search, piece);
+	for (let first = 0; first < table.count; first = endOfSection(table, first)) sortRows(table, first);
 	return table;
+}
+
+/** By offset, those of the section of row `first`: a linker leaves relocations in the order of its inputs. */
+function sortRows(table: BranchTable, first: number): void {
+	const { offset } = table;
+	const end = endOfSection(table, first);
+	let sorted = first + 1;
+	while (sorted < end && offset[sorted - 1]! <= offset[sorted]!) sorted++;
+	if (sorted >= end) return;
+	const order = Uint32Array.from({ length: end - first }, (_, i) => first + i).sort((a, b) => offset[a]! - offset[b]!);
+	for (const column of [offset, table.branch, table.callee, table.relocation])
+		column?.set(
+			Array.from(order, (row) => column[row]!),
+			first,
+		);
 }
 
 /** How many branches go to each symbol that any goes to, without a table. */

@@ -9,27 +9,20 @@ export function holders(object: ElfObject, table: BranchTable): Uint32Array {
 	const found = new Uint32Array(table.count);
 	for (let first = 0; first < table.count; ) {
 		const end = endOfSection(table, first);
-		if (!findHolders(object, table, undefined, first, end, found))
-			findHolders(object, table, sortedRows(table, first, end), first, end, found);
+		findHolders(object, table, first, end, found);
 		first = end;
 	}
 	return found;
 }
 
-function sortedRows({ offset }: BranchTable, first: number, end: number): Uint32Array {
-	return Uint32Array.from({ length: end - first }, (_, i) => first + i).sort((a, b) => offset[a]! - offset[b]!);
-}
-
-/** @param rows those from `first` to `end` by offset, unless they are in that order anyway
- * @returns false if they are not */
+/** Those of the rows from `first` to `end`, which are all of a section. */
 function findHolders(
 	object: ElfObject,
 	{ section, offset }: BranchTable,
-	rows: Uint32Array | undefined,
 	first: number,
 	end: number,
 	found: Uint32Array,
-): boolean {
+): void {
 	const functions = indexFunctions(object);
 	const { symbols, order, end: ends } = functions;
 	const index = section[first]!;
@@ -39,14 +32,10 @@ function findHolders(
 	let next = firstFunction(functions, index);
 	const limit = firstFunction(functions, index + 1);
 	let nextStart = next < limit ? symbols.value[order[next]!]! : Number.POSITIVE_INFINITY;
-	let last = Number.NEGATIVE_INFINITY;
 	let holder = 0;
 	let innermostEnd = Number.POSITIVE_INFINITY;
-	for (let i = first; i < end; i++) {
-		const row = rows === undefined ? i : rows[i - first]!;
+	for (let row = first; row < end; row++) {
 		const value = offset[row]! + address;
-		if (value < last) return false;
-		last = value;
 		if (nextStart <= value || innermostEnd <= value) {
 			while (nextStart <= value) {
 				open.push(next++);
@@ -59,5 +48,4 @@ function findHolders(
 		}
 		found[row] = holder;
 	}
-	return true;
 }
