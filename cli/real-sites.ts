@@ -1,11 +1,12 @@
 // `patchbay sites` for files of real machines: every call that a relocation names, and the tables of code addresses that
 // compilers leave.
 
-import { type ElfObject, functionAt, indexFunctions, symbolName } from "../linker/elf/index.ts";
+import { type ElfObject, functionAt, indexFunctions, sectionByName, symbolName } from "../linker/elf/index.ts";
 import { hexAddress } from "../linker/hex.ts";
 import { countBranches, type Wanted } from "../linker/sites/branches.ts";
 import { type Address, type KnownTable, knownTables } from "../linker/sites/kernel-tables.ts";
 import { placeName } from "../linker/sites/place.ts";
+import { RECORD_SECTION } from "../linker/sites/retarget-record.ts";
 import { writeJsonRows } from "./branch-json.ts";
 import { type BranchList, listBranches } from "./branch-list.ts";
 import { writeText } from "./branch-text.ts";
@@ -17,7 +18,11 @@ import { styled, type Terminal } from "./terminal.ts";
 /** What is to be told of each object, one after the other: they may be large. */
 function* listsOf(files: readonly RealFile[], wanted: Wanted | undefined, terminal: Terminal): Generator<BranchList> {
 	const note = (text: string): void => terminal.note(text);
-	for (const object of objectsOf(files, wanted, note)) yield listBranches(object, wanted, note);
+	for (const object of objectsOf(files, wanted, note)) {
+		if (sectionByName(object, RECORD_SECTION) !== undefined)
+			note(`${object.name}: is retargeted; \`patchbay retarget --reset\` gives the file as it was\n`);
+		yield listBranches(object, wanted, note);
+	}
 }
 
 export async function writeTexts(

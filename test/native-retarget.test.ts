@@ -117,6 +117,9 @@ describe.skipIf(!hasNative("readelf"))("on this machine", () => {
 		inFolder(async (folder) => {
 			run("gcc", "-O1", "-c", calls, "-o", `${folder}/a.o`);
 			await ok("retarget", `${folder}/a.o`, "--set", "weigh=null", "-o", `${folder}/b.o`);
+			expect((await cli("sites", `${folder}/b.o`, "--all")).err).toContain(
+				"b.o: is retargeted; `patchbay retarget --reset`",
+			);
 			await ok("retarget", `${folder}/b.o`, "--set", "trace=elsewhere", "-o", `${folder}/c.o`);
 			await ok("retarget", `${folder}/c.o`, "--set", "weigh=weigh_twice", "-o", `${folder}/d.o`);
 			await ok("retarget", `${folder}/d.o`, "--set", "trace=null", "-o", `${folder}/e.o`);
