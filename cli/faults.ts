@@ -2,20 +2,20 @@
 
 import { SourceError } from "../linker/errors.ts";
 import { hex } from "../linker/hex.ts";
-import { FIRST_EVENT, SP, Stop } from "../linker/isa/index.ts";
+import { FIRST_EVENT, Stop } from "../linker/isa/index.ts";
 import type { Image } from "../linker/link/index.ts";
-import { type Machine, PAGE } from "../runtime/machine/index.ts";
+import { PAGE } from "../runtime/machine/index.ts";
 import type { RunEnd, System } from "../runtime/patch/index.ts";
 import { readTextIfThere } from "./files.ts";
 
 type Trap = Extract<RunEnd, { kind: "trapped" }>;
 
 /** `fib.js:3:9: …` with the source line and a caret where they are known, else the address and its function. */
-export function describeTrap({ image, machine, refusal }: System, trap: Trap): string {
+export function describeTrap({ image, refusal }: System, trap: Trap): string {
 	const what =
 		refusal ??
 		nullOperation(image, trap) ??
-		(isStackFull(machine, trap) ? "the stack is full: this recursion is too deep" : whatHappened(trap));
+		(isStackFull(trap) ? "the stack is full: this recursion is too deep" : whatHappened(trap));
 	const at = image.lines.at(trap.stop >= FIRST_EVENT ? trap.pc - 1 : trap.pc);
 	if (at === undefined) return `${image.name}: ${hex(trap.pc)} <${image.symbolize(trap.pc) ?? "?"}>: ${what}`;
 	const lineText = readTextIfThere(at.file)?.split(/\r?\n/)[at.line - 1];
@@ -31,8 +31,8 @@ function nullOperation({ operationCalls, operations }: Image, { stop, pc }: Trap
 }
 
 /** Below each stack is a page that nobody may write. */
-function isStackFull({ cores }: Machine, { cpu, stop, value }: Trap): boolean {
-	return stop === Stop.storeFault && Math.abs((value >>> 0) - (cores[cpu]!.r[SP]! >>> 0)) < PAGE;
+function isStackFull({ stop, value, sp }: Trap): boolean {
+	return stop === Stop.storeFault && Math.abs((value >>> 0) - sp) < PAGE;
 }
 
 function whatHappened({ stop, value }: Trap): string {

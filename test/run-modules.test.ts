@@ -95,6 +95,18 @@ describe("modules", () => {
 		expect(end).toMatchObject({ kind: "refused", why: expect.stringContaining("no function 'init'") });
 	});
 
+	test("say that their init calls itself too deep", async () => {
+		await inFolder(async (folder) => {
+			const file = join(folder, "deep.js");
+			writeFileSync(
+				file,
+				'function deep(x) { return deep(x + 1) + 1; }\nexport function init() { "init"; return deep(1); }\n',
+			);
+			const { err } = await cli("run", scheduler, "--load", file);
+			expect(err).toMatch(/deep: init trapped:\n.*deep\.js:1:\d+: the stack is full: this recursion is too deep\n/);
+		});
+	});
+
 	test("say where their init trapped", async () => {
 		const { code, out, err } = await withInit("return t[i];", "run", scheduler, "--load", "BAD@20000");
 		expect([code, out.split("\n").at(-2)]).toEqual([1, "after 2000 rounds 123456"]);

@@ -41,7 +41,7 @@ export const retarget: Command<Options> = {
 		);
 		line.option(
 			"--only <function>",
-			"only calls in this function, or the one at function+0x12; may be repeated",
+			"only calls in this function, or the one at function+0x12 or at a place as listed; may be repeated",
 			append,
 		);
 		line.option("--reset", "undo everything that was retargeted");

@@ -2,6 +2,7 @@
 // seed is the same every time.
 
 import { Stop } from "../../linker/isa/core.ts";
+import { SP } from "../../linker/isa/sets/toy.ts";
 import { placeOf } from "../../linker/link/image.ts";
 import { Cpu, Global, Patcher, Status } from "../machine/layout.ts";
 import { TICKS_PER_CYCLE } from "../machine/profile.ts";
@@ -46,6 +47,8 @@ export type RunEnd =
 			readonly stop: number;
 			readonly value: number;
 			readonly pc: number;
+			/** The stack pointer. */
+			readonly sp: number;
 	  }
 	| { readonly kind: "refused"; readonly why: string }
 	| { readonly kind: "limit" }
@@ -260,5 +263,6 @@ function serve(system: System, cpu: number): boolean {
 
 function trapOf(machine: Machine, cpu: number): Extract<RunEnd, { kind: "trapped" }> {
 	const read = (field: number): number => getCpu(machine, cpu, field);
-	return { kind: "trapped", cpu, stop: read(Cpu.stop), value: read(Cpu.stopValue), pc: read(Cpu.pc) >>> 0 };
+	const sp = machine.cores[cpu]!.r[SP]! >>> 0;
+	return { kind: "trapped", cpu, stop: read(Cpu.stop), value: read(Cpu.stopValue), pc: read(Cpu.pc) >>> 0, sp };
 }

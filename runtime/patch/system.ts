@@ -144,6 +144,8 @@ export interface Death {
 	readonly stop: number;
 	readonly value: number;
 	readonly pc: number;
+	/** The stack pointer. */
+	readonly sp: number;
 	/** What is to be said of it, if more is known than the trap tells. */
 	readonly why: string | undefined;
 }
