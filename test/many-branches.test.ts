@@ -248,3 +248,13 @@ test("a short jump before a call that has a relocation has none itself", async (
 		);
 	});
 });
+
+test("relocations that keep their addends in the code are refused, not misread", () => {
+	const { sections, ...rest } = readElf(file, "many.o");
+	const implicit = sections.map((each) =>
+		each.relocations === undefined ? each : { ...each, relocations: { ...each.relocations, implicitAddends: true } },
+	);
+	const object = { ...rest, sections: implicit };
+	for (const look of [branchTable, countBranches])
+		expect(() => look(object, x86)).toThrow("many.o:(.text): its relocations keep their addends in its bytes");
+});
