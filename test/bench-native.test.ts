@@ -31,6 +31,10 @@ test("a calibrated profile says what was measured", () => {
 	expect(profile.cycles.div).toBe(profiles[0]!.cycles.div);
 });
 
+test.skipIf(!hasNative())("bench-native ends after a single iteration too", async () => {
+	expect((await cli("bench-native", "--iterations", "1", "--runs", "1")).code).toBe(0);
+});
+
 test.skipIf(!hasNative())("bench-native measures, and its profile runs", () =>
 	inFolder(async (folder) => {
 		const path = `${folder}/here.json`;
