@@ -16,7 +16,8 @@ import {
 	type StillCalled,
 	unloadModule,
 } from "../runtime/module/index.ts";
-import { type BootOptions, type RunEnd, type Settled, type System, whileHeld } from "../runtime/patch/index.ts";
+import { type RunEnd, type Settled, type System, whileHeld } from "../runtime/patch/index.ts";
+import { type BootChoice, bootOptions } from "./booting.ts";
 import { type BuildOptions, loadObject } from "./build.ts";
 import { ProgramError, UsageError } from "./command.ts";
 import type { Deed } from "./execute.ts";
@@ -69,7 +70,7 @@ export function pagesForModules({ load: arrivals = [] }: ModuleOptions): number 
 	return arrivals.length === 0 ? 0 : 8 * (LARGE_PAGE / PAGE) + arrivals.length * 8;
 }
 
-export interface Preparation extends ModuleOptions, BuildOptions {
+export interface Preparation extends ModuleOptions, BuildOptions, BootChoice {
 	readonly set?: readonly Retarget[];
 }
 
@@ -89,13 +90,9 @@ export interface Prepared {
 /** Does what is to be done before the start: the retargets that name what the program has, boot, modules, then the retargets
  * that name what those brought. @param say is told at once what is refused
  * @throws LinkError when a module does not fit the program, or a retarget cannot be made */
-export async function prepareAll(
-	system: System,
-	options: Preparation,
-	boot: BootOptions | undefined,
-	say: (text: string) => void,
-): Promise<Prepared> {
+export async function prepareAll(system: System, options: Preparation, say: (text: string) => void): Promise<Prepared> {
 	const { set = [], load: arrivals = [], unload = [] } = options;
+	const boot = bootOptions(options, arrivals.length > 0);
 	checkNames(arrivals, unload);
 	if (options.unloadResets && unload.length === 0) throw new UsageError("--unload-resets is for --unload: say both");
 	const next = Math.min(...arrivals.filter(({ cycle }) => cycle > 0).map(({ cycle }) => cycle));

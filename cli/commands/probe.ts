@@ -3,7 +3,7 @@
 import { Option } from "commander";
 import { createSystem, protocols } from "../../runtime/patch/index.ts";
 import { type Handler, handlers } from "../../runtime/probe/index.ts";
-import { type BootChoice, bootOptions, declareBoot } from "../booting.ts";
+import { type BootChoice, declareBoot } from "../booting.ts";
 import { type BuildOptions, declareBuildOptions, loadImage } from "../build.ts";
 import { type Command, UsageError, writeJson } from "../command.ts";
 import { conclude, maxCyclesOption, noteLate } from "../conclusion.ts";
@@ -53,12 +53,7 @@ export const probe: Command<Options> = {
 		const spare = pagesForProbes(image, processes) + pagesForModules(options);
 		const machine = loadCrowd(image, options, profileOf(options.profile), spare);
 		const system = createSystem(machine, image, protocols[0]!, { processes });
-		const { execmem, deeds, refused, ended } = await prepareAll(
-			system,
-			options,
-			bootOptions(options, options.load !== undefined),
-			terminal.note,
-		);
+		const { execmem, deeds, refused, ended } = await prepareAll(system, options, terminal.note);
 		const how = { outOfLine: options.outOfLine ? "always" : "needed", optimise: options.optimise === true } as const;
 		const probing = probeAt(system, at, handler, how, execmem);
 		if (options.optimise) noteUncallable(terminal, probing);

@@ -5,7 +5,7 @@ import { Cpu, getCounter, ticksToCycles } from "../../runtime/machine/index.ts";
 import { Patcher } from "../../runtime/machine/layout.ts";
 import { coreOf, createSystem, freeInit, type RunEnd, type System } from "../../runtime/patch/index.ts";
 import { patcherClocks } from "../../runtime/patch/system.ts";
-import { type BootChoice, bootOptions, declareBoot, settledText } from "../booting.ts";
+import { type BootChoice, declareBoot, settledText } from "../booting.ts";
 import { type BuildOptions, declareBuildOptions, loadImage } from "../build.ts";
 import { type Command, UsageError, writeJson } from "../command.ts";
 import { conclude, maxCyclesOption, noteLate } from "../conclusion.ts";
@@ -108,7 +108,7 @@ export const run: Command<Options> = {
 			showProgress();
 			terminal.note(text);
 		};
-		const prepared = await prepareAll(system, options, bootOptions(options, options.load !== undefined), say);
+		const prepared = await prepareAll(system, options, say);
 		const { settled, execmem, deeds, refused, ended } = prepared;
 		const probing = places.length > 0 ? probeAt(system, places, "count", {}, execmem) : undefined;
 		const lines: string[] = [];

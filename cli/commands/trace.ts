@@ -13,7 +13,7 @@ import {
 	type System,
 	whileHeld,
 } from "../../runtime/patch/index.ts";
-import { type BootChoice, bootOptions, declareBoot } from "../booting.ts";
+import { type BootChoice, declareBoot } from "../booting.ts";
 import { type BuildOptions, declareBuildOptions, loadImage } from "../build.ts";
 import { callGraph, listCalls } from "../call-graph.ts";
 import { type Command, UsageError, writeJson } from "../command.ts";
@@ -81,12 +81,7 @@ export const trace: Command<Options> = {
 			trace: options.trace !== undefined || !options.json,
 			processes: options.processes,
 		});
-		const { deeds, refused, ended } = await prepareAll(
-			system,
-			traceable,
-			bootOptions(options, options.load !== undefined),
-			terminal.note,
-		);
+		const { deeds, refused, ended } = await prepareAll(system, traceable, terminal.note);
 		const functions = functionsNamed(system.image, options.functions ?? []).map(({ address }) => address);
 		const traced = functions.map((address) => system.image.symbolize(address));
 		const updates = traceUpdates(system, functions, options);
