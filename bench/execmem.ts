@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import sorted from "sorted-btree";
 import { type Allocator, allocate, createAllocator, release } from "../runtime/execmem/allocator.ts";
 import { AREA, type Range } from "../runtime/execmem/memory-types.ts";
+import { randomFrom } from "../runtime/module/stress/case.ts";
 
 interface Contender {
 	readonly name: string;
@@ -108,17 +109,6 @@ async function thing(): Promise<Contender | undefined> {
 	}
 }
 
-/** The same numbers for all: xorshift. */
-function numbers(seed: number): (bound: number) => number {
-	let x = seed;
-	return (bound) => {
-		x ^= x << 13;
-		x ^= x >>> 17;
-		x ^= x << 5;
-		return (x >>> 0) % bound;
-	};
-}
-
 /** Sizes as functions and modules have them: most are small. */
 function sizeFrom(random: (bound: number) => number): number {
 	return 1 + random(64 << random(7));
@@ -188,7 +178,7 @@ const pieces = Number(values.pieces);
 const operations = Math.min(Number(values.operations), pieces);
 const general = await thing();
 const states = [ours(), overTrees(), ...(general === undefined ? [] : [general])].map(
-	(contender): State => ({ contender, random: numbers(12345), live: [] }),
+	(contender): State => ({ contender, random: randomFrom(12345), live: [] }),
 );
 for (const state of states) grow(state, pieces);
 const turns = states.map(() => [] as ReturnType<typeof turn>[]);

@@ -14,17 +14,6 @@ const equal: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
 /** Static keys of a program that change no result, and that it does not count. */
 const harmless: Readonly<Record<string, readonly string[]>> = { collatz: ["remember"], "gcd-sums": ["halving"] };
 
-/** xorshift: the storm's own luck, not the machine's. */
-export function luck(seed: number): (below: number) => number {
-	let x = seed;
-	return (below) => {
-		x ^= x << 13;
-		x ^= x >>> 17;
-		x ^= x << 5;
-		return (x >>> 0) % below;
-	};
-}
-
 /** One transaction over some of the keys and entries. @param name the program's */
 export function gust(image: Image, name: string, below: (limit: number) => number): Change[] {
 	const keys = (harmless[name] ?? []).filter(() => below(2) > 0);

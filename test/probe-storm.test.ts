@@ -12,9 +12,10 @@ import { Cpu } from "../runtime/machine/layout.ts";
 import type { Model } from "../runtime/machine/model.ts";
 import { models } from "../runtime/machine/models/index.ts";
 import { getCounter } from "../runtime/machine/state.ts";
+import { randomFrom } from "../runtime/module/stress/case.ts";
 import { boot, isPatching, run, type System } from "../runtime/patch/index.ts";
 import { createProbes, insert, instructionsOf, type Probe, type Probes, remove } from "../runtime/probe/index.ts";
-import { gust, luck } from "./gusts.ts";
+import { gust } from "./gusts.ts";
 import { systemOf } from "./machines.ts";
 import { objectsOf } from "./modes.ts";
 import { type Program, programs } from "./programs.ts";
@@ -63,7 +64,7 @@ function storm(program: Program, image: Image, { model, fetch }: Weather, seed: 
 	if (image.symbolNamed("worker") !== undefined)
 		for (let cpu = 1; cpu < CPUS; cpu++) start(system.machine, cpu, entryNamed(image, "worker"));
 	boot(system);
-	const below = luck(seed);
+	const below = randomFrom(seed);
 	const outOfLine = seed % 2 === 0 ? "always" : "needed";
 	const probes = createProbes(system, { outOfLine, slots: 2, optimise: true });
 	const places = [...instructionsOf(image)];

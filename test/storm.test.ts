@@ -14,9 +14,10 @@ import { Cpu } from "../runtime/machine/layout.ts";
 import type { Model } from "../runtime/machine/model.ts";
 import { models } from "../runtime/machine/models/index.ts";
 import { getCounter } from "../runtime/machine/state.ts";
+import { randomFrom } from "../runtime/module/stress/case.ts";
 import { boot, type Protocol, run } from "../runtime/patch/index.ts";
 import type { System } from "../runtime/patch/system.ts";
-import { gust, luck } from "./gusts.ts";
+import { gust } from "./gusts.ts";
 import { protocolNamed, systemOf } from "./machines.ts";
 import { objectsOf } from "./modes.ts";
 import { type Program, programs } from "./programs.ts";
@@ -41,7 +42,7 @@ function weather(program: Program, image: Image, { model, protocol, fetch }: Wea
 	if (image.symbolNamed("worker") !== undefined)
 		for (let cpu = 1; cpu < CPUS; cpu++) start(system.machine, cpu, entryNamed(image, "worker"));
 	boot(system);
-	const below = luck(seed);
+	const below = randomFrom(seed);
 	let at = 0;
 	for (;;) {
 		at = Math.max(at, getCounter(system.machine, 0, Cpu.clock) / 16) + 1 + below(150);
