@@ -52,8 +52,8 @@ export const sites: Command<Options> = {
 			throw new UsageError(`--summary and --json-lines are for x86-64 and AArch64, not ${ours[0]}`);
 		if (real.length === 0 && (all || callsTo !== undefined || prefix !== undefined))
 			throw new UsageError(`--all, --calls-to and --prefix are for x86-64 and AArch64, not ${ours[0]}`);
-		if (options.summary || options.jsonLines) {
-			if (options.jsonLines) await (await realSites()).writeJsonLines(real, wanted, terminal);
+		if (summary || jsonLines) {
+			if (jsonLines) await (await realSites()).writeJsonLines(real, wanted, terminal);
 			else if (!options.json) await writeSummary(real, wanted, terminal);
 			else
 				await terminal.write(

@@ -155,18 +155,25 @@ function planChange(planning: Planning, change: Change, only: readonly string[] 
 	const target = findTarget(object, change.to, planning.symbols);
 	let planned = 0;
 	for (let i = 0; i < table.count; i++) {
-		const where = holderName(planning, i);
-		const selectors = selectorsOf(where, placeOf(planning, i));
-		planning.selectable.add(where === "" ? placeOf(planning, i) : where);
-		const selected = only?.filter((name) => selectors.includes(name));
-		if (selected?.length === 0) continue;
+		if (only !== undefined && !isSelected(planning, i, only)) continue;
 		const why = reasonToLeave(planning, i, target, only !== undefined);
-		for (const name of selected ?? []) planning.used.add(name);
-		if (why !== undefined) left.push({ place: placeOf(planning, i), in: where, from: change.from, why });
+		if (why !== undefined)
+			left.push({ place: placeOf(planning, i), in: holderName(planning, i), from: change.from, why });
 		else planSite(planning, i, change, target);
 		planned++;
 	}
 	if (planned === 0 && only === undefined) failNoCalls(object, change.from);
+}
+
+/** Remembers which of `only` chose it, and what could. */
+function isSelected(planning: Planning, i: number, only: readonly string[]): boolean {
+	const where = holderName(planning, i);
+	const place = placeOf(planning, i);
+	const selectors = selectorsOf(where, place);
+	const selected = only.filter((name) => selectors.includes(name));
+	for (const name of selected) planning.used.add(name);
+	planning.selectable.add(where === "" ? place : where);
+	return selected.length > 0;
 }
 
 function leaveUnrelocated({ object, architecture, left }: Planning, { from }: Change, wanted: Uint8Array): void {
