@@ -9,13 +9,11 @@ import {
 	type BranchTable,
 	branchTable,
 	type Callee,
-	endOfSection,
 	hasDefined,
 	isCode,
 	requireArchitecture,
 	requireRelocations,
-	type Wanted,
-	wantedSymbols,
+	sectionRuns,
 } from "../linker/sites/branches.ts";
 import { knownCrossings } from "../linker/sites/crossings.ts";
 import { holders } from "../linker/sites/holders.ts";
@@ -49,13 +47,16 @@ interface ListedSection {
 	readonly isInit: boolean;
 }
 
-/** @param wanted undefined for all @param note gets what could not be read */
-export function listBranches(object: ElfObject, wanted: Wanted | undefined, note: (text: string) => void): BranchList {
+/** @param wanted 1 for each symbol whose calls are asked for; undefined for all @param note gets what could not be read */
+export function listBranches(
+	object: ElfObject,
+	wanted: Uint8Array | undefined,
+	note: (text: string) => void,
+): BranchList {
 	const architecture = requireArchitecture(object);
 	requireRelocations(object);
-	const flags = wanted && wantedSymbols(object, wanted);
-	const table = branchTable(object, architecture, flags);
-	if (hasDefined(object, flags)) noteUnrelocated(object, architecture, flags, note);
+	const table = branchTable(object, architecture, wanted);
+	if (hasDefined(object, wanted)) noteUnrelocated(object, architecture, wanted, note);
 	const { insides, ...survey } = surveyRows(object, architecture, table);
 	return {
 		...survey,
@@ -92,18 +93,16 @@ function surveyRows(object: ElfObject, { branches }: Architecture, table: Branch
 	const insides: Insides = [];
 	const counts = new Uint32Array(table.callees.length);
 	const used = new Uint8Array(branches.length);
-	const { section, offset, branch, callee } = table;
-	for (let first = 0; first < table.count; ) {
-		const end = endOfSection(table, first);
-		const bits = newInside(object.sections[section[first]!]!);
+	const { offset, branch, callee } = table;
+	for (const { section, first, end } of sectionRuns(table)) {
+		const bits = newInside(object.sections[section]!);
 		for (let row = first; row < end; row++) {
 			const found = branch[row]!;
 			used[found] = 1;
 			counts[callee[row]!]!++;
 			markInside(bits, offset[row]!, branches[found]!.length);
 		}
-		insides[section[first]!] = bits;
-		first = end;
+		insides[section] = bits;
 	}
 	const kinds = new Uint8Array(branchKinds.length);
 	for (const [i, { kind }] of branches.entries()) if (used[i] === 1) kinds[kind] = 1;

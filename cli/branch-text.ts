@@ -4,7 +4,7 @@ import { filePath, type LineTable } from "../linker/elf/line-table.ts";
 import { ET_REL, SHN_UNDEF, type Symbols } from "../linker/elf/object.ts";
 import { hexAddress } from "../linker/hex.ts";
 import { branchKinds } from "../linker/sites/arch/index.ts";
-import { type Callee, calleeName, endOfSection } from "../linker/sites/branches.ts";
+import { type Callee, calleeName, sectionRuns } from "../linker/sites/branches.ts";
 import { crossings, lineSizes } from "../linker/sites/crossings.ts";
 import { type BranchList, lineRowAt, reachLeft } from "./branch-list.ts";
 import {
@@ -146,13 +146,13 @@ function layOut(list: BranchList): Layout {
 
 /** The longest place of a section with rows. */
 function widthOfPlaces({ object, table }: BranchList): number {
-	const used = new Set<number>();
-	for (let row = 0; row < table.count; row = endOfSection(table, row)) used.add(table.section[row]!);
-	const lengths = object.sections.map(({ name, address, size }, index) => {
+	let longest = 5;
+	for (const { section } of sectionRuns(table)) {
+		const { name, address, size } = object.sections[section]!;
 		const prefix = object.type === ET_REL ? name.length + 1 : 0;
-		return used.has(index) ? prefix + hexAddress(address + size).length : 0;
-	});
-	return lengths.reduce((most, length) => Math.max(most, length), 5);
+		longest = Math.max(longest, prefix + hexAddress(address + size).length);
+	}
+	return longest;
 }
 
 /** `8,16?,64?`: as wide as it gets but for pages. */

@@ -1,27 +1,27 @@
 // `patchbay sites` for files of real machines: every call that a relocation names, and the tables of code addresses that
 // compilers leave.
 
-import { type ElfObject, functionAt, indexFunctions, sectionByName, symbolName } from "../linker/elf/index.ts";
+import { type ElfObject, functionAt, indexFunctions, sectionByName } from "../linker/elf/index.ts";
 import { hexAddress } from "../linker/hex.ts";
 import { countBranches, type Wanted } from "../linker/sites/branches.ts";
 import { type Address, type KnownTable, knownTables } from "../linker/sites/kernel-tables.ts";
-import { placeName } from "../linker/sites/place.ts";
+import { functionPlace, placeName } from "../linker/sites/place.ts";
 import { RECORD_SECTION } from "../linker/sites/retarget-record.ts";
 import { writeJsonRows } from "./branch-json.ts";
 import { type BranchList, listBranches } from "./branch-list.ts";
 import { writeText } from "./branch-text.ts";
 import type { RealFile } from "./real-files.ts";
-import { objectsOf } from "./site-counts.ts";
+import { searched } from "./site-counts.ts";
 import { plural } from "./table.ts";
 import { styled, type Terminal } from "./terminal.ts";
 
 /** What is to be told of each object, one after the other: they may be large. */
 function* listsOf(files: readonly RealFile[], wanted: Wanted | undefined, terminal: Terminal): Generator<BranchList> {
 	const note = (text: string): void => terminal.note(text);
-	for (const object of objectsOf(files, wanted, note)) {
+	for (const { object, wanted: flags } of searched(files, wanted, note)) {
 		if (sectionByName(object, RECORD_SECTION) !== undefined)
 			note(`${object.name}: is retargeted; \`patchbay retarget --reset\` gives the file as it was\n`);
-		yield listBranches(object, wanted, note);
+		yield listBranches(object, flags, note);
 	}
 }
 
@@ -72,9 +72,7 @@ function addressText(object: ElfObject, functions: ReturnType<typeof indexFuncti
 	const isUndefined = address.symbol !== 0 && section === 0;
 	const symbol = isUndefined ? undefined : functionAt(functions, section, value);
 	const flags = address.flags === 0 ? "" : ` (flags ${address.flags})`;
-	if (symbol !== undefined) return placeName(object, symbol, value - symbols.value[symbol]!) + flags;
-	if (address.symbol !== 0 && symbolName(symbols, address.symbol) !== "")
-		return placeName(object, address.symbol, address.value) + flags;
+	if (symbol !== undefined) return functionPlace(object, symbol, value) + flags;
 	return (address.symbol === 0 ? hexAddress(value) : placeName(object, address.symbol, address.value)) + flags;
 }
 

@@ -2,8 +2,11 @@
 // should not take longer to start than to count.
 
 import type { ElfObject } from "../linker/elf/object.ts";
+import { symbolName } from "../linker/elf/symbols.ts";
 import {
+	baseName,
 	countBranches,
+	flagged,
 	hasDefined,
 	hasNoSymbol,
 	requireArchitecture,
@@ -23,21 +26,29 @@ export interface RealSitesOptions {
 	readonly all?: true;
 }
 
+/** An object, and 1 for each of its symbols whose calls are asked for, or undefined for all. */
+export interface Searched {
+	readonly object: ElfObject;
+	readonly wanted: Uint8Array | undefined;
+}
+
 /** Notes names of functions that none of them has. */
-export function* objectsOf(
+export function* searched(
 	files: readonly RealFile[],
 	wanted: Wanted | undefined,
 	note: (text: string) => void,
-): Generator<ElfObject> {
+): Generator<Searched> {
 	const missing = new Set(wanted !== undefined && "names" in wanted ? wanted.names : []);
 	let last: ElfObject | undefined;
 	let count = 0;
 	for (const file of files) {
 		for (const object of realObjects(file)) {
-			for (const name of missing) if (wantedSymbols(object, { names: [name] }).includes(1)) missing.delete(name);
+			const flags = wanted && wantedSymbols(object, wanted);
+			if (flags !== undefined && missing.size > 0)
+				for (const symbol of flagged(flags)) missing.delete(baseName(symbolName(object.symbols, symbol)));
 			last = object;
 			count++;
-			yield object;
+			yield { object, wanted: flags };
 		}
 	}
 	for (const name of missing)
@@ -57,10 +68,9 @@ export async function summarize(
 	note: (text: string) => void,
 ): Promise<{ key: string; sites: number }[]> {
 	const counts = new Map<string, number>();
-	for (const object of objectsOf(files, wanted, note)) {
+	for (const { object, wanted: flags } of searched(files, wanted, note)) {
 		const architecture = requireArchitecture(object);
 		requireRelocations(object);
-		const flags = wanted && wantedSymbols(object, wanted);
 		if (hasDefined(object, flags))
 			(await import("./unrelocated-note.ts")).noteUnrelocated(object, architecture, flags, note);
 		for (const [symbol, sites] of countBranches(object, architecture, flags)) {

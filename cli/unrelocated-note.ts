@@ -1,7 +1,7 @@
 // What a list cannot have: calls that the assembler resolved itself. They are counted, so that nobody takes the list for all.
 
-import { type ElfObject, SHN_LORESERVE, SHN_UNDEF, STT_FUNC } from "../linker/elf/object.ts";
-import { functionAt, indexFunctions } from "../linker/elf/symbols.ts";
+import type { ElfObject } from "../linker/elf/object.ts";
+import { type FunctionIndex, functionAt, indexFunctions } from "../linker/elf/symbols.ts";
 import type { Architecture } from "../linker/sites/arch/index.ts";
 import { codePlace, functionPlace } from "../linker/sites/place.ts";
 import { unrelocatedBranches } from "../linker/sites/unrelocated.ts";
@@ -21,11 +21,7 @@ export function noteUnrelocated(
 	const holderOf = (section: number, value: number): number => functionAt(functions, section, value) ?? 0;
 	const places: string[] = [];
 	let count = 0;
-	for (const { section, offset, target } of unrelocatedBranches(
-		object,
-		architecture,
-		wanted ?? definedFunctions(object),
-	)) {
+	for (const { section, offset, target } of unrelocatedBranches(object, architecture, wanted ?? flagsOf(functions))) {
 		const { address } = object.sections[section]!;
 		const holder = holderOf(section, offset + address);
 		// A loop that begins where its function does calls nothing.
@@ -41,11 +37,8 @@ export function noteUnrelocated(
 	);
 }
 
-function definedFunctions({ symbols }: ElfObject): Uint8Array {
+function flagsOf({ symbols, order }: FunctionIndex): Uint8Array {
 	const flags = new Uint8Array(symbols.count);
-	for (let i = 1; i < symbols.count; i++) {
-		const section = symbols.section[i]!;
-		if ((symbols.info[i]! & 15) === STT_FUNC && section !== SHN_UNDEF && section < SHN_LORESERVE) flags[i] = 1;
-	}
+	for (const symbol of order) flags[symbol] = 1;
 	return flags;
 }

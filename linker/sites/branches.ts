@@ -211,14 +211,13 @@ export function branchTable(
 	const table = allocate(room, callees.list, forEdits);
 	const search = { object, architecture, wanted, resolve: sectionResolver(object) };
 	for (const piece of codePieces(object)) table.count = addBranches(table, callees, search, piece);
-	for (let first = 0; first < table.count; first = endOfSection(table, first)) sortRows(table, first);
+	for (const run of sectionRuns(table)) sortRows(table, run);
 	return table;
 }
 
-/** By offset, those of the section of row `first`: a linker leaves relocations in the order of its inputs. */
-function sortRows(table: BranchTable, first: number): void {
+/** By offset: a linker leaves relocations in the order of its inputs. */
+function sortRows(table: BranchTable, { first, end }: SectionRun): void {
 	const { offset } = table;
-	const end = endOfSection(table, first);
 	let sorted = first + 1;
 	while (sorted < end && offset[sorted - 1]! <= offset[sorted]!) sorted++;
 	if (sorted >= end) return;
@@ -252,8 +251,23 @@ function allocate(room: number, callees: readonly Callee[], forEdits: boolean): 
 	};
 }
 
+/** All rows of a section, from `first` up to `end`. */
+export interface SectionRun {
+	readonly section: number;
+	readonly first: number;
+	readonly end: number;
+}
+
+export function* sectionRuns(table: BranchTable): Generator<SectionRun> {
+	for (let first = 0; first < table.count; ) {
+		const end = endOfSection(table, first);
+		yield { section: table.section[first]!, first, end };
+		first = end;
+	}
+}
+
 /** The row behind the last that is in the section of row `first`. */
-export function endOfSection({ section, count }: BranchTable, first: number): number {
+function endOfSection({ section, count }: BranchTable, first: number): number {
 	let low = first;
 	let high = count;
 	while (low < high) {
@@ -300,9 +314,13 @@ export function calleeName(object: ElfObject, { symbol, beyond }: Callee): strin
 /** Whether any of the symbols is defined here: calls of others have relocations, or the file could not be linked. */
 export function hasDefined({ symbols }: ElfObject, wanted: Uint8Array | undefined): boolean {
 	if (wanted === undefined) return true;
-	for (let i = wanted.indexOf(1); i >= 0; i = wanted.indexOf(1, i + 1))
-		if (symbols.section[i] !== SHN_UNDEF) return true;
+	for (const symbol of flagged(wanted)) if (symbols.section[symbol] !== SHN_UNDEF) return true;
 	return false;
+}
+
+/** The symbols for which `flags` holds 1. */
+export function* flagged(flags: Uint8Array): Generator<number> {
+	for (let i = flags.indexOf(1); i >= 0; i = flags.indexOf(1, i + 1)) yield i;
 }
 
 /** For a name that no symbol has: which one may be meant. C++ names are mangled, `ns::slow(int)` to `_ZN2ns4slowEi`: each

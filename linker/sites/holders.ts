@@ -2,35 +2,28 @@
 
 import type { ElfObject } from "../elf/object.ts";
 import { firstFunction, indexFunctions } from "../elf/symbols.ts";
-import { type BranchTable, endOfSection } from "./branches.ts";
+import { type BranchTable, type SectionRun, sectionRuns } from "./branches.ts";
 
 /** Per row of the table the symbol of the innermost function around the branch, or 0. */
 export function holders(object: ElfObject, table: BranchTable): Uint32Array {
 	const found = new Uint32Array(table.count);
-	for (let first = 0; first < table.count; ) {
-		const end = endOfSection(table, first);
-		findHolders(object, table, first, end, found);
-		first = end;
-	}
+	for (const run of sectionRuns(table)) findHolders(object, table, run, found);
 	return found;
 }
 
-/** Those of the rows from `first` to `end`, which are all of a section. */
 function findHolders(
 	object: ElfObject,
-	{ section, offset }: BranchTable,
-	first: number,
-	end: number,
+	{ offset }: BranchTable,
+	{ section, first, end }: SectionRun,
 	found: Uint32Array,
 ): void {
 	const functions = indexFunctions(object);
 	const { symbols, order, end: ends } = functions;
-	const index = section[first]!;
-	const { address } = object.sections[index]!;
+	const { address } = object.sections[section]!;
 	/** Positions in `order` of functions that may be around what follows, each inside or behind the one before. */
 	const open: number[] = [];
-	let next = firstFunction(functions, index);
-	const limit = firstFunction(functions, index + 1);
+	let next = firstFunction(functions, section);
+	const limit = firstFunction(functions, section + 1);
 	let nextStart = next < limit ? symbols.value[order[next]!]! : Number.POSITIVE_INFINITY;
 	let holder = 0;
 	let innermostEnd = Number.POSITIVE_INFINITY;
