@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { listBranches } from "../cli/branch-list.ts";
+import { listBranches } from "../cli/sites/branch-list.ts";
 import { isArchive, readArchive } from "../linker/elf/archive.ts";
 import { type ElfObject, readElf, symbolName } from "../linker/elf/index.ts";
 import { LinkError } from "../linker/errors.ts";

@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import sorted from "sorted-btree";
 import { type Allocator, allocate, createAllocator, release } from "../runtime/execmem/allocator.ts";
 import { AREA, type Range } from "../runtime/execmem/memory-types.ts";
-import { randomFrom } from "../runtime/module/stress/case.ts";
+import { randomFrom } from "../runtime/measure/index.ts";
 
 interface Contender {
 	readonly name: string;

@@ -2,7 +2,7 @@
 // Arguments: the image's path, then the objects'.
 
 import { readFileSync } from "node:fs";
-import { writePieces } from "../cli/files.ts";
+import { writePieces } from "../cli/shell/files.ts";
 import { elfPieces, readElf } from "../linker/elf/index.ts";
 import { link } from "../linker/link/index.ts";
 

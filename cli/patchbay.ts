@@ -2,11 +2,11 @@
 
 import { CommanderError, Command as CommandLine } from "commander";
 import { LinkError, SourceError } from "../linker/errors.ts";
-import { type Command, type CommonOptions, ExitCode, ProgramError, UsageError, writeJson } from "./command.ts";
 import { loadCommands } from "./commands/index.ts";
-import { checkOutputs } from "./outputs.ts";
-import { version } from "./package-root.ts";
-import { styled, type Terminal } from "./terminal.ts";
+import { type Command, type CommonOptions, ExitCode, ProgramError, UsageError, writeJson } from "./shell/command.ts";
+import { checkOutputs } from "./shell/outputs.ts";
+import { version } from "./shell/package-root.ts";
+import { styled, type Terminal } from "./shell/terminal.ts";
 
 /** @param argv what follows `patchbay` */
 export async function patchbay(argv: readonly string[], terminal: Terminal): Promise<number> {

@@ -3,8 +3,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { calibrated, cyclesIn, type Timings } from "../cli/calibrate.ts";
-import { profileOf } from "../cli/cost-profiles.ts";
+import { calibrated, cyclesIn, type Timings } from "../cli/compare/calibrate.ts";
+import { profileOf } from "../cli/run/cost-profiles.ts";
 import { profiles } from "../runtime/machine/index.ts";
 import { cli, inFolder } from "./command-line.ts";
 import { hasNative } from "./native-tools.ts";

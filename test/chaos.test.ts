@@ -3,7 +3,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { models } from "../runtime/machine/models/index.ts";
-import { protocols, type StormCounts, storm } from "../runtime/patch/index.ts";
+import { type StormCounts, storm } from "../runtime/measure/index.ts";
+import { protocols } from "../runtime/patch/index.ts";
 import { cli } from "./command-line.ts";
 import { modelNamed, protocolNamed } from "./machines.ts";
 

@@ -3,8 +3,8 @@
 
 import { writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { loadObjects } from "../cli/build.ts";
-import { plainCalls } from "../cli/plain-calls.ts";
+import { loadObjects } from "../cli/build/build.ts";
+import { plainCalls } from "../cli/compare/plain-calls.ts";
 import { SHF_EXECINSTR } from "../linker/elf/index.ts";
 import { type Image, type ImageSite, link } from "../linker/link/index.ts";
 import { targetAt } from "../linker/sites/index.ts";

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { patchbay } from "../cli/patchbay.ts";
-import { type Terminal, textOf } from "../cli/terminal.ts";
+import { type Terminal, textOf } from "../cli/shell/terminal.ts";
 
 export interface Seen {
 	readonly code: number;

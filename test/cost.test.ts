@@ -1,10 +1,11 @@
 // What updates cost: the published shape, and what must hold whatever the costs are.
 
 import { describe, expect, test } from "vitest";
-import { hitCosts } from "../cli/hit-costs.ts";
-import { plot } from "../cli/plot.ts";
+import { hitCosts } from "../cli/compare/hit-costs.ts";
+import { plot } from "../cli/shell/plot.ts";
 import { profiles } from "../runtime/machine/index.ts";
-import { type CostCase, passCosts, protocols, type UpdateCost, updateCost } from "../runtime/patch/index.ts";
+import { type CostCase, passCosts, type UpdateCost, updateCost } from "../runtime/measure/index.ts";
+import { protocols } from "../runtime/patch/index.ts";
 import { cli } from "./command-line.ts";
 import { modelNamed, protocolNamed, quick } from "./machines.ts";
 

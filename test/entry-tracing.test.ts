@@ -11,6 +11,7 @@ import { encode } from "../linker/isa/index.ts";
 import { bytesAt, type Image, link } from "../linker/link/index.ts";
 import { readVirtual } from "../runtime/machine/memory.ts";
 import { TICKS_PER_CYCLE } from "../runtime/machine/profile.ts";
+import { now } from "../runtime/patch/drive/run.ts";
 import {
 	applyNow,
 	breakpoint,
@@ -28,8 +29,7 @@ import {
 	type TraceFile,
 	textReserved,
 } from "../runtime/patch/index.ts";
-import { now } from "../runtime/patch/run.ts";
-import { isAwaited } from "../runtime/patch/tracer.ts";
+import { isAwaited } from "../runtime/patch/record/tracer.ts";
 import { createProbes, insert, type Probe, remove } from "../runtime/probe/index.ts";
 import { cli, inFolder } from "./command-line.ts";
 import { modelNamed, systemOf } from "./machines.ts";

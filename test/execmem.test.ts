@@ -30,7 +30,7 @@ import { createExecmem, type Execmem, type ExecmemOptions } from "../runtime/exe
 import { entryNamed, start } from "../runtime/load.ts";
 import { LARGE_PAGE, mappings, readVirtual } from "../runtime/machine/memory.ts";
 import { PAGE } from "../runtime/machine/state.ts";
-import { run } from "../runtime/patch/run.ts";
+import { run } from "../runtime/patch/drive/run.ts";
 import { imageOf, modelNamed, systemOf } from "./machines.ts";
 
 const image = imageOf(

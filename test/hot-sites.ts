@@ -4,8 +4,8 @@
 import { idle } from "../runtime/load.ts";
 import { Patcher } from "../runtime/machine/layout.ts";
 import { TICKS_PER_CYCLE } from "../runtime/machine/profile.ts";
+import { now } from "../runtime/patch/drive/run.ts";
 import { change, planUpdate, type RunEnd, run, submit, type TargetName } from "../runtime/patch/index.ts";
-import { now } from "../runtime/patch/run.ts";
 import { getPatcher, Life, type System } from "../runtime/patch/system.ts";
 import { imageOf, type SystemOptions, systemOf, wordAt } from "./machines.ts";
 

@@ -8,8 +8,17 @@ import { describe, expect, test } from "vitest";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-const toolchain = ["linker", "linker/elf", "linker/isa", "linker/compile", "linker/sites", "linker/link"];
-const everything = [
+const toolchain = [
+	"linker",
+	"linker/elf",
+	"linker/isa",
+	"linker/format",
+	"linker/compile",
+	"linker/sites",
+	"linker/retarget",
+	"linker/link",
+];
+const library = [
 	...toolchain,
 	"runtime",
 	"runtime/machine",
@@ -18,35 +27,41 @@ const everything = [
 	"runtime/module",
 	"runtime/probe",
 	"runtime/check",
-	"cli",
+	"runtime/measure",
 ];
+const everything = [...library, "cli"];
 
 /** Folder -> the other folders that its files may import from. */
 const allowed: Record<string, readonly string[]> = {
 	linker: [],
 	"linker/elf": ["linker"],
 	"linker/isa": ["linker"],
-	"linker/compile": ["linker", "linker/elf", "linker/isa"],
-	"linker/sites": ["linker", "linker/elf", "linker/isa"],
-	"linker/link": ["linker", "linker/elf", "linker/isa", "linker/compile", "linker/sites"],
+	"linker/format": ["linker", "linker/elf", "linker/isa"],
+	"linker/compile": ["linker", "linker/elf", "linker/isa", "linker/format"],
+	"linker/sites": ["linker", "linker/elf", "linker/isa", "linker/format"],
+	"linker/retarget": ["linker", "linker/elf", "linker/isa", "linker/format", "linker/sites"],
+	"linker/link": ["linker", "linker/elf", "linker/isa", "linker/format", "linker/compile", "linker/sites"],
 	"runtime/machine": toolchain,
 	runtime: [...toolchain, "runtime/machine"],
 	"runtime/patch": [...toolchain, "runtime", "runtime/machine"],
 	"runtime/execmem": [...toolchain, "runtime", "runtime/machine", "runtime/patch"],
 	"runtime/module": [...toolchain, "runtime", "runtime/machine", "runtime/patch", "runtime/execmem"],
 	"runtime/probe": [...toolchain, "runtime", "runtime/machine", "runtime/patch", "runtime/execmem"],
-	"runtime/check": everything.filter((folder) => folder !== "runtime/check" && folder !== "cli"),
-	cli: everything,
+	"runtime/check": library.filter((folder) => folder !== "runtime/check" && folder !== "runtime/measure"),
+	"runtime/measure": library,
+	cli: library,
+	tools: everything,
 	bench: everything,
-	test: [...everything, "bench"],
+	test: [...everything, "tools", "bench"],
 };
 
 /** Folder -> the packages that its files may import. Node's own modules are in `nodeFolders`, anything goes in `free`. */
 const packages: Record<string, readonly string[]> = {
 	"linker/compile": ["acorn", "magic-string"],
-	cli: ["acorn", "commander"],
+	cli: ["commander"],
+	tools: ["acorn"],
 };
-const nodeFolders = ["cli", "bench", "test"];
+const nodeFolders = ["cli", "tools", "bench", "test"];
 const free = ["bench", "test"];
 
 interface Import {
@@ -55,7 +70,7 @@ interface Import {
 	readonly typeOnly: boolean;
 }
 
-const files = ["linker", "runtime", "cli", "bench", "test"]
+const files = ["linker", "runtime", "cli", "tools", "bench", "test"]
 	.filter((folder) => existsSync(`${root}/${folder}`))
 	.flatMap((folder) =>
 		readdirSync(`${root}/${folder}`, { recursive: true, encoding: "utf8" })

@@ -15,8 +15,8 @@ import {
 	putHex,
 	putName,
 	putText,
-} from "../cli/line-bytes.ts";
-import { textOf } from "../cli/terminal.ts";
+} from "../cli/shell/line-bytes.ts";
+import { textOf } from "../cli/shell/terminal.ts";
 import {
 	defineSymbol,
 	finish,

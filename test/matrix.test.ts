@@ -7,7 +7,7 @@ import { cells, checkCell, matrixMarkdown, matrixRows } from "../runtime/check/m
 import { synthesize, type Wish } from "../runtime/check/synthesize.ts";
 import { models } from "../runtime/machine/models/index.ts";
 import { profiles } from "../runtime/machine/profiles/index.ts";
-import { protocols } from "../runtime/patch/protocols/index.ts";
+import { protocols } from "../runtime/patch/plan/protocols/index.ts";
 
 const modelNamed = (name: string) => models.find((model) => model.name === name)!;
 const protocolNamed = (name: string) => protocols.find((protocol) => protocol.name === name)!;

@@ -11,7 +11,8 @@ import { AREA } from "../runtime/execmem/memory-types.ts";
 import { openExecmem } from "../runtime/execmem/open-execmem.ts";
 import { extentOf, readVirtual } from "../runtime/machine/memory.ts";
 import { createModules, loadModule, type Module, type Modules, unloadModule } from "../runtime/module/index.ts";
-import { calls } from "../runtime/patch/changes/site-forms.ts";
+import { calls } from "../runtime/patch/change/site-forms.ts";
+import { word } from "../runtime/patch/change/slots.ts";
 import {
 	type BootOptions,
 	boot,
@@ -22,7 +23,6 @@ import {
 	staticCalls,
 	textReserved,
 } from "../runtime/patch/index.ts";
-import { word } from "../runtime/patch/slots.ts";
 import { createProbes, insert, instructionsOf, type Probe, remove } from "../runtime/probe/index.ts";
 import { imageOf, modelNamed, type SystemOptions, systemOf, wordAt } from "./machines.ts";
 import { SPARE, stateOf } from "./module-memory.ts";

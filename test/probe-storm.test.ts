@@ -12,7 +12,7 @@ import { Cpu } from "../runtime/machine/layout.ts";
 import type { Model } from "../runtime/machine/model.ts";
 import { models } from "../runtime/machine/models/index.ts";
 import { getCounter } from "../runtime/machine/state.ts";
-import { randomFrom } from "../runtime/module/stress/case.ts";
+import { randomFrom } from "../runtime/measure/index.ts";
 import { boot, isPatching, run, type System } from "../runtime/patch/index.ts";
 import { createProbes, insert, instructionsOf, type Probe, type Probes, remove } from "../runtime/probe/index.ts";
 import { gust } from "./gusts.ts";

@@ -7,8 +7,8 @@ import { Cpu, Patcher, Status } from "../runtime/machine/layout.ts";
 import { extentOf, mappings, readVirtual, unmapPages, writePhysical } from "../runtime/machine/memory.ts";
 import { models } from "../runtime/machine/models/index.ts";
 import { getCpu, PAGE } from "../runtime/machine/state.ts";
+import { now } from "../runtime/patch/drive/run.ts";
 import { isPatching, kill, recover, run, type System, staticCalls, submit } from "../runtime/patch/index.ts";
-import { now } from "../runtime/patch/run.ts";
 import { getPatcher } from "../runtime/patch/system.ts";
 import {
 	createProbes,

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { progressLine } from "../cli/terminal.ts";
+import { progressLine } from "../cli/shell/terminal.ts";
 import type { TraceFile } from "../runtime/patch/index.ts";
 import { cli, inFolder } from "./command-line.ts";
 

@@ -2,9 +2,9 @@
 
 import { describe, expect, test } from "vitest";
 import { assemble } from "../linker/compile/assemble.ts";
+import { SITE_BYTES } from "../linker/format/static-calls.ts";
 import { encode } from "../linker/isa/index.ts";
 import { link } from "../linker/link/link.ts";
-import { SITE_BYTES } from "../linker/sites/table.ts";
 import { Cpu, Global, Status } from "../runtime/machine/layout.ts";
 import { permits, readVirtual, writePhysical } from "../runtime/machine/memory.ts";
 import { getCpu, type Machine, setCpu } from "../runtime/machine/state.ts";

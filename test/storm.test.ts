@@ -14,7 +14,7 @@ import { Cpu } from "../runtime/machine/layout.ts";
 import type { Model } from "../runtime/machine/model.ts";
 import { models } from "../runtime/machine/models/index.ts";
 import { getCounter } from "../runtime/machine/state.ts";
-import { randomFrom } from "../runtime/module/stress/case.ts";
+import { randomFrom } from "../runtime/measure/index.ts";
 import { boot, type Protocol, run } from "../runtime/patch/index.ts";
 import type { System } from "../runtime/patch/system.ts";
 import { gust } from "./gusts.ts";

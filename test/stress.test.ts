@@ -6,10 +6,8 @@ import type { Fill, Release } from "../runtime/execmem/fill.ts";
 import { methods } from "../runtime/execmem/fills/index.ts";
 import type { Methods } from "../runtime/execmem/pieces.ts";
 import { models } from "../runtime/machine/models/index.ts";
-import { type StressCase, stressCase } from "../runtime/module/stress/case.ts";
-import { runStress } from "../runtime/module/stress/run.ts";
-import { minimise } from "../runtime/module/stress/shrink.ts";
-import { phaseText } from "../runtime/patch/protocol.ts";
+import { minimise, runStress, type StressCase, stressCase } from "../runtime/measure/index.ts";
+import { phaseText } from "../runtime/patch/plan/protocol.ts";
 
 describe("nothing goes wrong", () => {
 	test.each(models.map(({ name }, i) => [name, i] as const))("on %s", (model, i) => {

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { Patcher } from "../runtime/machine/layout.ts";
+import { change } from "../runtime/patch/change/update.ts";
 import {
 	applyNow,
 	createSystem,
@@ -15,7 +16,6 @@ import {
 	type Update,
 } from "../runtime/patch/index.ts";
 import { getPatcher } from "../runtime/patch/system.ts";
-import { change } from "../runtime/patch/update.ts";
 import { imageOf, protocolNamed, systemOf } from "./machines.ts";
 
 const source = `

@@ -5,9 +5,9 @@ import { suggestion } from "../../linker/errors.ts";
 import { type Ablation, ablate as ablateOn } from "../../runtime/check/index.ts";
 import { models } from "../../runtime/machine/index.ts";
 import { protocols } from "../../runtime/patch/index.ts";
-import { type Command, ExitCode, UsageError, writeJson } from "../command.ts";
-import { type Column, table } from "../table.ts";
-import { styled } from "../terminal.ts";
+import { type Command, ExitCode, UsageError, writeJson } from "../shell/command.ts";
+import { type Column, table } from "../shell/table.ts";
+import { styled } from "../shell/terminal.ts";
 
 interface Options {
 	readonly model?: readonly string[];

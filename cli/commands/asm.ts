@@ -1,7 +1,7 @@
 // `patchbay asm`: assembly sources to objects.
 
-import type { Command } from "../command.ts";
-import { assembleFile } from "../sources.ts";
+import { assembleFile } from "../build/sources.ts";
+import type { Command } from "../shell/command.ts";
 import { writeObjects } from "./compile.ts";
 
 interface Options {

@@ -7,16 +7,16 @@ import { join } from "node:path";
 import { type Command as CommandLine, InvalidArgumentError } from "commander";
 import { readElf } from "../../linker/elf/index.ts";
 import { LinkError } from "../../linker/errors.ts";
-import { planRetarget } from "../../linker/sites/retarget.ts";
-import { applyRecord } from "../../linker/sites/retarget-record.ts";
+import { planRetarget } from "../../linker/retarget/retarget.ts";
+import { applyRecord } from "../../linker/retarget/retarget-record.ts";
 import type { CostProfile } from "../../runtime/machine/index.ts";
-import { calibrated, cyclesIn, cyclesOf, type Timings } from "../calibrate.ts";
-import { type Command, ExitCode, writeJson } from "../command.ts";
-import { profileOf } from "../cost-profiles.ts";
-import { readBytes, writeFile } from "../files.ts";
-import { changes, type Loop, loops, source } from "../native-benchmark.ts";
-import { table } from "../table.ts";
-import { styled, type Terminal } from "../terminal.ts";
+import { calibrated, cyclesIn, cyclesOf, type Timings } from "../compare/calibrate.ts";
+import { changes, type Loop, loops, source } from "../compare/native-benchmark.ts";
+import { profileOf } from "../run/cost-profiles.ts";
+import { type Command, ExitCode, writeJson } from "../shell/command.ts";
+import { readBytes, writeFile } from "../shell/files.ts";
+import { table } from "../shell/table.ts";
+import { styled, type Terminal } from "../shell/terminal.ts";
 
 interface Options {
 	readonly iterations: number;

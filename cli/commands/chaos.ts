@@ -2,10 +2,11 @@
 
 import { type Command as CommandLine, InvalidArgumentError, Option } from "commander";
 import { models } from "../../runtime/machine/index.ts";
-import { protocols, type StormCase, type StormCounts, storm } from "../../runtime/patch/index.ts";
-import { type Command, ExitCode, writeJson } from "../command.ts";
-import { type Column, count, table } from "../table.ts";
-import { progressLine, type Terminal } from "../terminal.ts";
+import { type StormCase, type StormCounts, storm } from "../../runtime/measure/index.ts";
+import { protocols } from "../../runtime/patch/index.ts";
+import { type Command, ExitCode, writeJson } from "../shell/command.ts";
+import { type Column, count, table } from "../shell/table.ts";
+import { progressLine, type Terminal } from "../shell/terminal.ts";
 
 interface Options {
 	readonly calls: number;

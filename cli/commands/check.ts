@@ -3,12 +3,19 @@
 import { spawn } from "node:child_process";
 import { InvalidArgumentError } from "commander";
 import { check as checkScenario, onEveryModel, type Scenario, type Verdict } from "../../runtime/check/index.ts";
-import { type Command, ExitCode, UsageError, writeJson } from "../command.ts";
-import { counterexampleEvents } from "../counterexample.ts";
-import { writeFile } from "../files.ts";
-import { expectationLine, type Judged, judge, readScenarioFile, VERDICTS_SCHEMA, verdictText } from "../scenarios.ts";
-import { count } from "../table.ts";
-import type { Terminal } from "../terminal.ts";
+import { counterexampleEvents } from "../check/counterexample.ts";
+import {
+	expectationLine,
+	type Judged,
+	judge,
+	readScenarioFile,
+	VERDICTS_SCHEMA,
+	verdictText,
+} from "../check/scenarios.ts";
+import { type Command, ExitCode, UsageError, writeJson } from "../shell/command.ts";
+import { writeFile } from "../shell/files.ts";
+import { count } from "../shell/table.ts";
+import type { Terminal } from "../shell/terminal.ts";
 
 interface Options {
 	readonly expect?: true;

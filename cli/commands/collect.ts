@@ -6,9 +6,9 @@ import { elfPieces } from "../../linker/elf/writer.ts";
 import { LinkError } from "../../linker/errors.ts";
 import { EM_TOY } from "../../linker/isa/machine-number.ts";
 import { collectRealSites } from "../../linker/sites/collect-real.ts";
-import { type Command, ExitCode, writeJson } from "../command.ts";
-import { inParts, writePieces } from "../files.ts";
-import { plural } from "../table.ts";
+import { type Command, ExitCode, writeJson } from "../shell/command.ts";
+import { inParts, writePieces } from "../shell/files.ts";
+import { plural } from "../shell/table.ts";
 
 interface Options {
 	readonly output: string;

@@ -1,12 +1,12 @@
 // `patchbay compare`: one table of what the calls of a program cost, made in five ways, and one of its paravirt operations.
 
-import { type Command, ExitCode, UsageError, writeJson } from "../command.ts";
-import { type Comparison, compareWays, type Way } from "../comparison.ts";
-import { profileOf, profileOption } from "../cost-profiles.ts";
-import { compareOperations, type OperationCosts, type OperationWay } from "../operation-costs.ts";
-import { parseRetarget, type Retarget } from "../retarget.ts";
-import { bar, type Column, count, plural, table } from "../table.ts";
-import { styled, type Terminal } from "../terminal.ts";
+import { type Comparison, compareWays, type Way } from "../compare/comparison.ts";
+import { compareOperations, type OperationCosts, type OperationWay } from "../compare/operation-costs.ts";
+import { profileOf, profileOption } from "../run/cost-profiles.ts";
+import { parseRetarget, type Retarget } from "../run/set-option.ts";
+import { type Command, ExitCode, UsageError, writeJson } from "../shell/command.ts";
+import { bar, type Column, count, plural, table } from "../shell/table.ts";
+import { styled, type Terminal } from "../shell/terminal.ts";
 
 interface Options {
 	readonly set?: readonly Retarget[];

@@ -4,12 +4,12 @@ import { basename } from "node:path";
 import { Option } from "commander";
 import { type ElfObject, writeElf } from "../../linker/elf/index.ts";
 import { callSites } from "../../linker/sites/index.ts";
-import type { CallMode } from "../call-modes.ts";
-import { type Command, type CommonOptions, ExitCode, UsageError, writeJson } from "../command.ts";
-import { writeFile } from "../files.ts";
-import { refuseInputs } from "../outputs.ts";
-import { compileModule } from "../sources.ts";
-import type { Terminal } from "../terminal.ts";
+import type { CallMode } from "../build/call-modes.ts";
+import { compileModule } from "../build/sources.ts";
+import { type Command, type CommonOptions, ExitCode, UsageError, writeJson } from "../shell/command.ts";
+import { writeFile } from "../shell/files.ts";
+import { refuseInputs } from "../shell/outputs.ts";
+import type { Terminal } from "../shell/terminal.ts";
 
 interface Options {
 	readonly output?: string;

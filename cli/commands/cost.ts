@@ -5,17 +5,17 @@ import { type CostProfile, models, profiles } from "../../runtime/machine/index.
 import {
 	type PassCost,
 	passCosts,
-	protocols,
 	type SiteFamily,
 	siteFamilies,
 	type UpdateCost,
 	updateCost,
-} from "../../runtime/patch/index.ts";
-import { type Command, ExitCode, writeJson } from "../command.ts";
-import { drawHits, type HitCost, hitCosts } from "../hit-costs.ts";
-import { plot } from "../plot.ts";
-import { type Column, count, table } from "../table.ts";
-import { progressLine, styled, type Terminal } from "../terminal.ts";
+} from "../../runtime/measure/index.ts";
+import { protocols } from "../../runtime/patch/index.ts";
+import { drawHits, type HitCost, hitCosts } from "../compare/hit-costs.ts";
+import { type Command, ExitCode, writeJson } from "../shell/command.ts";
+import { plot } from "../shell/plot.ts";
+import { type Column, count, table } from "../shell/table.ts";
+import { progressLine, styled, type Terminal } from "../shell/terminal.ts";
 
 interface Options {
 	readonly kind: readonly SiteFamily[];

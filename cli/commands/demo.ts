@@ -3,10 +3,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import { type Command, ExitCode, type Shell, writeJson } from "../command.ts";
-import { readText } from "../files.ts";
-import { packageRoot } from "../package-root.ts";
-import { styled, type Terminal } from "../terminal.ts";
+import { type Command, ExitCode, type Shell, writeJson } from "../shell/command.ts";
+import { readText } from "../shell/files.ts";
+import { packageRoot } from "../shell/package-root.ts";
+import { styled, type Terminal } from "../shell/terminal.ts";
 
 interface Step {
 	/** What to look at. */

@@ -5,9 +5,9 @@ import { LinkError } from "../../linker/errors.ts";
 import { hex } from "../../linker/hex.ts";
 import { EM_TOY } from "../../linker/isa/index.ts";
 import { listing } from "../../linker/sites/index.ts";
-import { loadObjects } from "../build.ts";
-import { type Command, ExitCode, writeJson } from "../command.ts";
-import { readTextIfThere } from "../files.ts";
+import { loadObjects } from "../build/build.ts";
+import { type Command, ExitCode, writeJson } from "../shell/command.ts";
+import { readTextIfThere } from "../shell/files.ts";
 
 interface Options {
 	readonly source: boolean;

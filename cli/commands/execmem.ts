@@ -1,11 +1,11 @@
 // `patchbay execmem`: executable memory beside a program, in numbers.
 
 import { type ExecmemStats, type PoolStats, statsOf } from "../../runtime/execmem/stats.ts";
-import { type BuildOptions, declareBuildOptions, loadImage } from "../build.ts";
-import { type Command, ExitCode, writeJson } from "../command.ts";
-import { type CrowdOptions, declareCrowdOptions } from "../crowd.ts";
-import { declareExecmemOptions, type ExecmemChoice, openMemory } from "../execmem-options.ts";
-import { type Column, count, plural, table } from "../table.ts";
+import { type BuildOptions, declareBuildOptions, loadImage } from "../build/build.ts";
+import { type CrowdOptions, declareCrowdOptions } from "../run/crowd.ts";
+import { declareExecmemOptions, type ExecmemChoice, openMemory } from "../run/execmem-options.ts";
+import { type Command, ExitCode, writeJson } from "../shell/command.ts";
+import { type Column, count, plural, table } from "../shell/table.ts";
 
 interface Options extends BuildOptions, CrowdOptions, ExecmemChoice {}
 

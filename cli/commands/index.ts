@@ -1,7 +1,7 @@
 // Every command, in the order of the help; a new one is a file beside and a line here. Each is loaded when it is needed:
 // a command line names one of them, and starting is a good part of what a short one takes.
 
-import type { Command } from "../command.ts";
+import type { Command } from "../shell/command.ts";
 
 const loaders = {
 	demo: async () => (await import("./demo.ts")).demo,

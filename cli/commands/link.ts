@@ -4,10 +4,10 @@ import { basename } from "node:path";
 import { InvalidArgumentError } from "commander";
 import { elfPieces } from "../../linker/elf/index.ts";
 import { map } from "../../linker/link/index.ts";
-import { type BuildOptions, declareBuildOptions, type LinkPlaces, linkObjects, loadObjects } from "../build.ts";
-import { type Command, ExitCode, writeJson } from "../command.ts";
-import { writeFile, writePieces } from "../files.ts";
-import { refuseInputs } from "../outputs.ts";
+import { type BuildOptions, declareBuildOptions, type LinkPlaces, linkObjects, loadObjects } from "../build/build.ts";
+import { type Command, ExitCode, writeJson } from "../shell/command.ts";
+import { writeFile, writePieces } from "../shell/files.ts";
+import { refuseInputs } from "../shell/outputs.ts";
 
 interface Options extends BuildOptions, LinkPlaces {
 	readonly output?: string;

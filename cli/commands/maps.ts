@@ -2,12 +2,12 @@
 
 import { type MapLine, type MapPiece, mapsOf } from "../../runtime/execmem/maps.ts";
 import { pictureSvg, pictureText } from "../../runtime/execmem/picture.ts";
-import { type BuildOptions, declareBuildOptions, loadImage } from "../build.ts";
-import { type Command, ExitCode, UsageError, writeJson } from "../command.ts";
-import { type CrowdOptions, declareCrowdOptions } from "../crowd.ts";
-import { declareExecmemOptions, type ExecmemChoice, openMemory } from "../execmem-options.ts";
-import { writeFile } from "../files.ts";
-import { parsePlace, probeAt } from "../probing.ts";
+import { type BuildOptions, declareBuildOptions, loadImage } from "../build/build.ts";
+import { type CrowdOptions, declareCrowdOptions } from "../run/crowd.ts";
+import { declareExecmemOptions, type ExecmemChoice, openMemory } from "../run/execmem-options.ts";
+import { parsePlace, probeAt } from "../run/probing.ts";
+import { type Command, ExitCode, UsageError, writeJson } from "../shell/command.ts";
+import { writeFile } from "../shell/files.ts";
 
 interface Options extends BuildOptions, CrowdOptions, ExecmemChoice {
 	readonly pieces?: true;

@@ -13,9 +13,9 @@ import {
 } from "../../runtime/check/index.ts";
 import { models } from "../../runtime/machine/index.ts";
 import { protocols } from "../../runtime/patch/index.ts";
-import { type Command, type CommonOptions, ExitCode, writeJson } from "../command.ts";
-import { table } from "../table.ts";
-import type { Terminal } from "../terminal.ts";
+import { type Command, type CommonOptions, ExitCode, writeJson } from "../shell/command.ts";
+import { table } from "../shell/table.ts";
+import type { Terminal } from "../shell/terminal.ts";
 
 interface Options {
 	readonly protocol?: readonly string[];

@@ -2,10 +2,10 @@
 
 import { LinkError } from "../../linker/errors.ts";
 import { VERDICT_SCHEMA, type Verdict } from "../../runtime/check/index.ts";
-import { type Command, ExitCode, writeJson } from "../command.ts";
-import { readJson } from "../files.ts";
-import { expectationLine, type Judged, VERDICTS_SCHEMA } from "../scenarios.ts";
-import { plural } from "../table.ts";
+import { expectationLine, type Judged, VERDICTS_SCHEMA } from "../check/scenarios.ts";
+import { type Command, ExitCode, writeJson } from "../shell/command.ts";
+import { readJson } from "../shell/files.ts";
+import { plural } from "../shell/table.ts";
 import { exitCode } from "./check.ts";
 
 interface Options {

@@ -23,12 +23,12 @@ import {
 	type Settled,
 	type Update,
 } from "../../runtime/patch/index.ts";
-import { bootOptions, declareFeatures, drawSettled } from "../booting.ts";
-import { type Command, ExitCode, UsageError, writeJson } from "../command.ts";
-import { readBytes, writeFile } from "../files.ts";
-import { changesOf, parseRetarget, type Retarget } from "../retarget.ts";
-import { type Column, plural, table } from "../table.ts";
-import { styled, type Terminal } from "../terminal.ts";
+import { bootOptions, declareFeatures, drawSettled } from "../run/booting.ts";
+import { changesOf, parseRetarget, type Retarget } from "../run/set-option.ts";
+import { type Command, ExitCode, UsageError, writeJson } from "../shell/command.ts";
+import { readBytes, writeFile } from "../shell/files.ts";
+import { type Column, plural, table } from "../shell/table.ts";
+import { styled, type Terminal } from "../shell/terminal.ts";
 
 interface Options {
 	readonly set?: readonly Retarget[];

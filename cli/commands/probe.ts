@@ -3,15 +3,23 @@
 import { Option } from "commander";
 import { createSystem, protocols } from "../../runtime/patch/index.ts";
 import { type Handler, handlers } from "../../runtime/probe/index.ts";
-import { type BootChoice, declareBoot } from "../booting.ts";
-import { type BuildOptions, declareBuildOptions, loadImage } from "../build.ts";
-import { type Command, UsageError, writeJson } from "../command.ts";
-import { conclude, maxCyclesOption, noteLate } from "../conclusion.ts";
-import { profileOf, profileOption } from "../cost-profiles.ts";
-import { type CrowdOptions, declareCrowdOptions, loadCrowd } from "../crowd.ts";
-import { execute } from "../execute.ts";
-import { declareModuleOptions, type ModuleOptions, pagesForModules, prepareAll } from "../modules.ts";
-import { hitLines, listHits, noteUncallable, pagesForProbes, parsePlace, probeAt, registerLines } from "../probing.ts";
+import { type BuildOptions, declareBuildOptions, loadImage } from "../build/build.ts";
+import { type BootChoice, declareBoot } from "../run/booting.ts";
+import { conclude, maxCyclesOption, noteLate } from "../run/conclusion.ts";
+import { profileOf, profileOption } from "../run/cost-profiles.ts";
+import { type CrowdOptions, declareCrowdOptions, loadCrowd } from "../run/crowd.ts";
+import { execute } from "../run/execute.ts";
+import { declareModuleOptions, type ModuleOptions, pagesForModules, prepareAll } from "../run/modules.ts";
+import {
+	hitLines,
+	listHits,
+	noteUncallable,
+	pagesForProbes,
+	parsePlace,
+	probeAt,
+	registerLines,
+} from "../run/probing.ts";
+import { type Command, UsageError, writeJson } from "../shell/command.ts";
 
 interface Options extends BuildOptions, CrowdOptions, ModuleOptions, BootChoice {
 	readonly at?: readonly string[];

@@ -5,12 +5,12 @@ import { isArchive } from "../../linker/elf/archive.ts";
 import { readElf } from "../../linker/elf/index.ts";
 import { LinkError } from "../../linker/errors.ts";
 import { hexBytes } from "../../linker/hex.ts";
-import { type Change, type PlannedSite, planRetarget, type RetargetPlan } from "../../linker/sites/retarget.ts";
-import { applyRecord, type Edit, undoRecord } from "../../linker/sites/retarget-record.ts";
-import { type Command, ExitCode, UsageError, writeJson } from "../command.ts";
-import { modeOf, readBytes, writeFile } from "../files.ts";
-import { plural, table } from "../table.ts";
-import { styled, type Terminal } from "../terminal.ts";
+import { type Change, type PlannedSite, planRetarget, type RetargetPlan } from "../../linker/retarget/retarget.ts";
+import { applyRecord, type Edit, undoRecord } from "../../linker/retarget/retarget-record.ts";
+import { type Command, ExitCode, UsageError, writeJson } from "../shell/command.ts";
+import { modeOf, readBytes, writeFile } from "../shell/files.ts";
+import { plural, table } from "../shell/table.ts";
+import { styled, type Terminal } from "../shell/terminal.ts";
 
 interface Options {
 	readonly set?: readonly Change[];

@@ -2,10 +2,10 @@
 
 import { basename, dirname, join, normalize, relative } from "node:path";
 import { type Rewritten, sourceMapText } from "../../linker/compile/index.ts";
-import { type Command, ExitCode, UsageError, writeJson } from "../command.ts";
-import { isFolder, makeFolder, writeFile } from "../files.ts";
-import { refuseInputs } from "../outputs.ts";
-import { rewriteModule, withImports } from "../sources.ts";
+import { rewriteModule, withImports } from "../build/sources.ts";
+import { type Command, ExitCode, UsageError, writeJson } from "../shell/command.ts";
+import { isFolder, makeFolder, writeFile } from "../shell/files.ts";
+import { refuseInputs } from "../shell/outputs.ts";
 
 interface Options {
 	readonly output?: string;

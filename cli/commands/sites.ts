@@ -1,11 +1,11 @@
 // `patchbay sites`: every call that can be retargeted, where it is and what it calls.
 
 import { Option } from "commander";
-import { type Command, ExitCode, UsageError } from "../command.ts";
-import { findReal, type RealFile } from "../real-files.ts";
-import { type RealSitesOptions, summarize, wantedOf, writeSummary } from "../site-counts.ts";
-import type { Terminal } from "../terminal.ts";
-import type { ListedFile } from "../toy-sites.ts";
+import { type Command, ExitCode, UsageError } from "../shell/command.ts";
+import type { Terminal } from "../shell/terminal.ts";
+import { findReal, type RealFile } from "../sites/real-files.ts";
+import { type RealSitesOptions, summarize, wantedOf, writeSummary } from "../sites/site-counts.ts";
+import type { ListedFile } from "../sites/toy-sites.ts";
 
 interface Options extends RealSitesOptions {
 	readonly jsonLines?: true;
@@ -77,11 +77,11 @@ export const sites: Command<Options> = {
 
 /** Loaded when it is needed: it compiles and links. */
 function toySites() {
-	return import("../toy-sites.ts");
+	return import("../sites/toy-sites.ts");
 }
 
 function realSites() {
-	return import("../real-sites.ts");
+	return import("../sites/real-sites.ts");
 }
 
 function append(text: string, before: readonly string[] = []): string[] {

@@ -4,14 +4,12 @@
 import { type Command as CommandLine, InvalidArgumentError, Option } from "commander";
 import { LinkError } from "../../linker/errors.ts";
 import { models } from "../../runtime/machine/index.ts";
-import { type StressCall, type StressCase, stressCase } from "../../runtime/module/stress/case.ts";
-import { runStress } from "../../runtime/module/stress/run.ts";
-import { minimise } from "../../runtime/module/stress/shrink.ts";
-import type { StressCounts } from "../../runtime/module/stress/stage.ts";
-import { type Command, ExitCode, writeJson } from "../command.ts";
-import { readJson } from "../files.ts";
-import { count, plural } from "../table.ts";
-import { progressLine, type Terminal } from "../terminal.ts";
+import type { StressCounts } from "../../runtime/measure/index.ts";
+import { minimise, runStress, type StressCall, type StressCase, stressCase } from "../../runtime/measure/index.ts";
+import { type Command, ExitCode, writeJson } from "../shell/command.ts";
+import { readJson } from "../shell/files.ts";
+import { count, plural } from "../shell/table.ts";
+import { progressLine, type Terminal } from "../shell/terminal.ts";
 
 const STRESS_SCHEMA = "patchbay/stress@1";
 

@@ -3,10 +3,10 @@
 import { InvalidArgumentError, Option } from "commander";
 import { letterTexts, placements, synthesize as search, siteKinds } from "../../runtime/check/index.ts";
 import { models } from "../../runtime/machine/index.ts";
-import { type Command, ExitCode, writeJson } from "../command.ts";
-import { profileOf, profileOption } from "../cost-profiles.ts";
-import { count } from "../table.ts";
-import { styled } from "../terminal.ts";
+import { profileOf, profileOption } from "../run/cost-profiles.ts";
+import { type Command, ExitCode, writeJson } from "../shell/command.ts";
+import { count } from "../shell/table.ts";
+import { styled } from "../shell/terminal.ts";
 
 interface Options {
 	readonly model: string;

@@ -13,20 +13,20 @@ import {
 	type System,
 	whileHeld,
 } from "../../runtime/patch/index.ts";
-import { type BootChoice, declareBoot } from "../booting.ts";
-import { type BuildOptions, declareBuildOptions, loadImage } from "../build.ts";
-import { callGraph, listCalls } from "../call-graph.ts";
-import { type Command, UsageError, writeJson } from "../command.ts";
-import { conclude, maxCyclesOption, noteLate } from "../conclusion.ts";
-import { profileOf, profileOption } from "../cost-profiles.ts";
-import { type CrowdOptions, declareCrowdOptions, loadCrowd } from "../crowd.ts";
-import { execute } from "../execute.ts";
-import { declareModuleOptions, type ModuleOptions, pagesForModules, prepareAll } from "../modules.ts";
-import { parseCycles } from "../operands.ts";
-import { parseRetarget, type Retarget } from "../retarget.ts";
-import { protocolOf, protocolOption } from "../run-protocol.ts";
-import type { Terminal } from "../terminal.ts";
-import { parseTrace, writeTrace } from "../trace-file.ts";
+import { type BuildOptions, declareBuildOptions, loadImage } from "../build/build.ts";
+import { type BootChoice, declareBoot } from "../run/booting.ts";
+import { callGraph, listCalls } from "../run/call-graph.ts";
+import { conclude, maxCyclesOption, noteLate } from "../run/conclusion.ts";
+import { profileOf, profileOption } from "../run/cost-profiles.ts";
+import { type CrowdOptions, declareCrowdOptions, loadCrowd } from "../run/crowd.ts";
+import { execute } from "../run/execute.ts";
+import { declareModuleOptions, type ModuleOptions, pagesForModules, prepareAll } from "../run/modules.ts";
+import { protocolOf, protocolOption } from "../run/run-protocol.ts";
+import { parseRetarget, type Retarget } from "../run/set-option.ts";
+import { parseTrace, writeTrace } from "../run/trace-file.ts";
+import { type Command, UsageError, writeJson } from "../shell/command.ts";
+import { parseCycles } from "../shell/options.ts";
+import type { Terminal } from "../shell/terminal.ts";
 
 interface Options extends BuildOptions, CrowdOptions, ModuleOptions, BootChoice {
 	readonly functions?: readonly string[];

@@ -1,4 +1,4 @@
-// docs/isa.md as text, made from the tables of this folder. cli/generate.ts writes it; a test holds the committed page
+// docs/isa.md as text, made from the tables of this folder. tools/generate.ts writes it; a test holds the committed page
 // to what this yields.
 
 import { type Condition, conditions, inverse } from "./conditions.ts";

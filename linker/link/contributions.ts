@@ -2,12 +2,12 @@
 // A section of its own that is not loaded: a count, {address, size, object name, section name} per input section, the
 // names as offsets into the strings behind.
 
+import { newSection } from "../elf/edit.ts";
 import { type ElfObject, type Section, SHT_PROGBITS } from "../elf/object.ts";
 import { addString, newStringTable, stringAt, stringTableBytes } from "../elf/strings.ts";
 import { sectionByName } from "../elf/symbols.ts";
 import { viewOf } from "../elf/words.ts";
 import { LinkError } from "../errors.ts";
-import { newSection } from "../sites/edit.ts";
 import type { Input } from "./inputs.ts";
 import type { Output } from "./layout.ts";
 

@@ -1,11 +1,11 @@
 // The objects of a link, and what the passes learn about each: plain columns beside the object, which stays as it is.
 
+import { firstGlobal } from "../elf/edit.ts";
 import { type ElfObject, ET_REL, SHF_TLS, SHN_COMMON, SHN_UNDEF } from "../elf/object.ts";
 import { symbolName } from "../elf/symbols.ts";
 import { LinkError } from "../errors.ts";
 import { hex } from "../hex.ts";
 import { EM_TOY } from "../isa/index.ts";
-import { firstGlobal } from "../sites/edit.ts";
 
 export interface Input {
 	readonly object: ElfObject;

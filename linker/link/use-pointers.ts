@@ -1,11 +1,11 @@
 // Mode `pointer`: a trampoline becomes a jump through word 0 of its key, so an update stores a word and no code changes.
 
+import { addSymbols, type NewRelocation, relocationsOf } from "../elf/edit.ts";
 import { type ElfObject, type Section, SHN_UNDEF, STB_GLOBAL, STT_FUNC } from "../elf/object.ts";
 import { symbolByName, symbolName } from "../elf/symbols.ts";
 import { LinkError } from "../errors.ts";
 import { encode, R_TOY_ABS32 } from "../isa/index.ts";
 import { ownTrampolines } from "../sites/call-sites.ts";
-import { addSymbols, type NewRelocation, relocationsOf } from "../sites/edit.ts";
 import { KEY_PREFIX, RETURN, SITE_BYTES, TRAMPOLINE_PREFIX } from "../sites/index.ts";
 import { place } from "../sites/place.ts";
 

@@ -5,6 +5,7 @@
 import { type ElfObject, type Section, SHF_EXECINSTR, SHN_UNDEF, type Symbols } from "../elf/object.ts";
 import { symbolName } from "../elf/symbols.ts";
 import { LinkError } from "../errors.ts";
+import { SITE_BYTES, TRAMPOLINE_PREFIX } from "../format/static-calls.ts";
 import {
 	decode,
 	disassemble,
@@ -15,7 +16,6 @@ import {
 	relocationTypes,
 } from "../isa/index.ts";
 import { place } from "./place.ts";
-import { SITE_BYTES, TRAMPOLINE_PREFIX } from "./table.ts";
 
 /** One row per site, by columns, in the order of sections and of their relocations. */
 export interface SiteTable {

@@ -2,17 +2,17 @@
 // same with AArch64's relocations. Calls of trampolines are found by the names in relocations, never by sections: those
 // of other objects have none.
 
+import { addSymbols, newSection } from "../elf/edit.ts";
 import { type ElfObject, ET_REL, SHF_ALLOC, SHF_WRITE, SHT_PROGBITS, STB_LOCAL, STT_SECTION } from "../elf/object.ts";
 import { relocationPieces, relocationsFrom } from "../elf/relocation-entries.ts";
 import { symbolName } from "../elf/symbols.ts";
 import { RELA_SIZE } from "../elf/tables.ts";
 import { LinkError, suggestion } from "../errors.ts";
+import { KEY_PREFIX, SITE_ROW, SITES_SECTION, TAIL, TRAMPOLINE_PREFIX } from "../format/static-calls.ts";
 import { hex } from "../hex.ts";
 import { type Architecture, branchKinds } from "./arch/index.ts";
 import { type BranchTable, branchTable, calleeOf, isCode, requireArchitecture, wantedSymbols } from "./branches.ts";
-import { addSymbols, newSection } from "./edit.ts";
 import { place } from "./place.ts";
-import { KEY_PREFIX, SITE_ROW, SITES_SECTION, TAIL, TRAMPOLINE_PREFIX } from "./table.ts";
 
 export interface RealCollectOptions {
 	/** The object is of a module, which may call trampolines whose keys it cannot name: their rows name the trampoline. */

@@ -1,6 +1,7 @@
 // The collector: gives an object its call-site table, as objtool does for a kernel object. Pure; the object may come
 // from our compiler, our assembler or anybody else's, and linking it with or without the table means the same program.
 
+import { addSymbols, type NewSymbol, newSection } from "../elf/edit.ts";
 import {
 	type ElfObject,
 	type Relocations,
@@ -15,12 +16,19 @@ import {
 import { symbolName } from "../elf/symbols.ts";
 import { allocateRelocations } from "../elf/tables.ts";
 import { LinkError } from "../errors.ts";
+import {
+	INIT,
+	KEY_PREFIX,
+	SITE_ROW,
+	SITES_SECTION,
+	siteKinds,
+	TAIL,
+	TRAMPOLINE_PREFIX,
+} from "../format/static-calls.ts";
 import { R_TOY_REL32 } from "../isa/index.ts";
 import { callSites, hasPrefix, type SiteTable } from "./call-sites.ts";
-import { addSymbols, type NewSymbol, newSection } from "./edit.ts";
 import { makePatchable } from "./patchable.ts";
 import { place } from "./place.ts";
-import { INIT, KEY_PREFIX, SITE_ROW, SITES_SECTION, siteKinds, TAIL, TRAMPOLINE_PREFIX } from "./table.ts";
 
 export interface CollectOptions {
 	/** Functions whose plain calls become sites of a key of the function's name. */

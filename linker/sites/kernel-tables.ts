@@ -4,8 +4,8 @@
 import { type ElfObject, ET_REL, type Section, SHN_LORESERVE, SHN_UNDEF } from "../elf/object.ts";
 import { exactWord64, viewOf } from "../elf/words.ts";
 import { LinkError } from "../errors.ts";
+import { FLAGS, SITES_SECTION } from "../format/static-calls.ts";
 import type { Architecture } from "./arch/index.ts";
-import { FLAGS, SITES_SECTION } from "./table.ts";
 
 /** A field of an entry that is an address. */
 interface AddressField {

@@ -1,8 +1,8 @@
 // The bytes of a patched branch (a jump label), and back: NOP5 falls through, JMP goes to the label. The linker binds
 // with it, patchers toggle and validate with it.
 
+import { SITE_BYTES } from "../format/static-calls.ts";
 import { decode, encode } from "../isa/index.ts";
-import { SITE_BYTES } from "./table.ts";
 
 export interface Label {
 	/** Of the instruction. */

@@ -4,15 +4,15 @@
 import { type ElfObject, ET_REL, SHN_UNDEF } from "../elf/object.ts";
 import { symbolName } from "../elf/symbols.ts";
 import { LinkError } from "../errors.ts";
-import { type Clobbers, clobberKinds } from "../isa/index.ts";
-import { place } from "./place.ts";
 import {
 	ALTERNATIVE_ROW,
 	ALTERNATIVES_SECTION,
 	OPERATION_CALL_ROW,
 	OPERATION_CALLS_SECTION,
 	OPERATION_PREFIX,
-} from "./table.ts";
+} from "../format/static-calls.ts";
+import { type Clobbers, clobberKinds } from "../isa/index.ts";
+import { place } from "./place.ts";
 
 /** A place in a section. */
 export interface Spot {

@@ -2,6 +2,7 @@
 // that defines the function gets a key and a trampoline of its name beside it, with the same binding; calls then name
 // the trampoline, and from there on nothing knows that they were ever plain. Its address may be taken as before.
 
+import { addSymbols, type NewSymbol, newSection, relocationsOf } from "../elf/edit.ts";
 import {
 	type ElfObject,
 	type Section,
@@ -16,10 +17,9 @@ import {
 } from "../elf/object.ts";
 import { symbolName } from "../elf/symbols.ts";
 import { LinkError } from "../errors.ts";
+import { KEY_BYTES, KEY_PREFIX, SITE_BYTES, TRAMPOLINE_PREFIX } from "../format/static-calls.ts";
 import { encode, R_TOY_ABS32, R_TOY_CALL28, R_TOY_JUMP28 } from "../isa/index.ts";
 import { hasPrefix, ownTrampolines, type Trampolines } from "./call-sites.ts";
-import { addSymbols, type NewSymbol, newSection, relocationsOf } from "./edit.ts";
-import { KEY_BYTES, KEY_PREFIX, SITE_BYTES, TRAMPOLINE_PREFIX } from "./table.ts";
 
 /** LinkError when one of the names belongs to a static call already. */
 export function makePatchable(object: ElfObject, names: readonly string[]): ElfObject {

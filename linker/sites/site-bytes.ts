@@ -3,8 +3,8 @@
 // retarget, validate and print with it. A trampoline is written as a tail site at the trampoline's address.
 
 import { LinkError, notIn } from "../errors.ts";
+import { SITE_BYTES, type SiteKind } from "../format/static-calls.ts";
 import { conditions, decode, encode, REL_MAX, REL_MIN } from "../isa/index.ts";
-import { SITE_BYTES, type SiteKind } from "./table.ts";
 
 export interface Site {
 	readonly address: number;

@@ -1,7 +1,7 @@
 // Which phases of a protocol are needed: each one dropped, and each two neighbours swapped, on a model.
 
 import type { Model } from "../machine/model.ts";
-import { type Phase, type Protocol, phaseText } from "../patch/protocol.ts";
+import { type Phase, type Protocol, phaseText } from "../patch/plan/protocol.ts";
 import type { Verdict } from "./check.ts";
 import { type Cell, checkCell, type Placement, placements, siteKinds } from "./matrix.ts";
 

@@ -5,7 +5,7 @@ import type { Fill, Release } from "../execmem/fill.ts";
 import { fills, releases } from "../execmem/fills/index.ts";
 import type { Model } from "../machine/model.ts";
 import { models } from "../machine/models/index.ts";
-import { type Phase, phaseText } from "../patch/protocol.ts";
+import { type Phase, phaseText } from "../patch/plan/protocol.ts";
 import { check, type Verdict } from "./check.ts";
 import type { Scenario } from "./scenario.ts";
 

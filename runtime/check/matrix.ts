@@ -2,8 +2,8 @@
 
 import type { Model } from "../machine/model.ts";
 import { models } from "../machine/models/index.ts";
-import { type Protocol, phaseText } from "../patch/protocol.ts";
-import { protocols } from "../patch/protocols/index.ts";
+import { type Protocol, phaseText } from "../patch/plan/protocol.ts";
+import { protocols } from "../patch/plan/protocols/index.ts";
 import { check, type Verdict } from "./check.ts";
 import type { Scenario } from "./scenario.ts";
 

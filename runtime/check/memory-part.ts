@@ -6,9 +6,9 @@ import type { Fill, Release } from "../execmem/fill.ts";
 import { fills, releases } from "../execmem/fills/index.ts";
 import { aliasOf, mapPages } from "../machine/memory.ts";
 import { PAGE } from "../machine/state.ts";
-import { type Plan, planMemory } from "../patch/plan.ts";
-import { type Phase, permissionsOf, phaseText } from "../patch/protocol.ts";
-import type { Step } from "../patch/step.ts";
+import { type Plan, planMemory } from "../patch/plan/plan.ts";
+import { type Phase, permissionsOf, phaseText } from "../patch/plan/protocol.ts";
+import type { Step } from "../patch/plan/step.ts";
 import type { System } from "../patch/system.ts";
 import { bytesAt, stepsOf } from "./steps.ts";
 

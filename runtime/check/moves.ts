@@ -5,10 +5,10 @@ import { Cpu, Status } from "../machine/layout.ts";
 import { advance, interruptible, take } from "../machine/run.ts";
 import { getCpu } from "../machine/state.ts";
 import { waiting } from "../machine/store-buffer.ts";
-import { serveHostCall } from "../patch/host-calls.ts";
-import { perform, ready } from "../patch/perform.ts";
+import { serveHostCall } from "../patch/drive/host-calls.ts";
+import { perform, ready } from "../patch/perform/perform.ts";
+import { serveTrap } from "../patch/perform/trap.ts";
 import type { System } from "../patch/system.ts";
-import { serveTrap } from "../patch/trap.ts";
 
 export interface Move {
 	readonly kind: "step" | "interrupt" | "trap" | "drain" | "patch";

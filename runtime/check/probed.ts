@@ -3,7 +3,7 @@
 import { LinkError } from "../../linker/errors.ts";
 import { Patcher } from "../machine/layout.ts";
 import { PAGE } from "../machine/state.ts";
-import type { Plan } from "../patch/plan.ts";
+import type { Plan } from "../patch/plan/plan.ts";
 import { type System, setPatcher } from "../patch/system.ts";
 import { createProbes } from "../probe/create-probes.ts";
 import { applyQuietly, insertion, newProbe, removal } from "../probe/insert.ts";

@@ -4,9 +4,9 @@
 import { LinkError, suggestion } from "../../linker/errors.ts";
 import type { Model } from "../machine/model.ts";
 import { models, variants, withStoreBuffer } from "../machine/models/index.ts";
-import { arm, disarm, type Part, type Phase, type Protocol, protect, sync, write } from "../patch/protocol.ts";
-import { protocols } from "../patch/protocols/index.ts";
-import type { Request } from "../patch/step.ts";
+import { arm, disarm, type Part, type Phase, type Protocol, protect, sync, write } from "../patch/plan/protocol.ts";
+import { protocols } from "../patch/plan/protocols/index.ts";
+import type { Request } from "../patch/plan/step.ts";
 import { type MemoryPart, memoryPartOf } from "./memory-part.ts";
 import { type Occurrence, occurrences, type Property, properties } from "./properties.ts";
 

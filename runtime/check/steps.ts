@@ -15,8 +15,8 @@ import {
 	flushIcacheUserRange,
 	syncCores,
 	type UserSpace,
-} from "../patch/cache-maintenance.ts";
-import { atomicStores, type Request, type Step } from "../patch/step.ts";
+} from "../patch/perform/cache-maintenance.ts";
+import { atomicStores, type Request, type Step } from "../patch/plan/step.ts";
 
 type Reader = (words: readonly string[], image: Image, place: string, model: Model) => Step | Step[];
 

@@ -3,7 +3,7 @@
 
 import type { Model } from "../machine/model.ts";
 import type { CostProfile } from "../machine/profile.ts";
-import type { Protocol } from "../patch/protocol.ts";
+import type { Protocol } from "../patch/plan/protocol.ts";
 import { check } from "./check.ts";
 import { type Placement, type SiteKind, scenarioOf } from "./matrix.ts";
 import type { Property } from "./properties.ts";

@@ -7,7 +7,7 @@ import { placeOf } from "../../linker/link/image.ts";
 import { Cpu, Patcher } from "../machine/layout.ts";
 import { readVirtual } from "../machine/memory.ts";
 import { getCpu } from "../machine/state.ts";
-import { describeStep } from "../patch/describe-step.ts";
+import { describeStep } from "../patch/plan/describe-step.ts";
 import { getPatcher, type System } from "../patch/system.ts";
 import type { Path } from "./explore.ts";
 import type { Fault, MachineSpace, Taken } from "./space.ts";

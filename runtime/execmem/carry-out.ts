@@ -2,10 +2,10 @@
 
 import { Cpu } from "../machine/layout.ts";
 import { getCounter, type Machine } from "../machine/state.ts";
-import { applyNow, submit } from "../patch/patchers.ts";
-import type { Plan } from "../patch/plan.ts";
-import { now, type RunEnd, settle } from "../patch/run.ts";
-import type { Step } from "../patch/step.ts";
+import { applyNow, submit } from "../patch/drive/patchers.ts";
+import { now, type RunEnd, settle } from "../patch/drive/run.ts";
+import type { Plan } from "../patch/plan/plan.ts";
+import type { Step } from "../patch/plan/step.ts";
 import type { System } from "../patch/system.ts";
 
 /** Gets a trapped CPU on its way again. @returns false when it cannot */

@@ -1,7 +1,7 @@
 // How code gets into memory and how it leaves, as data: phases like those of a protocol that patches a site, and expanded
-// into the same steps (runtime/patch/plan.ts), so that what is run is what is checked.
+// into the same steps (runtime/patch/plan/plan.ts), so that what is run is what is checked.
 
-import type { Phase } from "../patch/protocol.ts";
+import type { Phase } from "../patch/plan/protocol.ts";
 
 export interface Fill {
 	readonly name: string;

@@ -22,7 +22,7 @@ export interface Model {
 	/** A CPU may hold an instruction that it fetched long before it executes it, in order: its own SERIALIZE drops it, and so
 	 * does executing one that was in flux itself. */
 	readonly queue: boolean;
-	/** What an operating system does there after it stored instructions of a program (runtime/patch/cache-maintenance.ts). */
+	/** What an operating system does there after it stored instructions of a program (runtime/patch/perform/cache-maintenance.ts). */
 	readonly upkeep: Upkeep;
 	/** Whether the way back from a trap to the program is an instruction barrier. Patching does not lean on it: CPUs that do
 	 * not trap go no such way. */

@@ -5,8 +5,8 @@ import { start } from "../load.ts";
 import { Cpu, Status } from "../machine/layout.ts";
 import { barrier, flush } from "../machine/run.ts";
 import { cpuWord, getCounter, getCpu } from "../machine/state.ts";
-import { isPreemptible } from "../patch/perform.ts";
-import { now, type RunEnd, runWhile } from "../patch/run.ts";
+import { now, type RunEnd, runWhile } from "../patch/drive/run.ts";
+import { isPreemptible } from "../patch/perform/perform.ts";
 import type { System } from "../patch/system.ts";
 
 /** What it returned, or why it did not: a trap of its own, or whatever else ended the run. */

@@ -1,18 +1,18 @@
 // A module is linked for what the program's keys called when the program began. Before any of its code runs, its sites and
 // branches are brought to what the keys say now. Nobody executes them yet, so one store each and one sync are enough.
 
+import { SITE_BYTES } from "../../linker/format/static-calls.ts";
 import { hex } from "../../linker/hex.ts";
 import type { Part } from "../../linker/link/part.ts";
 import { enabledAt, labelBytes } from "../../linker/sites/label-bytes.ts";
-import { SITE_BYTES } from "../../linker/sites/table.ts";
 import { readVirtual } from "../machine/memory.ts";
-import type { Update } from "../patch/changes/change.ts";
-import type { Refusal } from "../patch/changes/planned-change.ts";
-import { bytesFor, calls } from "../patch/changes/site-forms.ts";
-import { plan } from "../patch/plan.ts";
-import { type Protocol, sync, write } from "../patch/protocol.ts";
-import { word } from "../patch/slots.ts";
-import type { Edit } from "../patch/step.ts";
+import type { Update } from "../patch/change/change.ts";
+import type { Refusal } from "../patch/change/planned-change.ts";
+import { bytesFor, calls } from "../patch/change/site-forms.ts";
+import { word } from "../patch/change/slots.ts";
+import { plan } from "../patch/plan/plan.ts";
+import { type Protocol, sync, write } from "../patch/plan/protocol.ts";
+import type { Edit } from "../patch/plan/step.ts";
 import type { System } from "../patch/system.ts";
 
 const unreached: Protocol = {

@@ -1,19 +1,19 @@
 // Before text goes away nothing may call it and nobody may be in it. Keys and pointers are looked at, and every CPU's pc,
 // stack and indirect jump under way. While it waits the text's own sites are still known, so updates reach them.
 
+import { SITE_BYTES } from "../../linker/format/static-calls.ts";
 import { decode } from "../../linker/isa/decode.ts";
-import { SITE_BYTES } from "../../linker/sites/table.ts";
 import type { Core } from "../machine/core.ts";
 import { Cpu } from "../machine/layout.ts";
 import { readVirtual } from "../machine/memory.ts";
 import { getCpu } from "../machine/state.ts";
-import { carryOut, planQuietly } from "../patch/carry-out.ts";
-import type { Refusal } from "../patch/changes/planned-change.ts";
-import { runWhile, settle } from "../patch/run.ts";
-import { type Slot, slotsOf, word } from "../patch/slots.ts";
+import type { Refusal } from "../patch/change/planned-change.ts";
+import { type Slot, slotsOf, word } from "../patch/change/slots.ts";
+import { carryOut, planQuietly } from "../patch/drive/carry-out.ts";
+import { runWhile, settle } from "../patch/drive/run.ts";
+import { isVacant } from "../patch/drive/vacant.ts";
+import { isAwaited } from "../patch/record/tracer.ts";
 import type { System } from "../patch/system.ts";
-import { isAwaited } from "../patch/tracer.ts";
-import { isVacant } from "../patch/vacant.ts";
 import type { Interrupted } from "./modules.ts";
 
 export interface Stretch {

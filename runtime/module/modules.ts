@@ -4,7 +4,7 @@ import type { Image } from "../../linker/link/image.ts";
 import type { ModuleMemory } from "../../linker/link/module-memory.ts";
 import type { Part } from "../../linker/link/part.ts";
 import type { Execmem } from "../execmem/pieces.ts";
-import { now, type RunEnd } from "../patch/run.ts";
+import { now, type RunEnd } from "../patch/drive/run.ts";
 import type { System } from "../patch/system.ts";
 
 export interface Modules {

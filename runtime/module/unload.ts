@@ -5,8 +5,8 @@ import { LinkError, suggestion } from "../../linker/errors.ts";
 import { withoutModule } from "../../linker/link/read-image.ts";
 import { execmemFree, type Outcome } from "../execmem/execmem.ts";
 import type { Execmem } from "../execmem/pieces.ts";
-import type { Refusal } from "../patch/changes/planned-change.ts";
-import { declaredText, reservedBy } from "../patch/claims.ts";
+import { declaredText, reservedBy } from "../patch/change/claims.ts";
+import type { Refusal } from "../patch/change/planned-change.ts";
 import { evacuate, type StillCalled, type Stretch } from "./evacuate.ts";
 import { type Interrupted, type Module, type ModulePiece, type Modules, noteModule, partNamed } from "./modules.ts";
 

@@ -2,11 +2,11 @@
 
 import type { Image } from "../../linker/link/image.ts";
 import type { Machine } from "../machine/state.ts";
-import { declaredText } from "./claims.ts";
-import type { Protocol } from "./protocol.ts";
+import { declaredText } from "./change/claims.ts";
+import { servePatching } from "./perform/trap.ts";
+import type { Protocol } from "./plan/protocol.ts";
+import { newTracer } from "./record/tracer.ts";
 import type { System } from "./system.ts";
-import { newTracer } from "./tracer.ts";
-import { servePatching } from "./trap.ts";
 
 export interface SystemOptions {
 	/** Keeps what happens, for a trace. */

@@ -2,8 +2,6 @@
 // recovery, and `run`.
 
 export { entryNamed, type LoadOptions, load, start } from "../load.ts";
-export { type Boot, boot, planBoot, type Settled } from "./boot.ts";
-export { carryOut, planQuietly, type Updated } from "./carry-out.ts";
 export {
 	asIs,
 	byDefault,
@@ -12,22 +10,34 @@ export {
 	type Toggled,
 	type Traced,
 	type Update,
-} from "./changes/change.ts";
-export { functionsNamed } from "./changes/entry-tracing.ts";
-export type { Refusal } from "./changes/planned-change.ts";
-export type { Route } from "./changes/site-forms.ts";
-export { coreOf } from "./core-dump.ts";
-export { type PassCost, passCosts } from "./costs/pass-cost.ts";
-export { type StormCase, type StormCounts, storm } from "./costs/storm.ts";
-export { type CostCase, type SiteFamily, siteFamilies, type UpdateCost, updateCost } from "./costs/update-cost.ts";
+} from "./change/change.ts";
+export { type DryRun, describeUpdate, type PlannedSite } from "./change/dry-run.ts";
+export { functionsNamed } from "./change/entry-tracing.ts";
+export { type PatchedText, patchedText, textReserved } from "./change/patched-text.ts";
+export type { Refusal } from "./change/planned-change.ts";
+export type { Route } from "./change/site-forms.ts";
+export { keyNames, query } from "./change/slots.ts";
+export {
+	freeInit,
+	type StaticCall,
+	type StaticCalls,
+	staticCalls,
+	type Targets,
+} from "./change/static-calls.ts";
+export { type StaticKey, type StaticKeys, staticKeys } from "./change/static-keys.ts";
+export { change, planUpdate, type TargetName } from "./change/update.ts";
 export { createSystem, type SystemOptions } from "./create-system.ts";
-export { describeStep } from "./describe-step.ts";
-export { type DryRun, describeUpdate, type PlannedSite } from "./dry-run.ts";
-export { type PatchedText, patchedText, textReserved } from "./patched-text.ts";
-export { applyNow, isPatching, NOTHING, stepPatcher, submit } from "./patchers.ts";
-export { nextStep, perform, ready } from "./perform.ts";
-export type { Plan, Transaction } from "./plan.ts";
-export { plan, unfitFor } from "./plan.ts";
+export { type Boot, boot, planBoot, type Settled } from "./drive/boot.ts";
+export { carryOut, planQuietly, type Updated } from "./drive/carry-out.ts";
+export { applyNow, isPatching, NOTHING, stepPatcher, submit } from "./drive/patchers.ts";
+export { kill, type Recovery, recover } from "./drive/recover.ts";
+export { type RunEnd, type RunLimits, run, type ScheduledUpdate, settle } from "./drive/run.ts";
+export { whileHeld } from "./drive/while-held.ts";
+export { nextStep, perform, ready } from "./perform/perform.ts";
+export { findEdit, serveTrap } from "./perform/trap.ts";
+export { describeStep } from "./plan/describe-step.ts";
+export type { Plan, Transaction } from "./plan/plan.ts";
+export { plan, unfitFor } from "./plan/plan.ts";
 export {
 	arm,
 	disarm,
@@ -39,20 +49,11 @@ export {
 	release,
 	sync,
 	write,
-} from "./protocol.ts";
-export { breakpoint, early, protocols } from "./protocols/index.ts";
-export { kill, type Recovery, recover } from "./recover.ts";
-export { type RunEnd, type RunLimits, run, type ScheduledUpdate, settle } from "./run.ts";
-export { keyNames, query } from "./slots.ts";
-export {
-	freeInit,
-	type StaticCall,
-	type StaticCalls,
-	staticCalls,
-	type Targets,
-} from "./static-calls.ts";
-export { type StaticKey, type StaticKeys, staticKeys } from "./static-keys.ts";
-export type { Edit, Request, Step } from "./step.ts";
+} from "./plan/protocol.ts";
+export { breakpoint, early, protocols } from "./plan/protocols/index.ts";
+export type { Edit, Request, Step } from "./plan/step.ts";
+export { coreOf } from "./record/core-dump.ts";
+export { perfettoTrace, type TraceEvent, type TraceFile, textTrace } from "./record/trace.ts";
 export type {
 	BootOptions,
 	Death,
@@ -64,7 +65,3 @@ export type {
 	Tracer,
 	TrapServer,
 } from "./system.ts";
-export { perfettoTrace, type TraceEvent, type TraceFile, textTrace } from "./trace.ts";
-export { findEdit, serveTrap } from "./trap.ts";
-export { change, planUpdate, type TargetName } from "./update.ts";
-export { whileHeld } from "./while-held.ts";

@@ -4,9 +4,9 @@
 import type { Image } from "../../linker/link/image.ts";
 import { Patcher } from "../machine/layout.ts";
 import type { Machine } from "../machine/state.ts";
-import type { Change, Update } from "./changes/change.ts";
-import type { Plan } from "./plan.ts";
-import type { Phase, Protocol } from "./protocol.ts";
+import type { Change, Update } from "./change/change.ts";
+import type { Plan } from "./plan/plan.ts";
+import type { Phase, Protocol } from "./plan/protocol.ts";
 
 /** What patching did so far. */
 export interface PatchCounts {

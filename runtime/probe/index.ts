@@ -1,6 +1,5 @@
 // Probes (`patchbay/probe`): told of every execution of an instruction, by trap and slot, by emulation, or by a call.
 
-export { type HitWay, hitCost, hitWays } from "./cost.ts";
 export { createProbes } from "./create-probes.ts";
 export { findPlace, instructionsOf } from "./find-place.ts";
 export { noteText } from "./hits.ts";

@@ -5,19 +5,19 @@
 // A CALL pushes its return address below the stack pointer. Where functions may keep something there (a red zone), only an
 // instruction pair that moves the stack pointer out of the way and back makes room for it.
 
+import { SITE_BYTES } from "../../linker/format/static-calls.ts";
 import { encode } from "../../linker/isa/encode.ts";
 import { HostCall } from "../../linker/isa/host-calls.ts";
 import { REL_MAX, REL_MIN, SP } from "../../linker/isa/index.ts";
-import { SITE_BYTES } from "../../linker/sites/table.ts";
 import { Cpu, Status } from "../machine/layout.ts";
 import { readVirtual } from "../machine/memory.ts";
 import { TICKS_PER_CYCLE } from "../machine/profile.ts";
 import { addCounter, getCounter, getCpu, PAGE, setCpu } from "../machine/state.ts";
 import { readWord } from "../machine/words.ts";
-import type { Update } from "../patch/changes/change.ts";
-import { plan } from "../patch/plan.ts";
-import { type Protocol, sync, write } from "../patch/protocol.ts";
-import type { Step } from "../patch/step.ts";
+import type { Update } from "../patch/change/change.ts";
+import { plan } from "../patch/plan/plan.ts";
+import { type Protocol, sync, write } from "../patch/plan/protocol.ts";
+import type { Step } from "../patch/plan/step.ts";
 import type { System } from "../patch/system.ts";
 import { hasRoom } from "./frames.ts";
 import { noteHit } from "./hits.ts";

@@ -1,7 +1,7 @@
 // What patchbay knows of a real architecture's branches: how they look, how far they reach, which relocations fill them.
 // One literal per architecture; tables, validation and retargeting are written once against this shape.
 
-import type { SiteKind } from "../table.ts";
+import type { SiteKind } from "../../format/static-calls.ts";
 
 /** A direct branch that a relocation fills, and how to write it. Offsets count from the instruction's first byte. */
 export interface BranchForm {

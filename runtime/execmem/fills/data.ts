@@ -1,4 +1,4 @@
-import { copy } from "../../patch/protocol.ts";
+import { copy } from "../../patch/plan/protocol.ts";
 import type { Fill } from "../fill.ts";
 
 /** Constants and variables: pieces of large pages whose rights never change. The alias writes what is read-only. */

@@ -1,4 +1,4 @@
-import { copy, maintain, map, syncUnlessCoherent } from "../../patch/protocol.ts";
+import { copy, maintain, map, syncUnlessCoherent } from "../../patch/plan/protocol.ts";
 import type { Fill } from "../fill.ts";
 
 /** Memory that nobody has mapped while it is written. What is absent is in no TLB, so there is nothing to flush. */

@@ -1,4 +1,4 @@
-import { sync, write } from "../../patch/protocol.ts";
+import { sync, write } from "../../patch/plan/protocol.ts";
 import type { Fill } from "../fill.ts";
 
 /** With text_poke: pieces of large pages that are executable all the time, and full of breakpoints where nobody lives. */

@@ -1,4 +1,4 @@
-import { copy, map, restrict, sync } from "../../patch/protocol.ts";
+import { copy, map, restrict, sync } from "../../patch/plan/protocol.ts";
 import type { Fill } from "../fill.ts";
 
 /** Data that init writes and nobody afterwards: whole pages of one piece. */

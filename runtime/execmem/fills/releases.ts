@@ -1,4 +1,4 @@
-import { maintain, poison, restrict, retire, sync, write } from "../../patch/protocol.ts";
+import { maintain, poison, restrict, retire, sync, write } from "../../patch/plan/protocol.ts";
 import type { Release } from "../fill.ts";
 
 /** Whole pages: of one piece, or that hold no piece any more. */

@@ -1,4 +1,4 @@
-import { copy, maintain, map, restrict, sync } from "../../patch/protocol.ts";
+import { copy, maintain, map, restrict, sync } from "../../patch/plan/protocol.ts";
 import type { Fill } from "../fill.ts";
 
 /** Nobody is interrupted for the code, only for the right to write: every CPU serializes when it next rests. */

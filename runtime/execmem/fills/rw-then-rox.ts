@@ -1,4 +1,4 @@
-import { copy, maintain, map, restrict, sync } from "../../patch/protocol.ts";
+import { copy, maintain, map, restrict, sync } from "../../patch/plan/protocol.ts";
 import type { Fill } from "../fill.ts";
 
 /** Without text_poke, and for compilers that write in place: whole pages of one piece, first writable, then executable. */

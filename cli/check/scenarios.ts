@@ -1,0 +1,68 @@
+// Scenario files as `check` takes them, and its verdicts as text and as JSON that can be merged.
+
+import { LinkError } from "../../linker/errors.ts";
+import { disagreement, readScenario, type Scenario, type Verdict } from "../../runtime/check/index.ts";
+import { readText } from "../shell/files.ts";
+import { count } from "../shell/table.ts";
+import { styled, type Terminal } from "../shell/terminal.ts";
+import { counterexample } from "./counterexample.ts";
+
+export const VERDICTS_SCHEMA = "patchbay/verdicts@1";
+
+/** A verdict, and what it and the header's expectation disagree on. */
+export interface Judged {
+	readonly file: string;
+	readonly verdict: Verdict;
+	readonly failed: string | undefined;
+}
+
+/** A `.s` file with a header, or a JSON scenario. */
+export function readScenarioFile(file: string): Scenario {
+	const text = readText(file);
+	if (!file.endsWith(".json")) return readScenario(text, file);
+	try {
+		const { cpus, program, model, ...rest } = JSON.parse(text) as Scenario;
+		if (!Array.isArray(cpus) || typeof program !== "string" || model === undefined)
+			throw new LinkError(
+				`${file}: a scenario has \`program\` (text), \`model\` and \`cpus\` (a list of { entry, count })`,
+			);
+		return { ...rest, name: file, program, model, cpus };
+	} catch (error) {
+		if (error instanceof LinkError) throw error;
+		throw new LinkError(`${file}: is no JSON: ${(error as Error).message}`);
+	}
+}
+
+/** What a header expects and a verdict does not give. */
+export function judge(scenario: Scenario, verdict: Verdict): string | undefined {
+	return scenario.expect === undefined ? "its header expects nothing" : disagreement(scenario.expect, verdict);
+}
+
+const colours = {
+	safe: "green",
+	unsafe: "red",
+	undecided: "yellow",
+	refused: "yellow",
+	allowed: "red",
+	forbidden: "green",
+} as const;
+
+function headline(terminal: Terminal, { verdict, name, model, states, steps, depth }: Verdict): string {
+	const size = states === 0 ? "" : `: ${count(states)} states, ${count(steps)} steps, depth ${count(depth)}`;
+	return `${styled(terminal, colours[verdict], verdict)}  ${name} on ${model}${size}`;
+}
+
+/** One line a scenario: does its header hold? */
+export function expectationLine(terminal: Terminal, { verdict, failed }: Judged): string {
+	const mark = failed === undefined ? styled(terminal, "green", "ok  ") : styled(terminal, "red", "FAIL");
+	return `${mark}  ${headline(terminal, verdict)}${failed === undefined ? "" : `\n      ${failed}`}\n`;
+}
+
+/** The verdict with what was checked and, when unsafe, how it goes wrong; `sample`: when safe, how it goes right. */
+export function verdictText(terminal: Terminal, about: string | undefined, verdict: Verdict, sample = false): string {
+	const intro = about === undefined || about === "" ? "" : `${styled(terminal, "dim", about)}\n\n`;
+	const why = verdict.why === undefined ? "" : `  ${verdict.why}\n`;
+	const steps = verdict.trace ?? (sample ? verdict.sample : undefined) ?? [];
+	const trace = steps.length === 0 ? "" : `\n${counterexample(terminal, steps).join("\n")}\n`;
+	return `${intro}${headline(terminal, verdict)}\n${why}${trace}`;
+}

@@ -1,0 +1,102 @@
+// Executable memory beside a program, for commands that look at it: pieces that are allocated and freed as the command
+// line says.
+
+import { type Command as CommandLine, InvalidArgumentError } from "commander";
+import { LinkError } from "../../linker/errors.ts";
+import type { Image } from "../../linker/link/index.ts";
+import { allPieces } from "../../runtime/execmem/allocator.ts";
+import { execmemAlloc, execmemFinish, execmemFlush, execmemFree, type Outcome } from "../../runtime/execmem/execmem.ts";
+import { AREA, memoryTypes, type TypeName, typeNames } from "../../runtime/execmem/memory-types.ts";
+import { openExecmem } from "../../runtime/execmem/open-execmem.ts";
+import type { Execmem } from "../../runtime/execmem/pieces.ts";
+import { PAGE } from "../../runtime/machine/index.ts";
+import { breakpoint, createSystem } from "../../runtime/patch/index.ts";
+import type { BuildOptions } from "../build/build.ts";
+import { UsageError } from "../shell/command.ts";
+import { profileOf } from "./cost-profiles.ts";
+import { type CrowdOptions, loadCrowd } from "./crowd.ts";
+import { loadModules } from "./modules.ts";
+
+export interface ExecmemChoice {
+	readonly allocate?: readonly Wanted[];
+	readonly free?: readonly TypeName[];
+	/** Modules. */
+	readonly load?: readonly string[];
+}
+
+interface Wanted {
+	readonly type: TypeName;
+	readonly bytes: number;
+	readonly count: number;
+}
+
+/** Beside what the pieces take: an area of each pool, and as much again for what lies between pieces. */
+const SPARE = 16 * AREA;
+const MOST_MEMORY = 2 ** 29;
+
+export function declareExecmemOptions(line: CommandLine): void {
+	line.option(
+		"--allocate <type=bytes[*n]>",
+		"allocate n such pieces, in turn with those of other types; may be given again",
+		parseWanted,
+	);
+	line.option(
+		"--load <file>",
+		"then load a module, a source or an object; may be given again",
+		(file: string, before: readonly string[] = []) => [...before, file],
+	);
+	line.option("--free <type>", "then free all pieces of a type; may be given again", parseType);
+}
+
+/** The program, loaded but not started, with the memory that was asked for. */
+export async function openMemory(image: Image, options: ExecmemChoice & CrowdOptions & BuildOptions): Promise<Execmem> {
+	const wanted = options.allocate ?? [];
+	const bytes = wanted.reduce((sum, each) => sum + pagedBytes(each), 0);
+	if (bytes > MOST_MEMORY) throw new LinkError(`--allocate: ${bytes} bytes are more than ${MOST_MEMORY}`);
+	const machine = loadCrowd(image, options, profileOf("in-order"), (2 * bytes + SPARE) / PAGE);
+	const execmem = openExecmem(createSystem(machine, image, breakpoint, { processes: options.processes }));
+	for (const { type, bytes: size } of inTurn(wanted)) {
+		const { address } = must(execmemAlloc(execmem, { type, bytes: size }));
+		must(execmemFinish(execmem, address));
+	}
+	for (const type of options.free ?? []) {
+		const pieces = [...allPieces(execmem.allocator)].filter((piece) => piece.type === type);
+		if (pieces.length === 0) throw new UsageError(`--free ${type}: no --allocate makes a piece of it`);
+		for (const { address } of pieces) must(execmemFree(execmem, address));
+	}
+	await loadModules(execmem, options.load ?? [], options);
+	must(execmemFlush(execmem));
+	return execmem;
+}
+
+/** One of each, then the second of each, as modules come. */
+function inTurn(wanted: readonly Wanted[]): Wanted[] {
+	const rounds = Math.max(0, ...wanted.map(({ count }) => count));
+	return Array.from({ length: rounds }, (_, i) => wanted.filter(({ count }) => i < count)).flat();
+}
+
+function pagedBytes({ type, bytes, count }: Wanted): number {
+	const unit = memoryTypes[type].page === "large" ? 64 : PAGE;
+	return Math.ceil((Math.ceil(bytes / unit) * unit * count) / PAGE) * PAGE;
+}
+
+function must<T>(outcome: Outcome<T>): T {
+	if (!outcome.ok) throw new LinkError(`execmem: ${outcome.error.why}`);
+	return outcome;
+}
+
+function parseWanted(text: string, before: readonly Wanted[] = []): Wanted[] {
+	const [, type, bytes, count] = /^(\w+)=(\d+)(?:\*(\d+))?$/.exec(text) ?? [];
+	if (type === undefined) throw new InvalidArgumentError("Write type=bytes, or type=bytes*3 for three pieces.");
+	return [...before, { type: typeNamed(type), bytes: Number(bytes), count: Number(count ?? 1) }];
+}
+
+function parseType(text: string, before: readonly TypeName[] = []): TypeName[] {
+	return [...before, typeNamed(text)];
+}
+
+function typeNamed(text: string): TypeName {
+	const type = typeNames.find((name) => name === text);
+	if (type === undefined) throw new InvalidArgumentError(`Types are ${typeNames.join(", ")}.`);
+	return type;
+}

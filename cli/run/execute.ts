@@ -1,0 +1,89 @@
+// Runs a system for a command: output as it comes, updates and other deeds when they are due, an end at a bound.
+
+import { setImmediate as breathe } from "node:timers/promises";
+import { LinkError } from "../../linker/errors.ts";
+import { type RunEnd, run, type ScheduledUpdate, type System } from "../../runtime/patch/index.ts";
+import { changesOf, type Retarget } from "./set-option.ts";
+
+/** Cycles between two looks at the outside world. */
+const SLICE = 1_000_000;
+
+/** What is done from outside at a cycle, beside updates. */
+export interface Deed {
+	readonly at: number;
+	/** Ends the run if it says so. */
+	readonly act: (system: System) => RunEnd | undefined;
+}
+
+export interface Course {
+	/** Other updates. */
+	readonly updates?: readonly ScheduledUpdate[];
+	/** Those with a cycle are made then. What they name may have come with an earlier deed. */
+	readonly retargets?: readonly Retarget[];
+	/** Those of one cycle in their order. */
+	readonly deeds?: readonly Deed[];
+	/** Cycles after which the run is given up: it then ends as `limit`. */
+	readonly maxCycles?: number | undefined;
+	/** It is over already, before it began. */
+	readonly ended?: RunEnd | undefined;
+	/** Takes finished lines. */
+	readonly print?: (lines: readonly string[]) => Promise<void>;
+	/** Is told how far the run is, in cycles. */
+	readonly progress?: (cycles: number) => void;
+}
+
+export async function execute(system: System, course: Course = {}): Promise<RunEnd> {
+	const { retargets = [], maxCycles = Number.POSITIVE_INFINITY } = course;
+	if (course.ended !== undefined) {
+		await course.print?.(system.output.splice(0));
+		return course.ended;
+	}
+	const deeds = (course.deeds ?? []).toSorted((a, b) => a.at - b.at);
+	const nextAt = (): number => deeds[0]?.at ?? Number.POSITIVE_INFINITY;
+	/** Later ones are not queued yet: the run would wait for them, and what comes before would find it running. */
+	const due = (from: number): ScheduledUpdate[] => [
+		...updatesBetween(system, retargets, from, nextAt()),
+		...(course.updates ?? []).filter(({ at }) => at >= from && at < nextAt()),
+	];
+	let updates = due(0);
+	for (let now = 0; ; ) {
+		now = Math.min(now + SLICE, maxCycles, nextAt());
+		const end = run(system, { cycles: now, updates });
+		await course.print?.(system.output.splice(0));
+		if (end.kind !== "limit" || now === maxCycles) return end;
+		updates = [];
+		while (nextAt() <= now) {
+			const failed = deeds.shift()!.act(system);
+			await course.print?.(system.output.splice(0));
+			if (failed !== undefined) return failed;
+			const more = attempted(() => due(now));
+			if ("kind" in more) return more;
+			updates.push(...more);
+		}
+		course.progress?.(now);
+		await breathe();
+	}
+}
+
+/** What an update names may not have come. */
+function attempted(due: () => ScheduledUpdate[]): ScheduledUpdate[] | RunEnd {
+	try {
+		return due();
+	} catch (error) {
+		if (error instanceof LinkError) return { kind: "refused", why: error.message };
+		throw error;
+	}
+}
+
+function updatesBetween(
+	{ image }: System,
+	retargets: readonly Retarget[],
+	from: number,
+	to: number,
+): ScheduledUpdate[] {
+	return retargets.flatMap((each) =>
+		each.cycle === undefined || each.cycle < from || each.cycle >= to
+			? []
+			: [{ at: each.cycle, changes: changesOf(image, each) }],
+	);
+}

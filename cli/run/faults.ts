@@ -1,0 +1,62 @@
+// Faults of the simulated program, in words, at the line the user wrote.
+
+import { SourceError } from "../../linker/errors.ts";
+import { hex } from "../../linker/hex.ts";
+import { FIRST_EVENT, Stop } from "../../linker/isa/index.ts";
+import type { Image } from "../../linker/link/index.ts";
+import { PAGE } from "../../runtime/machine/index.ts";
+import type { RunEnd, System } from "../../runtime/patch/index.ts";
+import { readTextIfThere } from "../shell/files.ts";
+
+type Trap = Extract<RunEnd, { kind: "trapped" }>;
+
+/** `fib.js:3:9: …` with the source line and a caret where they are known, else the address and its function. */
+export function describeTrap({ image, refusal }: System, trap: Trap): string {
+	const what =
+		refusal ??
+		nullOperation(image, trap) ??
+		(isStackFull(trap) ? "the stack is full: this recursion is too deep" : whatHappened(trap));
+	const at = image.lines.at(trap.stop >= FIRST_EVENT ? trap.pc - 1 : trap.pc);
+	if (at === undefined) return `${image.name}: ${hex(trap.pc)} <${image.symbolize(trap.pc) ?? "?"}>: ${what}`;
+	const lineText = readTextIfThere(at.file)?.split(/\r?\n/)[at.line - 1];
+	if (lineText === undefined) return `${at.file}:${at.line}:${at.column}: ${what}`;
+	return new SourceError(what, { ...at, lineText }).message;
+}
+
+/** Calls of operations without a function are breakpoints. */
+function nullOperation({ operationCalls, operations }: Image, { stop, pc }: Trap): string | undefined {
+	if (stop !== Stop.breakpoint) return undefined;
+	const call = operationCalls.find(({ address, bytes }) => pc >= address && pc < address + bytes);
+	return call && `BUG: operation '${operations[call.operation]!.name}' is null, and was called`;
+}
+
+/** Below each stack is a page that nobody may write. */
+function isStackFull({ stop, value, sp }: Trap): boolean {
+	return stop === Stop.storeFault && Math.abs((value >>> 0) - sp) < PAGE;
+}
+
+function whatHappened({ stop, value }: Trap): string {
+	const address = hex(value >>> 0);
+	switch (stop) {
+		case Stop.illegal:
+			return `the program met bytes that are no instruction, the first is ${address}`;
+		case Stop.breakpoint:
+			return "the program met a breakpoint that is nobody's";
+		case Stop.fetchFault:
+			return `the program jumped to ${address}, which is not executable`;
+		case Stop.loadFault:
+			return `load from ${address}, which is not readable`;
+		case Stop.storeFault:
+			return `store to ${address}, which is not writable`;
+		case Stop.overflow:
+			return "the result does not fit in 32 bits: coerce it (| 0, >>> 0) if it should wrap around";
+		case Stop.bounds:
+			return `index ${value} is out of range`;
+		case Stop.divide:
+			return "remainder of a division by zero";
+		case Stop.ecall:
+			return `there is no host call ${value}`;
+		default:
+			return `the program stopped for reason ${stop}`;
+	}
+}

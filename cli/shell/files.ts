@@ -1,0 +1,238 @@
+// Files, as commands read and write them: what is not there is the user's error, and a file is written beside and
+// renamed, so nobody ever sees half of one.
+
+import {
+	accessSync,
+	closeSync,
+	constants,
+	existsSync,
+	mkdirSync,
+	openSync,
+	readdirSync,
+	readFileSync,
+	readSync,
+	realpathSync,
+	renameSync,
+	rmSync,
+	type Stats,
+	statSync,
+	writeFileSync,
+	writeSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { type FileParts, wholeFile } from "../../linker/elf/file-parts.ts";
+import { LinkError, suggestion } from "../../linker/errors.ts";
+
+/** No Buffer, whose `slice` would not copy. @throws LinkError when it cannot be read */
+export function readBytes(path: string): Uint8Array {
+	const { buffer, byteOffset, byteLength } = attempt(path, () => readFileSync(path));
+	return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** The first bytes of a file; all of what is no regular file, which may not let them be read again.
+ * @throws LinkError when it cannot be read */
+export function readStart(path: string, size: number): { bytes: Uint8Array; isAll: boolean } {
+	const status = statusOf(path);
+	if (status?.isCharacterDevice()) throw new LinkError(`${path}: is a device, not a file`);
+	if (status?.isFile() !== true) return { bytes: readBytes(path), isAll: true };
+	const file = attempt(path, () => openSync(path, "r"));
+	try {
+		const bytes = new Uint8Array(size);
+		return {
+			bytes: bytes.subarray(
+				0,
+				attempt(path, () => readSync(file, bytes, 0, size, 0)),
+			),
+			isAll: false,
+		};
+	} finally {
+		closeSync(file);
+	}
+}
+
+/** More than this is not read at once. */
+const MOST_BYTES = 2 ** 31 - 1;
+
+/** Gives a file to `use` part by part, and closes it then. What is no regular file is read as a whole.
+ * @throws LinkError when it cannot be read */
+export function* inParts<T>(path: string, use: (parts: FileParts) => Iterable<T>): Generator<T> {
+	const status = statusOf(path);
+	if (status === undefined || !status.isFile() || status.size > MOST_BYTES) {
+		yield* use(wholeFile(readBytes(path)));
+		return;
+	}
+	const file = attempt(path, () => openSync(path, "r"));
+	try {
+		yield* use(partsOf(path, file, status.size));
+	} finally {
+		closeSync(file);
+	}
+}
+
+function partsOf(path: string, file: number, size: number): FileParts {
+	const bytes = new Uint8Array(size);
+	const read = (start: number, into: Uint8Array): void => {
+		for (let at = 0; at < into.length; ) {
+			const count = attempt(path, () => readSync(file, into, at, into.length - at, start + at));
+			if (count === 0) throw new LinkError(`${path}: became shorter while it was read`);
+			at += count;
+		}
+	};
+	return { bytes, read, load: (start, end) => read(start, bytes.subarray(start, end)) };
+}
+
+function attempt<T>(path: string, act: () => T): T {
+	try {
+		return act();
+	} catch (error) {
+		throw new LinkError(`${path}: ${reason(error)}${near(path, error)}`);
+	}
+}
+
+/** @throws LinkError when it cannot be read */
+export function readText(path: string): string {
+	return new TextDecoder().decode(readBytes(path));
+}
+
+/** @throws LinkError when it cannot be read, or is no JSON */
+export function readJson(path: string): unknown {
+	const text = readText(path);
+	try {
+		return JSON.parse(text);
+	} catch (error) {
+		throw new LinkError(`${path}: is no JSON: ${(error as Error).message}`);
+	}
+}
+
+/** Like `readText`, for what may well be missing. */
+export function readTextIfThere(path: string): string | undefined {
+	try {
+		return readFileSync(path, "utf8");
+	} catch {
+		return undefined;
+	}
+}
+
+/** Writes all of it or nothing. A device or a pipe is written as it is. @param mode who may read, write and run it
+ * @throws LinkError when it cannot be written */
+export function writeFile(path: string, contents: Uint8Array | string, mode?: number): void {
+	replaceFile(path, (beside) => writeFileSync(beside, contents, { mode }));
+}
+
+/** The same for what comes in pieces. */
+export function writePieces(path: string, pieces: Iterable<Uint8Array>): void {
+	replaceFile(path, (beside) => {
+		const file = openSync(beside, "w");
+		try {
+			for (const piece of pieces) {
+				for (let at = 0; at < piece.length; ) at += writeSync(file, piece, at);
+			}
+		} finally {
+			closeSync(file);
+		}
+	});
+}
+
+/** @param write makes the file at the path it is given */
+function replaceFile(path: string, write: (beside: string) => void): void {
+	const special = isSpecial(path);
+	const target = special ? path : placeOf(path);
+	const beside = special ? target : `${target}.${process.pid}.tmp`;
+	try {
+		write(beside);
+		if (!special) renameSync(beside, target);
+	} catch (error) {
+		if (!special) rmSync(beside, { force: true });
+		const { code } = error as NodeJS.ErrnoException;
+		if (code === undefined) throw error;
+		// Who read the pipe went away: nothing is left to say, as in terminal.ts.
+		if (special && code === "EPIPE") process.exit();
+		throw unwritable(path, error);
+	}
+}
+
+/** @throws LinkError for what would keep `writeFile` from writing, as far as one can tell before */
+export function checkWritable(path: string): void {
+	if (isFolder(path)) throw new LinkError(`${path}: is a folder`);
+	try {
+		accessSync(isSpecial(path) ? path : `${dirname(placeOf(path))}/.`, constants.W_OK);
+	} catch (error) {
+		throw unwritable(path, error);
+	}
+}
+
+function unwritable(path: string, error: unknown): LinkError {
+	const { code } = error as NodeJS.ErrnoException;
+	return new LinkError(`${path}: ${code === "ENOENT" ? "no such folder" : reason(error)}`);
+}
+
+/** Whether writing one would replace the other. */
+export function isSamePlace(a: string, b: string): boolean {
+	return [a, b].every((path) => statusOf(path)?.isFile()) && realpathSync(a) === realpathSync(b);
+}
+
+/** Behind links, if there is something. */
+function placeOf(path: string): string {
+	return existsSync(path) ? realpathSync(path) : path;
+}
+
+/** Undefined: nothing is there, nor can be while a folder of the path is a file. */
+function statusOf(path: string): Stats | undefined {
+	try {
+		return statSync(path);
+	} catch {
+		return undefined;
+	}
+}
+
+function isSpecial(path: string): boolean {
+	const status = statusOf(path);
+	return status !== undefined && !status.isFile() && !status.isDirectory();
+}
+
+/** Who may read, write and run a file that is there. */
+export function modeOf(path: string): number {
+	return statSync(path).mode & 0o777;
+}
+
+export function isFolder(path: string): boolean {
+	return statusOf(path)?.isDirectory() === true;
+}
+
+const reasons: Readonly<Record<string, string>> = {
+	ENOENT: "no such file",
+	EISDIR: "is a folder",
+	EACCES: "permission denied",
+	ENOTDIR: "not a folder",
+	EEXIST: "not a folder",
+	ENOSPC: "no space left",
+	EROFS: "read-only file system",
+};
+
+function reason(error: unknown): string {
+	const code = (error as NodeJS.ErrnoException).code ?? "";
+	return reasons[code] ?? (error as Error).message;
+}
+
+/** What the file may have been meant to be. */
+function near(path: string, error: unknown): string {
+	if ((error as NodeJS.ErrnoException).code !== "ENOENT") return "";
+	try {
+		const names = readdirSync(dirname(path));
+		return suggestion(basename(path), names).replace(
+			/'([^']+)'/,
+			(_, name: string) => `'${join(dirname(path), name)}'`,
+		);
+	} catch {
+		return "";
+	}
+}
+
+/** Makes the folder, and those above it, if they are not there. */
+export function makeFolder(path: string): void {
+	try {
+		mkdirSync(path, { recursive: true });
+	} catch (error) {
+		throw new LinkError(`${path}: ${reason(error)}`);
+	}
+}

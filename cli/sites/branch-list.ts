@@ -1,0 +1,135 @@
+// What is known of the call sites of a real object: what its relocations name, the functions around them, source lines,
+// and what stands in the way of replacing them under a running processor.
+
+import { type LineTable, readLineTable, rowAt } from "../../linker/elf/line-table.ts";
+import { type ElfObject, ET_REL, SHN_UNDEF } from "../../linker/elf/object.ts";
+import { LinkError } from "../../linker/errors.ts";
+import { type Architecture, branchKinds } from "../../linker/sites/arch/index.ts";
+import {
+	type BranchTable,
+	branchTable,
+	type Callee,
+	hasDefined,
+	isCode,
+	requireArchitecture,
+	requireRelocations,
+	sectionRuns,
+} from "../../linker/sites/branches.ts";
+import { knownCrossings } from "../../linker/sites/crossings.ts";
+import { holders } from "../../linker/sites/holders.ts";
+import { type Insides, type Intruders, jumpedInto, markInside, newInside } from "../../linker/sites/jumped-into.ts";
+import { noteUnrelocated } from "./unrelocated-note.ts";
+
+/** What is known of the branches of one object. */
+export interface BranchList {
+	readonly object: ElfObject;
+	readonly architecture: Architecture;
+	readonly table: BranchTable;
+	/** Per row the symbol of the function it is in. */
+	readonly holder: Uint32Array;
+	readonly lines: LineTable | undefined;
+	/** What goes into the middle of some of them. */
+	readonly intruders: Intruders;
+	/** How many rows call each of the table's callees. */
+	readonly counts: Uint32Array;
+	/** 1 for each of `branchKinds` that there is. */
+	readonly kinds: Uint8Array;
+	/** By section. */
+	readonly sections: readonly ListedSection[];
+}
+
+interface ListedSection {
+	/** Of code. */
+	readonly data: Uint8Array;
+	readonly address: number;
+	/** Which crossings are certain. */
+	readonly known: number;
+	readonly isInit: boolean;
+}
+
+/** @param wanted 1 for each symbol whose calls are asked for; undefined for all @param note gets what could not be read */
+export function listBranches(
+	object: ElfObject,
+	wanted: Uint8Array | undefined,
+	note: (text: string) => void,
+): BranchList {
+	const architecture = requireArchitecture(object);
+	requireRelocations(object);
+	const table = branchTable(object, architecture, wanted);
+	if (hasDefined(object, wanted)) noteUnrelocated(object, architecture, wanted, note);
+	const { insides, ...survey } = surveyRows(object, architecture, table);
+	return {
+		...survey,
+		object,
+		architecture,
+		table,
+		holder: holders(object, table),
+		lines: table.count === 0 ? undefined : linesOf(object, note),
+		intruders: jumpedInto(object, architecture, insides),
+		sections: object.sections.map((section) => ({
+			data: isCode(section) ? section.data : none,
+			address: section.address,
+			known: knownCrossings(object.type === ET_REL ? section.align : 4096),
+			isInit: section.name.startsWith(".init."),
+		})),
+	};
+}
+
+const none = new Uint8Array(0);
+
+function linesOf(object: ElfObject, note: (text: string) => void): LineTable | undefined {
+	try {
+		const lines = readLineTable(object);
+		return lines.rowCount === 0 ? undefined : lines;
+	} catch (error) {
+		if (!(error instanceof LinkError)) throw error;
+		note(`no source lines: ${error.message}\n`);
+		return undefined;
+	}
+}
+
+/** One pass over the rows for all that needs no more than one. */
+function surveyRows(object: ElfObject, { branches }: Architecture, table: BranchTable) {
+	const insides: Insides = [];
+	const counts = new Uint32Array(table.callees.length);
+	const used = new Uint8Array(branches.length);
+	const { offset, branch, callee } = table;
+	for (const { section, first, end } of sectionRuns(table)) {
+		const bits = newInside(object.sections[section]!);
+		for (let row = first; row < end; row++) {
+			const found = branch[row]!;
+			used[found] = 1;
+			counts[callee[row]!]!++;
+			markInside(bits, offset[row]!, branches[found]!.length);
+		}
+		insides[section] = bits;
+	}
+	const kinds = new Uint8Array(branchKinds.length);
+	for (const [i, { kind }] of branches.entries()) if (used[i] === 1) kinds[kind] = 1;
+	return { insides, kinds, counts };
+}
+
+/** Bytes that the callee could be further away in its direction; undefined where the distance is not known yet.
+ * @param value offset or address of the branch, as the file counts */
+export function reachLeft(
+	{ object, architecture }: BranchList,
+	section: number,
+	value: number,
+	branch: number,
+	{ symbol, beyond }: Callee,
+): number | undefined {
+	const { symbols } = object;
+	const { form } = architecture.branches[branch]!;
+	const target = symbols.section[symbol]!;
+	const isKnown = object.type === ET_REL ? target === section : target !== SHN_UNDEF;
+	if (form === undefined || !isKnown) return undefined;
+	const distance = symbols.value[symbol]! + beyond - value - form.base;
+	return distance < 0 ? distance - form.min : form.max - distance;
+}
+
+/** Index of what is at `value` in the line table; undefined where there is no line. */
+export function lineRowAt({ object, lines }: BranchList, section: number, value: number): number | undefined {
+	if (lines === undefined) return undefined;
+	const row = rowAt(lines, value, object.type === ET_REL ? section : 0);
+	return row === undefined || lines.line[row] === 0 ? undefined : row;
+}

@@ -1,0 +1,70 @@
+// The patched branches of an object or an image as rows of `patchbay sites`.
+
+import {
+	type ElfObject,
+	indexFunctions,
+	lineAt,
+	type Relocations,
+	readLineTable,
+	symbolName,
+} from "../../linker/elf/index.ts";
+import { hex, hexBytes } from "../../linker/hex.ts";
+import { placeOf } from "../../linker/link/image.ts";
+import { bytesAt, type Image } from "../../linker/link/index.ts";
+import { EXPECTED, INIT, LABEL_ROW, LABELS_SECTION, SITE_BYTES, STATIC_KEY_PREFIX } from "../../linker/sites/index.ts";
+import { type ListedSite, nameIn } from "./site-list.ts";
+
+/** In the order of their table. */
+export function objectLabels(object: ElfObject): ListedSite[] {
+	const functions = indexFunctions(object);
+	const lines = readLineTable(object);
+	return object.sections.flatMap(({ name, relocations, size }) => {
+		if (name !== LABELS_SECTION || relocations === undefined) return [];
+		return Array.from({ length: size / LABEL_ROW }, (_, i): ListedSite => {
+			const [code, target, key] = [0, 4, 8].map((field) => aimOf(object, relocations, i * LABEL_ROW + field));
+			const { section, offset } = code!;
+			const { flags } = key!;
+			return {
+				key: key!.symbol.slice(STATIC_KEY_PREFIX.length),
+				kind: "label",
+				init: (flags & INIT) !== 0,
+				source: lineAt(lines, offset, section),
+				place: `${object.sections[section]!.name}+${hex(offset)}`,
+				symbol: nameIn(object, functions, section, offset),
+				bytes: hexBytes(object.sections[section]!.data.subarray(offset, offset + SITE_BYTES)),
+				target: nameIn(object, functions, target!.section, target!.offset),
+				via: undefined,
+				jumps: (flags & EXPECTED) !== 0 ? "off" : "on",
+			};
+		});
+	});
+}
+
+/** What the relocation of a field points to. */
+function aimOf({ symbols }: ElfObject, { offset, symbol, addend }: Relocations, field: number) {
+	const i = offset.indexOf(field);
+	const at = symbol[i]!;
+	return {
+		symbol: symbolName(symbols, at),
+		section: symbols.section[at]!,
+		offset: symbols.value[at]! + addend[i]!,
+		flags: addend[i]!,
+	};
+}
+
+/** In the order of addresses. */
+export function imageLabels(image: Image): ListedSite[] {
+	const sorted = image.labels.toSorted((a, b) => a.address - b.address);
+	return sorted.map(({ address, target, expected, key, init }) => ({
+		key: image.staticKeys[key]!.name,
+		kind: "label",
+		init,
+		source: image.lines.at(address),
+		place: hex(address),
+		symbol: image.symbolize(address) ?? "",
+		bytes: hexBytes(bytesAt(image, address, SITE_BYTES)!),
+		target: placeOf(image, target),
+		via: undefined,
+		jumps: expected ? "off" : "on",
+	}));
+}

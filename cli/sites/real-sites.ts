@@ -1,0 +1,121 @@
+// `patchbay sites` for files of real machines: every call that a relocation names, and the tables of code addresses that
+// compilers leave.
+
+import { type ElfObject, functionAt, indexFunctions, sectionByName } from "../../linker/elf/index.ts";
+import { hexAddress } from "../../linker/hex.ts";
+import { RECORD_SECTION } from "../../linker/retarget/retarget-record.ts";
+import { countBranches, type Wanted } from "../../linker/sites/branches.ts";
+import { type Address, type KnownTable, knownTables } from "../../linker/sites/kernel-tables.ts";
+import { functionPlace, placeName } from "../../linker/sites/place.ts";
+import { plural } from "../shell/table.ts";
+import { styled, type Terminal } from "../shell/terminal.ts";
+import { writeJsonRows } from "./branch-json.ts";
+import { type BranchList, listBranches } from "./branch-list.ts";
+import { writeText } from "./branch-text.ts";
+import type { RealFile } from "./real-files.ts";
+import { searched } from "./site-counts.ts";
+
+/** What is to be told of each object, one after the other: they may be large. */
+function* listsOf(files: readonly RealFile[], wanted: Wanted | undefined, terminal: Terminal): Generator<BranchList> {
+	const note = (text: string): void => terminal.note(text);
+	for (const { object, wanted: flags } of searched(files, wanted, note)) {
+		if (sectionByName(object, RECORD_SECTION) !== undefined)
+			note(`${object.name}: is retargeted; \`patchbay retarget --reset\` gives the file as it was\n`);
+		yield listBranches(object, flags, note);
+	}
+}
+
+export async function writeTexts(
+	files: readonly RealFile[],
+	wanted: Wanted | undefined,
+	terminal: Terminal,
+): Promise<void> {
+	for (const list of listsOf(files, wanted, terminal)) {
+		const { object } = list;
+		const tables = knownTables(object, list.architecture);
+		const title = `${object.name}: ${list.architecture.name}, ${plural(list.table.count, "call site")} of ${plural(new Set(list.table.callees.map(({ symbol }) => symbol)).size, "key")}`;
+		await terminal.write(`${styled(terminal, "bold", title)}\n`);
+		if (list.table.count > 0) await writeText(list, terminal);
+		else if (wanted !== undefined) await terminal.write(instead(list, wanted));
+		for (const known of tables) await terminal.write(tableText(object, known));
+	}
+}
+
+/** What there is when what was asked for is not. */
+function instead({ object, architecture }: BranchList, wanted: Wanted): string {
+	const calls = Array.from(countBranches(object, architecture).values()).reduce((sum, each) => sum + each, 0);
+	const what =
+		"prefix" in wanted
+			? `calls a function whose name starts with ${wanted.prefix}`
+			: `calls ${wanted.names.join(" or ")}`;
+	return `  nothing ${what}; --all lists all ${plural(calls, "call")}\n`;
+}
+
+function tableText(object: ElfObject, known: KnownTable): string {
+	const functions = indexFunctions(object);
+	const rows = known.entries.map(
+		(entry) => `  ${entry.map((address) => `${address.name} ${addressText(object, functions, address)}`).join(", ")}\n`,
+	);
+	return `${known.section}: ${known.entries.length} ${known.entries.length === 1 ? "entry" : "entries"}\n${rows.join("")}`;
+}
+
+function addressText(object: ElfObject, functions: ReturnType<typeof indexFunctions>, address: Address): string {
+	const { symbols, sections } = object;
+	const section =
+		address.symbol === 0
+			? sections.findIndex(
+					({ address: start, size, flags }) =>
+						(flags & 2) !== 0 && address.value >= start && address.value < start + size,
+				)
+			: symbols.section[address.symbol]!;
+	const value = address.symbol === 0 ? address.value : symbols.value[address.symbol]! + address.value;
+	const isUndefined = address.symbol !== 0 && section === 0;
+	const symbol = isUndefined ? undefined : functionAt(functions, section, value);
+	const flags = address.flags === 0 ? "" : ` (flags ${address.flags})`;
+	if (symbol !== undefined) return functionPlace(object, symbol, value) + flags;
+	return (address.symbol === 0 ? hexAddress(value) : placeName(object, address.symbol, address.value)) + flags;
+}
+
+/** One object a line. */
+export async function writeJsonLines(
+	files: readonly RealFile[],
+	wanted: Wanted | undefined,
+	terminal: Terminal,
+): Promise<void> {
+	for (const list of listsOf(files, wanted, terminal)) {
+		await writeJsonRows(list, terminal, (first) => (first ? "" : "\n"));
+		if (list.table.count > 0) await terminal.write("\n");
+	}
+}
+
+/** The rows of all files as elements of a JSON array that others end. Returns the tables found on the way.
+ * @param opening the array's beginning, written when the first file has been read @param some whether it has elements already */
+export async function writeJsonElements(
+	files: readonly RealFile[],
+	wanted: Wanted | undefined,
+	terminal: Terminal,
+	opening: string,
+	some: boolean,
+): Promise<object[]> {
+	const tables: object[] = [];
+	let any = some;
+	let unwritten = opening;
+	for (const list of listsOf(files, wanted, terminal)) {
+		const { object, architecture, table } = list;
+		for (const known of knownTables(object, architecture)) tables.push(tableJson(object, known));
+		await terminal.write(unwritten);
+		unwritten = "";
+		await writeJsonRows(list, terminal, (first) => (first && !any ? "\n" : ",\n"));
+		any ||= table.count > 0;
+	}
+	await terminal.write(unwritten);
+	return tables;
+}
+
+function tableJson(object: ElfObject, { section, entries }: KnownTable): object {
+	const functions = indexFunctions(object);
+	const named = entries.map((entry) =>
+		Object.fromEntries(entry.map((address) => [address.name, addressText(object, functions, address)])),
+	);
+	return { file: object.name, section, entries: named };
+}

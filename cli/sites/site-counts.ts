@@ -1,0 +1,101 @@
+// How often functions are called in files of real machines: `patchbay sites --summary`. It loads little, for a short command
+// should not take longer to start than to count.
+
+import type { ElfObject } from "../../linker/elf/object.ts";
+import { symbolName } from "../../linker/elf/symbols.ts";
+import { TRAMPOLINE_PREFIX } from "../../linker/format/static-calls.ts";
+import {
+	baseName,
+	countBranches,
+	flagged,
+	hasDefined,
+	hasNoSymbol,
+	requireArchitecture,
+	requireRelocations,
+	type Wanted,
+	wantedSymbols,
+} from "../../linker/sites/branches.ts";
+import { placeName } from "../../linker/sites/place.ts";
+import { count, plural, table } from "../shell/table.ts";
+import { styled, type Terminal } from "../shell/terminal.ts";
+import { type RealFile, realObjects } from "./real-files.ts";
+
+export interface RealSitesOptions {
+	readonly callsTo?: readonly string[];
+	readonly prefix?: string;
+	readonly all?: true;
+}
+
+/** An object, and 1 for each of its symbols whose calls are asked for, or undefined for all. */
+export interface Searched {
+	readonly object: ElfObject;
+	readonly wanted: Uint8Array | undefined;
+}
+
+/** Notes names of functions that none of them has. */
+export function* searched(
+	files: readonly RealFile[],
+	wanted: Wanted | undefined,
+	note: (text: string) => void,
+): Generator<Searched> {
+	const missing = new Set(wanted !== undefined && "names" in wanted ? wanted.names : []);
+	let last: ElfObject | undefined;
+	let count = 0;
+	for (const file of files) {
+		for (const object of realObjects(file)) {
+			const flags = wanted && wantedSymbols(object, wanted);
+			if (flags !== undefined && missing.size > 0)
+				for (const symbol of flagged(flags)) missing.delete(baseName(symbolName(object.symbols, symbol)));
+			last = object;
+			count++;
+			yield { object, wanted: flags };
+		}
+	}
+	for (const name of missing)
+		note(count === 1 ? `${last!.name}: ${hasNoSymbol(last!, name)}\n` : `nothing has a symbol '${name}'\n`);
+}
+
+/** Undefined for all calls. */
+export function wantedOf({ callsTo, prefix, all }: RealSitesOptions): Wanted | undefined {
+	if (callsTo !== undefined) return { names: callsTo };
+	return all ? undefined : { prefix: prefix ?? TRAMPOLINE_PREFIX };
+}
+
+/** The counts per callee over all files, the most called first. */
+export async function summarize(
+	files: readonly RealFile[],
+	wanted: Wanted | undefined,
+	note: (text: string) => void,
+): Promise<{ key: string; sites: number }[]> {
+	const counts = new Map<string, number>();
+	for (const { object, wanted: flags } of searched(files, wanted, note)) {
+		const architecture = requireArchitecture(object);
+		requireRelocations(object);
+		if (hasDefined(object, flags))
+			(await import("./unrelocated-note.ts")).noteUnrelocated(object, architecture, flags, note);
+		for (const [symbol, sites] of countBranches(object, architecture, flags)) {
+			const key = placeName(object, symbol, 0);
+			counts.set(key, (counts.get(key) ?? 0) + sites);
+		}
+	}
+	const rows = Array.from(counts, ([key, sites]) => ({ key, sites }));
+	return rows.sort((a, b) => b.sites - a.sites || (a.key < b.key ? -1 : 1));
+}
+
+export async function writeSummary(
+	files: readonly RealFile[],
+	wanted: Wanted | undefined,
+	terminal: Terminal,
+): Promise<void> {
+	const rows = await summarize(files, wanted, (text) => terminal.note(text));
+	const total = rows.reduce((sum, { sites }) => sum + sites, 0);
+	const lines = table(
+		[
+			{ title: "sites", align: "right", text: ({ sites }: { key: string; sites: number }) => count(sites) },
+			{ title: "key", text: ({ key }) => key },
+		],
+		rows,
+	);
+	const title = styled(terminal, "bold", `${plural(total, "call site")} of ${plural(rows.length, "key")}`);
+	await terminal.write(`${[title, ...(rows.length > 0 ? lines : [])].join("\n")}\n`);
+}

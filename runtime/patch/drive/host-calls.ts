@@ -1,0 +1,93 @@
+// What programs ask of their host by ECALL: printing, and retargeting their own static calls.
+
+import { HostCall, type Toggle, toggles } from "../../../linker/isa/host-calls.ts";
+import { Cpu, Status } from "../../machine/layout.ts";
+import { readVirtual } from "../../machine/memory.ts";
+import { getCounter, getCpu, setCpu } from "../../machine/state.ts";
+import type { Change } from "../change/change.ts";
+import { queryAt } from "../change/slots.ts";
+import { traceEntry, traceReturn } from "../record/tracer.ts";
+import type { System } from "../system.ts";
+
+/** Serves the host call a CPU stopped at. The CPU goes on, or waits for its update, or is trapped by an unknown number. */
+export function serveHostCall(system: System, cpu: number): void {
+	const { machine } = system;
+	const { r } = machine.cores[cpu]!;
+	const first = r[0]! >>> 0;
+	setCpu(machine, cpu, Cpu.status, Status.running);
+	switch (getCpu(machine, cpu, Cpu.stopValue)) {
+		case HostCall.printInt:
+			print(system, cpu, String(r[0]));
+			break;
+		case HostCall.printUint:
+			print(system, cpu, String(first));
+			break;
+		case HostCall.printText:
+			print(system, cpu, textAt(system, cpu, first, r[1]!));
+			break;
+		case HostCall.printEnd:
+			endLine(system, cpu);
+			break;
+		case HostCall.update:
+			request(system, cpu, { key: first, to: r[1]! >>> 0 });
+			break;
+		case HostCall.reset:
+			request(system, cpu, { key: first, to: undefined });
+			break;
+		case HostCall.query:
+			r[0] = queryAt(system, first);
+			break;
+		case HostCall.toggle:
+			requestToggle(system, cpu, first, toggles[r[1]!]);
+			break;
+		case HostCall.traceEntry:
+			if (!traceEntry(system, cpu)) setCpu(machine, cpu, Cpu.status, Status.trapped);
+			break;
+		case HostCall.traceReturn:
+			if (!traceReturn(system, cpu)) setCpu(machine, cpu, Cpu.status, Status.trapped);
+			break;
+		default:
+			setCpu(machine, cpu, Cpu.status, Status.trapped);
+	}
+}
+
+/** Queues a program's own update; its CPU goes on when it is complete. With interrupts masked it would wait for others
+ * that may wait for it. */
+function request(system: System, cpu: number, change: Change): void {
+	if (getCpu(system.machine, cpu, Cpu.masked) !== 0) {
+		system.refusal = "an update waits for every CPU, so it cannot be made with interrupts masked";
+		setCpu(system.machine, cpu, Cpu.status, Status.trapped);
+		return;
+	}
+	system.queue.push({ changes: [change], cpu, clock: getCounter(system.machine, cpu, Cpu.clock) });
+	setCpu(system.machine, cpu, Cpu.status, Status.patching);
+}
+
+function requestToggle(system: System, cpu: number, key: number, toggle: Toggle | undefined): void {
+	if (toggle === undefined) setCpu(system.machine, cpu, Cpu.status, Status.trapped);
+	else request(system, cpu, { key, toggle });
+}
+
+function print(system: System, cpu: number, value: string): void {
+	const line = system.line.get(cpu) ?? [];
+	line.push(value);
+	system.line.set(cpu, line);
+}
+
+function endLine(system: System, cpu: number): void {
+	const line = (system.line.get(cpu) ?? []).join(" ");
+	system.line.delete(cpu);
+	system.output.push(line);
+	system.events?.push({
+		clock: getCounter(system.machine, cpu, Cpu.clock),
+		cpu,
+		what: "print",
+		detail: line,
+		duration: 0,
+	});
+}
+
+function textAt({ machine }: System, cpu: number, address: number, length: number): string {
+	const space = getCpu(machine, cpu, Cpu.space);
+	return new TextDecoder().decode(readVirtual(machine, space, address, length) ?? new Uint8Array());
+}

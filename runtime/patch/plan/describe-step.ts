@@ -1,0 +1,52 @@
+// A step in a few words, for traces and counterexamples.
+
+import { hex, hexBytes } from "../../../linker/hex.ts";
+import type { Step } from "./step.ts";
+
+export function describeStep(step: Step): string {
+	switch (step.kind) {
+		case "store":
+			return `store ${hex(step.address)} ${hexBytes(step.bytes)}`;
+		case "clean":
+		case "invalidate":
+			return `${step.kind} ${hex(step.address)}${step.bytes === undefined ? "" : ` ${step.bytes}`}`;
+		case "copy":
+			return `copy ${hex(step.address)} ${step.bytes.length}`;
+		case "interrupt":
+			return step.request === "grace"
+				? "ask for grace"
+				: `interrupt: ${step.request}${step.cpus === undefined ? "" : ` ${cpuNames(step.cpus)}`}`;
+		case "protect":
+		case "restrict":
+		case "map": {
+			const { r, w, x } = step.permissions;
+			return `${step.kind} ${hex(step.address)} ${r ? "r" : "-"}${w ? "w" : "-"}${x ? "x" : "-"}`;
+		}
+		case "release":
+			return step.serialize ? "release, serialize" : "release";
+		case "clone":
+			return `clone ${hex(step.from)} ${hex(step.to)}`;
+		case "remap":
+			return `remap ${hex(step.page)} of process ${step.space} to ${hex(step.physical)}`;
+		case "after":
+			return `after patcher${step.patcher}`;
+		case "start":
+		case "serialize":
+		case "flush":
+			return `${step.kind} cpu${step.cpu}`;
+		case "exchange":
+			return `exchange the tasks of ${cpuNames(step.cpus)}${step.serialize ? ", serialize" : ""}`;
+		case "vacate":
+		case "poison":
+		case "retire":
+		case "live":
+		case "free":
+			return `${step.kind} ${hex(step.address)} ${step.bytes}`;
+		default:
+			return step.kind;
+	}
+}
+
+function cpuNames(cpus: readonly number[]): string {
+	return cpus.map((cpu) => `cpu${cpu}`).join(" and ");
+}

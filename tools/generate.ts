@@ -1,0 +1,63 @@
+// Writes the files of this repository that are made from tables: `npm run generate`. Tests hold each committed file to
+// what its maker yields, so a table and its page cannot drift apart.
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { patchbay } from "../cli/patchbay.ts";
+import { ExitCode } from "../cli/shell/command.ts";
+import { textOf } from "../cli/shell/terminal.ts";
+import { reference, rows } from "../linker/isa/index.ts";
+import { shared } from "../linker/isa/sets/toy.ts";
+import { dispatchText } from "./dispatch-text.ts";
+
+interface GeneratedFile {
+	/** Relative to the root of the repository. */
+	readonly path: string;
+	readonly contents: () => string | Promise<string>;
+}
+
+export const generated: readonly GeneratedFile[] = [
+	{ path: "docs/isa.md", contents: reference },
+	{ path: "runtime/machine/dispatch.ts", contents: () => dispatchText(rows, shared) },
+	{ path: "README.md", contents: readme },
+];
+
+/** The page as it is, with what its commands print now. */
+async function readme(): Promise<string> {
+	const checks = ["naive", "text-poke"].map((name) => ["check", `fixtures/check/${name}.s`]);
+	const shown = await Promise.all(checks.map(async (argv) => `$ patchbay ${argv.join(" ")}\n${await screenOf(argv)}`));
+	const temporary = /\S*patchbay-\w{6}(?=\/)/g;
+	const demo = (await screenOf(["demo"])).replace(temporary, "/tmp");
+	const page = withText(readFileSync("README.md", "utf8"), "storm", stormTable());
+	return withScreen(withScreen(page, "demo", demo), "check", shown.join("\n"));
+}
+
+/** The first table of what `npm run table` wrote: that takes ten minutes. */
+function stormTable(): string {
+	const [table] = /(?:^\|.*\n)+/m.exec(readFileSync("docs/protocol-table.md", "utf8"))!;
+	return `\n${table}\n`;
+}
+
+function withScreen(page: string, name: string, text: string): string {
+	return withText(page, name, `\`\`\`console\n${text}\`\`\`\n`);
+}
+
+/** @param name of the two comments that the text is between */
+function withText(page: string, name: string, text: string): string {
+	const between = new RegExp(`(<!-- ${name} -->\n)[^]*(<!-- /${name} -->)`);
+	return page.replace(between, (_, before, after) => `${before}${text}${after}`);
+}
+
+async function screenOf(argv: readonly string[]): Promise<string> {
+	let text = "";
+	const note = (more: string) => {
+		text += more;
+	};
+	const code = await patchbay(argv, { write: async (more) => note(textOf(more)), note, colour: false, width: 120 });
+	if (code > ExitCode.violation) throw new Error(text);
+	return text;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+	for (const { path, contents } of generated) writeFileSync(path, await contents());
+}
