@@ -8,8 +8,8 @@ import { describe, expect, test } from "vitest";
 import { type Built, build } from "../runtime/check/build.ts";
 import { explore, type Space } from "../runtime/check/explore.ts";
 import { Grown, newFootprint, pack, type Shape, shapeOf, unpack } from "../runtime/check/footprint.ts";
+import { readScenario } from "../runtime/check/header.ts";
 import { propertyNames } from "../runtime/check/properties.ts";
-import { readScenario } from "../runtime/check/scenario.ts";
 import { type MachineSpace, machineSpace } from "../runtime/check/space.ts";
 
 const enough = { states: 1e6, memory: 2 ** 30 };

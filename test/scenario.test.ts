@@ -61,9 +61,58 @@ test.each<[string, RegExp]>([
 	["reaches: nowhere", /no label 'nowhere'/],
 	["alias: word = nowhere", /no label 'nowhere'/],
 	["cpu: nowhere", /no function 'nowhere' to start at$/],
+	["Never: other", /a header has no 'Never' .did you mean 'never'/],
+	["NEVER : other", /a header has no 'NEVER' .did you mean 'never'/],
+	["never other", /write '# never: other', with a colon$/],
+	["Never other", /write '# never: other', with a colon$/],
+	["reaches main, other", /write '# reaches: main, other', with a colon$/],
+	["CPU other", /write '# cpu: other', with a colon$/],
+	["model arm", /write '# model: arm', with a colon$/],
+	["exists 0:r0=1", /write '# exists: 0:r0=1', with a colon$/],
+	["poke main = other by breakpoint", /write '# poke: main = other by breakpoint', with a colon$/],
+	["pokes main = other by breakpoint", /write '# poke: main = other by breakpoint', with a colon$/],
+	["agent store word 1", /write '# agent: store word 1', with a colon$/],
+	["expect safe, 12 states", /write '# expect: safe, 12 states', with a colon$/],
+	["forbid: other", /a header has no 'forbid' .did you mean 'never'/],
+	["thread: main", /a header has no 'thread' .did you mean 'cpu'/],
+	["note: beware", /a header has no 'note'; there are model, cpu.*; prose does not begin with 'WORD:'$/],
+	["model: arm\n# model: x86", /'model:' is there already, at mine\.s:2; write it once$/],
+	["expect: safe\n# expect: unsafe", /'expect:' is there already/],
+	["also: arm safe\n# also: arm unsafe", /'arm' is there twice$/],
+	["alias: word = main, word = other", /'word' is there twice$/],
+	["alias: word", /'word' is not 'NAME = VALUE'$/],
+	["alias: word = main = other", /is not 'NAME = VALUE'$/],
+	["poke: main = other, main = other by breakpoint", /'main' is there twice$/],
+	["never:", /no label is named$/],
+	["model: arm\n// never: other", /a header line begins with #: write '# never: other'$/],
 ])("%s", (line, message) => {
 	expect(() => check(scenario(line))).toThrow(message);
-	expect(() => check(scenario(line))).toThrow(/^mine\.s:2: /);
+	expect(() => check(scenario(line))).toThrow(/^mine\.s:[23]: /);
+});
+
+test.each([
+	"agent stores 4 values, then says so",
+	"CPU 0 starts after the page was mapped; CPU 1 never flushes",
+	"never before was this safe",
+	"fill levels do not matter",
+	"MP and its kin say what they mean",
+])("'%s' is prose", (line) => {
+	expect(scenario(line).about).toBe(line);
+});
+
+test("a title may look like a header if it names a litmus test", () => {
+	expect(readScenario(`# CoRR: st x 1\n# cpu: main\n${program}`, "mine.s").about).toBe("CoRR: st x 1");
+	expect(() => scenario("CoRR: st x 1")).toThrow("mine.s:2: a header has no 'CoRR'");
+});
+
+test("a header below the first line of code is no comment", () => {
+	expect(() => readScenario(`# cpu: main\n${program}# never: other\n`, "mine.s")).toThrow(
+		"mine.s:12: 'never:' is below the first line of code; a header is above it",
+	);
+});
+
+test("labels of several lines add up", () => {
+	expect(scenario("never: main", "never: other").never).toEqual(["main", "other"]);
 });
 
 test("the first CPU starts somewhere", () => {

@@ -5,6 +5,7 @@ export { build } from "./build.ts";
 export { type CheckOptions, check, disagreement, replay, VERDICT_SCHEMA, type Verdict } from "./check.ts";
 export { type Bounds, type Exploration, explore, type Space } from "./explore.ts";
 export { type FillRow, fillMarkdown, fillRows } from "./fill-table.ts";
+export { readScenario } from "./header.ts";
 export {
 	type Cell,
 	cells as matrixCells,
@@ -19,6 +20,6 @@ export {
 	siteKinds,
 } from "./matrix.ts";
 export { type Occurrence, occurrences, type Property, properties } from "./properties.ts";
-export { onEveryModel, protocolOf, readScenario, SCENARIO_SCHEMA, type Scenario } from "./scenario.ts";
+export { onEveryModel, protocolOf, SCENARIO_SCHEMA, type Scenario } from "./scenario.ts";
 export { type Found, letterTexts, synthesize, type Wish } from "./synthesize.ts";
 export type { TraceStep } from "./trace.ts";

@@ -1,5 +1,5 @@
 // What is checked: a program, the CPUs that run it, those who patch it, and what must hold. A plain value that can be
-// written by hand as JSON or TypeScript; a `.s` file carries it in the comments of its header.
+// written by hand as JSON or TypeScript; a `.s` file carries it in the comments of its header (header.ts).
 
 import { LinkError, suggestion } from "../../linker/errors.ts";
 import type { Model } from "../machine/model.ts";
@@ -7,10 +7,13 @@ import { models, variants, withStoreBuffer } from "../machine/models/index.ts";
 import { arm, disarm, type Part, type Phase, type Protocol, protect, sync, write } from "../patch/plan/protocol.ts";
 import { protocols } from "../patch/plan/protocols/index.ts";
 import type { Request } from "../patch/plan/step.ts";
-import { type MemoryPart, memoryPartOf } from "./memory-part.ts";
-import { type Occurrence, occurrences, type Property, properties } from "./properties.ts";
+import type { MemoryPart } from "./memory-part.ts";
+import type { Occurrence, Property } from "./properties.ts";
 
 export const SCENARIO_SCHEMA = "patchbay/scenario@1";
+
+/** The model of a scenario that names none. */
+export const DEFAULT_MODEL = "x86";
 
 export interface Scenario {
 	/** For messages. */
@@ -18,7 +21,8 @@ export interface Scenario {
 	readonly about?: string;
 	/** Toy assembly. */
 	readonly program: string;
-	readonly model: string | Model;
+	/** `x86`, unless said otherwise; then the verdict says that nobody chose it. */
+	readonly model?: string | Model;
 	readonly cpus: readonly CpuPart[];
 	readonly patchers?: readonly PatcherPart[];
 	readonly agents?: readonly AgentPart[];
@@ -81,7 +85,7 @@ export interface ProbePart {
 
 /** `outofline`: in a slot, also what could be emulated; `oneslot`: there is one only; `unmaintained`: nothing is said to
  * the caches; `called`: it is a call from the start; `anyway`: whatever is below the stack pointer. */
-const probeWords = ["outofline", "oneslot", "unmaintained", "called", "anyway"] as const;
+export const probeWords = ["outofline", "oneslot", "unmaintained", "called", "anyway"] as const;
 export type ProbeWord = (typeof probeWords)[number];
 
 /** Somebody who carries out steps, as text: `store slot 90 cc`, `interrupt serialize`, `await`, ... */
@@ -99,136 +103,6 @@ export interface Expectation {
 	readonly steps?: number;
 }
 
-/** Reads the header of a `.s` scenario: `# key: value` lines before the first line of code; other comments are prose.
- * @throws LinkError naming the line */
-export function readScenario(source: string, name: string): Scenario {
-	const draft: { -readonly [K in keyof Scenario]: Scenario[K] } = { name, program: source, model: "x86", cpus: [] };
-	const about: string[] = [];
-	for (const [i, line] of source.split("\n").entries()) {
-		if (line.trim() === "") continue;
-		if (!line.startsWith("#")) break;
-		const [, key = "", value = ""] = /^#\s*([a-z]+)\s*:\s*(.*)$/.exec(line) ?? [];
-		const reader = header[key];
-		const meant = key !== "" && reader === undefined ? suggestion(key, Object.keys(header)) : "";
-		if (meant !== "") throw new LinkError(`${name}:${i + 1}: a header has no '${key}'${meant}`);
-		if (/^#\s*poke\s.*=.*\sby\s/.test(line)) throw new LinkError(`${name}:${i + 1}: write '# poke: ', with a colon`);
-		if (reader === undefined) about.push(line.replace(/^#\s?/, ""));
-		else {
-			const place = `${name}:${i + 1}`;
-			reader(draft, value.trim(), place);
-			draft.places = { ...draft.places, [key]: place };
-		}
-	}
-	if (draft.cpus.length === 0) throw new LinkError(`${name}: the header names no CPU; write '# cpu: 2 caller'`);
-	return { ...draft, about: about.join("\n").trim() };
-}
-
-type Draft = { -readonly [K in keyof Scenario]: Scenario[K] };
-
-const header: Readonly<Record<string, (draft: Draft, value: string, place: string) => void>> = {
-	model(draft, value, place) {
-		modelNamed(value, place);
-		draft.model = value;
-	},
-	cpu(draft, value, place) {
-		const [, count, entry, off] = /^(?:(\d+)\s+)?(\S+)(\s+off)?$/.exec(value) ?? [];
-		if (entry === undefined) throw new LinkError(`${place}: '${value}' is not '[COUNT] LABEL [off]'`);
-		draft.cpus = [...draft.cpus, { entry, count: Number(count ?? 1), off: off !== undefined, place }];
-	},
-	poke(draft, value, place) {
-		const [, list, protocol, unlocked] = /^(.*?)\s+by\s+(.*?)(\s+without lock)?$/.exec(value) ?? [];
-		if (list === undefined) throw new LinkError(`${place}: '${value}' is not 'LABEL = TARGET[, ...] by PROTOCOL'`);
-		const poke = pairs(list);
-		const phases = protocol!.includes(";") ? protocol!.split(";").map((phase) => phase.trim()) : protocol!;
-		draft.patchers = [...(draft.patchers ?? []), { poke, protocol: phases, unlocked: unlocked !== undefined, place }];
-	},
-	agent(draft, value, place) {
-		draft.agents = [...(draft.agents ?? []), { steps: value.split(";").map((step) => step.trim()), place }];
-	},
-	fill(draft, value, place) {
-		draft.memory = [...(draft.memory ?? []), memoryPartOf("fill", value, place)];
-	},
-	release(draft, value, place) {
-		draft.memory = [...(draft.memory ?? []), memoryPartOf("release", value, place)];
-	},
-	probe(draft, value, place) {
-		const [, at, does, words = ""] = /^(\S+)\s+(insert|remove|optimise|stay)((?:\s+[a-z]+)*)$/.exec(value) ?? [];
-		if (at === undefined)
-			throw new LinkError(
-				`${place}: '${value}' is not 'LABEL insert|remove|optimise|stay [${probeWords.join("] [")}]'`,
-			);
-		const options = words.trim() === "" ? [] : names(words.trim(), probeWords, "word", place);
-		const probe = { at, does: does as ProbePart["does"], options: options as ProbeWord[], place };
-		draft.probes = [...(draft.probes ?? []), probe];
-	},
-	tso(draft, value, place) {
-		if (value !== "yes" && value !== "no") throw new LinkError(`${place}: tso is 'yes' or 'no', not '${value}'`);
-		draft.tso = value === "yes";
-	},
-	alias(draft, value) {
-		draft.alias = { ...draft.alias, ...pairs(value) };
-	},
-	redzone(draft, value, place) {
-		if (!/^\d+$/.test(value)) throw new LinkError(`${place}: redzone is a number of bytes, not '${value}'`);
-		draft.redzone = Number(value);
-	},
-	never(draft, value) {
-		draft.never = value.split(/[\s,]+/);
-	},
-	reaches(draft, value) {
-		draft.reaches = value.split(/[\s,]+/);
-	},
-	exists(draft, value) {
-		draft.exists = value;
-	},
-	always(draft, value, place) {
-		draft.properties = names(value, Object.keys(properties), "property", place) as Property[];
-	},
-	sometimes(draft, value, place) {
-		draft.sometimes = names(value, Object.keys(occurrences), "occurrence", place) as Occurrence[];
-	},
-	expect(draft, value, place) {
-		draft.expect = expectation(value, place);
-	},
-	also(draft, value, place) {
-		const [, model, expected] = /^(\S+)\s+(.*)$/.exec(value) ?? [];
-		if (model === undefined) throw new LinkError(`${place}: '${value}' is not 'MODEL EXPECTATION'`);
-		modelNamed(model, place);
-		draft.also = { ...draft.also, [model]: expectation(expected!, place) };
-	},
-};
-
-/** `a = b, c = d` */
-function pairs(list: string): Record<string, string> {
-	return Object.fromEntries(
-		list.split(",").map((pair) => pair.split("=").map((side) => side.trim()) as [string, string]),
-	);
-}
-
-function names(value: string, known: readonly string[], what: string, place: string): string[] {
-	const list = value === "nothing" ? [] : value.split(/[\s,]+/);
-	const wrong = list.find((one) => !known.includes(one));
-	if (wrong !== undefined)
-		throw new LinkError(`${place}: no ${what} '${wrong}'${suggestion(wrong, known)}; there are ${known.join(", ")}`);
-	return list;
-}
-
-/** `safe, 120 states` | `unsafe: torn, 7 steps` | `allowed, 9 steps` | `forbidden, 80 states` | `undecided` | `refused` */
-function expectation(value: string, place: string): Expectation {
-	const match =
-		/^(safe|unsafe|undecided|refused|allowed|forbidden)(?::\s*([\w^]+))?(?:,\s*(\d+) (states|steps))?$/.exec(value);
-	if (match === null)
-		throw new LinkError(
-			`${place}: '${value}' is not 'safe, N states', 'unsafe: PROPERTY, N steps', 'allowed, N steps', 'forbidden, N states', 'undecided' or 'refused'`,
-		);
-	const [, verdict, property, count, unit] = match;
-	return {
-		verdict: verdict as Expectation["verdict"],
-		...(property === undefined ? {} : { property }),
-		...(count === undefined ? {} : { [unit!]: Number(count) }),
-	};
-}
-
 /** The scenario on every model that its header tells of. */
 export function onEveryModel({ also = {}, ...scenario }: Scenario): Scenario[] {
 	return [scenario, ...Object.entries(also).map(([model, expect]) => ({ ...scenario, model, expect }))];
@@ -236,14 +110,14 @@ export function onEveryModel({ also = {}, ...scenario }: Scenario): Scenario[] {
 
 /** `NAME-tso` is the model NAME with a store buffer. @throws LinkError naming the models there are */
 export function modelOf(scenario: Scenario): Model {
-	const { model } = scenario;
+	const { model = DEFAULT_MODEL } = scenario;
 	if (typeof model !== "string") return scenario.tso === true ? withStoreBuffer(model) : model;
 	const found = modelNamed(model, scenario.name);
 	return scenario.tso === true || model.endsWith("-tso") ? withStoreBuffer(found) : found;
 }
 
-/** Without its store buffer. */
-function modelNamed(model: string, place: string): Model {
+/** The model of that name, without its store buffer. @throws LinkError naming the models there are */
+export function modelNamed(model: string, place: string): Model {
 	const name = model.replace(/-tso$/, "");
 	const all = [...models, ...variants];
 	const known = all.map((one) => one.name);
@@ -274,7 +148,7 @@ const simple: Readonly<Record<string, Phase>> = {
 	"release unserialized": { kind: "release", serialize: false },
 };
 const parts: readonly string[] = ["breakpoint", "spin", "tail", "head", "whole"] satisfies Part[];
-const requests: readonly string[] = ["serialize", "flush", "park", "grace"] satisfies Request[];
+export const requests: readonly string[] = ["serialize", "flush", "park", "grace"] satisfies Request[];
 const rights: readonly string[] = ["none", "r", "rw", "rx"];
 
 /** One phase from text. */

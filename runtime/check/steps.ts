@@ -245,10 +245,15 @@ export function bytesAt(image: Image, address: number, count: number, place: str
 	return segment.data.slice(address - segment.address, address - segment.address + count);
 }
 
+/** Whether a text begins with the word of a step. */
+export function isStep(text: string): boolean {
+	return Object.hasOwn(forms, text.split(/\s+/)[0]!);
+}
+
 /** One step as written: several where a store is too long for one. @throws LinkError naming the steps there are */
 export function stepsOf(text: string, image: Image, place: string, model: Model): Step[] {
 	const [verb, ...words] = text.split(/\s+/) as [string, ...string[]];
-	const form = forms[verb];
+	const form = Object.hasOwn(forms, verb) ? forms[verb] : undefined;
 	const known = Object.keys(forms);
 	if (form === undefined)
 		throw new LinkError(`${place}: no step '${verb}'${suggestion(verb, known)}; there are ${known.join(", ")}`);
