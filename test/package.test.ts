@@ -51,7 +51,7 @@ describe("npm pack", () => {
 
 	test("has nothing else", () => {
 		const allowed =
-			/^(package\.json|README\.md|LICENSE|docs\/.+\.(md|png|svg)|fixtures\/programs\/.+\.js|dist\/(linker|runtime)\/.+\.(js|d\.ts)|dist\/cli\/([\w-]+\.cjs|LICENSES\.txt))$/;
+			/^(package\.json|README\.md|LICENSE|docs\/.+\.(md|png|svg)|fixtures\/programs\/.+\.js|native\/patchbay\.h|dist\/(linker|runtime)\/.+\.(js|d\.ts)|dist\/cli\/([\w-]+\.cjs|LICENSES\.txt))$/;
 		expect(files.filter((path) => !allowed.test(path))).toEqual([]);
 	});
 });
