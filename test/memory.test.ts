@@ -41,6 +41,57 @@ function stepOf(machine: Machine, cpu = 0): [stop: number, value: number] {
 	return [stop, stop === Stop.none ? 0 : getCpu(machine, cpu, Cpu.stopValue) >>> 0];
 }
 
+describe("old entries", () => {
+	/** A page that CPUs may have seen at `from` and that is at `to` now; frames are filled with ones and twos. */
+	function moved(): { readonly machine: Machine; readonly from: number; readonly to: number } {
+		const machine = bareMachine();
+		for (const cpu of [0, 1]) setCpu(machine, cpu, Cpu.status, Status.running);
+		const from = mapFresh(machine, 0x5000, PAGE, RW);
+		const to = takeFrames(machine, PAGE);
+		machine.memory.fill(1, from, from + PAGE);
+		machine.memory.fill(2, to, to + PAGE);
+		mapPages(machine, 0, 0x5000, to, PAGE, RW);
+		return { machine, from, to };
+	}
+
+	test.each([0, 1])("a word inside a page comes from one of them (answer %i)", (answer) => {
+		const { machine } = moved();
+		machine.oracle.answers.push(answer);
+		expect(machine.cores[0]!.load32(0x5004)).toBe(0x01010101 * (answer + 1));
+		expect(machine.oracle.options).toEqual([2]);
+	});
+
+	test("a store inside a page goes to one of them whole", () => {
+		const { machine, from, to } = moved();
+		machine.oracle.answers.push(0);
+		machine.cores[0]!.store32(0x5004, 0x07070707);
+		expect([...machine.memory.subarray(from + 4, from + 8)]).toEqual([7, 7, 7, 7]);
+		expect([...machine.memory.subarray(to + 4, to + 8)]).toEqual([2, 2, 2, 2]);
+	});
+
+	test("a word across two pages uses an entry of each", () => {
+		const { machine } = moved();
+		mapPages(machine, 0, 0x6000, takeFrames(machine, PAGE), PAGE, RW);
+		machine.oracle.answers.push(0);
+		expect(machine.cores[0]!.load32(0x5ffe)).toBe(0x0101);
+		expect(machine.oracle.options).toEqual([2]);
+	});
+
+	test("an absence is held by nobody: before and behind it CPUs see the same as without it", () => {
+		const { machine, from, to } = moved();
+		unmapPages(machine, 0, 0x5000, PAGE);
+		flush(machine, 0);
+		mapPages(machine, 0, 0x5000, to, PAGE, R);
+		expect(translate(machine, 0, 0x5000, "r")).toBe(to);
+		expect(translate(machine, 1, 0x5000, "r")).toBe(from);
+		const { oracle } = machine;
+		oracle.answers.push(0, 1, 2, 3);
+		oracle.options.length = 0;
+		translate(machine, 1, 0x5000, "r");
+		expect(oracle.options).toEqual([3]);
+	});
+});
+
 describe("mapping", () => {
 	test("addresses go to their frames, with the rights of their page", () => {
 		const machine = bareMachine();

@@ -6,7 +6,7 @@ import { type Core as InstructionCore, Stop } from "../../linker/isa/core.ts";
 import type { Instruction } from "../../linker/isa/instruction-set.ts";
 import { emptyFrame } from "./decode-cache.ts";
 import { Cpu } from "./layout.ts";
-import { isSettled, isText, translate, writePhysical } from "./memory.ts";
+import { type Access, isSettled, isText, translate, writePhysical } from "./memory.ts";
 import type { Machine } from "./state.ts";
 import { enqueue, isBuffered, loadedByte } from "./store-buffer.ts";
 
@@ -115,12 +115,10 @@ export class Core implements InstructionCore {
 	}
 
 	private loadBytes(address: number, count: number): number {
+		const places = this.placesOf(address, count, "r", Stop.loadFault);
 		let value = 0;
-		for (let i = 0; i < count; i++) {
-			const at = address + i;
-			const physical = translate(this.machine, this.id, at, "r");
-			if (physical < 0) return this.fault(Stop.loadFault, at);
-			if (isSettled(this.machine, this.id, at)) cache(this.reads, at, physical);
+		for (const [i, physical] of places.entries()) {
+			if (isSettled(this.machine, this.id, address + i)) cache(this.reads, address + i, physical);
 			value |= loadedByte(this.machine, this.id, physical) << (8 * i);
 		}
 		return value;
@@ -128,19 +126,11 @@ export class Core implements InstructionCore {
 
 	/** Translates every byte before it writes the first: a store that faults changes nothing. Atomic within aligned units. */
 	private storeBytes(address: number, value: number, count: number): void {
-		const places: number[] = [];
-		for (let i = 0; i < count; i++) {
-			const physical = translate(this.machine, this.id, address + i, "w");
-			if (physical < 0) {
-				this.fault(Stop.storeFault, address + i);
-				return;
-			}
-			places.push(physical);
-		}
+		const places = this.placesOf(address, count, "w", Stop.storeFault);
 		const bytes = Uint8Array.from(places, (_, i) => value >> (8 * i));
-		for (let from = 0, to = 0; from < count; from = to) {
+		for (let from = 0, to = 0; from < places.length; from = to) {
 			do to++;
-			while (to < count && places[to] === places[to - 1]! + 1 && places[to]! % ATOMIC !== 0);
+			while (to < places.length && places[to] === places[to - 1]! + 1 && places[to]! % ATOMIC !== 0);
 			if (isBuffered(this.machine)) enqueue(this.machine, this.id, places[from]!, bytes.subarray(from, to));
 			else writePhysical(this.machine, places[from]!, bytes.subarray(from, to));
 		}
@@ -150,10 +140,26 @@ export class Core implements InstructionCore {
 		}
 	}
 
-	private fault(stop: number, address: number): number {
+	/** The physical address of each byte of an access, every page translated once: one access within a page uses one
+	 * page-table entry. @returns nothing, with the trap set, where a page refuses */
+	private placesOf(address: number, count: number, access: Access, stop: number): number[] {
+		const places: number[] = [];
+		for (let i = 0; i < count; i++) {
+			const at = address + i;
+			const begins = i === 0 || (at & ~PAGE_BASE) === 0;
+			const physical = begins ? translate(this.machine, this.id, at, access) : places[i - 1]! + 1;
+			if (physical < 0) {
+				this.fault(stop, at);
+				return [];
+			}
+			places.push(physical);
+		}
+		return places;
+	}
+
+	private fault(stop: number, address: number): void {
 		this.stop = stop;
 		this.stopValue = address | 0;
-		return 0;
 	}
 }
 

@@ -6,7 +6,7 @@ import { hex } from "../../linker/hex.ts";
 import { dropDecoded } from "./decode-cache.ts";
 import { Cpu, Entry, Global } from "./layout.ts";
 import { choose, getCpu, type Machine, PAGE } from "./state.ts";
-import { CODE, historyOf, record, type Value, visible } from "./visibility.ts";
+import { CODE, historyOf, record, replaceNewest, type Value, visible } from "./visibility.ts";
 
 export const LARGE_PAGE = 2 ** 21;
 const LARGE_PAGES = LARGE_PAGE / PAGE;
@@ -319,7 +319,8 @@ function entryFor(machine: Machine, space: number, page: number): number | undef
 	);
 }
 
-/** A new entry is seen at once: TLBs do not cache what is absent. A change is seen by a CPU when it flushes. */
+/** A new entry is seen at once: TLBs do not cache what is absent. A change is seen by a CPU when it flushes. Where an entry is
+ * absent for a while, CPUs that have not flushed since may still hold what it was before, and no CPU holds the absence. */
 export function setEntry(machine: Machine, space: number, page: number, frame: number, rights: number): void {
 	const flags = (rights & bits.x) !== 0 ? rights | TEXT : rights;
 	const key = keyOf(space, page, (flags & LARGE) !== 0);
@@ -330,8 +331,9 @@ export function setEntry(machine: Machine, space: number, page: number, frame: n
 	countCode(machine, frame, flags, 1);
 	if (existing === undefined) return;
 	countCode(machine, old[0], old[1], -1);
-	if (isPresent(old[1]) && machine.config.fetch !== "fresh" && (old[0] !== frame || old[1] !== flags))
-		record(machine, space, page, old, [frame, flags]);
+	if (machine.config.fetch === "fresh" || (old[0] === frame && old[1] === flags)) return;
+	if (isPresent(old[1])) record(machine, space, page, old, [frame, flags]);
+	else replaceNewest(machine, space, page, [frame, flags]);
 }
 
 function changeFlags(

@@ -29,6 +29,15 @@ export function record(machine: Machine, space: number, unit: number, old: Value
 	forgetIfPlain(machine, index);
 }
 
+/** The present value of a unit gives way to another without having been seen: nobody can hold it. Where there is no history
+ * there is nothing to do. */
+export function replaceNewest(machine: Machine, space: number, unit: number, now: Value): void {
+	const index = historyOf(machine, space, unit);
+	if (index === undefined) return;
+	const at = wordOf(machine, index);
+	machine.words.set(now, at + History.values + 2 * (machine.words[at + History.count]! - 1));
+}
+
 /** Up to so many histories are searched one by one; beyond, the derived index is asked. */
 export const FEW_HISTORIES = 12;
 
