@@ -251,15 +251,19 @@ function releaseParked(machine: Machine, withBarrier: boolean, patching: number,
 	}
 }
 
-/** Registers, pc and flags change places, and so does whether they run; caches, TLB and interrupts stay. */
+/** Registers, pc, flags and address space change places, and so does whether they run; caches, TLB and interrupts stay. */
 function exchange(machine: Machine, a: number, b: number): void {
-	const { words } = machine;
-	for (let field: number = Cpu.registers; field <= Cpu.status; field++) {
+	const { words, cores } = machine;
+	for (const field of taskFields) {
 		const mine = words[cpuWord(machine, a, field)]!;
 		words[cpuWord(machine, a, field)] = words[cpuWord(machine, b, field)]!;
 		words[cpuWord(machine, b, field)] = mine;
 	}
+	for (const cpu of [a, b]) cores[cpu]!.forgetTranslations();
 }
+
+/** The words of a CPU's block that belong to the task it runs. */
+const taskFields: readonly number[] = [...Array.from({ length: Cpu.status + 1 }, (_, field) => field), Cpu.space];
 
 /** A CPU that did nothing meanwhile is no earlier than what wakes it. */
 function waitUntil(machine: Machine, cpu: number, clock: number): void {
