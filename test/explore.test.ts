@@ -27,7 +27,10 @@ function spaceOf({ next, bad, goal }: Graph, words: (node: number) => readonly n
 	const nodeOf = (state: Int32Array): number => nodes.get([...state].join())!;
 	return {
 		width: words(0).length,
-		initial: (state) => state.set(words(0)),
+		initial(state) {
+			state.set(words(0));
+			return undefined;
+		},
 		expand(state, after, emit) {
 			for (const to of next[nodeOf(state)]!) {
 				after.set(words(to));

@@ -60,6 +60,7 @@ test.each<[string, RegExp]>([
 	["expect: fine", /mine\.s:2: 'fine' is not 'safe, N states'/],
 	["reaches: nowhere", /no label 'nowhere'/],
 	["alias: word = nowhere", /no label 'nowhere'/],
+	["alias: word = main rx", /'word = main rx' is not 'WINDOW = TEXT \[rw\|r\|none\]'/],
 	["cpu: nowhere", /no function 'nowhere' to start at$/],
 	["Never: other", /a header has no 'Never' .did you mean 'never'/],
 	["NEVER : other", /a header has no 'NEVER' .did you mean 'never'/],

@@ -5,6 +5,7 @@ import type { TraceStep } from "../../runtime/check/index.ts";
 import { styled, type Terminal } from "../shell/terminal.ts";
 
 export function counterexample(terminal: Terminal, trace: readonly TraceStep[]): string[] {
+	if (trace.length === 0) return ["  from the beginning, before anybody does anything"];
 	const parties = [...new Set(trace.map(({ who }) => who))].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
 	const sites = trace[0]!.sites.map(({ address }) => hex(address));
 	const widths = parties.map((party) =>

@@ -152,11 +152,16 @@ function namesCpus({ plans, machine }: System, program: string): boolean {
 	return named || /\bcpuid\b/.test(program) || isBuffered(machine);
 }
 
-/** Makes the page of `window` a writable view of the page of `text`, before any CPU could see another. @returns the address of the latter */
-function alias({ machine, image }: System, window: string, text: string, place: string): number {
+/** Makes the page of `window` a view of the page of a text, before any CPU could see another.
+ * @param view label of the text, and the rights to it
+ * @returns the address of the text's page */
+function alias({ machine, image }: System, window: string, view: string, place: string): number {
+	const [, text, rights = "rw"] = /^(\S+)(?:\s+(rw|r|none))?$/.exec(view) ?? [];
+	if (text === undefined) throw new LinkError(`${place}: '${window} = ${view}' is not 'WINDOW = TEXT [rw|r|none]'`);
 	const pageOf = (label: string): number => addressOf(image, label, place) & ~(PAGE - 1);
 	const { physical } = extentOf(machine, 0, pageOf(text))!;
-	mapPages(machine, 0, pageOf(window), physical, PAGE, { r: true, w: true, x: false });
+	const permissions = { r: rights !== "none", w: rights === "rw", x: false };
+	mapPages(machine, 0, pageOf(window), physical, PAGE, permissions);
 	return pageOf(text);
 }
 

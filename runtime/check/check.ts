@@ -71,7 +71,9 @@ export function check(scenario: Scenario, options: CheckOptions = {}): Verdict {
 		const trace = traceOf(space, found.path, broken);
 		if (broken === WANTED)
 			return { ...base, verdict: "allowed", why: scenario.exists, property: undefined, ...numbers, trace };
-		return { ...base, verdict: "unsafe", why: `broken: ${properties[broken]}`, property: broken, ...numbers, trace };
+		const when = found.path.length === 0 ? "broken from the beginning" : "broken";
+		const why = `${when}: ${properties[broken]}`;
+		return { ...base, verdict: "unsafe", why, property: broken, ...numbers, trace };
 	}
 	const missing = wanted(scenario, built).filter((what) => !numbers.occurred.includes(what));
 	const sample = { ...numbers, path: found.sample, trace: undefined, sample: traceOf(space, found.sample) };
@@ -91,6 +93,11 @@ export function replay({ name, scenario, path, reductions, property, verdict }: 
 	return search(built, scenario, reductions, (space) => traceOf(space, path, fault));
 }
 
+/** The properties that count. A litmus test asks for an outcome, of programs that may store to their own text. */
+function judgedIn({ properties, exists }: Scenario): ReadonlySet<Property> {
+	return new Set(properties ?? propertyNames.filter((name) => exists === undefined || name !== "w^x"));
+}
+
 /** What must happen at least once: a program that does nothing breaks nothing. */
 function wanted({ sometimes, reaches = [], exists }: Scenario, { system }: Built): string[] {
 	const patched = system.plans.some(({ edits }) => edits.length > 0) ? ["new"] : [];
@@ -100,7 +107,7 @@ function wanted({ sometimes, reaches = [], exists }: Scenario, { system }: Built
 /** Does something with the scenario's space, with a footprint that grows until it holds everything that changes. */
 function search<T>(built: Built, scenario: Scenario, reductions: Reductions, act: (space: MachineSpace) => T): T {
 	const footprint = newFootprint();
-	const judged = new Set(scenario.properties ?? propertyNames);
+	const judged = judgedIn(scenario);
 	for (;;) {
 		try {
 			return act(machineSpace(built, footprint, reductions, judged));

@@ -5,8 +5,8 @@
 /** A state is `width` words; equal words are the same state. */
 export interface Space {
 	readonly width: number;
-	/** Writes the initial state. */
-	initial(state: Int32Array): void;
+	/** Writes the initial state. @returns the fault when it breaks a property by itself */
+	initial(state: Int32Array): number | undefined;
 	/** Calls `emit` for every step out of `state`, in a fixed order, with the state after it in `next`. A step whose
 	 * `fault` is not undefined breaks a property, and its successor is not looked at. */
 	expand(state: Int32Array, next: Int32Array, emit: (fault: number | undefined) => void): void;
@@ -51,8 +51,9 @@ export function explore(
 	const table = newTable(space.width);
 	const next = new Int32Array(space.width);
 	const edges = newEdges();
-	space.initial(next);
+	const wrong = space.initial(next);
 	add(table, next, -1, 0);
+	if (wrong !== undefined) return { ...result(table, 0, 0), verdict: "unsafe", fault: wrong };
 	let steps = 0;
 	for (let index = 0; index < table.count; index++) {
 		if (index % REPORT_EVERY === REPORT_EVERY - 1) progress?.(table.count, index);

@@ -31,7 +31,8 @@ export interface Scenario {
 	readonly probes?: readonly ProbePart[];
 	/** The model with a store buffer. */
 	readonly tso?: boolean;
-	/** Label of a page of data -> label of text: the page is a writable view of that text instead. */
+	/** Label of a page of data -> label of text, and the rights `rw`, `r` or `none` behind it (`rw` where none are given): the
+	 * page is a view of that text instead. */
 	readonly alias?: Readonly<Record<string, string>>;
 	/** Bytes below the stack pointer that programs use. */
 	readonly redzone?: number;

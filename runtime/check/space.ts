@@ -172,12 +172,15 @@ export function machineSpace(
 		width: shape.width,
 		initial(state) {
 			restore(machine, start);
+			let broken = judgeMappings(system);
 			for (let cpu = 0; cpu < machine.config.cpus; cpu++) {
 				mergeLocal(system, cpu, local);
+				if (arrives(cpu)) broken ??= "never";
 				watch(shape, cpu, false);
 			}
 			pack(shape, state);
 			for (const group of groups) sortBlocks(shape, group, state, places);
+			return broken !== undefined && judge.has(broken) ? faults.indexOf(broken) : undefined;
 		},
 		expand,
 		...(judge.has("finish") && {
