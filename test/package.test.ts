@@ -5,7 +5,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { inFolder } from "./command-line.ts";
+import { inFolder } from "./cli/command-line.ts";
 
 const manifest = JSON.parse(readFileSync("package.json", "utf8")) as {
 	readonly bin: Readonly<Record<string, string>>;

@@ -1,0 +1,96 @@
+// The verdict matrix: every cell is checked anew and must be what docs/verdicts.md says.
+
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { ablate } from "../../runtime/check/ablate.ts";
+import { cells, checkCell, matrixMarkdown, matrixRows } from "../../runtime/check/matrix.ts";
+import { synthesize, type Wish } from "../../runtime/check/synthesize.ts";
+import { models } from "../../runtime/machine/models/index.ts";
+import { profiles } from "../../runtime/machine/profiles/index.ts";
+import { protocols } from "../../runtime/patch/plan/protocols/index.ts";
+
+const modelNamed = (name: string) => models.find((model) => model.name === name)!;
+const protocolNamed = (name: string) => protocols.find((protocol) => protocol.name === name)!;
+
+describe("the verdict matrix is what docs/verdicts.md says", () => {
+	const page = readFileSync("docs/verdicts.md", "utf8");
+
+	it("of these protocols", () => {
+		expect([...page.matchAll(/^## (.*)$/gm)].map(([, name]) => name)).toEqual(protocols.map(({ name }) => name));
+	});
+
+	it.each(protocols)("$name", (protocol) => {
+		const mine = cells().filter((cell) => cell.protocol === protocol);
+		const section = matrixMarkdown(matrixRows(mine, mine.map(checkCell))).split(/^(?=## )/m)[1]!;
+		expect(page.split(/^(?=## )/m).map((text) => text.trim())).toContain(section.trim());
+	});
+});
+
+describe("ablate", () => {
+	const needed = (model: string) =>
+		ablate(protocolNamed("breakpoint"), modelNamed(model), 2)
+			.filter(({ change, verdict }) => change === "drop" && verdict === "needed")
+			.map(({ text }) => text);
+
+	it.each(["x86", "amd-quad", "arm", "riscv", "alpha"])(
+		"finds every phase of text_poke_bp but disarm needed on %s",
+		(model) => {
+			expect(needed(model)).toEqual([
+				"arm",
+				"write breakpoint",
+				"sync serialize",
+				"write tail",
+				"sync serialize",
+				"write head",
+				"sync serialize",
+			]);
+		},
+	);
+
+	it("finds only the last sync needed where nothing is stale: a CPU may be between the breakpoint and its handler", () => {
+		const drops = ablate(protocolNamed("breakpoint"), modelNamed("ideal"), 2).filter(({ change }) => change === "drop");
+		const syncs = drops.filter(({ text }) => text === "sync serialize");
+		expect(syncs.map(({ verdict }) => verdict)).toEqual(["not needed", "not needed", "needed"]);
+		expect(syncs[2]!.witness?.property).toBe("breakpoint");
+	});
+
+	it("finds every deletion of every protocol that is safe, on every model, needed or harmless, with a witness", () => {
+		for (const protocol of protocols)
+			for (const model of models)
+				for (const { verdict, witness } of ablate(protocol, model, 1))
+					expect(witness !== undefined).toBe(verdict === "needed");
+	});
+});
+
+describe("synthesize", () => {
+	const wish = (model: string, placement: Wish["placements"][number], without: readonly string[]): Wish => ({
+		model: modelNamed(model),
+		length: 8,
+		placements: [placement],
+		kinds: ["call"],
+		cpus: 2,
+		without,
+		profile: profiles[0]!,
+	});
+
+	it("finds text_poke_bp on x86", () => {
+		expect(synthesize(wish("x86", "straddling", ["sync park", "write spin"]))?.phases).toEqual([
+			"arm",
+			"write breakpoint",
+			"sync serialize",
+			"write tail",
+			"sync serialize",
+			"write head",
+			"sync serialize",
+			"disarm",
+		]);
+	});
+
+	it("finds one store and one sync for an aligned site on amd-quad", () => {
+		expect(synthesize(wish("amd-quad", "aligned", []))?.phases).toEqual(["write whole", "sync serialize"]);
+	});
+
+	it("says when there is none", () => {
+		expect(synthesize({ ...wish("x86", "straddling", ["sync serialize", "sync park"]), length: 5 })).toBeUndefined();
+	});
+});

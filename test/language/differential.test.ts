@@ -1,0 +1,84 @@
+// Random programs print the same under Node and on the machine, in every mode, settled at boot or not; and where Node's exact arithmetic leaves
+// 32 bits, an index its table or a remainder the numbers, the machine traps on that line, having printed the same so far.
+
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import * as source from "../../linker/compile/source.ts";
+import { Stop } from "../../linker/isa/index.ts";
+import type { Image } from "../../linker/link/index.ts";
+import type { BootOptions } from "../../runtime/patch/index.ts";
+import { buildAll, execute } from "./modes.ts";
+import { type RandomProgram, randomProgram } from "./random/program.ts";
+
+class Trap extends Error {
+	readonly kind: keyof typeof Stop;
+	readonly place: number;
+
+	constructor(kind: keyof typeof Stop, place: number) {
+		super(kind);
+		this.kind = kind;
+		this.place = place;
+	}
+}
+
+const checks = {
+	$exact(value: number, type: "int" | "uint", place: number): number {
+		if (value !== (type === "int" ? value | 0 : value >>> 0)) throw new Trap("overflow", place);
+		return value;
+	},
+	$index(value: number, length: number, place: number): number {
+		if (value < 0 || value >= length) throw new Trap("bounds", place);
+		return value;
+	},
+	$number(value: number, place: number): number {
+		if (Number.isNaN(value)) throw new Trap("divide", place);
+		return value;
+	},
+};
+
+interface Reference {
+	readonly output: readonly string[];
+	readonly trap: Trap | undefined;
+}
+
+function runUnderNode(text: string): Reference {
+	const given = { ...source, ...checks };
+	const main = new Function(...Object.keys(given), `"use strict";\n${text}\nreturn main;`)(...Object.values(given));
+	let trap: Trap | undefined;
+	const output = source.capturePrint(() => {
+		try {
+			main();
+		} catch (error) {
+			if (!(error instanceof Trap)) throw error;
+			trap = error;
+		}
+	});
+	return { output, trap };
+}
+
+function compare(program: RandomProgram): void {
+	const { output, trap } = runUnderNode(program.checked);
+	if (trap === undefined) expect(runUnderNode(program.plain).output).toEqual(output);
+	const wanted = trap === undefined ? "halted" : { stop: Stop[trap.kind], ...program.places[trap.place] };
+	for (const [mode, image] of buildAll(program)) {
+		check(mode, image, undefined);
+		if (mode === "inline" && image.operations.length > 0) check("settled", image, {});
+	}
+
+	function check(mode: string, image: Image, options: BootOptions | undefined): void {
+		const { end, ...run } = execute(image, undefined, options);
+		const at = end.kind === "trapped" ? image.lines.at(end.pc) : undefined;
+		const got = end.kind === "trapped" ? { stop: end.stop, file: at?.file, line: at?.line } : end.kind;
+		expect({ mode, output: run.output, end: got }).toEqual({ mode, output, end: wanted });
+	}
+}
+
+const RUNS = 2000;
+
+test(`${RUNS} random programs`, { timeout: 300_000 }, () => {
+	const arbitrary = fc.record({ seed: fc.integer(), size: fc.integer({ min: 1, max: 5 }) });
+	fc.assert(
+		fc.property(arbitrary, ({ seed, size }) => compare(randomProgram(seed, size))),
+		{ numRuns: RUNS },
+	);
+});

@@ -1,0 +1,70 @@
+// The abuser itself: it finds nothing wrong on any model, is the same every time, and finds and minimises what is made
+// wrong on purpose.
+
+import { describe, expect, test } from "vitest";
+import type { Fill, Release } from "../../runtime/execmem/fill.ts";
+import { methods } from "../../runtime/execmem/fills/index.ts";
+import type { Methods } from "../../runtime/execmem/pieces.ts";
+import { models } from "../../runtime/machine/models/index.ts";
+import { minimise, runStress, type StressCase, stressCase } from "../../runtime/measure/index.ts";
+import { phaseText } from "../../runtime/patch/plan/protocol.ts";
+
+describe("nothing goes wrong", () => {
+	test.each(models.map(({ name }, i) => [name, i] as const))("on %s", (model, i) => {
+		const one = stressCase(100 + i, 80, { model, textPoke: i % 2 === 0, fetch: "stale", largePages: 3 });
+		const { failure, counts } = runStress(one);
+		expect(failure).toBeUndefined();
+		expect(counts.executions).toBeGreaterThan(0);
+	});
+
+	test("and the same happens again", () => {
+		const one = stressCase(3, 60);
+		expect(stressCase(3, 60)).toEqual(one);
+		expect(runStress(one)).toEqual(runStress(JSON.parse(JSON.stringify(one)) as StressCase));
+	});
+});
+
+describe("what is wrong is found, and in few calls", () => {
+	const without = (fill: Fill, text: string): Fill => ({
+		...fill,
+		write: fill.write.filter((phase) => phaseText(phase) !== text),
+		finish: fill.finish.filter((phase) => phaseText(phase) !== text),
+	});
+	const releasesWithout = (name: string, text: string): readonly Release[] =>
+		methods.releases.map((one) =>
+			one.name === name
+				? {
+						...one,
+						free: one.free.filter((phase) => phaseText(phase) !== text),
+						flush: one.flush.filter((phase) => phaseText(phase) !== text),
+					}
+				: one,
+		);
+	const broken: [what: string, model: string, wrong: Partial<Methods>][] = [
+		["poke without its sync", "x86", { poke: without(methods.poke, "sync serialize") }],
+		["jit-map without maintenance", "arm", { jit: without(methods.jit, "maintain") }],
+		["in place without the flush", "x86", { inPlace: without(methods.inPlace, "sync flush") }],
+		["unmap without the shootdown", "x86", { releases: releasesWithout("unmap", "sync flush") }],
+		["freed text without breakpoints", "x86", { releases: releasesWithout("poke-traps", "write whole") }],
+		["freed text without the sync", "x86", { releases: releasesWithout("poke-traps", "sync serialize") }],
+	];
+
+	test.each(broken)("%s", (_, model, wrong) => {
+		const least = minimise(failing(model, wrong), wrong);
+		const { calls } = least;
+		expect(runStress(least, wrong).failure?.at).toBe(calls.length - 1);
+		expect(runStress(least).failure).toBeUndefined();
+		expect(calls.length).toBeLessThanOrEqual(12);
+		for (let i = 0; i < calls.length; i++)
+			expect(runStress({ ...least, calls: calls.toSpliced(i, 1) }, wrong).failure).toBeUndefined();
+	});
+
+	function failing(model: string, wrong: Partial<Methods>): StressCase {
+		const fixed = { model, fetch: "stale", cpus: 2, nodes: 1, textPoke: true, lazy: 2, largePages: 2 } as const;
+		for (let seed = 1; seed < 20; seed++) {
+			const one = stressCase(seed, 100, fixed);
+			if (runStress(one, wrong).failure !== undefined) return one;
+		}
+		throw new Error("nothing was found");
+	}
+});
