@@ -10,10 +10,11 @@ import type { Image } from "../../linker/link/image.ts";
 import { link } from "../../linker/link/link.ts";
 import { type Site, siteBytes, type Target } from "../../linker/sites/site-bytes.ts";
 import { entryNamed, load, start } from "../load.ts";
+import { markText } from "../machine/frames.ts";
 import { Cpu, Patcher, Status } from "../machine/layout.ts";
 import { extentOf, mapPages, physicalIn, readVirtual } from "../machine/memory.ts";
 import { profiles } from "../machine/profiles/index.ts";
-import { getCpu, PAGE, setCpu } from "../machine/state.ts";
+import { getCpu, type Machine, PAGE, setCpu } from "../machine/state.ts";
 import { isBuffered } from "../machine/store-buffer.ts";
 import { change, planUpdate } from "../patch/change/update.ts";
 import { createSystem } from "../patch/create-system.ts";
@@ -103,6 +104,7 @@ export function build(scenario: Scenario): Built | RefusedScenario {
 		add({ steps: all, edits: [] }, place);
 	}
 	if (scenario.memory !== undefined) add(memoryPlan(system, scenario.memory, name), scenario.memory[0]?.place);
+	for (const { steps } of system.plans) for (const step of steps) becomesText(machine, step);
 	for (const [i, place] of written.entries()) refuseStrangers(system, system.plans[i]!, place);
 	return {
 		system,
@@ -143,6 +145,14 @@ function refuseStrangers({ plans, machine }: System, { steps }: Plan, place: str
 		if (step.kind === "after" && plans[step.patcher] === undefined)
 			throw new LinkError(`${place}: '${describeStep(step)}': there is no such patcher or agent`);
 	}
+}
+
+/** What a step will map executable is text from the beginning: where fetches do not look where stores go, caches may hold
+ * something older of it than what was stored before it was mapped. */
+function becomesText(machine: Machine, step: Step): void {
+	if ((step.kind !== "map" && step.kind !== "protect") || !step.permissions.x) return;
+	const extent = extentOf(machine, 0, step.address);
+	if (extent !== undefined) markText(machine, extent.physical, extent.bytes);
 }
 
 /** Whether CPUs that begin alike are told apart, by a step or by their own number: then they cannot change places. Nor can

@@ -71,6 +71,16 @@ function overlaps(frame: number, flags: number, physical: number, bytes: number)
 	return frame * PAGE < physical + bytes && physical < frame * PAGE + sizeOf(flags);
 }
 
+/** Notes that this memory will be text: on machines whose fetches do not look where stores go, caches may hold something older
+ * of it than what memory holds when it is first executed. */
+export function markText(machine: Machine, physical: number, bytes: number): void {
+	if (machine.config.model.upkeep === "none") return;
+	for (const index of entriesOver(machine, physical, bytes)) {
+		const [, , frame, flags] = entryAt(machine, index);
+		putEntry(machine, index, frame, flags | TEXT);
+	}
+}
+
 /** Forgets that this memory was text, once it is: nobody maps it executable, it is full of breakpoints, and no CPU holds
  * anything older. From then on it is as memory that was never executed. */
 export function retireText(machine: Machine, physical: number, bytes: number): void {
