@@ -12,7 +12,7 @@ import { type Site, siteBytes, type Target } from "../../linker/sites/site-bytes
 import { entryNamed, load, start } from "../load.ts";
 import { markText } from "../machine/frames.ts";
 import { Cpu, Patcher, Status } from "../machine/layout.ts";
-import { extentOf, mapPages, physicalIn, readVirtual } from "../machine/memory.ts";
+import { aliasOf, extentOf, mapPages, physicalIn, readVirtual } from "../machine/memory.ts";
 import { profiles } from "../machine/profiles/index.ts";
 import { getCpu, type Machine, PAGE, setCpu } from "../machine/state.ts";
 import { isBuffered } from "../machine/store-buffer.ts";
@@ -95,9 +95,9 @@ export function build(scenario: Scenario): Built | RefusedScenario {
 	for (const one of probed.plans) add(one);
 	for (const { address } of system.named) writable.push(address);
 	for (const part of scenario.patchers ?? []) {
-		const one = planOf(system, part, part.place ?? name);
+		const one = behind(system, part.after, () => planOf(system, part, part.place ?? name));
 		if ("refused" in one) return one;
-		add(part.unlocked === true ? unlocked(one) : one, part.place);
+		add(inOrder(part, part.unlocked === true ? unlocked(one) : one), part.place);
 	}
 	for (const { steps, place = name } of scenario.agents ?? []) {
 		const all = steps.flatMap((text): Step[] => stepsOf(text, image, place, machine.config.model));
@@ -176,8 +176,41 @@ function alias({ machine, image }: System, window: string, view: string, place: 
 }
 
 /** Without the steps that wait for others and keep them waiting. */
-function unlocked({ steps, ...rest }: Plan): Plan {
-	return { ...rest, steps: steps.filter(({ kind }) => kind !== "lock" && kind !== "unlock") };
+function unlocked({ steps, phases, ...rest }: Plan): Plan {
+	const kept = (index: number): boolean => steps[index]!.kind !== "lock" && steps[index]!.kind !== "unlock";
+	return {
+		...rest,
+		steps: steps.filter((_, index) => kept(index)),
+		...(phases !== undefined && { phases: phases.filter((_, index) => kept(index)) }),
+	};
+}
+
+/** Plans against what memory will hold when this patcher, and whoever that one waits for, is done. */
+function behind<T>(system: System, patcher: number | undefined, planned: () => T): T {
+	const { plans, machine } = system;
+	const one = patcher === undefined ? undefined : plans[patcher];
+	if (one === undefined) return planned();
+	const first = one.steps[0];
+	return behind(system, first?.kind === "after" ? first.patcher : undefined, () => {
+		const before = machine.memory.slice();
+		for (const { address, bytes } of [...one.edits, ...(one.transaction?.words ?? [])])
+			machine.memory.set(bytes, aliasOf(machine, 0, address));
+		try {
+			return planned();
+		} finally {
+			machine.memory.set(before);
+		}
+	});
+}
+
+/** Behind whoever the patcher waits for. */
+function inOrder({ after }: PatcherPart, { steps, phases, ...rest }: Plan): Plan {
+	const wait = after === undefined ? [] : [{ kind: "after", patcher: after } as const];
+	return {
+		...rest,
+		steps: [...wait, ...steps],
+		...(phases !== undefined && { phases: [...wait.map(() => undefined), ...phases] }),
+	};
 }
 
 function addPlan(system: System, one: Plan): void {

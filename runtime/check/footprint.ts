@@ -143,7 +143,7 @@ export function pack(shape: Shape, row: Int32Array): void {
 	for (let patcher = 0; patcher < system.plans.length; patcher++) {
 		const at = patcherWord(machine, patcher);
 		row[to++] = words[at + Patcher.at]!;
-		row[to++] = words[at + Patcher.active]!;
+		row[to++] = words[at + Patcher.active]! | (words[at + Patcher.preceding]! << 2);
 	}
 	const order = sortedHistories(machine);
 	row[to++] = order.length;
@@ -177,7 +177,9 @@ export function unpack(shape: Shape, row: Int32Array): void {
 	for (let patcher = 0; patcher < system.plans.length; patcher++) {
 		const at = patcherWord(machine, patcher);
 		words[at + Patcher.at] = row[from++]!;
-		words[at + Patcher.active] = row[from++]!;
+		const life = row[from++]!;
+		words[at + Patcher.active] = life & 3;
+		words[at + Patcher.preceding] = life >>> 2;
 	}
 	const count = row[from++]!;
 	words[Global.histories] = count;

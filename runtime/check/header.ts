@@ -120,12 +120,18 @@ const headers: Readonly<Record<string, Header>> = {
 	poke: {
 		resembles: (value) => /=.*\sby\s/.test(value),
 		read(draft, value, place) {
-			const [, list, protocol, unlocked] = /^(.*?)\s+by\s+(.*?)(\s+without lock)?$/.exec(value) ?? [];
-			if (list === undefined) throw new LinkError(`${place}: '${value}' is not 'LABEL = TARGET[, ...] by PROTOCOL'`);
+			const [, list, protocol, unlocked, after] =
+				/^(.*?)\s+by\s+(.*?)(\s+without lock)?(?:\s+after (\d+))?$/.exec(value) ?? [];
+			if (list === undefined) {
+				const form = "LABEL = TARGET[, ...] by PROTOCOL [without lock] [after PATCHER]";
+				throw new LinkError(`${place}: '${value}' is not '${form}'`);
+			}
 			const poke = pairs(list, place);
 			const isName = /^[\w-]+$/.test(protocol!);
 			const phases = isName ? protocol! : protocol!.split(";").map((phase) => phase.trim());
-			draft.patchers = [...(draft.patchers ?? []), { poke, protocol: phases, unlocked: unlocked !== undefined, place }];
+			const order = after === undefined ? {} : { after: Number(after) };
+			const patcher = { poke, protocol: phases, unlocked: unlocked !== undefined, ...order, place };
+			draft.patchers = [...(draft.patchers ?? []), patcher];
 		},
 	},
 	agent: {

@@ -71,6 +71,8 @@ export interface PatcherPart {
 	readonly protocol: string | readonly string[];
 	/** It does not wait for other patchers, nor they for it. */
 	readonly unlocked?: boolean;
+	/** It begins when this patcher or agent is done; they count from 0. */
+	readonly after?: number;
 	/** Where it is written, for messages; the scenario's name otherwise. */
 	readonly place?: string;
 }

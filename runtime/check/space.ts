@@ -19,19 +19,10 @@ import { instructionInSlot } from "../probe/serve.ts";
 import type { Built } from "./build.ts";
 import type { Space } from "./explore.ts";
 import { type Footprint, isFinished, pack, type Shape, shapeOf, unpack, watch } from "./footprint.ts";
+import { equal, judgeSite, noteBeginning, type WatchedSite, watchedSites } from "./judge-site.ts";
 import { allMoves, type Move, make, possible } from "./moves.ts";
 import { holds, isOver } from "./outcome.ts";
-import {
-	equal,
-	freedText,
-	judgeMappings,
-	judgeSite,
-	type Occurrence,
-	type Property,
-	propertyNames,
-	type WatchedSite,
-	watchedSites,
-} from "./properties.ts";
+import { freedText, judgeMappings, type Occurrence, type Property, propertyNames } from "./properties.ts";
 
 export interface Reductions {
 	/** CPUs that run the same program and that no patcher is bound to may change places: rows are sorted by CPU. */
@@ -209,6 +200,7 @@ function judged(
 ): Property | undefined {
 	const { machine } = system;
 	if (move.kind === "patch") {
+		noteBeginning(system, move.who);
 		const isWrong = storesIntoText(machine, nextStep(system, move.who)!);
 		if (isWrong) setPatcher(machine, move.who, Patcher.at, getPatcher(machine, move.who, Patcher.at) + 1);
 		else make(system, move);
@@ -229,12 +221,7 @@ function judged(
 	if (move.kind === "trap" && stop !== Stop.breakpoint) return undefined;
 	if (move.kind === "step" && core.fetched === undefined && getCpu(machine, cpu, Cpu.stop) !== Stop.illegal)
 		return undefined;
-	let broken: Property | undefined;
-	for (const site of watched) {
-		broken = judgeSite(system, site, cpu, core.fetched, move.kind === "trap", sp, seen);
-		if (broken === undefined) return undefined;
-	}
-	return broken;
+	return judgeSite(system, watched, cpu, core.fetched, move.kind === "trap", sp, seen);
 }
 
 function isMapping(system: System, move: Move): boolean {

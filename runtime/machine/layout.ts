@@ -72,6 +72,8 @@ export const Patcher = {
 	at: 1,
 	/** 1 + the CPU that waits for it; 0 for a request from outside. */
 	cpu: 2,
+	/** For the checker: a bit for each patcher that had changed the same text when this one began. */
+	preceding: 3,
 	/** Its clock and when it started, in ticks: doubles over two words. */
 	clock: 4,
 	started: 6,
