@@ -266,4 +266,767 @@ PATCHBAY_FUNCTIONS("%", "hint #34\nret\nudf #0x5c7", "hint #34\nmov x0, #0\nret\
 #error "patchbay.h knows x86-64 and AArch64"
 #endif
 
+/* ---- The runtime: in one file ---- */
+
+#ifdef PATCHBAY_RUNTIME
+#ifndef _GNU_SOURCE
+#error "#define _GNU_SOURCE before the first #include of the file that brings PATCHBAY_RUNTIME"
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { PATCHBAY_CALL, PATCHBAY_TAIL, PATCHBAY_CONDITIONAL, PATCHBAY_LABEL };
+
+/* One instruction that a key decides. */
+struct patchbay_site {
+	unsigned char *at;
+	const void *key;      /* a static_call_key, or a static_key of a label */
+	const void *object;   /* whose table it is of */
+	unsigned char *label; /* where a label's jump goes */
+	const char *left;     /* why it is never changed; null for all others */
+	uint32_t home;        /* the last four bytes that the linker gave it: a call of the trampoline */
+	unsigned char kind, length;
+	unsigned char detail; /* of a label: what its key is where the code goes on; of a conditional jump: its second byte */
+};
+
+/* One store changes a site; or a breakpoint stands there meanwhile; or it stays as it is. */
+enum { PATCHBAY_AT_ONCE, PATCHBAY_SLOWLY, PATCHBAY_NOT };
+
+/* What a site is to become. */
+struct patchbay_edit {
+	const struct patchbay_site *site;
+	unsigned char bytes[6];
+	unsigned char how;
+};
+
+/* All sites: a table is replaced, never changed, for the trap handler reads it without a lock. */
+struct patchbay_table {
+	size_t count;
+	struct patchbay_site *sites;  /* by address */
+	uint32_t *by_key;             /* indices of sites, by key, then by address */
+	struct patchbay_edit *edits;  /* room for an edit of each, so that updates allocate nothing */
+};
+
+/* What a key is to be. */
+struct patchbay_value {
+	void *key;
+	patchbay_function *func;
+	int enabled;
+	unsigned char is_call, is_nothing, is_zero;
+};
+
+struct patchbay __patchbay = {{'p', 'a', 't', 'c', 'h', 'b', 'a', 'y'}, 1, 0, 0, 0, 0};
+
+static pthread_mutex_t patchbay_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct {
+	struct patchbay_table *table;
+	int readers;          /* trap handlers that may hold a table */
+	int armed;            /* our trap handler was installed once */
+	int mem;              /* the open /proc/self/mem; 0: text is written where it stands */
+	const char *mode;     /* auto, off, trampoline, mem, mprotect */
+	const char *writes;   /* how text was written last; null: it was not */
+	char why[160];        /* why a site was left on its trampoline last */
+	char refusal[160];    /* why a change was refused last */
+	struct sigaction next, first;
+	struct timespec looked;
+	unsigned long threads;
+	sigset_t forking;
+} patchbay;
+
+/* -- What instructions say, per architecture -- */
+
+static uintptr_t patchbay_trampoline(const struct patchbay_site *site) {
+	return (uintptr_t)((const struct static_call_key *)site->key)->tramp;
+}
+
+#if defined(__x86_64__)
+static const unsigned char patchbay_nop5[] = {0x0f, 0x1f, 0x44, 0x00, 0x00};
+static const unsigned char patchbay_zero5[] = {0x2e, 0x2e, 0x2e, 0x31, 0xc0}; /* cs cs cs xor %eax, %eax */
+static const unsigned char patchbay_ret5[] = {0xc3, 0xcc, 0xcc, 0xcc, 0xcc};
+#define PATCHBAY_SIGNATURE 8
+
+static int patchbay_goes(const struct patchbay_site *site, uintptr_t to, uint32_t *field) {
+	intptr_t distance = (intptr_t)to - (intptr_t)site->at - site->length;
+	*field = (uint32_t)distance;
+	return distance == (int32_t)*field;
+}
+
+/* Puts a branch to the function into `bytes`; out of reach, one to the trampoline. */
+static void patchbay_branch(const struct patchbay_site *site, uintptr_t to, unsigned char *bytes) {
+	uint32_t field;
+	if (!patchbay_goes(site, to, &field) && (site->kind == PATCHBAY_LABEL ||
+	    !patchbay_goes(site, patchbay_trampoline(site), &field))) field = site->home;
+	bytes[0] = site->kind == PATCHBAY_CALL ? 0xe8 : site->kind == PATCHBAY_CONDITIONAL ? 0x0f : 0xe9;
+	if (site->kind == PATCHBAY_CONDITIONAL) bytes[1] = site->detail;
+	memcpy(bytes + site->length - 4, &field, 4);
+}
+
+static void patchbay_want(const struct patchbay_site *site, const struct patchbay_value *value, unsigned char *bytes) {
+	if (site->kind == PATCHBAY_LABEL) {
+		if (value->enabled == site->detail) memcpy(bytes, patchbay_nop5, 5);
+		else patchbay_branch(site, (uintptr_t)site->label, bytes);
+	} else if (site->kind == PATCHBAY_CALL && value->is_nothing) memcpy(bytes, patchbay_nop5, 5);
+	else if (site->kind == PATCHBAY_CALL && value->is_zero) memcpy(bytes, patchbay_zero5, 5);
+	else if (site->kind == PATCHBAY_TAIL && value->is_nothing) memcpy(bytes, patchbay_ret5, 5);
+	else patchbay_branch(site, (uintptr_t)value->func, bytes);
+}
+
+/* Whether a site holds a form of its kind; anything else was put there by somebody else. */
+static int patchbay_known(const struct patchbay_site *site) {
+	const unsigned char *at = site->at;
+	if (site->kind == PATCHBAY_CONDITIONAL) return at[0] == 0x0f && at[1] == site->detail;
+	if (at[0] == (site->kind == PATCHBAY_CALL ? 0xe8 : 0xe9)) return 1;
+	if (site->kind == PATCHBAY_TAIL) return memcmp(at, patchbay_ret5, 5) == 0;
+	return memcmp(at, patchbay_nop5, 5) == 0 || (site->kind == PATCHBAY_CALL && memcmp(at, patchbay_zero5, 5) == 0);
+}
+
+static int patchbay_fits(const struct patchbay_edit *edit) {
+	const unsigned char *field = edit->site->at + edit->site->length - 4;
+	return ((uintptr_t)field & 15) <= 12 && memcmp(edit->bytes, edit->site->at, edit->site->length - 4) == 0;
+}
+
+static void patchbay_store(void *at, const unsigned char *bytes) {
+	uint32_t word;
+	memcpy(&word, bytes, 4);
+	__asm__ volatile("movl %1, %0" : "=m"(*(uint32_t *)at) : "r"(word) : "memory");
+}
+static void patchbay_clean(void *at, size_t size) { (void)at, (void)size; }
+
+static int patchbay_kind(struct patchbay_site *site, int tail) {
+	site->kind = !tail ? PATCHBAY_CALL : site->at[0] == 0x0f ? PATCHBAY_CONDITIONAL : PATCHBAY_TAIL;
+	site->length = site->kind == PATCHBAY_CONDITIONAL ? 6 : 5;
+	site->detail = site->at[1];
+	return site->kind == PATCHBAY_CONDITIONAL ? (site->at[1] & 0xf0) == 0x80 : patchbay_known(site);
+}
+
+/* Whether a conditional jump with this second byte is taken. */
+static int patchbay_taken(unsigned condition, unsigned long long flags) {
+	int carry = flags & 1, parity = flags >> 2 & 1, zero = flags >> 6 & 1, sign = flags >> 7 & 1, over = flags >> 11 & 1;
+	const int holds[] = {over, carry, zero, carry | zero, sign, parity, sign ^ over, zero | (sign ^ over)};
+	return holds[condition >> 1 & 7] ^ (condition & 1);
+}
+
+/* Does what the key says now in the place of the breakpoint. */
+static void patchbay_emulate(const struct patchbay_site *site, ucontext_t *context) {
+	greg_t *registers = context->uc_mcontext.gregs;
+	uintptr_t next = (uintptr_t)site->at + site->length, to = (uintptr_t)site->label;
+	int taken = 1;
+	if (site->kind == PATCHBAY_LABEL)
+		taken = (__atomic_load_n(&((const struct static_key *)site->key)->enabled, __ATOMIC_ACQUIRE) > 0) != site->detail;
+	else to = (uintptr_t)__atomic_load_n(&((const struct static_call_key *)site->key)->func, __ATOMIC_ACQUIRE);
+	if (site->kind == PATCHBAY_CONDITIONAL) taken = patchbay_taken(site->detail, (unsigned long long)registers[REG_EFL]);
+	if (site->kind == PATCHBAY_CALL) {
+		registers[REG_RSP] -= 8;
+		memcpy((void *)registers[REG_RSP], &next, 8);
+	}
+	registers[REG_RIP] = (greg_t)(taken ? to : next);
+}
+#else
+#define PATCHBAY_SIGNATURE 12
+#define PATCHBAY_NOP_WORD 0xd503201fu
+static uint32_t patchbay_word(const void *at) { uint32_t word; memcpy(&word, at, 4); return word; }
+
+static int patchbay_goes(const struct patchbay_site *site, uintptr_t to, uint32_t *word) {
+	intptr_t distance = (intptr_t)to - (intptr_t)site->at;
+	*word = (site->kind == PATCHBAY_CALL ? 0x94000000u : 0x14000000u) | ((uint32_t)(distance >> 2) & 0x3ffffffu);
+	return distance >= -(1 << 27) && distance < (1 << 27);
+}
+
+/* Only B, BL and NOP may replace each other while they are executed. */
+static void patchbay_want(const struct patchbay_site *site, const struct patchbay_value *value, unsigned char *bytes) {
+	uint32_t word;
+	if (site->kind == PATCHBAY_LABEL ? value->enabled == site->detail : site->kind == PATCHBAY_CALL && value->is_nothing)
+		word = PATCHBAY_NOP_WORD;
+	else if (!patchbay_goes(site, site->kind == PATCHBAY_LABEL ? (uintptr_t)site->label : (uintptr_t)value->func, &word) &&
+	         (site->kind == PATCHBAY_LABEL ||
+	          !patchbay_goes(site, patchbay_trampoline(site), &word))) word = site->home;
+	memcpy(bytes, &word, 4);
+}
+static int patchbay_known(const struct patchbay_site *site) {
+	uint32_t word = patchbay_word(site->at);
+	return (word & 0xfc000000u) == (site->kind == PATCHBAY_CALL ? 0x94000000u : 0x14000000u) ||
+	       (word == PATCHBAY_NOP_WORD && site->kind != PATCHBAY_TAIL);
+}
+static int patchbay_fits(const struct patchbay_edit *edit) { (void)edit; return 1; }
+static void patchbay_store(void *at, const unsigned char *bytes) {
+	__atomic_store_n((uint32_t *)at, patchbay_word(bytes), __ATOMIC_RELEASE);
+}
+static void patchbay_clean(void *at, size_t size) { __builtin___clear_cache((char *)at, (char *)at + size); }
+static int patchbay_kind(struct patchbay_site *site, int tail) {
+	site->kind = tail ? PATCHBAY_TAIL : PATCHBAY_CALL;
+	site->length = 4;
+	return patchbay_known(site);
+}
+#endif
+
+static int patchbay_is(patchbay_function *func, patchbay_function *known) {
+	return func == known || memcmp((void *)(uintptr_t)func, (void *)(uintptr_t)known, PATCHBAY_SIGNATURE) == 0;
+}
+
+static struct patchbay_value patchbay_call_value(struct static_call_key *key, patchbay_function *func) {
+	struct patchbay_value value = {key, func ? func : __static_call_return, 0, 1, 0, 0};
+	value.is_nothing = patchbay_is(value.func, __static_call_return);
+	value.is_zero = patchbay_is(value.func, (patchbay_function *)__static_call_return0);
+	return value;
+}
+static struct patchbay_value patchbay_key_value(struct static_key *key, int enabled) {
+	struct patchbay_value value = {key, 0, enabled > 0, 0, 0, 0};
+	return value;
+}
+
+/* -- Who may be in the way -- */
+
+static void patchbay_say(char *text, const char *what, const char *detail, long number) {
+	snprintf(text, 160, "%s%s%s", what, detail ? ": " : "", detail ? detail : "");
+	if (number) snprintf(text + strlen(text), 160 - strlen(text), " %#lx", number);
+}
+
+static int patchbay_sync(void) { return (int)syscall(SYS_membarrier, 32 /* PRIVATE_EXPEDITED_SYNC_CORE */, 0, 0); }
+
+static unsigned long patchbay_threads(void) {
+	struct stat status;
+	return stat("/proc/self/task", &status) == 0 && status.st_nlink > 2 ? (unsigned long)status.st_nlink - 2 : 0;
+}
+
+#if defined(__x86_64__)
+/* Whether the thread has SIGTRAP blocked, and would die of a breakpoint. */
+static int patchbay_blocks(const char *tid) {
+	char text[4096];
+	snprintf(text, sizeof text, "/proc/self/task/%.20s/status", tid);
+	int file = open(text, O_RDONLY | O_CLOEXEC);
+	if (file < 0) return 0;
+	ssize_t size = read(file, text, sizeof text - 1);
+	close(file);
+	text[size < 0 ? 0 : size] = 0;
+	const char *mask = strstr(text, "\nSigBlk:");
+	return mask && (strtoull(mask + 8, 0, 16) >> (SIGTRAP - 1) & 1);
+}
+
+/* A thread other than this one that blocks SIGTRAP, or 0. Looks when threads came or went, and every 10 ms. */
+static long patchbay_blocked(void) {
+	struct timespec now;
+	unsigned long threads = patchbay_threads();
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	long long past = (now.tv_sec - patchbay.looked.tv_sec) * 1000000000LL + now.tv_nsec - patchbay.looked.tv_nsec;
+	if (threads == 1 || (threads == patchbay.threads && past < 10000000)) return 0;
+	char entries[2048], self[24];
+	long size, found = 0;
+	int folder = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	snprintf(self, sizeof self, "%ld", (long)syscall(SYS_gettid));
+	while (folder >= 0 && !found && (size = syscall(SYS_getdents64, folder, entries, sizeof entries)) > 0)
+		for (long at = 0; at < size && !found;) { /* d_ino, d_off: 8 bytes each; d_reclen: 2; d_type: 1; d_name */
+			unsigned short length;
+			const char *name = entries + at + 19;
+			memcpy(&length, entries + at + 16, 2);
+			at += length;
+			if (name[0] != '.' && strcmp(name, self) != 0 && patchbay_blocks(name)) found = atol(name);
+		}
+	if (folder >= 0) close(folder);
+	patchbay.threads = found ? 0 : threads;
+	patchbay.looked = now;
+	return found;
+}
+
+static const struct patchbay_site *patchbay_find(const struct patchbay_table *table, const unsigned char *at) {
+	size_t low = 0, high = table ? table->count : 0;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if (table->sites[middle].at < at) low = middle + 1;
+		else high = middle;
+	}
+	return table && low < table->count && table->sites[low].at == at && !table->sites[low].left ? &table->sites[low] : 0;
+}
+
+static __thread int patchbay_forwarding __attribute__((tls_model("initial-exec")));
+
+/* Gives a trap that is not ours to whom it would have gone without us. */
+static void patchbay_forward(int number, siginfo_t *info, ucontext_t *context) {
+	struct sigaction to = patchbay_forwarding ? patchbay.first : patchbay.next;
+	if (to.sa_handler == SIG_IGN && info->si_code <= 0) return;
+	if (to.sa_handler == SIG_DFL || to.sa_handler == SIG_IGN) {
+		signal(SIGTRAP, SIG_DFL);
+		if (info->si_code > 0) context->uc_mcontext.gregs[REG_RIP]--; /* the breakpoint again, now deadly */
+		else raise(SIGTRAP);
+		return;
+	}
+	sigset_t mask = context->uc_sigmask;
+	sigorset(&mask, &mask, &to.sa_mask);
+	if (!(to.sa_flags & SA_NODEFER)) sigaddset(&mask, SIGTRAP);
+	pthread_sigmask(SIG_SETMASK, &mask, 0);
+	patchbay_forwarding++;
+	if (to.sa_flags & SA_SIGINFO) to.sa_sigaction(number, info, context);
+	else to.sa_handler(number);
+	patchbay_forwarding--;
+}
+
+static void patchbay_trap(int number, siginfo_t *info, void *argument) {
+	ucontext_t *context = (ucontext_t *)argument;
+	unsigned char *at = (unsigned char *)context->uc_mcontext.gregs[REG_RIP] - 1;
+	int error = errno, ours = 0;
+	if (info->si_code > 0) {
+		__atomic_add_fetch(&patchbay.readers, 1, __ATOMIC_SEQ_CST);
+		const struct patchbay_site *site = patchbay_find(__atomic_load_n(&patchbay.table, __ATOMIC_SEQ_CST), at);
+		if (site) {
+			patchbay_emulate(site, context);
+			__atomic_add_fetch(&__patchbay.traps, 1, __ATOMIC_RELAXED);
+		}
+		__atomic_sub_fetch(&patchbay.readers, 1, __ATOMIC_SEQ_CST);
+		ours = site != 0;
+		if (!ours && info->si_code == SI_KERNEL && *at != 0xcc) { /* it is gone: what stands there now is right */
+			context->uc_mcontext.gregs[REG_RIP]--;
+			ours = 1;
+		}
+	}
+	if (!ours) patchbay_forward(number, info, context);
+	errno = error;
+}
+
+/* Makes breakpoints mean what the keys say. @returns why that cannot be, or null */
+static const char *patchbay_arm(void) {
+	static char reason[80];
+	struct sigaction now, ours;
+	long blocked = patchbay_blocked();
+	if (blocked) {
+		snprintf(reason, sizeof reason, "thread %ld blocks SIGTRAP, which a breakpoint needs", blocked);
+		return reason;
+	}
+	sigaction(SIGTRAP, 0, &now);
+	if ((now.sa_flags & SA_SIGINFO) && now.sa_sigaction == patchbay_trap) return 0;
+	if (!patchbay.armed++) patchbay.first = now;
+	patchbay.next = now;
+	memset(&ours, 0, sizeof ours);
+	ours.sa_sigaction = patchbay_trap;
+	ours.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
+	sigfillset(&ours.sa_mask);
+	return sigaction(SIGTRAP, &ours, 0) == 0 ? 0 : "sigaction is refused";
+}
+#else
+static const char *patchbay_arm(void) { return "never needed"; }
+#endif
+
+/* -- Writing text -- */
+
+/* The end of the run of edits from `i` on that are near each other in one object. */
+static size_t patchbay_run(const struct patchbay_edit *edits, size_t i, size_t count, size_t gap) {
+	size_t end = i + 1;
+	while (end < count && edits[end].site->object == edits[i].site->object && edits[end].site->at > edits[end - 1].site->at &&
+	       (gap < 65536 ? edits[end].site->at - edits[i].site->at : edits[end].site->at - edits[end - 1].site->at) < (ptrdiff_t)gap) end++;
+	return end;
+}
+
+static int patchbay_protect(const struct patchbay_edit *edits, size_t count, int protection) {
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	for (size_t i = 0, end; i < count; i = end) {
+		end = patchbay_run(edits, i, count, 65536);
+		uintptr_t from = (uintptr_t)edits[i].site->at & -page, to = (uintptr_t)edits[end - 1].site->at + 6;
+		if (mprotect((void *)from, to - from, protection) == 0) continue;
+		int error = errno;
+		if (protection & PROT_WRITE) patchbay_protect(edits, i, PROT_READ | PROT_EXEC);
+		return error;
+	}
+	return 0;
+}
+
+/* Writes bytes `from` to `to` of the edits made slowly: those they shall have, or a breakpoint. @returns an errno, or 0 */
+static int patchbay_write(const struct patchbay_edit *edits, size_t count, int from, int to, int breakpoint) {
+	unsigned char text[4096 + 8];
+	for (size_t i = 0, end; i < count; i = end) {
+		end = patchbay.mem == 0 ? i + 1 : patchbay_run(edits, i, count, 4096);
+		unsigned char *start = edits[i].site->at;
+		size_t size = (size_t)(edits[end - 1].site->at - start) + edits[end - 1].site->length;
+		if (patchbay.mem > 0) memcpy(text, start, size);
+		for (size_t each = i; each < end; each++) {
+			const struct patchbay_edit *edit = &edits[each];
+			volatile unsigned char *at = patchbay.mem == 0 ? edit->site->at : text + (edit->site->at - start);
+			for (int byte = from; byte < to && byte < edit->site->length && edit->how == PATCHBAY_SLOWLY; byte++)
+				at[byte] = breakpoint ? 0xcc : edit->bytes[byte];
+		}
+		if (patchbay.mem > 0 && pwrite(patchbay.mem, text, size, (off_t)(uintptr_t)start) != (ssize_t)size) return errno;
+		patchbay_clean(start, size);
+	}
+	return 0;
+}
+
+static int patchbay_off(void) { return strcmp(patchbay.mode, "off") == 0; }
+
+/* Makes the text of the edits writable. @returns whether it is; `why` says why not */
+static int patchbay_open(struct patchbay_edit *edits, size_t count) {
+	int error = EPERM;
+	if (patchbay_off()) return patchbay_say(patchbay.why, "PATCHBAY=off", 0, 0), 0;
+	if (strcmp(patchbay.mode, "mem") != 0) {
+		error = patchbay_protect(edits, count, PROT_READ | PROT_WRITE | PROT_EXEC);
+		if (error == 0) return patchbay.writes = "mprotect", 1;
+		patchbay_say(patchbay.why, "mprotect", strerror(error), 0);
+		if (strcmp(patchbay.mode, "mprotect") == 0) return 0;
+	}
+	/* opened anew each time: after a fork it would still be the parent's memory */
+	patchbay.mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	if (patchbay.mem < 0) error = errno;
+	for (size_t i = 0; i < count; i++) edits[i].how = PATCHBAY_SLOWLY; /* nobody promises that the kernel stores once */
+	if (patchbay.mem > 0 && (error = patchbay_write(edits, count, 0, 0, 0)) == 0) return patchbay.writes = "/proc/self/mem", 1;
+	size_t length = strcmp(patchbay.mode, "mem") == 0 ? 0 : strlen(patchbay.why);
+	snprintf(patchbay.why + length, sizeof patchbay.why - length, "%s/proc/self/mem: %s", length ? "; " : "",
+	         strerror(error));
+	if (patchbay.mem > 0) close(patchbay.mem);
+	patchbay.mem = 0;
+	return 0;
+}
+
+static int patchbay_close(const struct patchbay_edit *edits, size_t count) {
+	if (patchbay.mem == 0) return patchbay_protect(edits, count, PROT_READ | PROT_EXEC);
+	close(patchbay.mem);
+	patchbay.mem = 0;
+	return 0;
+}
+
+static int patchbay_on_trampoline(const struct patchbay_site *site) {
+	uint32_t field, now;
+	if (site->kind == PATCHBAY_LABEL || !patchbay_known(site)) return 0;
+	memcpy(&now, site->at + site->length - 4, 4);
+	if (site->length > 4 && site->at[0] != (site->kind == PATCHBAY_CALL ? 0xe8 : site->kind == PATCHBAY_TAIL ? 0xe9 : 0x0f)) return 0;
+	return now == site->home || (patchbay_goes(site, patchbay_trampoline(site), &field) && now == field);
+}
+
+/* Leaves out the edits that cannot be made, where the site calls its trampoline, which is right too. @returns 0, or -EBUSY
+ * where one does not, so that the whole change is refused */
+static int patchbay_leave_out(struct patchbay_edit *edits, size_t count, int also_at_once, const char *why) {
+	for (size_t i = 0; i < count; i++) {
+		if (edits[i].how == PATCHBAY_AT_ONCE && !also_at_once) continue;
+		if (!patchbay_on_trampoline(edits[i].site)) {
+			patchbay_say(patchbay.refusal, why, "at", (long)edits[i].site->at);
+			return -EBUSY;
+		}
+		edits[i].how = PATCHBAY_NOT;
+	}
+	if (why != patchbay.why) patchbay_say(patchbay.why, why, 0, 0);
+	return 0;
+}
+
+static void patchbay_set_keys(const struct patchbay_value *values, size_t count) {
+	for (size_t i = 0; i < count; i++)
+		if (values[i].is_call) __atomic_store_n(&((struct static_call_key *)values[i].key)->func, values[i].func, __ATOMIC_SEQ_CST);
+		else __atomic_store_n(&((struct static_key *)values[i].key)->enabled, values[i].enabled, __ATOMIC_SEQ_CST);
+}
+
+static size_t patchbay_count(const struct patchbay_edit *edits, size_t count, int how) {
+	size_t found = 0;
+	for (size_t i = 0; i < count; i++) found += edits[i].how == how;
+	return found;
+}
+
+/* The stores, and what is true behind each. @returns an errno, or 0 */
+static int patchbay_poke(struct patchbay_edit *edits, size_t count) {
+	int error = 0, slowly = patchbay_count(edits, count, PATCHBAY_SLOWLY) > 0;
+	for (size_t i = 0; i < count; i++) {
+		unsigned char *field = edits[i].site->at + edits[i].site->length - 4;
+		if (edits[i].how != PATCHBAY_AT_ONCE) continue;
+		patchbay_store(field, edits[i].bytes + edits[i].site->length - 4); /* a call goes to the old or to the new function */
+		patchbay_clean(field, 4);
+	}
+	if (slowly) {
+		error = patchbay_write(edits, count, 0, 1, 1);
+		patchbay_sync(); /* nobody decodes an old head any more */
+		if (!error) error = patchbay_write(edits, count, 1, 6, 0);
+		patchbay_sync(); /* nobody holds an old tail any more */
+		if (!error) error = patchbay_write(edits, count, 0, 1, 0);
+	}
+	patchbay_sync(); /* everybody executes what is written now */
+	return error;
+}
+
+/* Sets the keys and makes the edits, as one change. @param quiet nobody else executes anything: order does not matter */
+static int patchbay_apply(struct patchbay_edit *edits, size_t count, const struct patchbay_value *values, size_t keys, int quiet) {
+	int error = 0, opened = count > 0 && patchbay_open(edits, count);
+	const char *why = 0;
+	if (count > 0 && !opened && patchbay_leave_out(edits, count, 1, patchbay.why) != 0) return -EPERM;
+	if (quiet) for (size_t i = 0; i < count && opened; i++) edits[i].how = PATCHBAY_SLOWLY;
+	else if (patchbay_count(edits, count, PATCHBAY_SLOWLY) > 0) why = patchbay_arm();
+	if (why) error = patchbay_leave_out(edits, count, 0, why);
+	if (!error) {
+		__atomic_store_n(&__patchbay.busy, 1, __ATOMIC_SEQ_CST);
+		patchbay_set_keys(values, keys);
+		if (opened) error = quiet ? patchbay_write(edits, count, 0, 6, 0) : patchbay_poke(edits, count);
+		__atomic_store_n(&__patchbay.busy, 0, __ATOMIC_SEQ_CST);
+	}
+	if (opened) patchbay_close(edits, count);
+	return error > 0 ? -error : error;
+}
+
+/* Adds what the site needs for the value. @returns 0, or -EBUSY where somebody else changed its bytes */
+static int patchbay_plan(struct patchbay_edit *edits, size_t *count, const struct patchbay_site *site, const struct patchbay_value *value) {
+	struct patchbay_edit *edit = &edits[*count];
+	if (site->left) return 0;
+	edit->site = site;
+	patchbay_want(site, value, edit->bytes);
+	if (memcmp(edit->bytes, site->at, site->length) == 0) return 0;
+	if (!patchbay_known(site)) return patchbay_say(patchbay.refusal, "another tool's bytes", "at", (long)site->at), -EBUSY;
+	edit->how = patchbay_fits(edit) ? PATCHBAY_AT_ONCE : PATCHBAY_SLOWLY;
+	++*count;
+	return 0;
+}
+
+/* -- Changes -- */
+
+/* No handler of this thread may interrupt a change, for it might ask for one; faults and breakpoints still come through. */
+static void patchbay_begin(sigset_t *old) {
+	const int synchronous[] = {SIGTRAP, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS};
+	sigset_t mask;
+	sigfillset(&mask);
+	for (size_t i = 0; i < sizeof synchronous / sizeof *synchronous; i++) sigdelset(&mask, synchronous[i]);
+	pthread_sigmask(SIG_BLOCK, &mask, old);
+	pthread_mutex_lock(&patchbay_lock);
+}
+static void patchbay_end(const sigset_t *old) {
+	pthread_mutex_unlock(&patchbay_lock);
+	pthread_sigmask(SIG_SETMASK, old, 0);
+}
+static void patchbay_before_fork(void) { sigset_t old; patchbay_begin(&old); patchbay.forking = old; }
+static void patchbay_after_fork(void) { sigset_t old = patchbay.forking; patchbay_end(&old); }
+
+/* Adds what the sites of a key need; they are found by bisection. */
+static int patchbay_plan_key(size_t *count, const struct patchbay_value *value) {
+	const struct patchbay_table *table = patchbay.table;
+	size_t low = 0, high = table ? table->count : 0;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if ((uintptr_t)table->sites[table->by_key[middle]].key < (uintptr_t)value->key) low = middle + 1;
+		else high = middle;
+	}
+	for (; table && low < table->count && table->sites[table->by_key[low]].key == value->key; low++) {
+		int error = patchbay_plan(table->edits, count, &table->sites[table->by_key[low]], value);
+		if (error) return error;
+	}
+	return 0;
+}
+
+static int patchbay_change(const struct patchbay_value *values, size_t count) {
+	size_t edits = 0;
+	int error = 0;
+	for (size_t i = 0; i < count && !error; i++) error = patchbay_plan_key(&edits, &values[i]);
+	if (!error) error = patchbay_apply(patchbay.table ? patchbay.table->edits : 0, edits, values, count, 0);
+	if (error) __patchbay.refused++;
+	else __patchbay.updates++;
+	return error;
+}
+
+int __patchbay_update(const struct static_call_change *changes, size_t count) {
+	struct patchbay_value values[64];
+	size_t needed = 0;
+	int error = count > 64 ? -E2BIG : 0;
+	sigset_t old;
+	patchbay_begin(&old);
+	for (size_t i = 0; i < count && !error; i++) {
+		struct static_call_key *key = changes[i].key;
+		for (size_t other = 0; other < i; other++) if (changes[other].key == key) error = -EINVAL;
+		if (key->runtime && key->runtime != &__patchbay) error = -EXDEV;
+		struct patchbay_value value = patchbay_call_value(key, changes[i].func);
+		if (value.func != key->func) values[needed++] = value;
+	}
+	if (error) {
+		patchbay_say(patchbay.refusal, error == -E2BIG ? "more than 64 keys at once" : error == -EINVAL ?
+		             "a key is named twice" : "the key belongs to another runtime of this process", 0, 0);
+		__patchbay.refused++;
+	} else if (needed > 0) error = patchbay_change(values, needed);
+	patchbay_end(&old);
+	return error;
+}
+
+int __patchbay_key(struct static_key *key, int adds, int value) {
+	sigset_t old;
+	patchbay_begin(&old);
+	int was = key->enabled, now = adds ? was + value : value ? (was > 0 ? was : 1) : 0, error = 0;
+	if (now < 0 || (adds && value > 0 && was == INT_MAX) || (!adds && !value && was > 1)) {
+		patchbay_say(patchbay.refusal, now < 0 ? "the static key has no user left to leave" : "the static key has more users", 0, 0);
+		__patchbay.refused++;
+		error = now < 0 ? -EINVAL : -EBUSY;
+	} else if ((was > 0) != (now > 0)) {
+		struct patchbay_value change = patchbay_key_value(key, now);
+		error = patchbay_change(&change, 1);
+	} else __atomic_store_n(&key->enabled, now, __ATOMIC_RELEASE);
+	patchbay_end(&old);
+	return error;
+}
+
+patchbay_function *__patchbay_query(const struct static_call_key *key) {
+	patchbay_function *func = __atomic_load_n(&key->func, __ATOMIC_ACQUIRE);
+	return patchbay_is(func, __static_call_return) ? 0 : func;
+}
+
+/* -- Objects that come and go -- */
+
+static int patchbay_by_address(const void *a, const void *b) {
+	const struct patchbay_site *one = (const struct patchbay_site *)a, *other = (const struct patchbay_site *)b;
+	return one->at < other->at ? -1 : one->at > other->at;
+}
+static const struct patchbay_site *patchbay_sorting;
+static int patchbay_by_key(const void *a, const void *b) {
+	const struct patchbay_site *one = patchbay_sorting + *(const uint32_t *)a, *other = patchbay_sorting + *(const uint32_t *)b;
+	if (one->key == other->key) return one->at < other->at ? -1 : one->at > other->at;
+	return (uintptr_t)one->key < (uintptr_t)other->key ? -1 : 1;
+}
+
+static void patchbay_free(struct patchbay_table *table) {
+	if (!table) return;
+	free(table->sites);
+	free(table->by_key);
+	free(table->edits);
+	free(table);
+}
+
+/* The table without the sites of `object`, with room for `more`. @returns null where there is no memory */
+static struct patchbay_table *patchbay_copy(const void *object, size_t more) {
+	struct patchbay_table *old = patchbay.table, *table = (struct patchbay_table *)calloc(1, sizeof *table);
+	size_t room = (old ? old->count : 0) + more + 1;
+	if (!table) return 0;
+	table->sites = (struct patchbay_site *)calloc(room, sizeof *table->sites);
+	table->by_key = (uint32_t *)calloc(room, sizeof *table->by_key);
+	table->edits = (struct patchbay_edit *)calloc(room, sizeof *table->edits);
+	if (!table->sites || !table->by_key || !table->edits) return patchbay_free(table), (struct patchbay_table *)0;
+	for (size_t i = 0; old && i < old->count; i++)
+		if (old->sites[i].object != object) table->sites[table->count++] = old->sites[i];
+	return table;
+}
+
+/* Sorts the table and puts it in the place of the old one, which goes when no trap handler reads it any more. */
+static void patchbay_replace(struct patchbay_table *table) {
+	struct patchbay_table *old = patchbay.table;
+	qsort(table->sites, table->count, sizeof *table->sites, patchbay_by_address);
+	for (size_t i = 0; i < table->count; i++) table->by_key[i] = (uint32_t)i;
+	patchbay_sorting = table->sites;
+	qsort(table->by_key, table->count, sizeof *table->by_key, patchbay_by_key);
+	__atomic_store_n(&patchbay.table, table, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&patchbay.readers, __ATOMIC_SEQ_CST) > 0) sched_yield();
+	patchbay_free(old);
+}
+
+static void patchbay_add_call(struct patchbay_table *table, const struct static_call_site *row, const void *object) {
+	struct patchbay_site *site = &table->sites[table->count++];
+	uintptr_t key = (uintptr_t)&row->key + (uintptr_t)(intptr_t)row->key;
+	site->object = object;
+	site->at = (unsigned char *)&row->addr + row->addr;
+	site->key = (void *)(key & ~(uintptr_t)7);
+	if (key & STATIC_CALL_SITE_IMPORT) memcpy(&site->key, site->key, sizeof site->key);
+	if (!patchbay_kind(site, (int)(key & STATIC_CALL_SITE_TAIL))) site->left = "holds no call that can be patched";
+	memcpy(&site->home, site->at + site->length - 4, 4);
+	struct static_call_key *owner = (struct static_call_key *)site->key;
+	if (!owner->runtime) owner->runtime = &__patchbay;
+	if (owner->runtime != &__patchbay) site->left = "its key belongs to another runtime of this process";
+	else if (strcmp(patchbay.mode, "auto") != 0 && strcmp(patchbay.mode, "mem") != 0 && strcmp(patchbay.mode, "mprotect") != 0)
+		site->left = patchbay_off() ? "PATCHBAY=off" : "PATCHBAY=trampoline";
+}
+
+static void patchbay_add_label(struct patchbay_table *table, const struct jump_entry *row, const void *object) {
+	struct patchbay_site *site = &table->sites[table->count++];
+	uintptr_t key = (uintptr_t)&row->key + (uintptr_t)row->key;
+	site->object = object;
+	site->at = (unsigned char *)&row->code + row->code;
+	site->label = (unsigned char *)&row->target + row->target;
+	site->key = (void *)(key & ~(uintptr_t)3);
+	site->kind = PATCHBAY_LABEL;
+	site->length = sizeof(PATCHBAY_NOP) > 10 ? 5 : 4;
+	site->detail = key & 1;
+}
+
+static void patchbay_start(void) {
+	static int started;
+	const char *mode = getenv("PATCHBAY");
+	if (started++) return;
+	pthread_atfork(patchbay_before_fork, patchbay_after_fork, patchbay_after_fork);
+	patchbay.mode = mode && *mode ? mode : "auto";
+	const char *const modes[] = {"auto", "off", "trampoline", "mem", "mprotect"};
+	int known = 0;
+	for (size_t i = 0; i < 5; i++) known |= strcmp(patchbay.mode, modes[i]) == 0;
+	if (!known) {
+		fprintf(stderr, "PATCHBAY=%s: is not off, trampoline, mem or mprotect; text is not patched\n", mode);
+		patchbay.mode = "off";
+	}
+	if (!patchbay_off() && syscall(SYS_membarrier, 64 /* REGISTER_..._SYNC_CORE */, 0, 0) != 0) {
+		patchbay_say(patchbay.why, "membarrier", strerror(errno), 0);
+		patchbay.mode = "off";
+	}
+}
+
+void __patchbay_attach(const struct patchbay_object *object) {
+	const void *id = object->sites ? (const void *)object->sites : (const void *)object->jumps;
+	size_t calls = (size_t)(object->sites_end - object->sites), labels = (size_t)(object->jumps_end - object->jumps), edits = 0;
+	sigset_t old;
+	if (calls + labels == 0) return;
+	patchbay_begin(&old);
+	patchbay_start();
+	int known = 0, error = 0;
+	for (size_t i = 0; patchbay.table && i < patchbay.table->count && !known; i++) known = patchbay.table->sites[i].object == id;
+	struct patchbay_table *table = known ? 0 : patchbay_copy(id, calls + labels);
+	if (table) {
+		for (size_t i = 0; i < calls; i++) patchbay_add_call(table, &object->sites[i], id);
+		for (size_t i = 0; i < labels; i++) patchbay_add_label(table, &object->jumps[i], id);
+		patchbay_replace(table);
+		for (size_t i = 0; i < table->count && !error; i++) {
+			const struct patchbay_site *site = &table->sites[i];
+			if (site->object != id) continue;
+			struct patchbay_value value = site->kind == PATCHBAY_LABEL
+			    ? patchbay_key_value((struct static_key *)site->key, ((const struct static_key *)site->key)->enabled)
+			    : patchbay_call_value((struct static_call_key *)site->key, ((const struct static_call_key *)site->key)->func);
+			error = patchbay_plan(table->edits, &edits, site, &value);
+		}
+		if (!error) error = patchbay_apply(table->edits, edits, 0, 0, patchbay_threads() == 1);
+		if (error) __patchbay.refused++;
+	} else if (!known) patchbay_say(patchbay.why, "no memory for the table of sites", 0, 0);
+	patchbay_end(&old);
+}
+
+void __patchbay_detach(const struct patchbay_object *object) {
+	const void *id = object->sites ? (const void *)object->sites : (const void *)object->jumps;
+	sigset_t old;
+	if (!id) return;
+	patchbay_begin(&old);
+	struct patchbay_table *table = patchbay_copy(id, 0);
+	if (table) patchbay_replace(table);
+	patchbay_end(&old);
+}
+
+size_t patchbay_status(char *buffer, size_t size) {
+	size_t calls = 0, labels = 0, waiting = 0, length = 0;
+	sigset_t old;
+	patchbay_begin(&old);
+	const struct patchbay_table *table = patchbay.table;
+	for (size_t i = 0; table && i < table->count; i++) {
+		const struct patchbay_site *site = &table->sites[i];
+		site->kind == PATCHBAY_LABEL ? labels++ : calls++;
+		waiting += (size_t)(site->left != 0 || patchbay_on_trampoline(site));
+	}
+#define PATCHBAY_SAY(...) length += (size_t)snprintf(length < size ? buffer + length : 0, length < size ? size - length : 0, __VA_ARGS__)
+	PATCHBAY_SAY("mode: %s\ntext: %s\ncalls: %zu\nbranches: %zu\non trampolines: %zu\n", patchbay.mode ? patchbay.mode : "auto", patchbay.writes ? patchbay.writes : "not written", calls, labels, waiting);
+	PATCHBAY_SAY("updates: %llu\nrefused: %llu\ntraps: %llu\n", (unsigned long long)__patchbay.updates,
+	             (unsigned long long)__patchbay.refused, (unsigned long long)__patchbay.traps);
+	if (*patchbay.refusal) PATCHBAY_SAY("refusal: %s\n", patchbay.refusal);
+	for (size_t i = 0; table && i < table->count; i++) {
+		const struct patchbay_site *site = &table->sites[i];
+		if (!site->left && !patchbay_on_trampoline(site)) continue;
+		PATCHBAY_SAY("left: %p: %s\n", (void *)site->at, site->left ? site->left : *patchbay.why ? patchbay.why : "its function is out of reach");
+	}
+	patchbay_end(&old);
+	return length;
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif
+
 #endif
