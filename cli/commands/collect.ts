@@ -1,4 +1,5 @@
-// `patchbay collect`: the table of an object's static calls, as the kernel's objtool makes it.
+// `patchbay collect`: the table of an object's static calls, as the kernel's objtool makes it, or for a program of user
+// space.
 
 import type { FileParts } from "../../linker/elf/file-parts.ts";
 import { readElfParts } from "../../linker/elf/reader.ts";
@@ -6,13 +7,15 @@ import { elfPieces } from "../../linker/elf/writer.ts";
 import { LinkError } from "../../linker/errors.ts";
 import { EM_TOY } from "../../linker/isa/machine-number.ts";
 import { collectRealSites } from "../../linker/sites/collect-real.ts";
-import { type Command, ExitCode, writeJson } from "../shell/command.ts";
+import { collectUserSites } from "../../linker/sites/collect-user.ts";
+import { type Command, ExitCode, UsageError, writeJson } from "../shell/command.ts";
 import { inParts, writePieces } from "../shell/files.ts";
 import { plural } from "../shell/table.ts";
 
 interface Options {
-	readonly output: string;
+	readonly output?: string;
 	readonly module?: true;
+	readonly user?: true;
 }
 
 export const collect: Command<Options> = {
@@ -22,17 +25,24 @@ export const collect: Command<Options> = {
 	examples: [
 		["collect foo.o -o foo.sites.o", "as objtool --static-call does"],
 		["collect foo.o -o foo.sites.o --module", "calls may name trampolines without keys"],
+		["collect foo.o --user", "for a program with native/patchbay.h, in place"],
 	],
 	outputs: ["output"],
 	inPlace: true,
 	declare(line) {
-		line.requiredOption("-o, --output <file>", "the object to write");
+		line.option("-o, --output <file>", "the object to write; with --user, the object itself if not given");
 		line.option("--module", "the object is of a module: a trampoline without its key stands for the key");
+		line.option("--user", "the object is of a program of user space, which includes native/patchbay.h");
 	},
-	async run(terminal, [file], { output, module, json }) {
-		const collected = inParts(file!, (parts) => [{ parts, ...collectFrom(parts, file!, module === true) }]);
+	async run(terminal, [file], options) {
+		const { user, json } = options;
+		const output = options.output ?? (user ? file! : undefined);
+		if (output === undefined) throw new UsageError("-o is missing: where to write the object");
+		if (user && options.module) throw new UsageError("--module is the kernel's, --user is not");
+		const collected = inParts(file!, (parts) => [{ parts, ...collectFrom(parts, file!, options) }]);
 		for (const { parts, object, sites } of collected) {
-			writePieces(output, sites > 0 ? elfPieces(object) : asItIs(parts));
+			if (sites > 0) writePieces(output, elfPieces(object));
+			else if (output !== file) writePieces(output, asItIs(parts));
 			if (json) await writeJson(terminal, "patchbay/collect@1", { file: output, sites });
 			else await terminal.write(`${output}: ${plural(sites, "call site")}\n`);
 		}
@@ -50,9 +60,9 @@ function* asItIs({ bytes, read }: FileParts): Generator<Uint8Array> {
 	}
 }
 
-function collectFrom(parts: FileParts, file: string, module: boolean) {
+function collectFrom(parts: FileParts, file: string, { module, user }: Options) {
 	const object = readElfParts(parts, file);
 	if (object.machine === EM_TOY)
 		throw new LinkError(`${file}: is for the toy machine, whose linker collects by itself`);
-	return collectRealSites(object, { module });
+	return user ? collectUserSites(object) : collectRealSites(object, { module: module === true });
 }

@@ -5,12 +5,18 @@ export const KEY_PREFIX = "__SCK__";
 export const TRAMPOLINE_PREFIX = "__SCT__";
 
 export const SITES_SECTION = ".static_call_sites";
+/** The same table in a program of user space, whose linker puts `__start_` and `__stop_` around what has a name of C. */
+export const USER_SITES_SECTION = "static_call_sites";
 /** Bytes of one row of the table. */
 export const SITE_ROW = 8;
 /** Flags in the low bits of the key's absolute address; keys are therefore aligned to four bytes. */
 export const TAIL = 1;
 export const INIT = 2;
 export const FLAGS = 3;
+/** In user space: the row names a word that holds the key's address, for the key may be another shared object's. */
+export const IMPORT = 4;
+/** All flags of user space, where keys are aligned to eight bytes. */
+export const USER_FLAGS = 7;
 
 /** Static keys: word 0 is how many users it has now, word 1 how many at the start. */
 export const STATIC_KEY_PREFIX = "__SK__";

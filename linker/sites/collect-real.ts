@@ -31,15 +31,7 @@ export function collectRealSites(
 	object: ElfObject;
 	sites: number;
 } {
-	const architecture = requireArchitecture(object);
-	if (object.type !== ET_REL) throw new LinkError(`${object.name}: is linked; collect from the objects it is made of`);
-	if (object.sections.some(({ name }) => name === SITES_SECTION))
-		throw new LinkError(
-			`${object.name}: already has a ${SITES_SECTION} section; collect from the object as it was compiled`,
-		);
-	const table = branchTable(object, architecture, wantedSymbols(object, { prefix: TRAMPOLINE_PREFIX }));
-	const rows = sitesOf(object, architecture, table);
-	checkOthers(object);
+	const { architecture, table, rows } = findSites(object, SITES_SECTION);
 	if (rows.length === 0) return { object, sites: 0 };
 	const keys = keysOf(object, table, rows, module);
 	const bases = withSectionSymbols(object, sectionsOf(table, rows));
@@ -64,6 +56,24 @@ export function collectRealSites(
 		}),
 	});
 	return { object: { ...bases.object, sections: [...bases.object.sections, section] }, sites: rows.length };
+}
+
+/** The calls of trampolines in an object that has no table of them yet.
+ * @param tableName the section that the table will be */
+export function findSites(
+	object: ElfObject,
+	tableName: string,
+): { architecture: Architecture; table: BranchTable; rows: Uint32Array } {
+	const architecture = requireArchitecture(object);
+	if (object.type !== ET_REL) throw new LinkError(`${object.name}: is linked; collect from the objects it is made of`);
+	if (object.sections.some(({ name }) => name === tableName))
+		throw new LinkError(
+			`${object.name}: already has a ${tableName} section; collect from the object as it was compiled`,
+		);
+	const table = branchTable(object, architecture, wantedSymbols(object, { prefix: TRAMPOLINE_PREFIX }));
+	const rows = sitesOf(object, architecture, table);
+	checkOthers(object);
+	return { architecture, table, rows };
 }
 
 /** What is wrong with relocations that are only copied is to be said before anything is written. */
@@ -104,7 +114,7 @@ function isSite(object: ElfObject, architecture: Architecture, table: BranchTabl
 	);
 }
 
-function sectionsOf({ section }: BranchTable, rows: Uint32Array): Set<number> {
+export function sectionsOf({ section }: BranchTable, rows: Uint32Array): Set<number> {
 	const sections = new Set<number>();
 	let last = 0;
 	for (let row = 0; row < rows.length; row++) {
@@ -128,9 +138,7 @@ function keysOf(object: ElfObject, table: BranchTable, rows: Uint32Array, module
 		if (keys[trampoline] !== 0) continue;
 		const where = place(object, table.section[i]!, table.offset[i]!);
 		const name = symbolName(symbols, trampoline);
-		if (name === TRAMPOLINE_PREFIX)
-			throw new LinkError(`${where}: trampoline name '${name}' is malformed: no key name follows`);
-		const keyName = KEY_PREFIX + name.slice(TRAMPOLINE_PREFIX.length);
+		const keyName = keyNameOf(name, where);
 		const key = byName.get(keyName) ?? (module ? trampoline : undefined);
 		if (key === undefined)
 			throw new LinkError(
@@ -141,10 +149,18 @@ function keysOf(object: ElfObject, table: BranchTable, rows: Uint32Array, module
 	return keys;
 }
 
-/** Rows count from the start of their section: a function's own symbol might be replaced by another object's. */
-function withSectionSymbols(object: ElfObject, needed: ReadonlySet<number>) {
+/** The key of a trampoline. @param where the call that is to be named if the trampoline has no proper name */
+export function keyNameOf(trampoline: string, where: string): string {
+	if (trampoline === TRAMPOLINE_PREFIX)
+		throw new LinkError(`${where}: trampoline name '${trampoline}' is malformed: no key name follows`);
+	return KEY_PREFIX + trampoline.slice(TRAMPOLINE_PREFIX.length);
+}
+
+/** Rows count from the start of their section: a function's own symbol might be replaced by another object's.
+ * @param needed sections, of which the object may yet lack the last */
+export function withSectionSymbols(object: ElfObject, needed: ReadonlySet<number>) {
 	/** By section; 0 for those that need none. */
-	const symbols = new Uint32Array(object.sections.length);
+	const symbols = new Uint32Array(Math.max(object.sections.length, Math.max(...needed) + 1));
 	const { count, info, section } = object.symbols;
 	for (let i = 1; i < count; i++)
 		if ((info[i]! & 15) === STT_SECTION && needed.has(section[i]!)) symbols[section[i]!] = i;

@@ -4,7 +4,7 @@
 import { type ElfObject, ET_REL, type Section, SHN_LORESERVE, SHN_UNDEF } from "../elf/object.ts";
 import { exactWord64, viewOf } from "../elf/words.ts";
 import { LinkError } from "../errors.ts";
-import { FLAGS, SITES_SECTION } from "../format/static-calls.ts";
+import { FLAGS, SITES_SECTION, USER_FLAGS, USER_SITES_SECTION } from "../format/static-calls.ts";
 import type { Architecture } from "./arch/index.ts";
 
 /** A field of an entry that is an address. */
@@ -33,6 +33,14 @@ export const tableShapes: readonly TableShape[] = [
 		fields: [
 			{ name: "code", at: 0, size: 4, relative: true },
 			{ name: "key", at: 4, size: 4, relative: true, flags: FLAGS },
+		],
+	},
+	{
+		section: USER_SITES_SECTION,
+		entry: 8,
+		fields: [
+			{ name: "code", at: 0, size: 4, relative: true },
+			{ name: "key", at: 4, size: 4, relative: true, flags: USER_FLAGS },
 		],
 	},
 	{

@@ -1,0 +1,164 @@
+// The collector for programs of user space, whose calls the runtime in native/patchbay.h patches. The rows are those of
+// the kernel's table, but a linker that drops or merges functions must do the same to their rows: each section of code has
+// a section of rows of its own, linked to it and in its group. A key that this object does not define may be another
+// shared object's, too far for a row: the row then names a word here, and the dynamic linker puts the key's address there.
+
+import { addSymbols, type NewRelocation, newSection, relocationsOf } from "../elf/edit.ts";
+import {
+	type ElfObject,
+	type Section,
+	SHF_ALLOC,
+	SHF_GROUP,
+	SHF_INFO_LINK,
+	SHF_LINK_ORDER,
+	SHF_WRITE,
+	SHN_LORESERVE,
+	SHN_UNDEF,
+	SHT_GROUP,
+	SHT_PROGBITS,
+	SHT_RELA,
+	SHT_SYMTAB,
+	STB_GLOBAL,
+	STB_WEAK,
+	STT_NOTYPE,
+} from "../elf/object.ts";
+import { symbolByName, symbolName } from "../elf/symbols.ts";
+import { viewOf } from "../elf/words.ts";
+import { IMPORT, SITE_ROW, TAIL, USER_SITES_SECTION } from "../format/static-calls.ts";
+import { branchKinds } from "./arch/index.ts";
+import { type BranchTable, calleeOf } from "./branches.ts";
+import { findSites, keyNameOf, sectionsOf, withSectionSymbols } from "./collect-real.ts";
+import { place } from "./place.ts";
+
+/** The words with the addresses of keys: the dynamic linker writes them, and nobody after it. */
+const IMPORTS_SECTION = ".data.rel.ro";
+const WORD = 8;
+
+/** Where a row finds its key: that many bytes behind the start of a section; flags included. */
+interface KeyPlace {
+	readonly section: number;
+	readonly offset: number;
+}
+
+/** The object with `static_call_sites`, or as it is when it calls no trampoline.
+ * @throws LinkError for a call that cannot be patched */
+export function collectUserSites(object: ElfObject): { object: ElfObject; sites: number } {
+	const { architecture, table, rows } = findSites(object, USER_SITES_SECTION);
+	if (rows.length === 0) return { object, sites: 0 };
+	const keys = new Map<number, KeyPlace>();
+	const imports: string[] = [];
+	for (const row of rows) placeKey(object, table, row, keys, imports);
+	const named = withKeySymbols(object, imports);
+	const needed = new Set([...sectionsOf(table, rows), ...Array.from(keys.values(), ({ section }) => section)]);
+	const based = withSectionSymbols(named.object, needed);
+	const { relative32, absolute64 } = architecture.relocation;
+	const isCall = architecture.branches.map(({ kind }) => branchKinds[kind] === "call");
+	const sections = [...based.object.sections];
+	if (imports.length > 0) sections.push(importsSection(named.symbols.map(based.moved), absolute64));
+	for (const [section, run] of bySection(table, rows)) {
+		const relocations = run.flatMap((i, row): NewRelocation[] => {
+			const key = keys.get(calleeOf(table, i).symbol)!;
+			const tail = isCall[table.branch[i]!]! ? 0 : TAIL;
+			const at = { type: relative32, offset: row * SITE_ROW };
+			return [
+				{ ...at, symbol: based.symbols[section]!, addend: table.offset[i]! },
+				{ ...at, offset: at.offset + 4, symbol: based.symbols[key.section]!, addend: key.offset + tail },
+			];
+		});
+		addRows(sections, section, relocations);
+	}
+	return { object: { ...based.object, sections }, sites: rows.length };
+}
+
+/** Finds out where the key of a call lies: here, or wherever the word says that is added to `imports`. */
+function placeKey(
+	object: ElfObject,
+	table: BranchTable,
+	row: number,
+	keys: Map<number, KeyPlace>,
+	imports: string[],
+): void {
+	const { symbols } = object;
+	const trampoline = calleeOf(table, row).symbol;
+	if (keys.has(trampoline)) return;
+	const name = keyNameOf(symbolName(symbols, trampoline), place(object, table.section[row]!, table.offset[row]!));
+	const key = symbolByName(object, name) ?? 0;
+	const section = symbols.section[key]!;
+	const isHere = section !== SHN_UNDEF && section < SHN_LORESERVE && symbols.info[key]! >> 4 !== STB_WEAK;
+	if (isHere) keys.set(trampoline, { section, offset: symbols.value[key]! });
+	else keys.set(trampoline, { section: object.sections.length, offset: (imports.push(name) - 1) * WORD + IMPORT });
+}
+
+/** The object with symbols for these keys. */
+function withKeySymbols(object: ElfObject, names: readonly string[]): { object: ElfObject; symbols: number[] } {
+	const known = names.map((name) => symbolByName(object, name));
+	const missing = names.filter((_, i) => known[i] === undefined);
+	const undefinedKey = { binding: STB_GLOBAL, type: STT_NOTYPE, section: SHN_UNDEF, value: 0, size: 0 };
+	const { object: extended, added } = addSymbols(
+		object,
+		missing.map((name) => ({ ...undefinedKey, name })),
+	);
+	return { object: extended, symbols: known.map((symbol, i) => symbol ?? added[missing.indexOf(names[i]!)]!) };
+}
+
+function importsSection(symbols: readonly number[], type: number): Section {
+	return newSection(IMPORTS_SECTION, {
+		type: SHT_PROGBITS,
+		flags: SHF_ALLOC | SHF_WRITE,
+		align: WORD,
+		data: new Uint8Array(symbols.length * WORD),
+		relocations: relocationsOf(symbols.map((symbol, i) => ({ offset: i * WORD, type, symbol, addend: 0 }))),
+	});
+}
+
+function bySection({ section }: BranchTable, rows: Uint32Array): Map<number, number[]> {
+	const runs = new Map<number, number[]>();
+	for (const row of rows) {
+		const run = runs.get(section[row]!);
+		if (run === undefined) runs.set(section[row]!, [row]);
+		else run.push(row);
+	}
+	return runs;
+}
+
+/** Adds the rows of one section of code, and their relocations, which a group lists as well. */
+function addRows(sections: Section[], code: number, relocations: readonly NewRelocation[]): void {
+	const group = (sections[code]!.flags & SHF_GROUP) !== 0 ? groupOf(sections, code) : -1;
+	const member = group < 0 ? 0 : SHF_GROUP;
+	const index = sections.length;
+	const rows = newSection(USER_SITES_SECTION, {
+		type: SHT_PROGBITS,
+		flags: SHF_ALLOC | SHF_LINK_ORDER | member,
+		align: 4,
+		entsize: SITE_ROW,
+		data: new Uint8Array((relocations.length / 2) * SITE_ROW),
+		relocations: relocationsOf(relocations),
+	});
+	const holder = newSection(`.rela${USER_SITES_SECTION}`, {
+		type: SHT_RELA,
+		flags: SHF_INFO_LINK | member,
+		align: 8,
+		data: new Uint8Array(0),
+	});
+	const link = sections.findIndex(({ type }) => type === SHT_SYMTAB);
+	sections.push({ ...rows, link: code }, { ...holder, link, info: index });
+	if (group >= 0) sections[group] = withMembers(sections[group]!, [index, index + 1]);
+}
+
+function groupOf(sections: readonly Section[], member: number): number {
+	return sections.findIndex(({ type, data }) => type === SHT_GROUP && groupMembers(data).includes(member));
+}
+
+/** Without the word of flags in front. */
+function groupMembers(data: Uint8Array): number[] {
+	const view = viewOf(data);
+	return Array.from({ length: Math.max(0, data.length / 4 - 1) }, (_, i) => view.getUint32(4 + i * 4, true));
+}
+
+function withMembers(group: Section, members: readonly number[]): Section {
+	const data = new Uint8Array(group.data.length + members.length * 4);
+	data.set(group.data);
+	const view = viewOf(data);
+	for (const [i, member] of members.entries()) view.setUint32(group.data.length + i * 4, member, true);
+	return { ...group, data, size: data.length };
+}
