@@ -175,7 +175,8 @@ struct static_call_change {
 		int patchbay_way;                                                                                           \
 		__asm__ goto(".if %c0\n771: " PATCHBAY_NOP "\n.else\n771: " PATCHBAY_JUMP("%l[patchbay_jump]") "\n.endif\n" \
 		             ".pushsection __jump_table, \"a?\"\n.balign 8\n"                                               \
-		             ".long 771b - ., %l[patchbay_jump] - .\n.quad __SK__" #name " + %c1 - .\n.popsection\n"        \
+		             "772: .long 771b - ., %l[patchbay_jump] - .\n.quad __SK__" #name " + %c1 - .\n.popsection\n"   \
+		             ".reloc 771b, " PATCHBAY_NONE ", 772b\n" /* whoever keeps the code keeps its row */             \
 		             : : "i"(PATCHBAY_IS_TRUE(name) == (expected)), "i"(expected) : : patchbay_jump);               \
 		patchbay_way = (expected);                                                                                  \
 		if (0) {                                                                                                    \
@@ -228,13 +229,14 @@ static __attribute__((destructor(101), used)) void patchbay_unloaded(void) {
 
 /* ---- Instructions ---- */
 
-/* The two functions that stand for nothing and for 0. A signature follows, by which they are known in every object. */
+/* The two functions that stand for nothing and for 0. A signature follows, by which they are known in every object. With
+ * -flto one assembly has the lines of all files, hence .ifndef. */
 #define PATCHBAY_FUNCTIONS(type, nothing, zero)                                                        \
-	__asm__(".pushsection .text.patchbay, \"axG\", " type "progbits, __static_call_return, comdat\n"      \
+	__asm__(".ifndef __static_call_return\n.pushsection .text.patchbay, \"axG\", " type "progbits, __static_call_return, comdat\n"      \
 	        ".weak __static_call_return\n.hidden __static_call_return\n.type __static_call_return, " type "function\n" \
 	        "__static_call_return: " nothing "\n.size __static_call_return, . - __static_call_return\n"   \
 	        ".weak __static_call_return0\n.hidden __static_call_return0\n.type __static_call_return0, " type "function\n" \
-	        "__static_call_return0: " zero "\n.size __static_call_return0, . - __static_call_return0\n.popsection\n")
+	        "__static_call_return0: " zero "\n.size __static_call_return0, . - __static_call_return0\n.popsection\n.endif\n")
 
 #if defined(__x86_64__)
 #define PATCHBAY_KEY(name)                                                                             \
@@ -246,6 +248,7 @@ static __attribute__((destructor(101), used)) void patchbay_unloaded(void) {
 #define PATCHBAY_TRAMPOLINE(name, key)                                                    \
 	".globl " name "\n.type " name ", @function\n.balign 16\n" name ": endbr64\njmp *" key "(%rip)\n" \
 	".byte 0x0f, 0xb9, 0xcc\n.size " name ", . - " name "\n"
+#define PATCHBAY_NONE "R_X86_64_NONE"
 #define PATCHBAY_NOP ".byte 0x0f, 0x1f, 0x44, 0x00, 0x00"
 #define PATCHBAY_JUMP(label) ".byte 0xe9\n.long " label " - . - 4"
 PATCHBAY_FUNCTIONS("@", "endbr64\nret\n.byte 0x0f, 0xb9, 0xcc", "endbr64\nxorl %eax, %eax\nret\n.byte 0x0f, 0xb9, 0xcc");
@@ -259,6 +262,7 @@ PATCHBAY_FUNCTIONS("@", "endbr64\nret\n.byte 0x0f, 0xb9, 0xcc", "endbr64\nxorl %
 #define PATCHBAY_TRAMPOLINE(name, key)                                                                 \
 	".globl " name "\n.type " name ", %function\n.balign 16\n" name ": hint #34\nadrp x16, " key          \
 	"\nldr x16, [x16, :lo12:" key "]\nbr x16\n.size " name ", . - " name "\n"
+#define PATCHBAY_NONE "R_AARCH64_NONE"
 #define PATCHBAY_NOP "nop"
 #define PATCHBAY_JUMP(label) "b " label
 PATCHBAY_FUNCTIONS("%", "hint #34\nret\nudf #0x5c7", "hint #34\nmov x0, #0\nret\nudf #0x5c7");
