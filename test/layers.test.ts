@@ -29,7 +29,7 @@ const library = [
 	"runtime/check",
 	"runtime/measure",
 ];
-const everything = [...library, "cli"];
+const everything = [...library, "native", "cli"];
 
 /** Folder -> the other folders that its files may import from. */
 const allowed: Record<string, readonly string[]> = {
@@ -49,7 +49,8 @@ const allowed: Record<string, readonly string[]> = {
 	"runtime/probe": [...toolchain, "runtime", "runtime/machine", "runtime/patch", "runtime/execmem"],
 	"runtime/check": library.filter((folder) => folder !== "runtime/check" && folder !== "runtime/measure"),
 	"runtime/measure": library,
-	cli: library,
+	native: library,
+	cli: [...library, "native"],
 	tools: everything,
 	bench: everything,
 	test: [...everything, "tools", "bench"],
@@ -61,7 +62,7 @@ const packages: Record<string, readonly string[]> = {
 	cli: ["commander"],
 	tools: ["acorn"],
 };
-const nodeFolders = ["cli", "tools", "bench", "test"];
+const nodeFolders = ["native", "cli", "tools", "bench", "test"];
 const free = ["bench", "test"];
 
 interface Import {
@@ -70,7 +71,7 @@ interface Import {
 	readonly typeOnly: boolean;
 }
 
-const files = ["linker", "runtime", "cli", "tools", "bench", "test"]
+const files = ["linker", "runtime", "native", "cli", "tools", "bench", "test"]
 	.filter((folder) => existsSync(`${root}/${folder}`))
 	.flatMap((folder) =>
 		readdirSync(`${root}/${folder}`, { recursive: true, encoding: "utf8" })

@@ -14,6 +14,7 @@ const loaders = {
 	asm: async () => (await import("./asm.ts")).asm,
 	sites: async () => (await import("./sites.ts")).sites,
 	dump: async () => (await import("./dump.ts")).dump,
+	live: async () => (await import("./live.ts")).live,
 	collect: async () => (await import("./collect.ts")).collect,
 	retarget: async () => (await import("./retarget.ts")).retarget,
 	link: async () => (await import("./link.ts")).link,

@@ -1,6 +1,5 @@
 // `patchbay retarget`: calls in x86-64 and AArch64 files to other functions, or to none.
 
-import { InvalidArgumentError } from "commander";
 import { isArchive } from "../../linker/elf/archive.ts";
 import { readElf } from "../../linker/elf/index.ts";
 import { LinkError } from "../../linker/errors.ts";
@@ -9,6 +8,7 @@ import { type Change, type PlannedSite, planRetarget, type RetargetPlan } from "
 import { applyRecord, type Edit, undoRecord } from "../../linker/retarget/retarget-record.ts";
 import { type Command, ExitCode, UsageError, writeJson } from "../shell/command.ts";
 import { modeOf, readBytes, writeFile } from "../shell/files.ts";
+import { append, parseChange } from "../shell/options.ts";
 import { plural, table } from "../shell/table.ts";
 import { styled, type Terminal } from "../shell/terminal.ts";
 
@@ -71,18 +71,6 @@ export const retarget: Command<Options> = {
 		return ExitCode.ok;
 	},
 };
-
-function parseChange(text: string, before: readonly Change[] = []): Change[] {
-	const parts = /^([^=\s]+)=([^=\s]+)$/.exec(text);
-	if (parts === null) throw new InvalidArgumentError("Write function=other, or function=null.");
-	if (before.some(({ from }) => from === parts[1]))
-		throw new InvalidArgumentError(`What calls of '${parts[1]}' become is said twice.`);
-	return [...before, { from: parts[1]!, to: parts[2]! }];
-}
-
-function append(text: string, before: readonly string[] = []): string[] {
-	return [...before, text];
-}
 
 /** Later changes of the same bytes replace earlier ones; what is as it was is no change. */
 function merge(before: readonly Edit[], after: readonly Edit[]): Edit[] {

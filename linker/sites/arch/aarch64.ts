@@ -69,6 +69,10 @@ const branches: readonly RelocatedBranch[] = [0, 1, 2, 2].map((kind, form) => ({
 /** Which of them fits which instruction is not asked: the linker would refuse the others. */
 const branchRelocations = [R_AARCH64_CALL26, R_AARCH64_JUMP26, R_AARCH64_CONDBR19, R_AARCH64_TSTBR14];
 
+function isReplaceable(word: number): boolean {
+	return (word & 0x7c000000) === 0x14000000 || word === viewOf(Uint8Array.from(NOP)).getUint32(0, true);
+}
+
 export const aarch64: Architecture = {
 	name: "aarch64",
 	machine: 183,
@@ -81,6 +85,9 @@ export const aarch64: Architecture = {
 		return row === undefined ? -1 : row.form;
 	},
 	relocation: { none: R_AARCH64_NONE, relative32: R_AARCH64_PREL32, absolute64: R_AARCH64_ABS64 },
+	isBreakpoint: (bytes, at) => (viewOf(bytes).getUint32(at, true) & 0xffe0001f) >>> 0 === 0xd4200000,
+	/** The architecture lets B, BL and NOP be replaced by one another while they are executed. */
+	fitsOneStore: (_, before, after) => [before, after].every((bytes) => isReplaceable(viewOf(bytes).getUint32(0, true))),
 	relativeTypes: [R_AARCH64_PREL32, R_AARCH64_PREL64],
 	visitTargets(bytes, start, end, visit) {
 		const view = viewOf(bytes);

@@ -64,6 +64,10 @@ export interface Architecture {
 		/** `S + A`, 64 bits. */
 		readonly absolute64: number;
 	};
+	/** Whether the instruction at `at` is a breakpoint, of which debuggers and tracers leave some in running programs. */
+	readonly isBreakpoint: (bytes: Uint8Array, at: number) => boolean;
+	/** Whether one store may replace an instruction, at this address, by another while threads run through it. */
+	readonly fitsOneStore: (address: number, before: Uint8Array, after: Uint8Array) => boolean;
 	/** `S + A - P` of 32 and 64 bits, as tables of code addresses use them. */
 	readonly relativeTypes: readonly number[];
 	/** Visits every direct branch from `start` to `end`, by linear decoding. Bytes that are no instruction end it. */

@@ -68,6 +68,14 @@ export const x86: Architecture = {
 		return before === 0x15 ? INDIRECT_CALL : before === 0x25 ? INDIRECT_JUMP : -1;
 	},
 	relocation: { none: R_X86_64_NONE, relative32: R_X86_64_PC32, absolute64: R_X86_64_64 },
+	isBreakpoint: (bytes, at) => bytes[at] === 0xcc,
+	/** The displacement alone, inside an aligned 16 bytes, which no processor that was measured fetches in parts. */
+	fitsOneStore(address, before, after) {
+		const field = before.length - 4;
+		const isOpcodeKept =
+			before.length === after.length && before.subarray(0, field).every((byte, i) => byte === after[i]);
+		return isOpcodeKept && ((address + field) & 15) <= 12;
+	},
 	relativeTypes: [R_X86_64_PC32, R_X86_64_PC64],
 	visitTargets,
 };

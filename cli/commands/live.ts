@@ -1,0 +1,287 @@
+// `patchbay live`: what a running process calls, and updates of that from outside.
+
+import { setTimeout } from "node:timers/promises";
+import { type Command as CommandLine, InvalidArgumentError } from "commander";
+import { hexAddress, hexBytes } from "../../linker/hex.ts";
+import type { Change } from "../../linker/retarget/retarget.ts";
+import type { Done, Stopping } from "../../native/carry-out.ts";
+import type { Entry } from "../../native/entries.ts";
+import {
+	describeState,
+	findEntries,
+	type Live,
+	type LiveChange,
+	lookAt,
+	makeChanges,
+	openLive,
+	planChanges,
+	type SeenEntry,
+} from "../../native/live.ts";
+import type { LivePlan, PlannedSite } from "../../native/plan.ts";
+import { isAlive } from "../../native/process.ts";
+import { type Command, ExitCode, UsageError, writeJson } from "../shell/command.ts";
+import { append, parseChange } from "../shell/options.ts";
+import { plural, table } from "../shell/table.ts";
+import { styled, type Terminal } from "../shell/terminal.ts";
+
+interface Options {
+	readonly callsTo?: readonly string[];
+	readonly set?: readonly Change[];
+	readonly reset?: true;
+	readonly dryRun?: true;
+	readonly stop?: boolean;
+	readonly watch?: number | true;
+	readonly interval: number;
+}
+
+export const live: Command<Options> = {
+	name: "live",
+	operands: "<pid>",
+	brief: "List what a running x86-64 or AArch64 process calls, and make its calls go to other functions while it runs.",
+	examples: [
+		["live 4711 --calls-to slow", "the calls of a function, and where each goes now"],
+		["live 4711 --set slow=fast", "make them calls of another, under the running threads"],
+		["live 4711 --set trace=null --dry-run", "only say what would change, and how"],
+		["live 4711 --set slow=fast --no-stop", "or not at all, should a thread have to stop for it"],
+		["live 4711 --calls-to slow --reset", "the calls as they were when the program was loaded"],
+		["live 4711 --calls-to slow --watch", "a table that follows what others change"],
+	],
+	declare,
+	async run(terminal, [pid], options) {
+		checkOptions(options);
+		const { set = [], callsTo = [], watch, json } = options;
+		const process = openLive(parsePid(pid!));
+		try {
+			const names = [...new Set([...callsTo, ...set.map(({ from }) => from)])];
+			const entries = findEntries(process, names);
+			if (watch !== undefined) return await watchEntries(terminal, process, entries, options);
+			const changes = changesOf(entries, options);
+			if (changes.length > 0) return await update(terminal, process, changes, options);
+			const seen = entries.map((entry) => lookAt(process, entry));
+			if (json) await writeJson(terminal, "patchbay/live@1", asJson(process, seen));
+			else await terminal.write(listing(terminal, process, seen));
+			return ExitCode.ok;
+		} finally {
+			process.close();
+		}
+	},
+};
+
+function declare(line: CommandLine): void {
+	line.option("--calls-to <function>", "the direct calls of this function; may be repeated", append);
+	line.option(
+		"--set <function=other>",
+		"make calls of a function calls of another, of null or, as when it was loaded, of default; may be repeated",
+		parseChange,
+	);
+	line.option("--reset", "make the calls of --calls-to what they were when the program was loaded");
+	line.option("--dry-run", "print the plan and write nothing");
+	line.option("--stop", "stop all threads for every update, not only where one store per call does not do");
+	line.option("--no-stop", "never stop a thread: refuse what one store per call cannot do");
+	line.option("--watch [looks]", "look again and again, until the process ends or so many times", parseLooks);
+	line.option("--interval <ms>", "between two looks", parseInterval, 1000);
+}
+
+function checkOptions({ set = [], callsTo = [], reset, dryRun, watch }: Options): void {
+	if (reset && set.length > 0) throw new UsageError("--reset undoes; it goes without --set");
+	if (set.length + callsTo.length === 0)
+		throw new UsageError("--calls-to names a function whose calls to list, --set says what they become");
+	if (watch !== undefined && (set.length > 0 || reset || dryRun))
+		throw new UsageError("--watch only looks; it goes without --set, --reset and --dry-run");
+}
+
+function parsePid(text: string): number {
+	if (/^[1-9]\d{0,9}$/.test(text)) return Number(text);
+	throw new UsageError(`'${text}' is no process number`);
+}
+
+function parseLooks(text: string): number {
+	if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+	throw new InvalidArgumentError("It is a positive number.");
+}
+
+function parseInterval(text: string): number {
+	if (/^\d{1,8}$/.test(text)) return Number(text);
+	throw new InvalidArgumentError("It is a number of milliseconds.");
+}
+
+function changesOf(entries: readonly Entry[], { set = [], reset }: Options): LiveChange[] {
+	if (reset) return entries.map((entry) => ({ entry, to: "default" }));
+	return set.map(({ from, to }) => ({ entry: entries.find(({ name }) => name === from)!, to }));
+}
+
+async function update(
+	terminal: Terminal,
+	process: Live,
+	changes: readonly LiveChange[],
+	{ dryRun, stop, json }: Options & { json?: true },
+): Promise<ExitCode> {
+	const stopping: Stopping = stop === undefined ? "fitting" : stop ? "always" : "never";
+	const plans = planChanges(process, changes);
+	const done = dryRun ? undefined : makeChanges(process, plans, stopping);
+	if (json) await writeJson(terminal, "patchbay/live-update@1", updateJson(process, changes, plans, done));
+	else await terminal.write(updateText(terminal, process, changes, plans, done));
+	return ExitCode.ok;
+}
+
+function programOf({ objects }: Live): string {
+	return objects[0]!.object.name;
+}
+
+function asJson(process: Live, entries: readonly SeenEntry[]): object {
+	return {
+		pid: process.process.pid,
+		program: programOf(process),
+		entries: entries.map((entry) => ({
+			name: entry.name,
+			by: entry.by,
+			calls: entry.calls ?? null,
+			sites: entry.sites.map((site) => ({
+				...{ address: site.address, in: site.in, kind: site.kind, object: site.loaded.object.name },
+				...{ bytes: hexBytes(site.bytes), state: site.state.kind, calls: describeState(process.symbols, entry, site) },
+				fitsOneStore: fits(site),
+			})),
+			left: entry.left,
+		})),
+	};
+}
+
+/** Whether one store can make it another call, whichever. */
+function fits({ architecture, address, bytes }: SeenEntry["sites"][number]): boolean {
+	return architecture.fitsOneStore(address, bytes, bytes);
+}
+
+function listing(terminal: Terminal, process: Live, entries: readonly SeenEntry[]): string {
+	const title = styled(terminal, "bold", `${process.process.name}: ${programOf(process)}`);
+	return `${[title, ...entries.flatMap((entry) => ["", ...entryText(terminal, process, entry)])].join("\n")}\n`;
+}
+
+function entryText(terminal: Terminal, process: Live, entry: SeenEntry): string[] {
+	const { name, sites, left, by } = entry;
+	const rows = table<SeenEntry["sites"][number]>(
+		[
+			{ title: "place", text: ({ address }) => hexAddress(address) },
+			{ title: "in", text: (site) => site.in },
+			{ title: "kind", text: ({ kind }) => kind },
+			{ title: "calls", text: (site) => describeState(process.symbols, entry, site) },
+			{ title: "one store", text: (site) => (fits(site) ? "yes" : "no") },
+			{ title: "bytes", text: ({ bytes }) => hexBytes(bytes) },
+		],
+		sites,
+	);
+	const title = `${name}: ${plural(sites.length, "call site")}, found by ${by}${summary(entry)}`;
+	return [styled(terminal, "bold", title), ...(sites.length > 0 ? rows : []), ...leftText(left)];
+}
+
+function summary({ sites, calls, name }: SeenEntry): string {
+	if (sites.length === 0) return "";
+	if (calls === undefined) return "; they do not all do the same";
+	return calls === name ? "" : `; all ${calls === "nothing" ? "do nothing" : `call ${calls}`}`;
+}
+
+function leftText(left: SeenEntry["left"]): string[] {
+	return left.map(({ address, in: where, why }) => `stays: ${hexAddress(address)} in ${where}: ${why}`);
+}
+
+function updateJson(
+	process: Live,
+	changes: readonly LiveChange[],
+	plans: readonly LivePlan[],
+	done: Done | undefined,
+): object {
+	return {
+		pid: process.process.pid,
+		program: programOf(process),
+		done: done !== undefined,
+		stoppedNanoseconds: done?.stopped ?? null,
+		changes: changes.map(({ entry, to }, i) => ({
+			name: entry.name,
+			to,
+			sites: plans[i]!.sites.map(({ address, in: where, kind, before, after, fits }) => ({
+				...{ address, in: where, kind, before: hexBytes(before), after: hexBytes(after), fitsOneStore: fits },
+			})),
+			left: plans[i]!.left,
+		})),
+	};
+}
+
+function updateText(
+	terminal: Terminal,
+	process: Live,
+	changes: readonly LiveChange[],
+	plans: readonly LivePlan[],
+	done: Done | undefined,
+): string {
+	const lines = changes.flatMap(({ entry, to }, i) => {
+		const { sites, left } = plans[i]!;
+		const what = `${entry.name} → ${to}: ${plural(sites.length, "call site")} ${done ? "changed" : "to change"}`;
+		return [
+			styled(terminal, "bold", what),
+			...(done || sites.length === 0 ? [] : plannedText(sites)),
+			...leftText(left),
+		];
+	});
+	return `${[...lines, `${process.process.name}: ${howText(plans, done)}`].join("\n")}\n`;
+}
+
+function plannedText(sites: readonly PlannedSite[]): string[] {
+	return table<PlannedSite>(
+		[
+			{ title: "place", text: ({ address }) => hexAddress(address) },
+			{ title: "in", text: (site) => site.in },
+			{ title: "kind", text: ({ kind }) => kind },
+			{ title: "bytes", text: ({ before, after }) => `${hexBytes(before)} → ${hexBytes(after)}` },
+			{ title: "", text: ({ fits }) => (fits ? "one store" : "needs a stop") },
+		],
+		sites,
+	);
+}
+
+function howText(plans: readonly LivePlan[], done: Done | undefined): string {
+	const sites = plans.flatMap((plan) => plan.sites);
+	const unfit = sites.filter(({ fits }) => !fits).length;
+	if (done === undefined)
+		return unfit > 0 ? `${plural(unfit, "call site")} of ${sites.length} would need a stop` : "no stop would be needed";
+	if (sites.length === 0) return "nothing had to change";
+	return done.stopped === undefined
+		? "no thread was stopped"
+		: `all threads were stopped for ${(done.stopped / 1e6).toFixed(2)} ms`;
+}
+
+/** Looks until the process ends. On a terminal each look takes the place of the one before. */
+async function watchEntries(
+	terminal: Terminal,
+	process: Live,
+	entries: readonly Entry[],
+	{ watch, interval, json }: Options & { json?: true },
+): Promise<ExitCode> {
+	const looks = watch === true ? Number.POSITIVE_INFINITY : watch!;
+	for (let look = 0; look < looks && isAlive(process.process); look++) {
+		if (look > 0) await setTimeout(interval);
+		const seen = entries.map((entry) => lookAt(process, entry));
+		if (json) await terminal.write(`${JSON.stringify({ schema: "patchbay/live@1", ...asJson(process, seen) })}\n`);
+		else await terminal.write(watchText(terminal, process, seen));
+	}
+	return ExitCode.ok;
+}
+
+function watchText(terminal: Terminal, process: Live, entries: readonly SeenEntry[]): string {
+	const rows = entries.flatMap((entry) => {
+		const counts = new Map<string, number>();
+		for (const site of entry.sites) {
+			const calls = describeState(process.symbols, entry, site);
+			counts.set(calls, (counts.get(calls) ?? 0) + 1);
+		}
+		return [...counts].map(([calls, count]) => ({ name: entry.name, calls, count }));
+	});
+	const lines = table<(typeof rows)[number]>(
+		[
+			{ title: "calls of", text: ({ name }) => name },
+			{ title: "go to", text: ({ calls }) => calls },
+			{ title: "sites", align: "right", text: ({ count }) => String(count) },
+		],
+		rows,
+	);
+	const home = terminal.colour ? "\u001b[H\u001b[2J" : "";
+	return `${home}${styled(terminal, "bold", `${process.process.name}: ${programOf(process)}`)}\n${lines.join("\n")}\n`;
+}
