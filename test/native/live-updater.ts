@@ -1,6 +1,6 @@
 // A process of its own that retargets another without end, for tests that kill it: `node live-updater.mjs PID`.
 
-import { findEntries, makeChanges, openLive, planChanges } from "../native/live.ts";
+import { findEntries, makeChanges, openLive, planChanges } from "../../native/live.ts";
 
 const live = openLive(Number(process.argv[2]));
 const [entry] = findEntries(live, ["pick"]);

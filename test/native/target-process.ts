@@ -2,8 +2,8 @@
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { symbolByName } from "../linker/elf/symbols.ts";
-import { type Live, openLive } from "../native/live.ts";
+import { symbolByName } from "../../linker/elf/symbols.ts";
+import { type Live, openLive } from "../../native/live.ts";
 
 export interface TargetProcess {
 	readonly pid: number;

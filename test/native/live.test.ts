@@ -8,12 +8,12 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import * as rolldown from "rolldown";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { patchbay } from "../cli/patchbay.ts";
-import { textOf } from "../cli/shell/terminal.ts";
-import { findEntries, makeChanges, planChanges } from "../native/live.ts";
-import { findProcess, statusField, threadState, threadsOf } from "../native/process.ts";
-import { cli } from "./command-line.ts";
-import { has, hasNative, run, source } from "./native-tools.ts";
+import { patchbay } from "../../cli/patchbay.ts";
+import { textOf } from "../../cli/shell/terminal.ts";
+import { findEntries, makeChanges, planChanges } from "../../native/live.ts";
+import { findProcess, statusField, threadState, threadsOf } from "../../native/process.ts";
+import { cli } from "../cli/command-line.ts";
+import { has, hasNative, run, source } from "../real/native-tools.ts";
 import { compile, type TargetProcess, variable, withLive, withTarget } from "./target-process.ts";
 
 let folder = "";
@@ -171,7 +171,7 @@ async function until(holds: () => boolean, looks = 20_000): Promise<void> {
 describe.skipIf(!hasNative())("a patcher that is killed", () => {
 	test("leaves a process that runs on and calls what it should", async () => {
 		await rolldown.build({
-			input: "test/live-updater.ts",
+			input: "test/native/live-updater.ts",
 			platform: "node",
 			logLevel: "silent",
 			output: { file: at("updater.mjs"), format: "esm" },
