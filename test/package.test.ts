@@ -2,12 +2,13 @@
 // behaves as a process.
 
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { inFolder } from "./cli/command-line.ts";
 
 const manifest = JSON.parse(readFileSync("package.json", "utf8")) as {
+	readonly name: string;
 	readonly bin: Readonly<Record<string, string>>;
 	readonly exports: Readonly<Record<string, string | { readonly types: string; readonly default: string }>>;
 };
@@ -21,6 +22,10 @@ function node(...argv: readonly string[]) {
 
 test("is built: npm run build", () => {
 	expect(existsSync("dist/cli/main.cjs")).toBe(true);
+});
+
+test("leaves the command executable, also when it is built again", () => {
+	expect(statSync("dist/cli/main.cjs").mode & 0o111).toBe(0o111);
 });
 
 describe("npm pack", () => {
@@ -67,6 +72,11 @@ describe("entry points", () => {
 	test("programs find patchbay/source", () => {
 		const { stdout } = node("--input-type=module", "-e", 'import { print } from "patchbay/source"; print("x", 1);');
 		expect(stdout).toBe("x 1\n");
+	});
+
+	test("go by the name of the package as well", () => {
+		const program = `import { print } from "${manifest.name}/source"; print("x", 1);`;
+		expect(node("--input-type=module", "-e", program).stdout).toBe("x 1\n");
 	});
 
 	test("nothing but the command line needs Node", () => {

@@ -8,7 +8,7 @@ import type { Position, PositionMap } from "./origin.ts";
 import { childrenOf } from "./parse.ts";
 import { bindModules, calledKey } from "./types/bind.ts";
 import { type Analysis, type Binding, type Module, newAnalysis } from "./types/bindings.ts";
-import { loadModule, type Resolve } from "./types/declare.ts";
+import { isRuntime, loadModule, type Resolve } from "./types/declare.ts";
 
 export interface RewriteOptions {
 	/** For messages and the map. */
@@ -77,7 +77,7 @@ function rewriteImports(module: Module, text: MagicString): Map<string, string> 
 	const names = new Map<string, string>();
 	const taken = identifiersOf(module.program as AnyNode);
 	for (const node of module.program.body)
-		if (node.type === "ImportDeclaration" && node.source.value === "patchbay/source")
+		if (node.type === "ImportDeclaration" && isRuntime(node))
 			for (const specifier of importsOf(node)) rewriteImport(specifier, text, names, taken);
 	return names;
 }

@@ -41,6 +41,11 @@ describe("a program in pointer form", () => {
 			}`);
 	});
 
+	test("takes the runtime by the name of the package as well", () => {
+		const source = `import { staticCall } from "@static-call/patchbay/source"; function f() {} const k = staticCall(f);`;
+		expect(rewrite(source)).toBe(source.replace(/staticCall/g, "defineFfp"));
+	});
+
 	test("keeps null and ret0", () => {
 		const source = `
 			import { staticCall, update } from "patchbay/source";

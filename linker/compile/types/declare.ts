@@ -53,10 +53,16 @@ export function loadModule(analysis: Analysis, origin: Origin, resolve: Resolve)
 	};
 	analysis.modules.set(origin.file, module);
 	const imports = module.program.body.filter((node) => node.type === "ImportDeclaration");
-	for (const node of imports) if (node.source.value === "patchbay/source") importBuiltins(module, node);
+	for (const node of imports) if (isRuntime(node)) importBuiltins(module, node);
 	for (const node of module.program.body) declare(module, node);
-	for (const node of imports) if (node.source.value !== "patchbay/source") importNames(analysis, module, node, resolve);
+	for (const node of imports) if (!isRuntime(node)) importNames(analysis, module, node, resolve);
 	return module;
+}
+
+/** Says whether an import is of the runtime, by either of its names: that of the package, and the short one that the
+ * package is installed under (`npm install patchbay@npm:@static-call/patchbay`). */
+export function isRuntime({ source }: ImportDeclaration): boolean {
+	return source.value === "patchbay/source" || source.value === "@static-call/patchbay/source";
 }
 
 function importBuiltins(module: Module, node: ImportDeclaration): void {
