@@ -1,17 +1,9 @@
 // Copies of an object with more in them: symbols, sections, relocations. Nothing that was there changes its meaning, and
 // the object given stays as it is.
 
-import {
-	type ElfObject,
-	nullSection,
-	type Relocations,
-	type Section,
-	SHT_GROUP,
-	STB_LOCAL,
-	type Symbols,
-} from "./object.ts";
-import { followSymbols } from "./relocation-entries.ts";
+import { type ElfObject, nullSection, type Relocations, type Section, STB_LOCAL, type Symbols } from "./object.ts";
 import { addString, newStringTable, stringTableBytes } from "./strings.ts";
+import { sectionsWithMovedSymbols } from "./symbol-indices.ts";
 import { allocateRelocations, allocateSymbols } from "./tables.ts";
 
 export interface NewSymbol {
@@ -41,7 +33,8 @@ export function firstGlobal(symbols: Symbols): number {
 }
 
 /** Adds symbols, local ones behind the other local ones. `added[i]` is what `additions[i]` became; `moved` says what an
- * index from before is now, as relocations of the object given out already follow. */
+ * index from before is now, as all that holds indices in the object given out already follows.
+ * @throws LinkError where something may hold some and is not known */
 export function addSymbols(
 	object: ElfObject,
 	additions: readonly NewSymbol[],
@@ -68,7 +61,7 @@ export function addSymbols(
 		return at;
 	});
 	const moved = (symbol: number) => (symbol < border ? symbol : symbol + locals);
-	const sections = locals === 0 ? object.sections : object.sections.map((section) => withMovedSymbols(section, moved));
+	const sections = locals === 0 ? object.sections : sectionsWithMovedSymbols(object, moved);
 	return { object: { ...object, symbols, sections }, added, moved };
 }
 
@@ -85,12 +78,6 @@ function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
 	bytes.set(first);
 	bytes.set(second, first.length);
 	return bytes;
-}
-
-function withMovedSymbols(section: Section, moved: (symbol: number) => number): Section {
-	if (section.type === SHT_GROUP) return { ...section, info: moved(section.info) };
-	if (section.relocations === undefined) return section;
-	return { ...section, relocations: followSymbols(section.relocations, moved) };
 }
 
 /** A section of the given bytes, to be appended to an object's. */

@@ -16,6 +16,10 @@ export const SHT_REL = 9;
 export const SHT_DYNSYM = 11;
 export const SHT_GROUP = 17;
 export const SHT_SYMTAB_SHNDX = 18;
+export const SHT_CREL = 0x40000014;
+export const SHT_LLVM_CALL_GRAPH_PROFILE_INDICES = 0x6fff4c02;
+export const SHT_LLVM_ADDRSIG = 0x6fff4c03;
+export const SHT_LLVM_CALL_GRAPH_PROFILE = 0x6fff4c09;
 
 export const SHF_WRITE = 1;
 export const SHF_ALLOC = 2;
@@ -44,6 +48,10 @@ export const STT_OBJECT = 1;
 export const STT_FUNC = 2;
 export const STT_SECTION = 3;
 export const STT_FILE = 4;
+export const STT_TLS = 6;
+
+/** The relocation type that does nothing, on every machine: where it points and to what is of no meaning. */
+export const R_NONE = 0;
 
 /** RELA entries that apply to one section, one column per field. Sixty-four-bit fields are signed numbers within 2^53,
  * so an address in the upper half of the address space (a kernel's) is negative. */
@@ -89,7 +97,7 @@ export interface Section {
 	/** Bytes in memory; equals `data.length` except for SHT_NOBITS, whose `data` is empty. */
 	readonly size: number;
 	readonly data: Uint8Array;
-	/** From the SHT_RELA (or SHT_REL) section that applies to this one. */
+	/** From the SHT_RELA (SHT_REL, SHT_CREL) section that applies to this one. */
 	readonly relocations: Relocations | undefined;
 	readonly link: number;
 	readonly info: number;
@@ -145,6 +153,12 @@ export function nullSection(): Section {
 	};
 }
 
+/** What relocations' offsets and symbols' values in a section count from: its address in a linked file. In a relocatable
+ * file they count from the section's first byte, even where a linker script gave it an address. */
+export function originOf({ type }: Pick<ElfObject, "type">, { address }: Pick<Section, "address">): number {
+	return type === ET_REL ? 0 : address;
+}
+
 /** Whether sh_offset and sh_size mean a range of the file. */
 export function hasFileBytes(section: { readonly type: number }): boolean {
 	return section.type !== SHT_NOBITS && section.type !== SHT_NULL;
@@ -156,5 +170,7 @@ export function relocationTarget(
 	{ type, flags, link, info }: Pick<Section, "type" | "flags" | "link" | "info">,
 	symtab: number,
 ): number {
-	return (type === SHT_RELA || type === SHT_REL) && (flags & SHF_ALLOC) === 0 && link === symtab ? info : 0;
+	return (type === SHT_RELA || type === SHT_REL || type === SHT_CREL) && (flags & SHF_ALLOC) === 0 && link === symtab
+		? info
+		: 0;
 }
