@@ -20,14 +20,19 @@ export function isArchive(bytes: Uint8Array): boolean {
 	return magic === MAGIC || magic === THIN_MAGIC;
 }
 
-/** The members in the archive's order, symbol tables left out. @param name starts the messages */
+/** Whether an archive only names its members, which are files of their own. */
+export function isThinArchive(bytes: Uint8Array): boolean {
+	return ascii(bytes, 0, THIN_MAGIC.length) === THIN_MAGIC;
+}
+
+/** The members in the archive's order, symbol tables left out; those of a thin archive have no bytes.
+ * @param name starts the messages */
 export function readArchive(bytes: Uint8Array, name: string): ArchiveMember[] {
-	if (ascii(bytes, 0, THIN_MAGIC.length) === THIN_MAGIC)
-		throw new LinkError(`${name}: is a thin archive, which only names its members; give those files instead`);
+	const isThin = isThinArchive(bytes);
 	const members: ArchiveMember[] = [];
 	let longNames: Uint8Array = new Uint8Array(0);
 	for (let at = MAGIC.length; at < bytes.length; ) {
-		const { field, body } = readHeader(bytes, name, at);
+		const { field, body } = readHeader(bytes, name, at, isThin);
 		if (field === "//") longNames = body;
 		else if (!isSymbolTable(field)) members.push(readMember(name, at, field, body, longNames));
 		at += HEADER_SIZE + body.length + (body.length & 1);
@@ -35,17 +40,19 @@ export function readArchive(bytes: Uint8Array, name: string): ArchiveMember[] {
 	return members;
 }
 
-function readHeader(bytes: Uint8Array, name: string, at: number): { field: string; body: Uint8Array } {
+function readHeader(bytes: Uint8Array, name: string, at: number, isThin: boolean): { field: string; body: Uint8Array } {
 	if (at + HEADER_SIZE > bytes.length)
 		throw new LinkError(`${name}+${hex(at)}: member header of ${HEADER_SIZE} bytes ends after the archive's`);
 	if (ascii(bytes, at + 58, 2) !== END_MARK) throw new LinkError(`${name}+${hex(at)}: is no member header`);
 	const digits = ascii(bytes, at + 48, 10).trimEnd();
 	const size = /^\d+$/.test(digits) ? Number(digits) : -1;
+	const field = ascii(bytes, at, 16).trimEnd();
 	const start = at + HEADER_SIZE;
 	if (size < 0) throw new LinkError(`${name}+${hex(at + 48)}: member size '${digits}' is not a number`);
+	if (isThin && field !== "//" && !isSymbolTable(field)) return { field, body: bytes.subarray(start, start) };
 	if (size > bytes.length - start)
 		throw new LinkError(`${name}+${hex(at)}: member of ${size} bytes ends after the archive's ${hex(bytes.length)}`);
-	return { field: ascii(bytes, at, 16).trimEnd(), body: bytes.subarray(start, start + size) };
+	return { field, body: bytes.subarray(start, start + size) };
 }
 
 function isSymbolTable(field: string): boolean {

@@ -6,6 +6,7 @@ import { hex } from "../hex.ts";
 import {
 	hasFileBytes,
 	SHF_INFO_LINK,
+	SHT_CREL,
 	SHT_DYNSYM,
 	SHT_GROUP,
 	SHT_NULL,
@@ -63,6 +64,7 @@ const shapes = new Map<number, { links: readonly number[]; entry: number }>([
 	[SHT_DYNSYM, { links: [SHT_STRTAB], entry: SYMBOL_SIZE }],
 	[SHT_RELA, { links: [SHT_NULL, SHT_SYMTAB, SHT_DYNSYM], entry: RELA_SIZE }],
 	[SHT_REL, { links: [SHT_NULL, SHT_SYMTAB, SHT_DYNSYM], entry: REL_SIZE }],
+	[SHT_CREL, { links: [SHT_NULL, SHT_SYMTAB, SHT_DYNSYM], entry: 1 }],
 	[SHT_SYMTAB_SHNDX, { links: [SHT_SYMTAB], entry: 4 }],
 	[SHT_GROUP, { links: [SHT_SYMTAB], entry: 4 }],
 ]);
@@ -80,7 +82,7 @@ export function checkLinks(file: ElfFile): void {
 }
 
 function isInfoIndex({ type, flags }: { readonly type: number; readonly flags: number }): boolean {
-	return (flags & SHF_INFO_LINK) !== 0 || type === SHT_RELA || type === SHT_REL;
+	return (flags & SHF_INFO_LINK) !== 0 || type === SHT_RELA || type === SHT_REL || type === SHT_CREL;
 }
 
 function checkIndex(file: ElfFile, index: number, field: string, value: number): void {

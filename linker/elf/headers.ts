@@ -3,6 +3,7 @@
 import { LinkError } from "../errors.ts";
 import { hex } from "../hex.ts";
 import { ET_DYN, ET_EXEC, ET_REL, hasFileBytes, type Segment, SHT_NULL } from "./object.ts";
+import { nameOfKind } from "./other-files.ts";
 import { FILE_HEADER_SIZE, FILE_XINDEX, PROGRAM_HEADER_SIZE, SECTION_HEADER_SIZE } from "./tables.ts";
 import { exactWord64, viewOf } from "./words.ts";
 
@@ -92,9 +93,7 @@ export function isElf(bytes: Uint8Array): boolean {
 }
 
 function checkIdentity(bytes: Uint8Array, name: string): void {
-	const isArchive = bytes.length >= 8 && String.fromCharCode(...bytes.subarray(0, 8)) === "!<arch>\n";
-	if (!isElf(bytes))
-		throw new LinkError(`${name}: ${isArchive ? "is an archive, not an ELF file" : "is not an ELF file"}`);
+	if (!isElf(bytes)) throw new LinkError(`${name}: ${nameOfKind(bytes)}`);
 	if (bytes.length < FILE_HEADER_SIZE)
 		throw new LinkError(`${name}: ELF header: truncated, ${bytes.length} bytes of ${FILE_HEADER_SIZE}`);
 	if (bytes[4] !== 2) throw new LinkError(`${name}: ELF header: class ${bytes[4]} is not 2 (64-bit)`);

@@ -4,6 +4,7 @@
 
 import { LinkError } from "../errors.ts";
 import { checkFileRanges, checkGroups, checkLinks } from "./checks.ts";
+import { readCompactRelocations } from "./crel.ts";
 import type { FileParts } from "./file-parts.ts";
 import { readFileHeader, readSectionHeaders, readSegments } from "./headers.ts";
 import {
@@ -15,6 +16,7 @@ import {
 	type Section,
 	type Segment,
 	SHF_COMPRESSED,
+	SHT_CREL,
 	SHT_NOBITS,
 	SHT_NULL,
 	SHT_REL,
@@ -176,6 +178,7 @@ function relocationsOf(file: ElfFile, target: number, holder: number, symbolCoun
 	const max = (flags & SHF_COMPRESSED) !== 0 ? Number.MAX_SAFE_INTEGER : min + size;
 	const source = { place, symbolCount, min, max };
 	const bytes = () => sectionBytes(file, holder);
+	if (kind === SHT_CREL) return readCompactRelocations({ ...source, bytes: bytes() });
 	if (file.parts === undefined || kind === SHT_REL)
 		return readRelocations({ ...source, bytes: bytes(), implicitAddends: kind === SHT_REL });
 	const { read } = file.parts;

@@ -2,9 +2,9 @@
 // and those that would only be written. Whoever passes over millions takes them in pieces, of any relocations.
 
 import { LinkError } from "../errors.ts";
-import type { Relocations } from "./object.ts";
+import { R_NONE, type Relocations } from "./object.ts";
 import { putRelocations, RELA_SIZE, type RelocationTableSource, readRelocations } from "./tables.ts";
-import { viewOf, wideWord, wordsOf } from "./words.ts";
+import { fitsNumber, viewOf, wideWord, wordsOf } from "./words.ts";
 
 /** Fills a view with whole entries of a table, from entry `first` on. */
 export type PutEntries = (view: DataView, first: number) => void;
@@ -95,7 +95,8 @@ function areSound(
 		const high = words[at + 1]!;
 		const offset = high === 0 ? words[at]! : wideWord(words[at]!, high);
 		const highAddend = (words[at + 5]! + 2 ** 21) >>> 0;
-		if (offset < min || offset > max || words[at + 3]! >= symbolCount || highAddend >= 2 ** 22) return false;
+		if (words[at + 3]! >= symbolCount || highAddend >= 2 ** 22) return false;
+		if ((offset < min || offset > max) && (words[at + 2] !== R_NONE || !fitsNumber(high | 0))) return false;
 	}
 	return true;
 }

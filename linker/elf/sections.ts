@@ -12,6 +12,7 @@ import {
 	SHF_GROUP,
 	SHF_INFO_LINK,
 	SHN_LORESERVE,
+	SHT_CREL,
 	SHT_REL,
 	SHT_RELA,
 	SHT_STRTAB,
@@ -117,7 +118,11 @@ function planRelocations(object: ElfObject, sections: PlannedSection[], symtab: 
 		if (target === 0 || columns === undefined) continue;
 		const implicit = columns.implicitAddends === true;
 		const entsize = implicit ? REL_SIZE : RELA_SIZE;
-		put(sections, holder, `${implicit ? ".rel" : ".rela"}${section.name}`, {
+		const name = `${implicit ? ".rel" : ".rela"}${section.name}`;
+		// A compact table becomes one that every linker reads.
+		const isCompact = sections[holder]?.type === SHT_CREL;
+		put(sections, holder, name, {
+			name: isCompact ? name : (sections[holder]?.name ?? name),
 			type: implicit ? SHT_REL : SHT_RELA,
 			size: columns.count * entsize,
 			flags: SHF_INFO_LINK | (section.flags & SHF_GROUP),

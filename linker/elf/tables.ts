@@ -2,7 +2,7 @@
 
 import { LinkError } from "../errors.ts";
 import { hex } from "../hex.ts";
-import { type Relocations, SHN_LORESERVE, STB_LOCAL, type Symbols } from "./object.ts";
+import { R_NONE, type Relocations, SHN_LORESERVE, STB_LOCAL, type Symbols } from "./object.ts";
 import { fitsNumber, getWord64, putWord64, viewOf, wordsOf } from "./words.ts";
 
 export const FILE_HEADER_SIZE = 64;
@@ -113,26 +113,39 @@ export function readRelocations(source: RelocationTableSource): Relocations {
 		const offset = getWord64(view, at);
 		const symbol = view.getUint32(at + 12, true);
 		const highAddend = implicitAddends ? 0 : view.getInt32(at + 20, true);
-		if (offset < min || offset > max || symbol >= symbolCount || !fitsNumber(highAddend)) failRelocation(source, i, at);
+		const type = view.getUint32(at + 8, true);
 		columns.offset[i] = offset;
-		columns.type[i] = view.getUint32(at + 8, true);
+		columns.type[i] = type;
 		columns.symbol[i] = symbol;
 		if (!implicitAddends) columns.addend[i] = highAddend * 2 ** 32 + view.getUint32(at + 16, true);
+		if (offset < min || offset > max || symbol >= symbolCount || !fitsNumber(highAddend))
+			checkRelocation(source, columns, i, at);
 	}
 	return implicitAddends ? { ...columns, implicitAddends } : columns;
 }
 
-function failRelocation(source: RelocationTableSource, i: number, at: number): never {
-	const view = viewOf(source.bytes);
-	const offset = getWord64(view, at);
-	const symbol = view.getUint32(at + 12, true);
+/** @param at where in the table's bytes the entry is */
+export function checkRelocation(
+	{ place, symbolCount, min, max }: Omit<RelocationTableSource, "implicitAddends">,
+	{ offset, symbol, type, addend }: Relocations,
+	i: number,
+	at: number,
+): void {
+	const isInside = offset[i]! >= min && offset[i]! <= max;
+	const isAnywhere = type[i] === R_NONE && isExact(offset[i]!);
 	const what =
-		offset < source.min || offset > source.max
-			? `offset ${hex(offset)} is not in [${hex(source.min)}, ${hex(source.max)}]`
-			: symbol >= source.symbolCount
-				? `symbol ${symbol} is not below ${source.symbolCount}`
-				: "addend is not within ±2^53";
-	throw new LinkError(`${source.place}+${hex(at)}: relocation ${i}: ${what}`);
+		!isInside && !isAnywhere
+			? `offset ${hex(offset[i]!)} is not in [${hex(min)}, ${hex(max)}]`
+			: symbol[i]! >= symbolCount
+				? `symbol ${symbol[i]} is not below ${symbolCount}`
+				: !isExact(addend[i]!)
+					? "addend is not within ±2^53"
+					: undefined;
+	if (what !== undefined) throw new LinkError(`${place}+${hex(at)}: relocation ${i}: ${what}`);
+}
+
+function isExact(value: number): boolean {
+	return value >= -(2 ** 53) && value < 2 ** 53;
 }
 
 /** Fills the view with the entries from `first` on; so do the other two. */
