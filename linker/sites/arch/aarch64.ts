@@ -18,7 +18,6 @@ const RET = [0xc0, 0x03, 0x5f, 0xd6];
 /** A displacement in words in `bits` bits of the instruction from bit `shift` on. */
 function wordForm(
 	kind: BranchForm["kind"],
-	relocation: number,
 	bits: number,
 	shift: number,
 	nothing: readonly number[] | undefined,
@@ -28,7 +27,6 @@ function wordForm(
 	return {
 		kind,
 		length: 4,
-		fieldAt: 0,
 		base: 0,
 		min: -reach,
 		max: reach - 4,
@@ -37,17 +35,15 @@ function wordForm(
 			const word = view.getUint32(at, true) & ~mask;
 			view.setUint32(at, (word | (((displacement >> 2) << shift) & mask)) >>> 0, true);
 		},
-		relocation,
-		addend: 0,
 		nothing,
 	};
 }
 
 const forms: readonly BranchForm[] = [
-	wordForm("call", R_AARCH64_CALL26, 26, 0, NOP),
-	wordForm("tail", R_AARCH64_JUMP26, 26, 0, RET),
-	wordForm("conditional", R_AARCH64_CONDBR19, 19, 5, undefined),
-	wordForm("conditional", R_AARCH64_TSTBR14, 14, 5, undefined),
+	wordForm("call", 26, 0, NOP),
+	wordForm("tail", 26, 0, RET),
+	wordForm("conditional", 19, 5, undefined),
+	wordForm("conditional", 14, 5, undefined),
 ];
 
 /** Bits that say which form a word has: BL; B; B.cond, CBZ and CBNZ; TBZ and TBNZ. */
@@ -58,16 +54,17 @@ const words: readonly { mask: number; value: number; form: number }[] = [
 	{ mask: 0x7e000000, value: 0x34000000, form: 2 },
 	{ mask: 0x7e000000, value: 0x36000000, form: 3 },
 ];
+/** By form; which of them fits which instruction is not asked: the linker would refuse the others. */
+const branchRelocations = [R_AARCH64_CALL26, R_AARCH64_JUMP26, R_AARCH64_CONDBR19, R_AARCH64_TSTBR14];
+
 const branches: readonly RelocatedBranch[] = [0, 1, 2, 2].map((kind, form) => ({
 	kind,
 	form: forms[form],
 	fieldAt: 0,
 	length: 4,
 	addend: 0,
+	relocation: branchRelocations[form]!,
 }));
-
-/** Which of them fits which instruction is not asked: the linker would refuse the others. */
-const branchRelocations = [R_AARCH64_CALL26, R_AARCH64_JUMP26, R_AARCH64_CONDBR19, R_AARCH64_TSTBR14];
 
 function isReplaceable(word: number): boolean {
 	return (word & 0x7c000000) === 0x14000000 || word === viewOf(Uint8Array.from(NOP)).getUint32(0, true);
@@ -89,6 +86,7 @@ export const aarch64: Architecture = {
 	/** The architecture lets B, BL and NOP be replaced by one another while they are executed. */
 	fitsOneStore: (_, before, after) => [before, after].every((bytes) => isReplaceable(viewOf(bytes).getUint32(0, true))),
 	relativeTypes: [R_AARCH64_PREL32, R_AARCH64_PREL64],
+	callsLoaded: undefined,
 	visitTargets(bytes, start, end, visit) {
 		const view = viewOf(bytes);
 		for (let at = start; at + 4 <= end; at += 4) {

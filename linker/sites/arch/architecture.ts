@@ -8,8 +8,6 @@ export interface BranchForm {
 	readonly kind: SiteKind;
 	/** Bytes of the instruction. */
 	readonly length: number;
-	/** Where the field that the relocation names starts. */
-	readonly fieldAt: number;
 	/** Displacements count from the instruction's first byte plus this. */
 	readonly base: number;
 	/** Inclusive range of the displacement. */
@@ -19,10 +17,6 @@ export interface BranchForm {
 	readonly read: (view: DataView, at: number) => number;
 	/** Changes the displacement, nothing else of the instruction. */
 	readonly write: (view: DataView, at: number, displacement: number) => void;
-	/** The relocation of a branch to a function that may be anywhere. */
-	readonly relocation: number;
-	/** The addend of a relocation that goes to its symbol's first byte. */
-	readonly addend: number;
 	/** The whole instruction when there is nothing to call; undefined where no one instruction does that. */
 	readonly nothing: readonly number[] | undefined;
 }
@@ -42,6 +36,8 @@ export interface RelocatedBranch {
 	readonly length: number;
 	/** The addend of a relocation that goes to its symbol's first byte. */
 	readonly addend: number;
+	/** The type of its relocation where another function is called. */
+	readonly relocation: number;
 }
 
 /** @param from, target, field offsets of its first byte, of where it goes as the bytes are, and of its displacement */
@@ -70,6 +66,9 @@ export interface Architecture {
 	readonly fitsOneStore: (address: number, before: Uint8Array, after: Uint8Array) => boolean;
 	/** `S + A - P` of 32 and 64 bits, as tables of code addresses use them. */
 	readonly relativeTypes: readonly number[];
+	/** Whether the relocation of `type` whose field is at `at` gives an instruction the address of a function, in full, that code
+	 * behind it calls; undefined where no compiler does that. */
+	readonly callsLoaded: ((type: number, bytes: Uint8Array, at: number) => boolean) | undefined;
 	/** Visits every direct branch from `start` to `end`, by linear decoding. Bytes that are no instruction end it. */
 	readonly visitTargets: (bytes: Uint8Array, start: number, end: number, visit: VisitTarget) => void;
 }
