@@ -96,9 +96,9 @@ function putRows(out: LineBytes, list: BranchList, from: number, shared: Shared)
 	for (; i < table.count && hasRoom(out, shared.size + shared.endSize); i++) {
 		const { view } = out;
 		const index = table.section[i]!;
-		const { data, address, known } = list.sections[index]!;
+		const { data, origin, known } = list.sections[index]!;
 		const offset = table.offset[i]!;
-		const value = offset + address;
+		const value = offset + origin;
 		const { length } = architecture.branches[table.branch[i]!]!;
 		const symbol = holder[i]!;
 		let at = i === 0 ? out.at : put(view, out.at, shared.between);
@@ -137,7 +137,7 @@ function quietEnd(list: BranchList, index: number, code: number, { ends }: Share
 function putEnd(out: LineBytes, list: BranchList, i: number, code: number, shared: Shared): void {
 	const { table, sections, intruders } = list;
 	const index = table.section[i]!;
-	const value = table.offset[i]! + sections[index]!.address;
+	const value = table.offset[i]! + sections[index]!.origin;
 	const left = reachLeft(list, index, value, table.branch[i]!, calleeOf(table, i));
 	const source = sourceJson(list, lineRowAt(list, index, value), shared);
 	const start = out.at;

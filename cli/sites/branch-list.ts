@@ -2,9 +2,9 @@
 // and what stands in the way of replacing them under a running processor.
 
 import { type LineTable, readLineTable, rowAt } from "../../linker/elf/line-table.ts";
-import { type ElfObject, ET_REL, SHN_UNDEF } from "../../linker/elf/object.ts";
+import { type ElfObject, ET_REL, originOf, SHN_UNDEF } from "../../linker/elf/object.ts";
 import { LinkError } from "../../linker/errors.ts";
-import { type Architecture, branchKinds } from "../../linker/sites/arch/index.ts";
+import type { Architecture } from "../../linker/sites/arch/index.ts";
 import {
 	type BranchTable,
 	branchTable,
@@ -12,10 +12,10 @@ import {
 	hasDefined,
 	isCode,
 	requireArchitecture,
-	requireRelocations,
 	sectionRuns,
 } from "../../linker/sites/branches.ts";
 import { knownCrossings } from "../../linker/sites/crossings.ts";
+import { refuseCallsByAddress, requireVisibleCalls } from "../../linker/sites/hidden-calls.ts";
 import { holders } from "../../linker/sites/holders.ts";
 import { type Insides, type Intruders, jumpedInto, markInside, newInside } from "../../linker/sites/jumped-into.ts";
 import { noteUnrelocated } from "./unrelocated-note.ts";
@@ -32,8 +32,8 @@ export interface BranchList {
 	readonly intruders: Intruders;
 	/** How many rows call each of the table's callees. */
 	readonly counts: Uint32Array;
-	/** 1 for each of `branchKinds` that there is. */
-	readonly kinds: Uint8Array;
+	/** 1 for each of the architecture's branches that there is. */
+	readonly used: Uint8Array;
 	/** By section. */
 	readonly sections: readonly ListedSection[];
 }
@@ -41,7 +41,8 @@ export interface BranchList {
 interface ListedSection {
 	/** Of code. */
 	readonly data: Uint8Array;
-	readonly address: number;
+	/** What offsets in it count from. */
+	readonly origin: number;
 	/** Which crossings are certain. */
 	readonly known: number;
 	readonly isInit: boolean;
@@ -54,8 +55,9 @@ export function listBranches(
 	note: (text: string) => void,
 ): BranchList {
 	const architecture = requireArchitecture(object);
-	requireRelocations(object);
+	requireVisibleCalls(object);
 	const table = branchTable(object, architecture, wanted);
+	if (table.count === 0) refuseCallsByAddress(object, architecture);
 	if (hasDefined(object, wanted)) noteUnrelocated(object, architecture, wanted, note);
 	const { insides, ...survey } = surveyRows(object, architecture, table);
 	return {
@@ -68,7 +70,7 @@ export function listBranches(
 		intruders: jumpedInto(object, architecture, insides),
 		sections: object.sections.map((section) => ({
 			data: isCode(section) ? section.data : none,
-			address: section.address,
+			origin: originOf(object, section),
 			known: knownCrossings(object.type === ET_REL ? section.align : 4096),
 			isInit: section.name.startsWith(".init."),
 		})),
@@ -104,9 +106,7 @@ function surveyRows(object: ElfObject, { branches }: Architecture, table: Branch
 		}
 		insides[section] = bits;
 	}
-	const kinds = new Uint8Array(branchKinds.length);
-	for (const [i, { kind }] of branches.entries()) if (used[i] === 1) kinds[kind] = 1;
-	return { insides, kinds, counts };
+	return { insides, used, counts };
 }
 
 /** Bytes that the callee could be further away in its direction; undefined where the distance is not known yet.

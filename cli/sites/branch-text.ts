@@ -1,7 +1,7 @@
 // The call sites of a real object as text: a line each, grouped by what they call. Made for millions of lines.
 
 import { filePath, type LineTable } from "../../linker/elf/line-table.ts";
-import { ET_REL, SHN_UNDEF, type Symbols } from "../../linker/elf/object.ts";
+import { ET_REL, originOf, SHN_UNDEF, type Symbols } from "../../linker/elf/object.ts";
 import { hexAddress } from "../../linker/hex.ts";
 import { branchKinds } from "../../linker/sites/arch/index.ts";
 import { type Callee, calleeName, sectionRuns } from "../../linker/sites/branches.ts";
@@ -123,11 +123,11 @@ interface Layout {
 }
 
 function layOut(list: BranchList): Layout {
-	const { object, architecture, lines, kinds } = list;
+	const { object, architecture, lines } = list;
+	const used = architecture.branches.filter((_, i) => list.used[i] === 1);
 	const placeWidth = widthOfPlaces(list);
-	const kindWidth = Math.max(...branchKinds.map(({ length }, kind) => (kinds[kind] === 1 ? length : 4)));
-	const isLong = architecture.align === 1 && kinds.lastIndexOf(1) > 1;
-	const bytesWidth = architecture.align === 4 ? 11 : isLong ? 17 : 14;
+	const kindWidth = Math.max(4, ...used.map(({ kind }) => branchKinds[kind]!.length));
+	const bytesWidth = Math.max(5, ...used.map(({ length }) => 3 * length - 1));
 	const names = namesIn(object.symbols.strings);
 	const cells = ["place".padEnd(placeWidth), "kind".padEnd(kindWidth), "bytes".padEnd(bytesWidth)];
 	return {
@@ -148,9 +148,10 @@ function layOut(list: BranchList): Layout {
 function widthOfPlaces({ object, table }: BranchList): number {
 	let longest = 5;
 	for (const { section } of sectionRuns(table)) {
-		const { name, address, size } = object.sections[section]!;
+		const { name, size } = object.sections[section]!;
+		const origin = originOf(object, object.sections[section]!);
 		const prefix = object.type === ET_REL ? name.length + 1 : 0;
-		longest = Math.max(longest, prefix + hexAddress(address + size).length);
+		longest = Math.max(longest, prefix + hexAddress(origin + size).length);
 	}
 	return longest;
 }
@@ -185,7 +186,7 @@ function putRows(
 		const { view } = out;
 		const index = records[at + 1]!;
 		const section = list.sections[index]!;
-		const value = records[at]! + section.address;
+		const value = records[at]! + section.origin;
 		const branch = records[at + 3]! & 255;
 		const length = layout.lengths[branch]!;
 		let to = put(view, out.at, prefixes[index]!);
@@ -219,14 +220,14 @@ function putRemarks(
 	value: number,
 	branch: number,
 ): void {
-	const { address, isInit } = list.sections[index]!;
+	const { origin, isInit } = list.sections[index]!;
 	const { lines } = list;
 	const row = lineRowAt(list, index, value);
 	if (lines !== undefined && row !== undefined) putText(out, `, ${pathOf(lines, lines.file[row]!)}:${lines.line[row]}`);
 	if (isInit) putText(out, ", init text");
 	const left = reachLeft(list, index, value, branch, callee);
 	if (left !== undefined && left < 64 * mebibyte) putText(out, `, ${Math.floor(left / mebibyte)} MiB reach left`);
-	const intruder = list.intruders.get(index)?.get(value - address);
+	const intruder = list.intruders.get(index)?.get(value - origin);
 	if (intruder !== undefined) putText(out, `, jumped into from ${intruder}`);
 }
 const mebibyte = 2 ** 20;

@@ -11,10 +11,10 @@ import {
 	hasDefined,
 	hasNoSymbol,
 	requireArchitecture,
-	requireRelocations,
 	type Wanted,
 	wantedSymbols,
 } from "../../linker/sites/branches.ts";
+import { refuseCallsByAddress, requireVisibleCalls } from "../../linker/sites/hidden-calls.ts";
 import { placeName } from "../../linker/sites/place.ts";
 import { count, plural, table } from "../shell/table.ts";
 import { styled, type Terminal } from "../shell/terminal.ts";
@@ -42,7 +42,7 @@ export function* searched(
 	let last: ElfObject | undefined;
 	let count = 0;
 	for (const file of files) {
-		for (const object of realObjects(file)) {
+		for (const object of realObjects(file, note)) {
 			const flags = wanted && wantedSymbols(object, wanted);
 			if (flags !== undefined && missing.size > 0)
 				for (const symbol of flagged(flags)) missing.delete(baseName(symbolName(object.symbols, symbol)));
@@ -70,10 +70,12 @@ export async function summarize(
 	const counts = new Map<string, number>();
 	for (const { object, wanted: flags } of searched(files, wanted, note)) {
 		const architecture = requireArchitecture(object);
-		requireRelocations(object);
+		requireVisibleCalls(object);
 		if (hasDefined(object, flags))
 			(await import("./unrelocated-note.ts")).noteUnrelocated(object, architecture, flags, note);
-		for (const [symbol, sites] of countBranches(object, architecture, flags)) {
+		const called = countBranches(object, architecture, flags);
+		if (called.size === 0) refuseCallsByAddress(object, architecture);
+		for (const [symbol, sites] of called) {
 			const key = placeName(object, symbol, 0);
 			counts.set(key, (counts.get(key) ?? 0) + sites);
 		}

@@ -1,6 +1,6 @@
 // What a list cannot have: calls that the assembler resolved itself. They are counted, so that nobody takes the list for all.
 
-import type { ElfObject } from "../../linker/elf/object.ts";
+import { type ElfObject, originOf } from "../../linker/elf/object.ts";
 import { type FunctionIndex, functionAt, indexFunctions } from "../../linker/elf/symbols.ts";
 import type { Architecture } from "../../linker/sites/arch/index.ts";
 import { codePlace, functionPlace } from "../../linker/sites/place.ts";
@@ -22,11 +22,11 @@ export function noteUnrelocated(
 	const places: string[] = [];
 	let count = 0;
 	for (const { section, offset, target } of unrelocatedBranches(object, architecture, wanted ?? flagsOf(functions))) {
-		const { address } = object.sections[section]!;
-		const holder = holderOf(section, offset + address);
+		const origin = originOf(object, object.sections[section]!);
+		const holder = holderOf(section, offset + origin);
 		// A loop that begins where its function does calls nothing.
-		if (wanted === undefined && holder !== 0 && holder === holderOf(section, target + address)) continue;
-		const within = functionPlace(object, holder, offset + address);
+		if (wanted === undefined && holder !== 0 && holder === holderOf(section, target + origin)) continue;
+		const within = functionPlace(object, holder, offset + origin);
 		if (count < FEW) places.push(`${codePlace(object, section, offset)}${within === "" ? "" : ` in ${within}`}`);
 		count++;
 	}

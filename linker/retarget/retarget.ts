@@ -2,7 +2,7 @@
 // file stays as it is but for those bytes; what was there is kept in it (retarget-record.ts), so every plan starts from
 // the file as it was made, and undoing is exact.
 
-import { type ElfObject, ET_REL, SHF_ALLOC, SHN_LORESERVE, SHN_UNDEF, SHT_RELA } from "../elf/object.ts";
+import { type ElfObject, ET_REL, originOf, SHF_ALLOC, SHN_LORESERVE, SHN_UNDEF, SHT_RELA } from "../elf/object.ts";
 import { functionAt, indexFunctions, symbolName } from "../elf/symbols.ts";
 import { REL_SIZE, RELA_SIZE } from "../elf/tables.ts";
 import { putWord64, viewOf } from "../elf/words.ts";
@@ -16,9 +16,9 @@ import {
 	hasNoSymbol,
 	isCode,
 	requireArchitecture,
-	requireRelocations,
 	wantedSymbols,
 } from "../sites/branches.ts";
+import { refuseCallsByAddress, requireVisibleCalls } from "../sites/hidden-calls.ts";
 import { holders } from "../sites/holders.ts";
 import { type Insides, jumpedInto, markInside, newInside } from "../sites/jumped-into.ts";
 import { codePlace, functionPlace, nameForMessage, place } from "../sites/place.ts";
@@ -98,7 +98,7 @@ export function planRetarget(
 	options: RetargetOptions = {},
 ): RetargetPlan {
 	const architecture = requireArchitecture(object);
-	requireRelocations(object);
+	requireVisibleCalls(object);
 	const planning: Omit<Planning, "table" | "holder"> = {
 		object,
 		architecture,
@@ -162,7 +162,9 @@ function planChange(planning: Planning, change: Change, only: readonly string[] 
 		else planSite(planning, i, change, target);
 		planned++;
 	}
-	if (planned === 0 && only === undefined) failNoCalls(object, change.from);
+	if (planned > 0 || only !== undefined) return;
+	refuseCallsByAddress(object, planning.architecture);
+	failNoCalls(object, change.from);
 }
 
 /** Remembers which of `only` chose it, and what could. */
@@ -179,7 +181,7 @@ function isSelected(planning: Planning, i: number, only: readonly string[]): boo
 function leaveUnrelocated({ object, architecture, left }: Planning, { from }: Change, wanted: Uint8Array): void {
 	const functions = indexFunctions(object);
 	for (const { section, offset } of unrelocatedBranches(object, architecture, wanted)) {
-		const value = offset + object.sections[section]!.address;
+		const value = offset + originOf(object, object.sections[section]!);
 		left.push({
 			place: codePlace(object, section, offset),
 			in: functionPlace(object, functionAt(functions, section, value) ?? 0, value),
@@ -198,8 +200,8 @@ function failNoCalls(object: ElfObject, name: string): never {
 }
 
 function holderName({ object, table, holder }: Planning, i: number): string {
-	const { address } = object.sections[table.section[i]!]!;
-	return functionPlace(object, holder[i]!, table.offset[i]! + address);
+	const origin = originOf(object, object.sections[table.section[i]!]!);
+	return functionPlace(object, holder[i]!, table.offset[i]! + origin);
 }
 
 function placeOf({ object, table }: Planning, i: number): string {
@@ -246,7 +248,7 @@ function planSite(planning: Planning, i: number, change: Change, target: Target)
 		after,
 	});
 	edits.push({ offset: section.fileOffset + offset, before, after });
-	edits.push(relocationEdit(planning, i, form, target));
+	edits.push(relocationEdit(planning, i, target));
 }
 
 /** A linked branch must go where its relocation says, or to a stub of the procedure linkage table. */
@@ -283,7 +285,7 @@ function newBytes({ object, table }: Planning, i: number, form: BranchForm, targ
 		symbols.section[target.symbol] !== SHN_UNDEF &&
 		symbols.section[target.symbol]! < SHN_LORESERVE;
 	if (!isPlaced || (object.type === ET_REL && symbols.section[target.symbol] !== index)) return bytes;
-	const displacement = symbols.value[target.symbol]! - (section.address + offset + form.base);
+	const displacement = symbols.value[target.symbol]! - (originOf(object, section) + offset + form.base);
 	if (displacement < form.min || displacement > form.max)
 		throw new LinkError(
 			`${place(object, index, offset)}: out of reach of '${symbolName(symbols, target.symbol)}': ${notIn(displacement, form.min, form.max)}`,
@@ -292,17 +294,22 @@ function newBytes({ object, table }: Planning, i: number, form: BranchForm, targ
 	return bytes;
 }
 
-function relocationEdit(planning: Planning, i: number, form: BranchForm, target: Target): Edit {
+function relocationEdit(planning: Planning, i: number, target: Target): Edit {
 	const { object, architecture, table, relocationsAt } = planning;
 	const index = table.section[i]!;
 	const { offset, type, symbol, addend } = object.sections[index]!.relocations!;
 	const relocation = table.relocation![i]!;
-	const at = relocationsAt.get(index)!;
+	const branch = architecture.branches[table.branch[i]!]!;
+	const at = relocationsAt.get(index);
+	if (at === undefined)
+		throw new LinkError(
+			`${place(object, index, table.offset[i]!)}: its relocations are in the compact form (CREL), which cannot be changed in place; compile without --crel`,
+		);
 	const before = entry(offset[relocation]!, type[relocation]!, symbol[relocation]!, addend[relocation]!);
 	const after =
 		target.kind === "null"
 			? entry(offset[relocation]!, architecture.relocation.none, symbol[relocation]!, addend[relocation]!)
-			: entry(offset[relocation]!, form.relocation, target.symbol, form.addend);
+			: entry(offset[relocation]!, branch.relocation, target.symbol, branch.addend);
 	return { offset: at + relocation * RELA_SIZE, before, after };
 }
 
@@ -361,7 +368,8 @@ function checkRelocations(
 	spans: readonly { offset: number; length: number }[],
 	{ relocation }: Architecture,
 ): void {
-	const { data, address, relocations } = object.sections[index]!;
+	const { data, relocations } = object.sections[index]!;
+	const origin = originOf(object, object.sections[index]!);
 	const { count, offset, type } = relocations!;
 	/** 1 + the number of the span that a byte belongs to. */
 	const owner = new Uint32Array(data.length);
@@ -371,10 +379,10 @@ function checkRelocations(
 	}
 	const seen = new Uint8Array(spans.length + 1);
 	for (let i = 0; i < count; i++) {
-		const span = owner[offset[i]! - address] ?? 0;
+		const span = owner[offset[i]! - origin] ?? 0;
 		if (span === 0 || type[i] === relocation.none) continue;
 		if (seen[span] === 1)
-			throw new LinkError(`${place(object, index, offset[i]! - address)}: another relocation lies inside the call`);
+			throw new LinkError(`${place(object, index, offset[i]! - origin)}: another relocation lies inside the call`);
 		seen[span] = 1;
 	}
 }

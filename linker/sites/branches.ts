@@ -4,7 +4,7 @@
 
 import {
 	type ElfObject,
-	ET_REL,
+	originOf,
 	type Relocations,
 	type Section,
 	SHF_EXECINSTR,
@@ -55,16 +55,6 @@ export function requireArchitecture(object: ElfObject): Architecture {
 	throw new LinkError(`${object.name}: ELF header: e_machine ${object.machine} is not one of ${known}`);
 }
 
-/** A linked file must have kept its relocations.
- * @throws LinkError that says how to get a file that has them */
-export function requireRelocations(object: ElfObject): void {
-	if (object.type === ET_REL) return;
-	if (object.sections.some((section) => isCode(section) && section.relocations !== undefined)) return;
-	throw new LinkError(
-		`${object.name}: is linked without relocations, so what its calls name is lost; link with -Wl,--emit-relocs (ld -q)`,
-	);
-}
-
 export function isCode({ flags }: Pick<Section, "flags">): boolean {
 	return (flags & SHF_EXECINSTR) !== 0;
 }
@@ -73,7 +63,8 @@ export function isCode({ flags }: Pick<Section, "flags">): boolean {
 interface Piece {
 	readonly section: number;
 	readonly data: Uint8Array;
-	readonly address: number;
+	/** What the relocations' offsets count from. */
+	readonly origin: number;
 	readonly words: Uint32Array;
 	readonly first: number;
 }
@@ -91,10 +82,11 @@ function* codePieces(object: ElfObject): Generator<Piece> {
 	for (const [section, each] of object.sections.entries()) {
 		const relocations = isCode(each) ? relocationsWithAddends(object, each) : undefined;
 		if (relocations === undefined) continue;
-		const { address, data } = each;
+		const { data } = each;
+		const origin = originOf(object, each);
 		let first = 0;
 		for (const words of relocationPieces(relocations)) {
-			yield { section, data, address, words, first };
+			yield { section, data, origin, words, first };
 			first += words.length / ENTRY_WORDS;
 		}
 	}
@@ -135,7 +127,7 @@ function addBranches(table: BranchTable, callees: Callees, search: Search, piece
 	const { wanted, architecture } = search;
 	const { info } = search.object.symbols;
 	const { find, branches } = architecture;
-	const { data, address, words, first } = piece;
+	const { data, origin, words, first } = piece;
 	const { section, offset, relocation, branch, callee } = table;
 	const { plain } = callees;
 	let { count } = table;
@@ -143,7 +135,7 @@ function addBranches(table: BranchTable, callees: Callees, search: Search, piece
 		let symbol = words[at + 3]!;
 		const isSection = (info[symbol]! & 15) === STT_SECTION;
 		if (!isSection && wanted !== undefined && wanted[symbol] !== 1) continue;
-		const field = wideWord(words[at]!, words[at + 1]!) - address;
+		const field = wideWord(words[at]!, words[at + 1]!) - origin;
 		const found = find(words[at + 2]!, data, field);
 		if (found < 0) continue;
 		const { addend, fieldAt } = branches[found]!;
@@ -170,12 +162,12 @@ function countBranchesIn(counts: Uint32Array, called: number[], search: Search, 
 	const { wanted, architecture } = search;
 	const { info } = search.object.symbols;
 	const { find, branches } = architecture;
-	const { data, address, words } = piece;
+	const { data, origin, words } = piece;
 	for (let at = 0; at < words.length; at += ENTRY_WORDS) {
 		let symbol = words[at + 3]!;
 		const isSection = (info[symbol]! & 15) === STT_SECTION;
 		if (!isSection && wanted !== undefined && wanted[symbol] !== 1) continue;
-		const found = find(words[at + 2]!, data, wideWord(words[at]!, words[at + 1]!) - address);
+		const found = find(words[at + 2]!, data, wideWord(words[at]!, words[at + 1]!) - origin);
 		if (found < 0) continue;
 		if (isSection) {
 			const behind = wideWord(words[at + 4]!, words[at + 5]!) - branches[found]!.addend;
@@ -227,6 +219,14 @@ function sortRows(table: BranchTable, { first, end }: SectionRun): void {
 			Array.from(order, (row) => column[row]!),
 			first,
 		);
+}
+
+/** Whether any branch has a relocation. */
+export function hasBranches(object: ElfObject, { find }: Architecture): boolean {
+	for (const { data, origin, words } of codePieces(object))
+		for (let at = 0; at < words.length; at += ENTRY_WORDS)
+			if (find(words[at + 2]!, data, wideWord(words[at]!, words[at + 1]!) - origin) >= 0) return true;
+	return false;
 }
 
 /** How many branches go to each symbol that any goes to, without a table. */

@@ -12,6 +12,7 @@ import { KEY_PREFIX, SITE_ROW, SITES_SECTION, TAIL, TRAMPOLINE_PREFIX } from "..
 import { hex } from "../hex.ts";
 import { type Architecture, branchKinds } from "./arch/index.ts";
 import { type BranchTable, branchTable, calleeOf, isCode, requireArchitecture, wantedSymbols } from "./branches.ts";
+import { refuseCallsByAddress, requireVisibleCalls } from "./hidden-calls.ts";
 import { place } from "./place.ts";
 
 export interface RealCollectOptions {
@@ -70,9 +71,11 @@ export function findSites(
 		throw new LinkError(
 			`${object.name}: already has a ${tableName} section; collect from the object as it was compiled`,
 		);
+	requireVisibleCalls(object);
 	const table = branchTable(object, architecture, wantedSymbols(object, { prefix: TRAMPOLINE_PREFIX }));
 	const rows = sitesOf(object, architecture, table);
 	checkOthers(object);
+	if (table.count === 0) refuseCallsByAddress(object, architecture);
 	return { architecture, table, rows };
 }
 

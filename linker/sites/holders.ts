@@ -1,6 +1,6 @@
 // In which function each branch of a table lies: one pass that walks branches and functions side by side.
 
-import type { ElfObject } from "../elf/object.ts";
+import { type ElfObject, originOf } from "../elf/object.ts";
 import { firstFunction, indexFunctions } from "../elf/symbols.ts";
 import { type BranchTable, type SectionRun, sectionRuns } from "./branches.ts";
 
@@ -19,7 +19,7 @@ function findHolders(
 ): void {
 	const functions = indexFunctions(object);
 	const { symbols, order, end: ends } = functions;
-	const { address } = object.sections[section]!;
+	const origin = originOf(object, object.sections[section]!);
 	/** Positions in `order` of functions that may be around what follows, each inside or behind the one before. */
 	const open: number[] = [];
 	let next = firstFunction(functions, section);
@@ -28,7 +28,7 @@ function findHolders(
 	let holder = 0;
 	let innermostEnd = Number.POSITIVE_INFINITY;
 	for (let row = first; row < end; row++) {
-		const value = offset[row]! + address;
+		const value = offset[row]! + origin;
 		if (nextStart <= value || innermostEnd <= value) {
 			while (nextStart <= value) {
 				open.push(next++);

@@ -1,14 +1,14 @@
 // What goes into the middle of instructions: an edit of one would change what such a jump finds. Looks at everything
 // that is exact: decoded branches, the targets of relocations, and symbols.
 
-import { type ElfObject, type Section, SHF_ALLOC } from "../elf/object.ts";
+import { type ElfObject, originOf, type Section, SHF_ALLOC } from "../elf/object.ts";
 import { ENTRY_WORDS, relocationPieces } from "../elf/relocation-entries.ts";
 import { firstFunction, indexFunctions } from "../elf/symbols.ts";
 import { wideWord } from "../elf/words.ts";
 import type { Architecture, VisitTarget } from "./arch/index.ts";
 import { isCode, relocationsWithAddends } from "./branches.ts";
 import { codePlace } from "./place.ts";
-import { relocatedFields } from "./relocated-fields.ts";
+import { isRelocated, relocatedFields } from "./relocated-fields.ts";
 
 /** Per section of an object which of its bytes are inside an instruction, behind its first byte: a bit for each. */
 export type Insides = (Uint8Array | undefined)[];
@@ -42,14 +42,15 @@ export function jumpedInto(object: ElfObject, architecture: Architecture, inside
 		const who = fromSection === 0 ? "a symbol" : codePlace(object, fromSection, from);
 		found.set(index, (found.get(index) ?? new Map()).set(offset, who));
 	};
-	const noteValue: Note = (index, value, ...from) => note(index, value - object.sections[index]!.address, ...from);
+	const noteValue: Note = (index, value, ...from) =>
+		note(index, value - originOf(object, object.sections[index]!), ...from);
 	for (const [index, inside] of insides.entries()) {
 		if (inside === undefined) continue;
 		let fields: Uint8Array | undefined;
 		visitBranchTargets(object, index, architecture, (from, target, field) => {
 			if (!isInside(inside, target)) return;
-			fields ??= relocatedFields(object.sections[index]!);
-			if (fields[field] !== 1) note(index, target, index, from);
+			fields ??= relocatedFields(object, index);
+			if (!isRelocated(fields, field)) note(index, target, index, from);
 		});
 	}
 	visitRelocated(object, architecture, insides, noteValue);
@@ -72,13 +73,14 @@ export function visitBranchTargets(
 	{ visitTargets }: Architecture,
 	visit: VisitTarget,
 ): void {
-	const { data, address } = object.sections[index]!;
+	const { data } = object.sections[index]!;
+	const origin = originOf(object, object.sections[index]!);
 	const functions = indexFunctions(object);
 	const { symbols, order } = functions;
 	const end = firstFunction(functions, index + 1);
 	let last = 0;
 	for (let i = firstFunction(functions, index); i < end; i++) {
-		const start = symbols.value[order[i]!]! - address;
+		const start = symbols.value[order[i]!]! - origin;
 		if (start <= last || start >= data.length) continue;
 		visitTargets(data, last, start, visit);
 		last = start;
@@ -104,16 +106,17 @@ function visitRelocated(object: ElfObject, architecture: Architecture, insides: 
 
 /** @param words, i an entry of a piece of the section's relocations */
 function visitTarget(
-	{ symbols, sections }: ElfObject,
+	object: ElfObject,
 	{ branches, find, relocation }: Architecture,
 	index: number,
 	words: Uint32Array,
 	i: number,
 	note: Note,
 ): void {
+	const { symbols, sections } = object;
 	const type = words[i + 2]!;
 	const section = sections[index]!;
-	const at = wideWord(words[i]!, words[i + 1]!) - section.address;
+	const at = wideWord(words[i]!, words[i + 1]!) - originOf(object, section);
 	const branch = isCode(section) ? branches[find(type, section.data, at)] : undefined;
 	if (branch?.form === undefined && type !== relocation.absolute64) return;
 	const symbol = words[i + 3]!;

@@ -1,7 +1,7 @@
 // Tables of code addresses that compilers and the kernel's tools put into objects: which functions can be patched at
 // their entry, and which instructions a key switches. Read by relocation where there is one, else from the bytes.
 
-import { type ElfObject, ET_REL, type Section, SHN_LORESERVE, SHN_UNDEF } from "../elf/object.ts";
+import { type ElfObject, ET_REL, originOf, type Section, SHN_LORESERVE, SHN_UNDEF } from "../elf/object.ts";
 import { exactWord64, viewOf } from "../elf/words.ts";
 import { LinkError } from "../errors.ts";
 import { FLAGS, SITES_SECTION, USER_FLAGS, USER_SITES_SECTION } from "../format/static-calls.ts";
@@ -104,7 +104,7 @@ function readTable(
 	const byOffset = new Map<number, number>();
 	for (let i = 0; i < (relocations?.count ?? 0); i++)
 		if (relocations!.type[i] !== architecture.relocation.none)
-			byOffset.set(relocations!.offset[i]! - section.address, i);
+			byOffset.set(relocations!.offset[i]! - originOf(object, section), i);
 	const entries = Array.from({ length: data.length / shape.entry }, (_, entry) =>
 		shape.fields.map((field) => readField(object, section, entry * shape.entry + field.at, field, byOffset)),
 	);
@@ -112,12 +112,13 @@ function readTable(
 }
 
 function readField(
-	{ symbols, type }: ElfObject,
+	object: ElfObject,
 	section: Section,
 	at: number,
 	field: AddressField,
 	byOffset: ReadonlyMap<number, number>,
 ): Address {
+	const { symbols, type } = object;
 	const { name } = field;
 	const mask = field.flags ?? 0;
 	const relocation = byOffset.get(at);
@@ -131,6 +132,6 @@ function readField(
 	}
 	const view = viewOf(section.data);
 	const stored = field.size === 4 ? view.getInt32(at, true) : (exactWord64(view, at) ?? 0);
-	const value = stored + (field.relative ? section.address + at : 0);
+	const value = stored + (field.relative ? originOf(object, section) + at : 0);
 	return { name, symbol: 0, value: value - (value & mask), flags: value & mask };
 }

@@ -6,6 +6,7 @@ import {
 	ET_REL,
 	type LineTable,
 	lineAt,
+	originOf,
 	type Relocations,
 	readLineTable,
 	type Section,
@@ -90,14 +91,14 @@ function splitLines(sources: ReadonlyMap<string, string>): Map<string, string[]>
 
 /** Sorted by offset; of those at one offset, functions last. */
 function namesBySection(object: ElfObject): Map<number, Name[]> {
-	const { symbols, type } = object;
+	const { symbols } = object;
 	const names = new Map<number, Name[]>();
 	for (let i = 1; i < symbols.count; i++) {
 		const section = object.sections[symbols.section[i]!];
 		const kind = symbolType(symbols, i);
 		const name = symbolName(symbols, i);
 		if (section === undefined || name === "" || kind === STT_SECTION || kind === STT_FILE) continue;
-		const offset = symbols.value[i]! - (type === ET_REL ? 0 : section.address);
+		const offset = symbols.value[i]! - originOf(object, section);
 		const list = names.get(symbols.section[i]!) ?? [];
 		names.set(symbols.section[i]!, list);
 		list.push({ offset, name, isFunction: kind === STT_FUNC });
@@ -129,7 +130,8 @@ function symbolizer(object: ElfObject, names: ReadonlyMap<number, readonly Name[
 		const within = ({ address: start, size, flags }: Section) =>
 			(flags & SHF_ALLOC) !== 0 && address >= start && address < start + size;
 		const index = isRelocatable ? home : object.sections.findIndex(within);
-		const offset = address - (object.sections[index]?.address ?? 0);
+		const holder = object.sections[index];
+		const offset = address - (holder === undefined ? 0 : originOf(object, holder));
 		const list = names.get(index) ?? [];
 		const found = list[countUpTo(list, offset) - 1];
 		if (found === undefined || offset > object.sections[index]!.size) return undefined;
@@ -155,12 +157,12 @@ function byOffset(relocations: Relocations | undefined): number[] {
 }
 
 function listSection(context: Context): void {
-	const { names, section, lines } = context;
+	const { object, names, section, lines } = context;
 	const starts = [...new Set([0, ...names.map(({ offset }) => offset)])].filter((start) => start < section.data.length);
 	for (const [i, start] of starts.entries()) {
 		lines.push("");
 		for (let n = countUpTo(names, start - 1); names[n]?.offset === start; n++) {
-			lines.push(`${hex(section.address + start).padStart(16, "0")} <${names[n]!.name}>:`);
+			lines.push(`${hex(originOf(object, section) + start).padStart(16, "0")} <${names[n]!.name}>:`);
 		}
 		context.sourceLine = undefined;
 		listRange(context, start, starts[i + 1] ?? section.data.length);
@@ -202,7 +204,7 @@ function hasRelocation({ order, nextRelocation, section, object }: Context, end:
 }
 
 function relocationOffset(object: ElfObject, section: Section, index: number): number {
-	return section.relocations!.offset[index]! - (object.type === ET_REL ? 0 : section.address);
+	return section.relocations!.offset[index]! - originOf(object, section);
 }
 
 /** The source line that the instruction comes from, where another starts. */
@@ -210,7 +212,7 @@ function listSource(context: Context, at: number): void {
 	const { object, sources, section, index, lines } = context;
 	if (sources === undefined) return;
 	const isRelocatable = object.type === ET_REL;
-	const position = lineAt(sources.table, section.address + at, isRelocatable ? index : 0);
+	const position = lineAt(sources.table, originOf(object, section) + at, isRelocatable ? index : 0);
 	const text = position && sources.texts.get(position.file)?.[position.line - 1];
 	if (position === undefined || text === undefined) return;
 	const line = `; ${position.file}:${position.line}  ${text.trim()}`;
@@ -223,7 +225,7 @@ const BYTES_WIDTH = 6 * 3;
 
 function listInstruction(context: Context, instruction: Instruction | undefined, at: number, length: number): void {
 	const { object, section, symbolize } = context;
-	const address = section.address + at;
+	const address = originOf(object, section) + at;
 	const bytes = [...section.data.subarray(at, at + length)].map((byte) => hex(byte).padStart(2, "0")).join(" ");
 	const isOpen = object.type === ET_REL && (hasRelocation(context, at + length) || instruction?.row.format === "abs");
 	const text = instruction === undefined ? "(bad)" : disassemble(instruction, address, isOpen ? undefined : symbolize);
@@ -233,7 +235,7 @@ function listInstruction(context: Context, instruction: Instruction | undefined,
 
 function listRelocation({ object, section, lines }: Context, index: number): void {
 	const { type, symbol, addend } = section.relocations!;
-	const place = `${hex(section.address + relocationOffset(object, section, index))}:`;
+	const place = `${hex(originOf(object, section) + relocationOffset(object, section, index))}:`;
 	const name = relocationTypes[type[index]!]?.name ?? `type ${type[index]}`;
 	const target = symbol[index] === 0 ? "*ABS*" : nameForMessage(object, symbol[index]!);
 	const indent = " ".repeat(ADDRESS_WIDTH + 3 + BYTES_WIDTH);

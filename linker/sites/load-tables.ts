@@ -1,7 +1,7 @@
 // What a program leaves to be settled when it is loaded, as its tables say: calls of paravirt operations, and alternatives
 // for features. Read by the relocations, so alike from objects and from images.
 
-import { type ElfObject, ET_REL, SHN_UNDEF } from "../elf/object.ts";
+import { type ElfObject, originOf, SHN_UNDEF } from "../elf/object.ts";
 import { symbolName } from "../elf/symbols.ts";
 import { LinkError } from "../errors.ts";
 import {
@@ -92,11 +92,13 @@ function rowsOf<T>(
 	bytes: number,
 	read: (row: Spot, field: Field, data: Uint8Array) => T,
 ): T[] {
-	return object.sections.flatMap(({ name: each, data, relocations, address }, section) => {
-		if (each !== name) return [];
+	return object.sections.flatMap((each, section) => {
+		if (each.name !== name) return [];
+		const { data, relocations } = each;
+		const origin = originOf(object, each);
 		if (data.length % bytes !== 0)
 			throw new LinkError(`${object.name}:(${name}): ${data.length} bytes are not whole rows`);
-		const byOffset = new Map(Array.from(relocations?.offset ?? [], (at, i) => [at - address, i]));
+		const byOffset = new Map(Array.from(relocations?.offset ?? [], (at, i) => [at - origin, i]));
 		const field = (at: number): Pointer => {
 			const i = byOffset.get(at);
 			const where = place(object, section, at);
@@ -111,10 +113,10 @@ function rowsOf<T>(
 }
 
 function spotOf(object: ElfObject, { symbol, addend, where }: Pointer): Spot {
-	const { symbols, sections, type } = object;
+	const { symbols, sections } = object;
 	const section = symbols.section[symbol]!;
 	const home = sections[section];
-	const offset = symbols.value[symbol]! + addend - (type === ET_REL ? 0 : (home?.address ?? 0));
+	const offset = symbols.value[symbol]! + addend - (home === undefined ? 0 : originOf(object, home));
 	if (section !== SHN_UNDEF && home !== undefined && offset >= 0 && offset < home.size) return { section, offset };
 	throw new LinkError(`${where}: leads to no byte of this object`);
 }

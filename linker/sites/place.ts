@@ -1,6 +1,6 @@
 // Where in an object something is, as the messages of collector and linker start: `a.o:(.text+0x12)`, and as lists have it.
 
-import { type ElfObject, ET_REL } from "../elf/object.ts";
+import { type ElfObject, ET_REL, originOf } from "../elf/object.ts";
 import { symbolName } from "../elf/symbols.ts";
 import { hex, hexAddress } from "../hex.ts";
 
@@ -9,9 +9,10 @@ export function place(object: ElfObject, section: number, offset: number): strin
 }
 
 /** A place by its offset in the section's bytes: `.text+0x12`, or its address in what is linked. */
-export function codePlace({ type, sections }: ElfObject, section: number, offset: number): string {
-	const { name, address } = sections[section]!;
-	return type === ET_REL ? `${name}+${hex(address + offset)}` : hexAddress(address + offset);
+export function codePlace(object: ElfObject, index: number, offset: number): string {
+	const section = object.sections[index]!;
+	const value = originOf(object, section) + offset;
+	return object.type === ET_REL ? `${section.name}+${hex(value)}` : hexAddress(value);
 }
 
 /** `main+0x12`; empty for the null symbol. @param value of the place, as symbols count */

@@ -1,11 +1,11 @@
 // Calls and jumps to a function that have no relocation: assemblers resolve those to local functions of the same section,
 // and GNU's on x86-64 also jumps to global ones. They can be found by decoding, but neither listed nor retargeted safely.
 
-import { type ElfObject, SHN_LORESERVE, SHN_UNDEF } from "../elf/object.ts";
+import { type ElfObject, originOf, SHN_LORESERVE, SHN_UNDEF } from "../elf/object.ts";
 import type { Architecture } from "./arch/index.ts";
 import { isCode } from "./branches.ts";
 import { visitBranchTargets } from "./jumped-into.ts";
-import { relocatedFields } from "./relocated-fields.ts";
+import { isRelocated, relocatedFields } from "./relocated-fields.ts";
 
 export interface UnrelocatedBranch {
 	readonly section: number;
@@ -25,15 +25,15 @@ export function unrelocatedBranches(
 	for (let i = 1; i < symbols.count; i++) {
 		const section = symbols.section[i]!;
 		if (wanted[i] !== 1 || section === SHN_UNDEF || section >= SHN_LORESERVE) continue;
-		const { address } = object.sections[section]!;
-		starts.set(section, (starts.get(section) ?? new Set()).add(symbols.value[i]! - address));
+		const origin = originOf(object, object.sections[section]!);
+		starts.set(section, (starts.get(section) ?? new Set()).add(symbols.value[i]! - origin));
 	}
 	const found: UnrelocatedBranch[] = [];
 	for (const [section, values] of starts) {
 		if (!isCode(object.sections[section]!)) continue;
-		const fields = relocatedFields(object.sections[section]!);
+		const fields = relocatedFields(object, section);
 		visitBranchTargets(object, section, architecture, (offset, target, field) => {
-			if (values.has(target) && fields[field] !== 1) found.push({ section, offset, target });
+			if (values.has(target) && !isRelocated(fields, field)) found.push({ section, offset, target });
 		});
 	}
 	return found;

@@ -90,8 +90,17 @@ describe.skipIf(!hasNative("readelf", "objdump"))("on this machine", () => {
 			run("ar", "rcs", `${folder}/lib.a`, `${folder}/a.o`, `${folder}/${long}`);
 			const { sites } = await sitesOf(`${folder}/lib.a`, "--calls-to", "weigh");
 			expect([...new Set(sites.map(({ file }) => file))]).toEqual([`${folder}/lib.a(a.o)`, `${folder}/lib.a(${long})`]);
-			run("ar", "rcsT", `${folder}/thin.a`, `${folder}/a.o`);
-			expect((await cli("sites", `${folder}/thin.a`)).err).toMatch(/is a thin archive/);
+			run("ar", "rcsT", `${folder}/thin.a`, `${folder}/a.o`, `${folder}/${long}`);
+			const thin = await sitesOf(`${folder}/thin.a`, "--calls-to", "weigh");
+			const place = ({ file, ...site }: (typeof sites)[number]) => ({
+				...site,
+				file: file.replace("thin", "lib").replace(`(${folder}/`, "("),
+			});
+			expect(thin.sites.map(place)).toEqual(sites);
+			writeFileSync(`${folder}/notes.txt`, "no object");
+			run("ar", "rcs", `${folder}/lib.a`, `${folder}/notes.txt`);
+			const { code, err } = await cli("sites", `${folder}/lib.a`, "--calls-to", "weigh", "--json");
+			expect({ code, err }).toEqual({ code: 0, err: `${folder}/lib.a(notes.txt): is not an ELF file; left out\n` });
 		}));
 
 	test("tables of patchable entries", () =>

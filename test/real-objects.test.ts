@@ -1,0 +1,206 @@
+// Files as other people's compilers and linkers make them, each with what is easily got wrong about it. The right answer comes
+// from running the result, from readelf, or from the source.
+
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { readElf } from "../linker/elf/index.ts";
+import { cli, inFolder } from "./command-line.ts";
+import { has, hasNative, run } from "./native-tools.ts";
+
+const trampoline = "extern long __SCK__f; int __SCT__f(int);";
+const oneCall = `${trampoline} void *k = &__SCK__f; int h(int x) { return __SCT__f(x) + 1; }\n`;
+
+/** Compiles a text. @returns the path of the object */
+function compile(folder: string, name: string, text: string, flags: readonly string[] = [], compiler = "gcc"): string {
+	const suffix = /\bas\b/.test(compiler) ? "s" : compiler.includes("++") ? "cc" : "c";
+	writeFileSync(`${folder}/${name}.${suffix}`, text);
+	run(
+		compiler,
+		...flags,
+		...(suffix === "s" ? [] : ["-c"]),
+		`${folder}/${name}.${suffix}`,
+		"-o",
+		`${folder}/${name}.o`,
+	);
+	return `${folder}/${name}.o`;
+}
+
+async function ok(...argv: readonly string[]): Promise<string> {
+	const { code, out, err } = await cli(...argv);
+	expect({ code, err }).toEqual({ code: 0, err: "" });
+	return out;
+}
+
+async function refused(...argv: readonly string[]): Promise<string> {
+	const { code, err } = await cli(...argv);
+	expect(code).toBe(3);
+	return err;
+}
+
+describe.skipIf(!hasNative("readelf", "ld"))("relocatable files with addresses", () => {
+	test("offsets count from the section all the same", () =>
+		inFolder(async (folder) => {
+			const flags = ["-O2", "-fpatchable-function-entry=2", "-ffunction-sections"];
+			const a = compile(folder, "a", `${oneCall}int other(int x) { return x * h(x); }\n`, flags);
+			const script =
+				"SECTIONS { .data : { *(.data*) } .text : { *(.text*) } __patchable_function_entries : { *(__pat*) } }";
+			writeFileSync(`${folder}/a.lds`, script);
+			run("ld", "-r", "-T", `${folder}/a.lds`, a, "-o", `${folder}/a.ko`);
+			const moved = readElf(new Uint8Array(readFileSync(`${folder}/a.ko`)), "a.ko");
+			expect(moved.sections.find(({ name }) => name === ".text")!.address).toBeGreaterThan(0);
+			const json = async (file: string) => JSON.parse(await ok("sites", "--all", "--json", file));
+			const [before, after] = [await json(a), await json(`${folder}/a.ko`)];
+			const callers = ({ sites }: { sites: { callee: string; in: string; within: number }[] }) =>
+				sites.map((site) => `${site.callee} ${site.in}+${site.within}`).sort();
+			expect(callers(after)).toEqual(callers(before));
+			const entries = ({ tables }: { tables: { entries: { code: string }[] }[] }) =>
+				tables.flatMap((table) => table.entries.map(({ code }) => code)).sort();
+			expect(entries(after)).toEqual(entries(before));
+			expect(entries(after)).toEqual(["h", "other"]);
+			expect(await ok("collect", `${folder}/a.ko`, "-o", `${folder}/b.ko`)).toMatch(/: 2 call sites\n$/);
+		}));
+});
+
+describe.skipIf(!hasNative("clang", "ld.lld"))("numbers of symbols", () => {
+	const hooks = [1, 2, 3, 4].map((n) => `int h${n}(int x) { return __SCT__f(x) + ${n}; }`).join("\n");
+	const same = "int s1(int x) { return x * 3; } int s2(int x) { return x * 3; } int (*p)(int) = s1, (*q)(int) = s2;";
+	const main =
+		'#include <stdio.h>\nextern int (*p)(int), (*q)(int); long __SCK__f; int __SCT__f(int x) { return x; }\nint main(void) { puts(p == q ? "merged" : "distinct"); }\n';
+
+	test("lists of functions whose addresses are compared follow", () =>
+		inFolder(async (folder) => {
+			const flags = ["-O2", "-ffunction-sections", "-fno-asynchronous-unwind-tables"];
+			const text = `${trampoline}\n${hooks} ${same} void *k(void) { return &__SCK__f; }\n`;
+			const b = compile(folder, "b", text, flags, "clang");
+			const m = compile(folder, "m", main, [], "clang");
+			await ok("collect", b, "-o", `${folder}/c.o`);
+			run("clang", "-fuse-ld=lld", "-Wl,--icf=safe", `${folder}/c.o`, m, "-o", `${folder}/m`);
+			expect(run(`${folder}/m`)).toBe("distinct\n");
+		}));
+
+	const wild = ".globl h\n.type h,@function\nh: call __SCT__f\nret\n.data\n.quad __SCK__f\n";
+
+	test("call graph profiles follow", () =>
+		inFolder(async (folder) => {
+			writeFileSync(`${folder}/a.s`, `${wild}.cg_profile h, __SCT__f, 7\n`);
+			run("clang", "-c", `${folder}/a.s`, "-o", `${folder}/a.o`);
+			await ok("collect", `${folder}/a.o`, "-o", `${folder}/b.o`);
+			const profile = (file: string) =>
+				run("llvm-readobj-19", "--cg-profile", file)
+					.replace(/^File.*$/gm, "")
+					.replace(/ \(\d+\)/g, "");
+			if (has("llvm-readobj-19")) expect(profile(`${folder}/b.o`)).toBe(profile(`${folder}/a.o`));
+		}));
+
+	test("what may hold others is refused", () =>
+		inFolder(async (folder) => {
+			writeFileSync(`${folder}/a.s`, `${wild}.section .odd,"",@0x6fff1234\n.long 3\n`);
+			run("clang", "-c", `${folder}/a.s`, "-o", `${folder}/a.o`);
+			const bytes = new Uint8Array(readFileSync(`${folder}/a.o`));
+			const { sections } = readElf(bytes, "a.o");
+			const view = new DataView(bytes.buffer);
+			const headers = Number(view.getBigUint64(40, true));
+			const at = (name: string) => sections.findIndex((section) => section.name === name);
+			view.setUint32(headers + at(".odd") * 64 + 40, at(".symtab"), true);
+			writeFileSync(`${folder}/a.o`, bytes);
+			expect(await refused("collect", `${folder}/a.o`, "-o", `${folder}/b.o`)).toMatch(
+				/\(\.odd \[\d+\]\): is of type 0x6fff1234 and may hold numbers of symbols/,
+			);
+		}));
+});
+
+describe.skipIf(!hasNative("clang"))("calls that linkers made direct", () => {
+	test.each(["lld", "gold", "mold", "bfd"])("%s", (linker) =>
+		inFolder(async (folder) => {
+			if (!has(linker === "mold" ? "mold" : `ld.${linker}`)) return;
+			const flags = ["-O2", "-fPIE"];
+			const d = compile(folder, "d", "int f(int x) { return x + 1; } int g(int x) { return x * 10; }\n", flags);
+			const e = compile(folder, "e", "int f(int); int o(int x) { return f(x) * 100; }\n", flags);
+			const text =
+				'#include <stdio.h>\nint f(int), o(int); int t(int x) { return f(x); }\nint main(void) { printf("%d %d %d\\n", f(1), o(1), t(2)); }\n';
+			const n = compile(folder, "n", text, [...flags, "-fno-plt"]);
+			run("clang", `-fuse-ld=${linker}`, "-pie", "-Wl,-q", n, e, d, "-o", `${folder}/n`);
+			expect(run(`${folder}/n`)).toBe("2 200 3\n");
+			const { sites } = JSON.parse(await ok("sites", "--calls-to", "f", "--json", `${folder}/n`));
+			expect(sites.map(({ in: caller, kind }: { in: string; kind: string }) => `${caller} ${kind}`).sort()).toEqual([
+				"main call",
+				"main call",
+				"o call",
+				"t tail",
+			]);
+			const set = async (...options: readonly string[]): Promise<string> => {
+				await ok("retarget", `${folder}/n`, ...options, "-o", `${folder}/r`);
+				chmodSync(`${folder}/r`, 0o755);
+				return run(`${folder}/r`);
+			};
+			expect(await set("--set", "f=g")).toBe("10 1000 20\n");
+			expect((await cli("sites", "--calls-to", "g", "--json", `${folder}/r`)).out.match(/"callee":"g"/g)).toHaveLength(
+				4,
+			);
+			await set("--set", "f=null", "--only", "main");
+			await ok("retarget", `${folder}/r`, "--reset", "-o", `${folder}/again`);
+			expect(readFileSync(`${folder}/again`).equals(readFileSync(`${folder}/n`))).toBe(true);
+		}),
+	);
+});
+
+describe.skipIf(!hasNative("objcopy"))("what shows no calls", () => {
+	test("relocations that do nothing are nothing, wherever they point", () =>
+		inFolder(async (folder) => {
+			const text =
+				'int f(int x) { return x; } void *t[] __attribute__((section("__ex_table"))) = { f }; int main(void) { return f(0); }\n';
+			const z = compile(folder, "z", text, ["-O1", "-fno-inline"]);
+			run("gcc", "-no-pie", "-Wl,-q", z, "-o", `${folder}/z`);
+			const bytes = new Uint8Array(readFileSync(`${folder}/z`));
+			const { sections } = readElf(bytes, "z");
+			const zeroed = sections.find(({ name }) => name === ".rela__ex_table")!;
+			bytes.fill(0, zeroed.fileOffset, zeroed.fileOffset + zeroed.size);
+			writeFileSync(`${folder}/z0`, bytes);
+			expect(await ok("sites", "--calls-to", "f", `${folder}/z0`)).toMatch(/: x86-64, 1 call site of 1 key\n/);
+		}));
+
+	test.skipIf(!has("clang-19"))("compact relocations are read", () =>
+		inFolder(async (folder) => {
+			const plain = compile(folder, "a", oneCall, ["-O2"], "clang-19");
+			const crel = ["-O2", "-Wa,--crel,--allow-experimental-crel"];
+			const compact = compile(folder, "c", oneCall, crel, "clang-19");
+			const rows = (text: string) => text.split("\n").slice(1);
+			expect(rows(await ok("sites", compact))).toEqual(rows(await ok("sites", plain)));
+			await ok("collect", compact, "-o", `${folder}/c2.o`);
+			await ok("collect", plain, "-o", `${folder}/a2.o`);
+			const shown = (file: string) => run("objdump", "-dr", file).replaceAll(file, "");
+			expect(shown(`${folder}/c2.o`)).toBe(shown(`${folder}/a2.o`));
+			expect(await refused("retarget", compact, "--set", "__SCT__f=null", "--dry-run")).toMatch(/compact|crel/i);
+		}),
+	);
+
+	test("each is refused with what it is", () =>
+		inFolder(async (folder) => {
+			const both = async (file: string, pattern: RegExp) => {
+				expect(await refused("sites", file)).toMatch(pattern);
+				expect(await refused("sites", "--all", "--summary", file)).toMatch(pattern);
+				expect(await refused("collect", file, "-o", `${folder}/x.o`)).toMatch(pattern);
+			};
+			await both(compile(folder, "lto", oneCall, ["-O2", "-flto"]), /link-time optimisation and no machine code/);
+			await both(compile(folder, "large", oneCall, ["-O2", "-mcmodel=large", "-fno-pie"]), /-mcmodel=large/);
+			await both(compile(folder, "pic", oneCall, ["-O2", "-mcmodel=large", "-fPIC"]), /-mcmodel=large/);
+			const a = compile(folder, "a", oneCall, ["-O2"]);
+			run("objcopy", "-R", ".rela*", "-R", ".eh_frame", a, `${folder}/stripped.o`);
+			await both(`${folder}/stripped.o`, /'__SC[KT]__f' must be one's symbol: they were stripped/);
+			const whole = compile(folder, "main", "int f(int x) { return x; } int main(void) { return f(0); }\n", ["-g"]);
+			run("gcc", "-Wl,-q", whole, "-o", `${folder}/main`);
+			run("objcopy", "--only-keep-debug", `${folder}/main`, `${folder}/main.debug`);
+			expect(await refused("sites", "--calls-to", "f", `${folder}/main.debug`)).toMatch(/has debug information only/);
+			writeFileSync(`${folder}/a.bc`, Uint8Array.of(0x42, 0x43, 0xc0, 0xde, 0, 0, 0, 0));
+			await both(`${folder}/a.bc`, /is LLVM bitcode/);
+			writeFileSync(`${folder}/a.ko.xz`, Uint8Array.of(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0, 4));
+			await both(`${folder}/a.ko.xz`, /is compressed by xz/);
+		}));
+
+	test("addresses that nothing calls are no calls", () =>
+		inFolder(async (folder) => {
+			const text = "extern int x; int *f(void) { return &x; }\n";
+			const a = compile(folder, "a", text, ["-O2", "-mcmodel=large", "-fno-pie"]);
+			expect(await ok("collect", a, "-o", `${folder}/b.o`)).toMatch(/: 0 call sites\n/);
+		}));
+});
