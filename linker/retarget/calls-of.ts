@@ -163,7 +163,7 @@ function lookAlikes({ object, architecture }: Search, section: number, starts: R
 	const { data, address } = object.sections[section]!;
 	const { branches, find, align } = architecture;
 	const view = viewOf(data);
-	const type = branches[0]!.form!.relocation;
+	const type = branches[0]!.relocation;
 	const found: LookAlike[] = [];
 	for (let field = 0; field < data.length; field += align) {
 		const branch = branches[find(type, data, field)];

@@ -3,8 +3,8 @@
 
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { readElf } from "../linker/elf/index.ts";
-import { cli, inFolder } from "./command-line.ts";
+import { readElf } from "../../linker/elf/index.ts";
+import { cli, inFolder } from "../cli/command-line.ts";
 import { has, hasNative, run } from "./native-tools.ts";
 
 const trampoline = "extern long __SCK__f; int __SCT__f(int);";
