@@ -216,7 +216,7 @@ function judged(
 	core.fetched = undefined;
 	const served = make(system, move);
 	if (inSlot !== undefined && core.fetched !== undefined && !equal(core.fetched, inSlot)) return "torn";
-	if (!served) return watched !== undefined ? "breakpoint" : "fault";
+	if (!served) return watched !== undefined && stop === Stop.breakpoint ? "breakpoint" : "fault";
 	if (watched === undefined || move.kind === "interrupt") return undefined;
 	if (move.kind === "trap" && stop !== Stop.breakpoint) return undefined;
 	if (move.kind === "step" && core.fetched === undefined && getCpu(machine, cpu, Cpu.stop) !== Stop.illegal)
