@@ -290,13 +290,14 @@ function isOwn(row: Row, buffered: boolean): boolean {
 		: !buffered && ["call", "ret", "push", "pop"].includes(row.mnemonic);
 }
 
-/** What plans write, in whole fetch units, the pages whose rights they change or that CPUs may write, what is freed, and
- * the places that somebody looks for. */
+/** The sites that are judged, also where a plan leaves them as they are; what plans write, in whole fetch units, the pages
+ * whose rights they change or that CPUs may write, what is freed, and the places that somebody looks for. */
 function touchedRanges({ system, never, reaches, writable }: Built): [number, number][] {
 	const ranges = [...never, ...reaches.keys()].map((at): [number, number] => [at, at + 1]);
 	for (const page of writable) ranges.push([page, page + PAGE]);
 	const unit = Math.max(1, system.machine.config.model.unit);
-	for (const { steps } of system.plans) {
+	for (const { steps, edits } of system.plans) {
+		for (const { address, bytes } of edits) ranges.push([address, address + bytes.length]);
 		for (const step of steps) {
 			if (step.kind === "store") {
 				const end = step.address + step.bytes.length;
