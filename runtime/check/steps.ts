@@ -190,14 +190,14 @@ const forms: Readonly<Record<string, Form>> = {
 	},
 };
 
-/** What fits a form, one space between words. */
+/** What fits a form, with one space before each word. */
 function patternOf(operands: string): RegExp {
-	const source = operands
+	const source = (operands === "" ? "" : ` ${operands}`)
 		.replace(/ ?\[([^\]]+)\]/g, "(?: $1)?")
 		.replace(/([A-Z]+)\.\.\./g, "$1(?: $1)*")
 		.replace(/[A-Z]+/g, "\\S+")
 		.replace(/[a-z]+(?:\|[a-z]+)+/g, "(?:$&)");
-	return new RegExp(`^ ?${source}$`);
+	return new RegExp(`^${source}$`);
 }
 
 function pageAt(address: number): number {
@@ -258,7 +258,7 @@ export function stepsOf(text: string, image: Image, place: string, model: Model)
 	if (form === undefined)
 		throw new LinkError(`${place}: no step '${verb}'${suggestion(verb, known)}; there are ${known.join(", ")}`);
 	const { operands = "", read } = form;
-	if (!patternOf(operands).test(words.join(" ")))
+	if (!patternOf(operands).test(words.map((word) => ` ${word}`).join("")))
 		throw new LinkError(`${place}: '${text}': write ${`${verb} ${operands}`.trim()}`);
 	return [read(words, image, place, model)].flat();
 }

@@ -122,6 +122,10 @@ test("the first CPU starts somewhere", () => {
 	);
 });
 
+test.each(["release", "release unserialized"])("agent: %s", (step) => {
+	expect(check(scenario(`agent: ${step}`)).verdict).toBe("safe");
+});
+
 describe("verdicts", () => {
 	const verdictOf = (...lines: string[]): string => check(scenario(...lines)).verdict;
 
