@@ -58,6 +58,7 @@ const allowed: Record<string, readonly string[]> = {
 
 /** Folder -> the packages that its files may import. Node's own modules are in `nodeFolders`, anything goes in `free`. */
 const packages: Record<string, readonly string[]> = {
+	linker: ["@cfworker/json-schema"],
 	"linker/compile": ["acorn", "magic-string"],
 	cli: ["commander"],
 	tools: ["acorn"],

@@ -1,14 +1,17 @@
 // Writes the files of this repository that are made from tables: `npm run generate`. Tests hold each committed file to
 // what its maker yields, so a table and its page cannot drift apart.
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
 import { patchbay } from "../cli/patchbay.ts";
 import { ExitCode } from "../cli/shell/command.ts";
 import { textOf } from "../cli/shell/terminal.ts";
 import { reference, rows } from "../linker/isa/index.ts";
 import { shared } from "../linker/isa/sets/toy.ts";
+import type { Schema } from "../linker/schema.ts";
 import { dispatchText } from "./dispatch-text.ts";
+import { schemas } from "./schemas.ts";
 
 interface GeneratedFile {
 	/** Relative to the root of the repository. */
@@ -20,7 +23,17 @@ export const generated: readonly GeneratedFile[] = [
 	{ path: "docs/isa.md", contents: reference },
 	{ path: "runtime/machine/dispatch.ts", contents: () => dispatchText(rows, shared) },
 	{ path: "README.md", contents: readme },
+	...Object.entries(schemas).map(([name, schema]) => ({
+		path: `docs/schemas/${name}.json`,
+		contents: () => schemaFile(name, schema),
+	})),
 ];
+
+/** A published schema, with the draft it is written in. */
+function schemaFile(name: string, schema: Schema): string {
+	const head = { $schema: "https://json-schema.org/draft/2020-12/schema", title: `patchbay ${name}` };
+	return `${JSON.stringify({ ...head, ...schema }, undefined, "\t")}\n`;
+}
 
 /** The page as it is, with what its commands print now. */
 async function readme(): Promise<string> {
@@ -59,5 +72,8 @@ async function screenOf(argv: readonly string[]): Promise<string> {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-	for (const { path, contents } of generated) writeFileSync(path, await contents());
+	for (const { path, contents } of generated) {
+		mkdirSync(dirname(path), { recursive: true });
+		writeFileSync(path, await contents());
+	}
 }

@@ -1,7 +1,7 @@
 // `run --replay`: a counterexample again, executed from its scenario and held against what was recorded.
 
 import { LinkError } from "../../linker/errors.ts";
-import { replay, VERDICT_SCHEMA, type Verdict } from "../../runtime/check/index.ts";
+import { replay, verdictFromJson } from "../../runtime/check/index.ts";
 import { ExitCode, writeJson } from "../shell/command.ts";
 import { readJson } from "../shell/files.ts";
 import type { Terminal } from "../shell/terminal.ts";
@@ -9,7 +9,7 @@ import { counterexample } from "./counterexample.ts";
 
 /** @throws LinkError when the file is no verdict, or its way cannot be gone or goes elsewhere */
 export async function replayVerdict(terminal: Terminal, file: string, json: boolean): Promise<ExitCode> {
-	const verdict = readVerdict(file);
+	const verdict = verdictFromJson(readJson(file), file);
 	const steps = replay(verdict);
 	const recorded = verdict.trace ?? verdict.sample ?? [];
 	const differs = steps.findIndex((step, i) => JSON.stringify(step) !== JSON.stringify(recorded[i]));
@@ -23,11 +23,4 @@ export async function replayVerdict(terminal: Terminal, file: string, json: bool
 			`${counterexample(terminal, steps).join("\n")}\n${verdict.why === undefined ? "" : `${verdict.why}\n`}`,
 		);
 	return verdict.verdict === "unsafe" ? ExitCode.violation : ExitCode.ok;
-}
-
-function readVerdict(file: string): Verdict {
-	const verdict = readJson(file) as Verdict;
-	if (verdict.schema !== VERDICT_SCHEMA || !Array.isArray(verdict.path) || typeof verdict.scenario !== "object")
-		throw new LinkError(`${file}: is no verdict of one scenario; \`check FILE --json\` writes one`);
-	return verdict;
 }

@@ -1,36 +1,21 @@
 // Scenario files as `check` takes them, and its verdicts as text and as JSON that can be merged.
 
-import { LinkError } from "../../linker/errors.ts";
-import { disagreement, readScenario, type Scenario, type Verdict } from "../../runtime/check/index.ts";
-import { readText } from "../shell/files.ts";
+import {
+	disagreement,
+	type Judged,
+	readScenario,
+	type Scenario,
+	scenarioFromJson,
+	type Verdict,
+} from "../../runtime/check/index.ts";
+import { readJson, readText } from "../shell/files.ts";
 import { count } from "../shell/table.ts";
 import { styled, type Terminal } from "../shell/terminal.ts";
 import { counterexample } from "./counterexample.ts";
 
-export const VERDICTS_SCHEMA = "patchbay/verdicts@1";
-
-/** A verdict, and what it and the header's expectation disagree on. */
-export interface Judged {
-	readonly file: string;
-	readonly verdict: Verdict;
-	readonly failed: string | undefined;
-}
-
 /** A `.s` file with a header, or a JSON scenario. */
 export function readScenarioFile(file: string): Scenario {
-	const text = readText(file);
-	if (!file.endsWith(".json")) return readScenario(text, file);
-	try {
-		const { cpus, program, model, ...rest } = JSON.parse(text) as Scenario;
-		if (!Array.isArray(cpus) || typeof program !== "string" || model === undefined)
-			throw new LinkError(
-				`${file}: a scenario has \`program\` (text), \`model\` and \`cpus\` (a list of { entry, count })`,
-			);
-		return { ...rest, name: file, program, model, cpus };
-	} catch (error) {
-		if (error instanceof LinkError) throw error;
-		throw new LinkError(`${file}: is no JSON: ${(error as Error).message}`);
-	}
+	return file.endsWith(".json") ? scenarioFromJson(readJson(file), file) : readScenario(readText(file), file);
 }
 
 /** What a header expects and a verdict does not give. */

@@ -2,16 +2,16 @@
 
 import { spawn } from "node:child_process";
 import { InvalidArgumentError } from "commander";
-import { check as checkScenario, onEveryModel, type Scenario, type Verdict } from "../../runtime/check/index.ts";
-import { counterexampleEvents } from "../check/counterexample.ts";
 import {
-	expectationLine,
+	check as checkScenario,
 	type Judged,
-	judge,
-	readScenarioFile,
+	onEveryModel,
+	type Scenario,
 	VERDICTS_SCHEMA,
-	verdictText,
-} from "../check/scenarios.ts";
+	type Verdict,
+} from "../../runtime/check/index.ts";
+import { counterexampleEvents } from "../check/counterexample.ts";
+import { expectationLine, judge, readScenarioFile, verdictText } from "../check/scenarios.ts";
 import { type Command, ExitCode, UsageError, writeJson } from "../shell/command.ts";
 import { writeFile } from "../shell/files.ts";
 import { count } from "../shell/table.ts";

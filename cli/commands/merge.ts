@@ -1,8 +1,7 @@
 // `patchbay merge`: joins the JSON of several `check` runs into one report.
 
-import { LinkError } from "../../linker/errors.ts";
-import { VERDICT_SCHEMA, type Verdict } from "../../runtime/check/index.ts";
-import { expectationLine, type Judged, VERDICTS_SCHEMA } from "../check/scenarios.ts";
+import { VERDICTS_SCHEMA, verdictsFromJson } from "../../runtime/check/index.ts";
+import { expectationLine } from "../check/scenarios.ts";
 import { type Command, ExitCode, writeJson } from "../shell/command.ts";
 import { readJson } from "../shell/files.ts";
 import { plural } from "../shell/table.ts";
@@ -24,7 +23,9 @@ export const merge: Command<Options> = {
 		line.option("--expect", "judge by the expectations in the headers: exit 0 when all hold");
 	},
 	async run(terminal, files, options) {
-		const verdicts = files.flatMap(readVerdicts).sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0));
+		const verdicts = files
+			.flatMap((file) => verdictsFromJson(readJson(file), file))
+			.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0));
 		if (options.json === true) await writeJson(terminal, VERDICTS_SCHEMA, { verdicts });
 		else {
 			for (const one of verdicts)
@@ -36,11 +37,3 @@ export const merge: Command<Options> = {
 		return exitCode(verdicts.map(({ verdict }) => verdict));
 	},
 };
-
-function readVerdicts(file: string): Judged[] {
-	const data = readJson(file) as { readonly schema?: string; readonly verdicts?: readonly Judged[] };
-	if (data.schema === VERDICTS_SCHEMA && data.verdicts !== undefined) return [...data.verdicts];
-	if (data.schema === VERDICT_SCHEMA)
-		return [{ file: (data as unknown as Verdict).name, verdict: data as unknown as Verdict, failed: undefined }];
-	throw new LinkError(`${file}: schema '${data.schema}', where ${VERDICTS_SCHEMA} or ${VERDICT_SCHEMA} was expected`);
-}

@@ -3,15 +3,22 @@
 
 import { type Command as CommandLine, InvalidArgumentError, Option } from "commander";
 import { LinkError } from "../../linker/errors.ts";
+import { validate } from "../../linker/schema.ts";
 import { models } from "../../runtime/machine/index.ts";
 import type { StressCounts } from "../../runtime/measure/index.ts";
-import { minimise, runStress, type StressCall, type StressCase, stressCase } from "../../runtime/measure/index.ts";
+import {
+	minimise,
+	runStress,
+	STRESS_SCHEMA,
+	type StressCall,
+	type StressCase,
+	stressCase,
+	stressSchema,
+} from "../../runtime/measure/index.ts";
 import { type Command, ExitCode, writeJson } from "../shell/command.ts";
 import { readJson } from "../shell/files.ts";
 import { count, plural } from "../shell/table.ts";
 import { progressLine, type Terminal } from "../shell/terminal.ts";
-
-const STRESS_SCHEMA = "patchbay/stress@1";
 
 interface Options {
 	readonly seed: number;
@@ -86,11 +93,9 @@ function tried(one: StressCase, counts: StressCounts, progress?: (done: number) 
 }
 
 function readCase(file: string): StressCase {
-	const data = readJson(file) as { readonly schema?: string; readonly failed?: Failed | null };
-	if (data.schema !== STRESS_SCHEMA)
-		throw new LinkError(`${file}: schema '${data.schema}', where ${STRESS_SCHEMA} was expected`);
-	if (data.failed == null) throw new LinkError(`${file}: nothing failed, so there is nothing to replay`);
-	return data.failed.case;
+	const { failed } = validate<{ readonly failed: Failed | null }>(stressSchema, readJson(file), file);
+	if (failed === null) throw new LinkError(`${file}: nothing failed, so there is nothing to replay`);
+	return failed.case;
 }
 
 function summary({ calls, refused, executions, shootdowns, trapped }: StressCounts): string {

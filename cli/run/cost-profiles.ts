@@ -1,8 +1,8 @@
 // `--profile`: a cost profile by its name, or one that `bench-native --write-profile` wrote.
 
 import { Option } from "commander";
-import { LinkError } from "../../linker/errors.ts";
-import { type CostProfile, profiles } from "../../runtime/machine/index.ts";
+import { validate } from "../../linker/schema.ts";
+import { type CostProfile, profileSchema, profiles } from "../../runtime/machine/index.ts";
 import { UsageError } from "../shell/command.ts";
 import { readJson } from "../shell/files.ts";
 
@@ -15,22 +15,6 @@ export const profileOption = new Option(
 export function profileOf(text: string): CostProfile {
 	const known = profiles.find(({ name }) => name === text);
 	if (known !== undefined) return known;
-	if (text.endsWith(".json")) return readProfile(text);
+	if (text.endsWith(".json")) return validate(profileSchema, readJson(text), text);
 	throw new UsageError(`--profile is one of ${profiles.map(({ name }) => name).join(", ")}, or a .json file`);
-}
-
-function readProfile(path: string): CostProfile {
-	const read = readJson(path) as Partial<CostProfile>;
-	const shape = profiles[0]!;
-	for (const [field, value] of Object.entries(shape)) {
-		if (typeof read?.[field as keyof CostProfile] !== typeof value) throw new LinkError(`${path}: has no ${field}`);
-	}
-	const costs: readonly (readonly [string, unknown])[] = [
-		...Object.keys(shape.cycles).map((name) => [name, read.cycles![name as keyof CostProfile["cycles"]]] as const),
-		...Object.entries(read).filter(([name]) => typeof shape[name as keyof CostProfile] === "number"),
-	];
-	for (const [name, cycles] of costs)
-		if (typeof cycles !== "number" || !(cycles >= 0) || cycles > 1e9)
-			throw new LinkError(`${path}: ${name} is not a number of cycles`);
-	return read as CostProfile;
 }

@@ -27,7 +27,7 @@ import type { Stack } from "./footprint.ts";
 import { memoryPlan, prepareMemory } from "./memory-part.ts";
 import { outcomeOf, type Term } from "./outcome.ts";
 import { PROBE_PAGES, probeParts } from "./probed.ts";
-import { type CpuPart, modelOf, type PatcherPart, protocolOf, type Scenario } from "./scenario.ts";
+import { type CpuPart, MOST_CPUS, modelOf, type PatcherPart, protocolOf, type Scenario } from "./scenario.ts";
 import { addressOf, stepsOf } from "./steps.ts";
 
 export interface Built {
@@ -59,10 +59,10 @@ const HISTORIES = 256;
 export function build(scenario: Scenario): Built | RefusedScenario {
 	const { name, cpus, places = {} } = scenario;
 	const object = assemble(scenario.program, { file: name });
+	const total = cpuCount(cpus, name);
 	const { entry, place = name } = cpus[0]!;
 	if (symbolByName(object, entry) === undefined) throw new LinkError(`${place}: no label '${entry}' to start at`);
 	const image = link([object], { entry, name });
-	const total = cpus.reduce((sum, part) => sum + (part.count ?? 1), 0);
 	const machine = load(image, {
 		profile: profiles[0]!,
 		model: modelOf(scenario),
@@ -119,6 +119,19 @@ export function build(scenario: Scenario): Built | RefusedScenario {
 		probes: probed.probes,
 		redzone: scenario.redzone ?? 0,
 	};
+}
+
+/** @throws LinkError when there are none, or too many */
+function cpuCount(cpus: readonly CpuPart[], name: string): number {
+	let total = 0;
+	for (const { count = 1, place = name } of cpus) {
+		if (!Number.isInteger(count) || count < 1) throw new LinkError(`${place}: ${count} CPUs are not one or more`);
+		total += count;
+		if (total > MOST_CPUS)
+			throw new LinkError(`${place}: ${total} CPUs are too many; a scenario has at most ${MOST_CPUS}`);
+	}
+	if (total === 0) throw new LinkError(`${name}: a scenario has at least one CPU`);
+	return total;
 }
 
 /** @returns the CPUs that begin alike, by part */

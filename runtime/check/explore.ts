@@ -38,7 +38,7 @@ export interface Exploration {
 	readonly bound: string | undefined;
 }
 
-/** Steps of the search between two calls of `progress`. */
+/** States and steps of the search between two calls of `progress`. */
 const REPORT_EVERY = 1 << 14;
 
 /** Explores everything that can be reached, or until a property breaks or a bound is hit.
@@ -55,8 +55,12 @@ export function explore(
 	add(table, next, -1, 0);
 	if (wrong !== undefined) return { ...result(table, 0, 0), verdict: "unsafe", fault: wrong };
 	let steps = 0;
+	let reported = 0;
 	for (let index = 0; index < table.count; index++) {
-		if (index % REPORT_EVERY === REPORT_EVERY - 1) progress?.(table.count, index);
+		if (index + steps >= reported + REPORT_EVERY) {
+			progress?.(table.count, index);
+			reported = index + steps;
+		}
 		let ordinal = 0;
 		let broken: number | undefined;
 		let brokenBy = 0;

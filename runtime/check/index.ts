@@ -21,5 +21,14 @@ export {
 } from "./matrix.ts";
 export { type Occurrence, occurrences, type Property, properties } from "./properties.ts";
 export { onEveryModel, protocolOf, SCENARIO_SCHEMA, type Scenario } from "./scenario.ts";
+export { scenarioFromJson, scenarioSchema } from "./schema/scenario.ts";
+export {
+	type Judged,
+	VERDICTS_SCHEMA,
+	verdictFromJson,
+	verdictSchema,
+	verdictsFromJson,
+	verdictsSchema,
+} from "./schema/verdict.ts";
 export { type Found, letterTexts, synthesize, type Wish } from "./synthesize.ts";
 export type { TraceStep } from "./trace.ts";

@@ -12,6 +12,9 @@ import type { Occurrence, Property } from "./properties.ts";
 
 export const SCENARIO_SCHEMA = "patchbay/scenario@1";
 
+/** More CPUs than this are refused: a state would have more successors than anybody waits for. */
+export const MOST_CPUS = 64;
+
 /** The model of a scenario that names none. */
 export const DEFAULT_MODEL = "x86";
 
@@ -67,8 +70,8 @@ export interface PatcherPart {
 	/** Label of a site, or name of a static call -> function, `null` or `ret0`; name of a static key -> `on` or `off`; of a site also `call F` or `tail F`, where
 	 * somebody takes it for the other kind. */
 	readonly poke: Readonly<Record<string, string>>;
-	/** A name, or phases as text: `write breakpoint`, `sync serialize`, ... */
-	readonly protocol: string | readonly string[];
+	/** A name, phases as text (`write breakpoint`, `sync serialize`, ...), or a protocol as data. */
+	readonly protocol: string | readonly string[] | Protocol;
 	/** It does not wait for other patchers, nor they for it. */
 	readonly unlocked?: boolean;
 	/** It begins when this patcher or agent is done; they count from 0. */
@@ -132,8 +135,9 @@ export function modelNamed(model: string, place: string): Model {
 	return found;
 }
 
-/** A protocol by name, or from phases as text. @throws LinkError */
-export function protocolOf(text: string | readonly string[], place: string): Protocol {
+/** A protocol by name, from phases as text, or as it is. @throws LinkError */
+export function protocolOf(text: string | readonly string[] | Protocol, place: string): Protocol {
+	if (typeof text === "object" && "phases" in text) return text;
 	if (typeof text === "string") {
 		const known = protocols.map((one) => one.name);
 		const found = protocols.find((one) => one.name === text);

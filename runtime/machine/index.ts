@@ -19,8 +19,10 @@ export {
 	writePhysical,
 } from "./memory.ts";
 export type { Model } from "./model.ts";
+export { modelSchema } from "./model-schema.ts";
 export { ideal, models } from "./models/index.ts";
 export { type CostProfile, TICKS_PER_CYCLE, ticksToCycles } from "./profile.ts";
+export { profileSchema } from "./profile-schema.ts";
 export { profiles } from "./profiles/index.ts";
 export { advance, type Choice, choices, flush, Interrupt, interruptible, take } from "./run.ts";
 export {

@@ -5,6 +5,7 @@ export { type PassCost, passCosts } from "./pass-cost.ts";
 export { type HitWay, hitCost, hitWays } from "./probe-cost.ts";
 export { type StormCase, type StormCounts, storm } from "./storm.ts";
 export { randomFrom, type StressCall, type StressCase, stressCase } from "./stress/case.ts";
+export { STRESS_SCHEMA, stressSchema } from "./stress/case-schema.ts";
 export { runStress } from "./stress/run.ts";
 export { minimise } from "./stress/shrink.ts";
 export type { StressCounts } from "./stress/stage.ts";

@@ -50,6 +50,7 @@ export {
 	sync,
 	write,
 } from "./plan/protocol.ts";
+export { protocolSchema } from "./plan/protocol-schema.ts";
 export { breakpoint, early, protocols } from "./plan/protocols/index.ts";
 export type { Edit, Request, Step } from "./plan/step.ts";
 export { coreOf } from "./record/core-dump.ts";

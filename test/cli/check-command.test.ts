@@ -42,7 +42,7 @@ describe("check", () => {
 describe("a header that would say less than it seems to", () => {
 	it.each([
 		["model: x86", "modle: arm", ":3: a header has no 'modle' (did you mean 'model'?)"],
-		["poke: site", "poke site", ":5: write '# poke: ', with a colon"],
+		["poke: site", "poke site", ":5: write '# poke: site = deadline by naive', with a colon"],
 	])("is refused: %s as %s", async (right, wrong, message) => {
 		await inFolder(async (folder) => {
 			const file = join(folder, "x.s");
@@ -92,7 +92,7 @@ describe("run --replay", () => {
 			for (const [change, says] of [
 				[{ path: [...verdict.path.slice(0, -1), 999] }, "there is no choice 999"],
 				[{ trace: verdict.trace.slice(1) }, "goes another way than recorded"],
-				[{ schema: "other" }, "is no verdict of one scenario"],
+				[{ schema: "other" }, "schema: 'other' is not 'patchbay/verdict@1'"],
 			] as const) {
 				writeFileSync(file, JSON.stringify({ ...verdict, ...change }));
 				const { code, err } = await cli("run", "--replay", file);

@@ -42,9 +42,10 @@ export interface StressCase {
 	readonly calls: readonly StressCall[];
 }
 
-const SLOTS = 12;
-const MODULES = 4;
+export const SLOTS = 12;
+export const MODULES = 4;
 export const MOST_CPUS = 4;
+export const MOST_LARGE_PAGES = 6;
 
 /** A random case. */
 export function stressCase(seed: number, calls: number, fixed: Partial<StressCase> = {}): StressCase {

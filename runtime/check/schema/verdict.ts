@@ -1,0 +1,72 @@
+// What verdicts are when they come back as JSON: to be joined, or to be gone through again.
+
+import { LinkError } from "../../../linker/errors.ts";
+import { count, listOf, objectOf, type Schema, text, validate, yesOrNo } from "../../../linker/schema.ts";
+import { VERDICT_SCHEMA, type Verdict } from "../check.ts";
+import { propertyNames } from "../properties.ts";
+import type { Reductions } from "../space.ts";
+import type { TraceStep } from "../trace.ts";
+import { recordedScenarioSchema } from "./scenario.ts";
+
+export const VERDICTS_SCHEMA = "patchbay/verdicts@1";
+
+/** A verdict, and what it and the header's expectation disagree on. */
+export interface Judged {
+	readonly file: string;
+	readonly verdict: Verdict;
+	readonly failed: string | undefined;
+}
+
+const step: Record<keyof TraceStep, Schema> = {
+	who: text,
+	kind: { enum: ["step", "interrupt", "trap", "drain", "patch"] },
+	text,
+	pc: count,
+	fetched: text,
+	sites: listOf(objectOf({ address: count, bytes: text })),
+	broken: { enum: [...propertyNames, "outcome"] },
+};
+const steps = listOf(objectOf(step, ["who", "kind", "text", "sites"]));
+
+const reductions: Record<keyof Reductions, Schema> = { symmetry: yesOrNo, merge: yesOrNo };
+
+const fields: Record<keyof Verdict, Schema> = {
+	schema: { const: VERDICT_SCHEMA },
+	name: text,
+	model: text,
+	verdict: { enum: ["safe", "unsafe", "undecided", "refused", "allowed", "forbidden"] },
+	why: text,
+	property: { enum: [...propertyNames, "sometimes"] },
+	states: count,
+	steps: count,
+	depth: count,
+	occurred: listOf(text),
+	trace: steps,
+	sample: steps,
+	path: listOf(count),
+	reductions: objectOf(reductions),
+	scenario: recordedScenarioSchema,
+};
+const always = Object.keys(fields).filter((field) => !["why", "property", "trace", "sample"].includes(field));
+
+export const verdictSchema: Schema = objectOf(fields, always);
+
+export const verdictsSchema: Schema = objectOf({
+	schema: { const: VERDICTS_SCHEMA },
+	verdicts: listOf(objectOf({ file: text, verdict: verdictSchema, failed: text }, ["file", "verdict"])),
+});
+
+/** @throws LinkError when the value is no verdict of one scenario, naming the path */
+export function verdictFromJson(value: unknown, place: string): Verdict {
+	return validate(verdictSchema, value, place);
+}
+
+/** Takes one verdict or a list of them. @throws LinkError naming the path */
+export function verdictsFromJson(value: unknown, place: string): Judged[] {
+	const schema = (value as { readonly schema?: unknown } | null)?.schema;
+	if (schema === VERDICTS_SCHEMA) return validate<{ verdicts: Judged[] }>(verdictsSchema, value, place).verdicts;
+	if (schema !== VERDICT_SCHEMA)
+		throw new LinkError(`${place}: its schema is not ${VERDICTS_SCHEMA} or ${VERDICT_SCHEMA}`);
+	const verdict = verdictFromJson(value, place);
+	return [{ file: verdict.name, verdict, failed: undefined }];
+}
