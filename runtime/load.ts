@@ -13,7 +13,7 @@ import { mapPages, physicalIn } from "./machine/memory.ts";
 import type { Model } from "./machine/model.ts";
 import { ideal } from "./machine/models/index.ts";
 import type { CostProfile } from "./machine/profile.ts";
-import { type FetchPolicy, type Machine, PAGE, setCpu, takeFrames } from "./machine/state.ts";
+import { endTurn, type FetchPolicy, type Machine, PAGE, setCpu, takeFrames } from "./machine/state.ts";
 
 /** Stacks hang below this address, each above an unmapped page. */
 const STACKS_END = 0x7000_0000;
@@ -115,6 +115,7 @@ export function start(machine: Machine, cpu: number, address: number): void {
 	const sp = core.r[SP]! - 4;
 	core.store32(sp, STACKS_END);
 	core.r[SP] = sp;
+	endTurn(machine);
 	setCpu(machine, cpu, Cpu.pc, address);
 	setCpu(machine, cpu, Cpu.status, Status.running);
 }

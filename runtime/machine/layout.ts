@@ -90,7 +90,10 @@ export const Global = {
 	lock: 4,
 	armed: 5,
 	window: 6,
-	words: 8,
+	/** 1 + the CPU whose turn a pause cut short, and the clock that the turn lasts to: a double over two words. */
+	turn: 7,
+	turnEnd: 8,
+	words: 10,
 } as const;
 
 /** Branch predictor of one CPU: return stack, its top, and the indirect-target table (tag, target). */

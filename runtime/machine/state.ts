@@ -88,6 +88,18 @@ export function addCounter(machine: Machine, cpu: number, field: number, ticks: 
 	machine.cores[cpu]!.counters[(field - Cpu.clock) >> 1]! += ticks;
 }
 
+/** The double in the buffer that says to which clock a turn lasts that a pause cut short. */
+export function turnEnd(machine: Machine): Float64Array {
+	return new Float64Array(machine.buffer, Global.turnEnd * 4, 1);
+}
+
+/** Forgets what is left of a turn: it is over, or somebody from outside changes who is due. */
+export function endTurn(machine: Machine): void {
+	if (machine.words[Global.turn] === 0) return;
+	machine.words[Global.turn] = 0;
+	turnEnd(machine)[0] = 0;
+}
+
 /** Takes the next free physical frames. @returns the physical address @throws RangeError when memory is used up */
 export function takeFrames(machine: Machine, bytes: number): number {
 	const first = machine.words[Global.frames]!;

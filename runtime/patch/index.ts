@@ -32,6 +32,7 @@ export { carryOut, planQuietly, type Updated } from "./drive/carry-out.ts";
 export { applyNow, isPatching, NOTHING, stepPatcher, submit } from "./drive/patchers.ts";
 export { kill, type Recovery, recover } from "./drive/recover.ts";
 export { type RunEnd, type RunLimits, run, type ScheduledUpdate, settle } from "./drive/run.ts";
+export { peekTurn, type Reach, type Turn, takeTurn } from "./drive/turn.ts";
 export { whileHeld } from "./drive/while-held.ts";
 export { nextStep, perform, ready } from "./perform/perform.ts";
 export { findEdit, serveTrap } from "./perform/trap.ts";

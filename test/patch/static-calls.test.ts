@@ -456,7 +456,7 @@ describe("far text", () => {
 			for (const model of ["x86", "arm"]) {
 				const system = systemOf(linked, { model: modelNamed(model), fetch: "stale", entries: ["main", "main"] });
 				const calls = staticCalls(system);
-				runFor(system, 200);
+				runFor(system, 1000);
 				for (const [target, result] of [
 					["remote", 3],
 					["nearer", 2],
@@ -465,7 +465,7 @@ describe("far text", () => {
 					["nearer", 2],
 				] as const) {
 					expect(calls.get("pick").update(target)).toHaveProperty("sites");
-					expect(runFor(system, 200)).toEqual({ kind: "limit" });
+					expect(runFor(system, 1000)).toEqual({ kind: "limit" });
 					expect([8, 9].map((r) => system.machine.cores[0]!.r[r])).toEqual([result, result]);
 				}
 				for (const { id } of system.machine.cores) expect(getCpu(system.machine, id, Cpu.status)).toBe(Status.running);

@@ -3,7 +3,7 @@
 
 import { hex } from "../../../linker/hex.ts";
 import { Cpu, Patcher, Status } from "../../machine/layout.ts";
-import { getCounter, getCpu, type Machine, setCpu } from "../../machine/state.ts";
+import { endTurn, getCounter, getCpu, type Machine, setCpu } from "../../machine/state.ts";
 import { serialize } from "../../machine/visibility.ts";
 import type { Update } from "../change/change.ts";
 import type { Refusal } from "../change/planned-change.ts";
@@ -30,6 +30,7 @@ export function submit(system: System, update: Submitted, clock: number, cpu?: n
 	if (clash !== undefined) return { refused: `${hex(clash)} is being patched by somebody else` };
 	const patcher = patchers(machine).find((each) => getPatcher(machine, each, Patcher.active) === Life.idle);
 	if (patcher === undefined) return { refused: `${machine.config.patchers} patchers are at work already` };
+	endTurn(machine);
 	system.plans[patcher] = update;
 	setPatcher(machine, patcher, Patcher.active, Life.atWork);
 	setPatcher(machine, patcher, Patcher.at, 0);

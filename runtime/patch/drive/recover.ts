@@ -3,7 +3,7 @@
 // anything in between. Nobody else patches until then; whether the program still runs is the protocol's virtue.
 
 import { Patcher } from "../../machine/layout.ts";
-import type { Machine } from "../../machine/state.ts";
+import { endTurn, type Machine } from "../../machine/state.ts";
 import { type Plan, plan, type Transaction } from "../plan/plan.ts";
 import type { Edit } from "../plan/step.ts";
 import { getPatcher, Life, patcherClocks, type System, setPatcher } from "../system.ts";
@@ -31,6 +31,7 @@ export function recover(system: System, how: "finish" | "rollback", cycles?: num
 		(patcher) => getPatcher(machine, patcher, Patcher.active) === Life.dead,
 	);
 	const clock = now(system);
+	endTurn(machine);
 	for (const patcher of dead) {
 		const { transaction } = system.plans[patcher]!;
 		if (transaction !== undefined) {
