@@ -1,5 +1,6 @@
 // Machines, programs and systems for the tests of runtime/: small, with cheap events, so that much happens in few cycles.
 
+import { createHash } from "node:crypto";
 import { type AssembleOptions, assemble } from "../linker/compile/assemble.ts";
 import type { Image } from "../linker/link/image.ts";
 import { type LinkOptions, link } from "../linker/link/link.ts";
@@ -90,6 +91,11 @@ export function systemOf(image: Image, options: SystemOptions = {}): System {
 	});
 	for (const [cpu, entry] of (entries ?? []).entries()) start(machine, cpu, entryNamed(image, entry));
 	return createSystem(machine, image, protocol, { processes: options.processes ?? 1 });
+}
+
+/** Stands for every byte of a machine. */
+export function digestOf({ bytes }: Machine): string {
+	return createHash("sha256").update(bytes).digest("hex");
 }
 
 /** The signed word at a symbol. */

@@ -7,7 +7,7 @@ import type { Image } from "../linker/link/image.ts";
 import { link } from "../linker/link/link.ts";
 import type { FetchPolicy } from "../runtime/machine/index.ts";
 import { byDefault, change, run, type System, takeTurn } from "../runtime/patch/index.ts";
-import { imageOf, modelNamed, protocolNamed, systemOf } from "./machines.ts";
+import { digestOf, imageOf, modelNamed, protocolNamed, systemOf } from "./machines.ts";
 import { programNamed } from "./programs.ts";
 
 /** CPUs that call through a site and count, mask interrupts now and then, and trap where it is patched. */
@@ -75,7 +75,7 @@ function systemFor(image: Image, { cpus, model, fetch, protocol, seed }: Case): 
 
 /** All that a run leaves behind. */
 function traces({ machine, output, counts, deaths }: System): object {
-	return { words: machine.words.slice(), output, counts: { ...counts }, deaths };
+	return { words: digestOf(machine), output, counts: { ...counts }, deaths };
 }
 
 describe("a run that is paused", () => {

@@ -11,6 +11,7 @@ import { readVirtual } from "../machine/memory.ts";
 import { advance } from "../machine/run.ts";
 import { getCpu, PAGE } from "../machine/state.ts";
 import { isBuffered } from "../machine/store-buffer.ts";
+import { allMoves, type Move, make, possible } from "../patch/drive/moves.ts";
 import { storesIntoText } from "../patch/perform/memory-steps.ts";
 import { nextStep } from "../patch/perform/perform.ts";
 import type { Step } from "../patch/plan/step.ts";
@@ -20,7 +21,6 @@ import type { Built } from "./build.ts";
 import type { Space } from "./explore.ts";
 import { type Footprint, isFinished, pack, type Shape, shapeOf, unpack, watch } from "./footprint.ts";
 import { equal, judgeSite, noteBeginning, type WatchedSite, watchedSites } from "./judge-site.ts";
-import { allMoves, type Move, make, possible } from "./moves.ts";
 import { holds, isOver } from "./outcome.ts";
 import { freedText, judgeMappings, type Occurrence, type Property, propertyNames } from "./properties.ts";
 

@@ -11,7 +11,7 @@ import { noteFetch } from "./instruction-tlb.ts";
 import { Global } from "./layout.ts";
 import { isSettled, translate } from "./memory.ts";
 import { choose, type Machine, PAGE } from "./state.ts";
-import { CODE, fetched, historyOf, type Value, visible } from "./visibility.ts";
+import { byteOf, CODE, fetched, historyOf, type Value, visible } from "./visibility.ts";
 import { note } from "./watch.ts";
 
 /** Makes the page of `pc` the core's code page, with the instruction at `pc` decoded in it.
@@ -83,11 +83,9 @@ function seenOf(machine: Machine, cpu: number, unit: number): Value | undefined 
 	const history = historyOf(machine, CODE, unit);
 	if (history === undefined) return undefined;
 	const values = visible(machine, history, cpu);
-	return values[choose(machine, values.length)]!;
-}
-
-function byteOf(value: Value, offset: number): number {
-	return (value[offset >> 2]! >> (8 * (offset & 3))) & 0xff;
+	const taken = choose(machine, values.length);
+	machine.fetches?.push({ cpu, unit, options: values, taken });
+	return values[taken]!;
 }
 
 function inFlux(machine: Machine, physical: number): boolean {

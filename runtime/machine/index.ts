@@ -27,6 +27,7 @@ export { profiles } from "./profiles/index.ts";
 export { advance, type Choice, choices, flush, Interrupt, interruptible, take } from "./run.ts";
 export {
 	addCounter,
+	type FetchNote,
 	type FetchPolicy,
 	fetchPolicies,
 	getCounter,
@@ -37,5 +38,6 @@ export {
 	setCpu,
 	takeFrames,
 } from "./state.ts";
+export { type ByteView, type SeenByte, views } from "./views.ts";
 export { clean, flushTlb, invalidate, serialize } from "./visibility.ts";
 export { type Sighting, sightings, type Watch, watch } from "./watch.ts";

@@ -27,6 +27,7 @@ export function createMachine(config: MachineConfig): Machine {
 		histories: new Map(),
 		oracle: { answers: [], options: [] },
 		watch: undefined,
+		fetches: undefined,
 		instructionTlbs: undefined,
 		written: undefined,
 	};

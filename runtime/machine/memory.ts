@@ -180,6 +180,8 @@ export function writePhysical(machine: Machine, physical: number, bytes: Uint8Ar
 			const now = unitValue(machine, first + i * unit);
 			if (old[0] !== now[0] || old[1] !== now[1]) record(machine, CODE, first + i * unit, old, now);
 		}
+		// A neighbour in the same unit is fetched anew as well, whether it was decoded before or not.
+		dropDecoded(machine, first, before.length * unit);
 	}
 	dropDecoded(machine, physical, bytes.length);
 	if (machine.written !== undefined)

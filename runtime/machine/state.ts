@@ -39,6 +39,17 @@ export interface Oracle {
 	readonly options: number[];
 }
 
+/** A CPU fetched a unit that it may see in several ways. */
+export interface FetchNote {
+	readonly cpu: number;
+	/** Physical. */
+	readonly unit: number;
+	/** The values that it could have had, oldest first, as two words each. */
+	readonly options: readonly (readonly [number, number])[];
+	/** Which of them it was. */
+	readonly taken: number;
+}
+
 export interface Machine {
 	readonly config: MachineConfig;
 	readonly layout: Layout;
@@ -61,6 +72,8 @@ export interface Machine {
 	readonly oracle: Oracle;
 	/** When set: which fetches are noted (watch.ts). */
 	watch: Watch | undefined;
+	/** When set: what each fetch of a unit in flux could deliver, and did; whoever wants to know takes it away. */
+	fetches: FetchNote[] | undefined;
 	/** When set: the instruction TLBs whose misses are counted (instruction-tlb.ts). */
 	instructionTlbs: readonly InstructionTlb[] | undefined;
 	/** When set: the physical addresses of words that were stored to, for whoever keeps track. */

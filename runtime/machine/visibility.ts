@@ -78,6 +78,32 @@ export function visible(machine: Machine, index: number, cpu: number): Value[] {
 	return values;
 }
 
+/** A value that a CPU may observe: how many values of the unit are newer, and whether a cache or only its queue has it. */
+export interface PossibleValue {
+	readonly value: Value;
+	readonly age: number;
+	readonly by: "floor" | "hold";
+}
+
+/** What a CPU may observe, oldest first; equal values are told apart by their age. */
+export function possibleValues(machine: Machine, index: number, cpu: number): PossibleValue[] {
+	const at = wordOf(machine, index);
+	const { words } = machine;
+	const floors = floorsOf(machine, index);
+	const count = words[at + History.count]!;
+	const values: PossibleValue[] = [];
+	for (let i = Math.min(floors[cpu]!, floors[machine.config.cpus + cpu]!); i < count; i++) {
+		const value: Value = [words[at + History.values + 2 * i]!, words[at + History.values + 2 * i + 1]!];
+		values.push({ value, age: count - 1 - i, by: i >= floors[cpu]! ? "floor" : "hold" });
+	}
+	return values;
+}
+
+/** A byte of a value of a unit. */
+export function byteOf(value: Value, offset: number): number {
+	return (value[offset >> 2]! >> (8 * (offset & 3))) & 0xff;
+}
+
 /** The CPU executed its instruction barrier, or took an interrupt or trap that does. */
 export function serialize(machine: Machine, cpu: number): void {
 	if (machine.words[Global.histories] === 0) return;

@@ -58,7 +58,8 @@ export function staticCalls(system: System, cycles?: number): StaticCalls {
 	};
 }
 
-function changesFor({ image }: System, targets: Targets): Change[] {
+/** The changes that targets by name mean. @throws LinkError for names that the image does not have */
+export function changesFor({ image }: System, targets: Targets): Change[] {
 	return Object.entries(targets).map(([name, to]) => change(image, name, to));
 }
 

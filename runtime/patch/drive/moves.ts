@@ -1,14 +1,14 @@
 // What may happen next in a system, one indivisible move at a time. The moves are those of `run`: an instruction, an
 // interrupt, a trap served, a store that drains, a step of a patcher; `run` picks one, the checker tries all.
 
-import { Cpu, Status } from "../machine/layout.ts";
-import { advance, interruptible, take } from "../machine/run.ts";
-import { getCpu } from "../machine/state.ts";
-import { waiting } from "../machine/store-buffer.ts";
-import { serveHostCall } from "../patch/drive/host-calls.ts";
-import { perform, ready } from "../patch/perform/perform.ts";
-import { serveTrap } from "../patch/perform/trap.ts";
-import type { System } from "../patch/system.ts";
+import { Cpu, Status } from "../../machine/layout.ts";
+import { advance, interruptible, take } from "../../machine/run.ts";
+import { getCpu } from "../../machine/state.ts";
+import { waiting } from "../../machine/store-buffer.ts";
+import { perform, ready } from "../perform/perform.ts";
+import { serveTrap } from "../perform/trap.ts";
+import type { System } from "../system.ts";
+import { serveHostCall } from "./host-calls.ts";
 
 export interface Move {
 	readonly kind: "step" | "interrupt" | "trap" | "drain" | "patch";
@@ -28,6 +28,13 @@ export function allMoves(cpus: number, patchers: number): Move[] {
 	return moves;
 }
 
+/** The moves that can be made now. */
+export function moves(system: System): Move[] {
+	const { cpus, patchers } = system.machine.config;
+	return allMoves(cpus, patchers).filter((move) => possible(system, move));
+}
+
+/** Whether a move can be made now. */
 export function possible(system: System, move: Move): boolean {
 	switch (move.kind) {
 		case "step":
