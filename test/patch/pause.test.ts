@@ -2,13 +2,13 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { compile } from "../linker/compile/index.ts";
-import type { Image } from "../linker/link/image.ts";
-import { link } from "../linker/link/link.ts";
-import type { FetchPolicy } from "../runtime/machine/index.ts";
-import { byDefault, change, run, type System, takeTurn } from "../runtime/patch/index.ts";
-import { digestOf, imageOf, modelNamed, protocolNamed, systemOf } from "./machines.ts";
-import { programNamed } from "./programs.ts";
+import { compile } from "../../linker/compile/index.ts";
+import type { Image } from "../../linker/link/image.ts";
+import { link } from "../../linker/link/link.ts";
+import type { FetchPolicy } from "../../runtime/machine/index.ts";
+import { byDefault, change, run, type System, takeTurn } from "../../runtime/patch/index.ts";
+import { programNamed } from "../language/programs.ts";
+import { digestOf, imageOf, modelNamed, protocolNamed, systemOf } from "../machines.ts";
 
 /** CPUs that call through a site and count, mask interrupts now and then, and trap where it is patched. */
 const counting = imageOf(`

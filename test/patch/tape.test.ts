@@ -2,8 +2,8 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type FetchPolicy, views } from "../runtime/machine/index.ts";
-import { Global } from "../runtime/machine/layout.ts";
+import { type FetchPolicy, views } from "../../runtime/machine/index.ts";
+import { Global } from "../../runtime/machine/layout.ts";
 import {
 	byDefault,
 	change,
@@ -13,8 +13,8 @@ import {
 	run,
 	type System,
 	saveSystem,
-} from "../runtime/patch/index.ts";
-import { digestOf, imageOf, modelNamed, protocolNamed, systemOf } from "./machines.ts";
+} from "../../runtime/patch/index.ts";
+import { digestOf, imageOf, modelNamed, protocolNamed, systemOf } from "../machines.ts";
 
 const image = imageOf(`
 	.global main
