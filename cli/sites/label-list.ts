@@ -8,6 +8,7 @@ import {
 	readLineTable,
 	symbolName,
 } from "../../linker/elf/index.ts";
+import { LinkError } from "../../linker/errors.ts";
 import { hex, hexBytes } from "../../linker/hex.ts";
 import { placeOf } from "../../linker/link/image.ts";
 import { bytesAt, type Image } from "../../linker/link/index.ts";
@@ -41,9 +42,11 @@ export function objectLabels(object: ElfObject): ListedSite[] {
 }
 
 /** What the relocation of a field points to. */
-function aimOf({ symbols }: ElfObject, { offset, symbol, addend }: Relocations, field: number) {
+function aimOf({ name, symbols, sections }: ElfObject, { offset, symbol, addend }: Relocations, field: number) {
 	const i = offset.indexOf(field);
-	const at = symbol[i]!;
+	const at = symbol[i];
+	if (at === undefined || sections[symbols.section[at]!] === undefined)
+		throw new LinkError(`${name}:(${LABELS_SECTION}+${hex(field)}): nothing relocates this to a place of the object`);
 	return {
 		symbol: symbolName(symbols, at),
 		section: symbols.section[at]!,

@@ -1,6 +1,7 @@
 // `patchbay sites` for sources, and for objects and images of the toy machine.
 
-import { ET_EXEC } from "../../linker/elf/index.ts";
+import { ET_EXEC, ET_REL } from "../../linker/elf/index.ts";
+import { LinkError } from "../../linker/errors.ts";
 import { readImage } from "../../linker/link/index.ts";
 import { loadObjects } from "../build/build.ts";
 import { type Column, plural, table } from "../shell/table.ts";
@@ -20,6 +21,8 @@ export interface ListedFile {
 
 export async function listToySites(files: readonly string[]): Promise<ListedFile[]> {
 	return (await loadObjects(files, "inline")).map((object): ListedFile => {
+		if (object.type !== ET_EXEC && object.type !== ET_REL)
+			throw new LinkError(`${object.name}: is neither an object nor an image, the toy machine has no other files`);
 		const base = { file: object.name, openings: openings(object) };
 		if (object.type !== ET_EXEC)
 			return { ...base, mode: undefined, sites: [...objectSites(object), ...objectLabels(object)] };

@@ -15,6 +15,7 @@ import {
 	LABEL_ROW,
 	LABELS_SECTION,
 	labelBytes,
+	reaches,
 	SITE_BYTES,
 } from "../sites/index.ts";
 import { bytesAt, type Image, type ImageEntry, type ImageLabel, type ImageStaticKey, wordAt } from "./image.ts";
@@ -92,6 +93,8 @@ function readLabel(
 	const expected = (flagged & EXPECTED) !== 0;
 	const label = { address: field(0), target: field(4), expected, key, init: (flagged & INIT) !== 0 };
 	const bytes = bytesAt(memory, label.address, SITE_BYTES);
+	if (!reaches(label.address, label.target))
+		throw new LinkError(`${where}: ${hex(label.target)} is out of reach of a JMP at ${hex(label.address)}`);
 	if (bytes === undefined || enabledAt(bytes, label) === undefined)
 		throw new LinkError(`${where}: ${hex(label.address)} holds neither NOP5 nor a JMP to the label`);
 	return label;

@@ -3,6 +3,7 @@
 import { type ElfObject, ET_REL, SHN_ABS, SHN_COMMON, SHN_UNDEF, STT_FUNC, STT_NOTYPE } from "../elf/object.ts";
 import { symbolName } from "../elf/symbols.ts";
 import { LinkError, suggestion } from "../errors.ts";
+import { hex } from "../hex.ts";
 import { baseName, isCode } from "../sites/branches.ts";
 
 export type Target =
@@ -47,6 +48,8 @@ function checkFunction(object: ElfObject, name: string, symbol: number): Target 
 	const section = symbols.section[symbol]!;
 	const isFunction = type === STT_FUNC || type === STT_NOTYPE || type === STT_GNU_IFUNC;
 	const isElsewhere = section === SHN_UNDEF || section === SHN_ABS;
+	if (!isElsewhere && section !== SHN_COMMON && sections[section] === undefined)
+		throw new LinkError(`${object.name}: '${name}' is in section ${hex(section)}, which the file does not have`);
 	if (!isFunction || section === SHN_COMMON || (!isElsewhere && !isCode(sections[section]!)))
 		throw new LinkError(`${object.name}: '${name}' is data, not a function`);
 	if (type === STT_GNU_IFUNC && object.type !== ET_REL)

@@ -99,6 +99,7 @@ function namesBySection(object: ElfObject): Map<number, Name[]> {
 		const name = symbolName(symbols, i);
 		if (section === undefined || name === "" || kind === STT_SECTION || kind === STT_FILE) continue;
 		const offset = symbols.value[i]! - originOf(object, section);
+		if (offset < 0 || offset > section.size) continue;
 		const list = names.get(symbols.section[i]!) ?? [];
 		names.set(symbols.section[i]!, list);
 		list.push({ offset, name, isFunction: kind === STT_FUNC });

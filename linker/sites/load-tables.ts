@@ -10,6 +10,7 @@ import {
 	OPERATION_CALL_ROW,
 	OPERATION_CALLS_SECTION,
 	OPERATION_PREFIX,
+	SITE_BYTES,
 } from "../format/static-calls.ts";
 import { type Clobbers, clobberKinds } from "../isa/index.ts";
 import { place } from "./place.ts";
@@ -55,16 +56,20 @@ export function operationCalls(object: ElfObject): OperationCall[] {
 		if (!name.startsWith(OPERATION_PREFIX) || clobbers === undefined)
 			throw new LinkError(`${place(object, row.section, row.offset)}: no call of an operation is like that`);
 		const operation = name.slice(OPERATION_PREFIX.length);
-		return { ...spotOf(object, field(0)), row, symbol, operation, bytes: data[8]!, clobbers, done: data[10] !== 0 };
+		const bytes = data[8]!;
+		if (bytes < SITE_BYTES)
+			throw new LinkError(
+				`${place(object, row.section, row.offset)}: ${bytes} bytes are less than the ${SITE_BYTES} of a call`,
+			);
+		const at = spanOf(object, field(0), bytes);
+		return { ...at, row, symbol, operation, bytes, clobbers, done: data[10] !== 0 };
 	});
 }
 
 /** In the order of the table, in which they are applied. @throws LinkError for a row that says nothing of sense */
 export function alternatives(object: ElfObject): Alternative[] {
 	return rowsOf(object, ALTERNATIVES_SECTION, ALTERNATIVE_ROW, (row, field, data) => {
-		const text = spotOf(object, field(8));
-		const texts = object.sections[text.section]!.data;
-		const name = new TextDecoder().decode(texts.subarray(text.offset, texts.indexOf(0, text.offset)));
+		const name = textAt(object, field(8));
 		const wanted = !name.startsWith("~");
 		const [bytes, replacementBytes] = [data[12]!, data[13]!];
 		if (replacementBytes > bytes)
@@ -72,7 +77,7 @@ export function alternatives(object: ElfObject): Alternative[] {
 				`${place(object, row.section, row.offset)}: ${replacementBytes} bytes are to replace ${bytes}`,
 			);
 		const feature = wanted ? name : name.slice(1);
-		const [at, replacement] = [spotOf(object, field(0)), spotOf(object, field(4))];
+		const [at, replacement] = [spanOf(object, field(0), bytes), spanOf(object, field(4), replacementBytes)];
 		return { ...at, row, feature, wanted, bytes, replacement, replacementBytes, done: data[14] !== 0 };
 	});
 }
@@ -112,11 +117,26 @@ function rowsOf<T>(
 	});
 }
 
-function spotOf(object: ElfObject, { symbol, addend, where }: Pointer): Spot {
+/** The text that a field leads to, up to its zero. */
+function textAt(object: ElfObject, pointer: Pointer): string {
+	const { section, offset } = spanOf(object, pointer, 1);
+	const { data } = object.sections[section]!;
+	const end = data.indexOf(0, offset);
+	if (end < 0) throw new LinkError(`${pointer.where}: leads to a text that nothing ends`);
+	return new TextDecoder().decode(data.subarray(offset, end));
+}
+
+/** The place that a field leads to. @throws LinkError unless so many bytes of a section are there */
+function spanOf(object: ElfObject, { symbol, addend, where }: Pointer, bytes: number): Spot {
 	const { symbols, sections } = object;
 	const section = symbols.section[symbol]!;
 	const home = sections[section];
 	const offset = symbols.value[symbol]! + addend - (home === undefined ? 0 : originOf(object, home));
-	if (section !== SHN_UNDEF && home !== undefined && offset >= 0 && offset < home.size) return { section, offset };
-	throw new LinkError(`${where}: leads to no byte of this object`);
+	if (section === SHN_UNDEF || home === undefined || offset < 0 || offset >= home.data.length)
+		throw new LinkError(`${where}: leads to no byte of this object`);
+	if (offset + bytes > home.data.length)
+		throw new LinkError(
+			`${where}: ${bytes} bytes are to be at ${place(object, section, offset)}, and the section has ${home.data.length}`,
+		);
+	return { section, offset };
 }

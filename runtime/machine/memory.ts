@@ -190,6 +190,7 @@ export function writePhysical(machine: Machine, physical: number, bytes: Uint8Ar
 
 /** Reads bytes as an address space has them now. @returns undefined when a page is not mapped */
 export function readVirtual(machine: Machine, space: number, address: number, length: number): Uint8Array | undefined {
+	if (length < 0 || length > machine.memory.length) return undefined;
 	const bytes = new Uint8Array(length);
 	for (let i = 0; i < length; i++) {
 		const physical = physicalIn(machine, space, address + i);

@@ -1,5 +1,6 @@
 // What programs ask of their host by ECALL: printing, and retargeting their own static calls.
 
+import { hex } from "../../../linker/hex.ts";
 import { HostCall, type Toggle, toggles } from "../../../linker/isa/host-calls.ts";
 import { Cpu, Status } from "../../machine/layout.ts";
 import { readVirtual } from "../../machine/memory.ts";
@@ -23,7 +24,7 @@ export function serveHostCall(system: System, cpu: number): void {
 			print(system, cpu, String(first));
 			break;
 		case HostCall.printText:
-			print(system, cpu, textAt(system, cpu, first, r[1]!));
+			printText(system, cpu, first, r[1]!);
 			break;
 		case HostCall.printEnd:
 			endLine(system, cpu);
@@ -87,7 +88,12 @@ function endLine(system: System, cpu: number): void {
 	});
 }
 
-function textAt({ machine }: System, cpu: number, address: number, length: number): string {
-	const space = getCpu(machine, cpu, Cpu.space);
-	return new TextDecoder().decode(readVirtual(machine, space, address, length) ?? new Uint8Array());
+/** Prints the text in a program's memory, or traps the CPU where there is none: not all of it can be read. */
+function printText(system: System, cpu: number, address: number, length: number): void {
+	const { machine } = system;
+	const bytes = readVirtual(machine, getCpu(machine, cpu, Cpu.space), address, length);
+	if (bytes === undefined) {
+		system.refusal = `host call ${HostCall.printText}: ${length} bytes at ${hex(address)} cannot be read`;
+		setCpu(machine, cpu, Cpu.status, Status.trapped);
+	} else print(system, cpu, new TextDecoder().decode(bytes));
 }
