@@ -280,6 +280,7 @@ PATCHBAY_FUNCTIONS("%", "hint #34\nret\nudf #0x5c7", "hint #34\nmov x0, #0\nret\
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -539,7 +540,10 @@ static long patchbay_blocked(void) {
 			const char *name = entries + at + 19;
 			memcpy(&length, entries + at + 16, 2);
 			at += length;
-			if (name[0] != '.' && strcmp(name, self) != 0 && patchbay_blocks(name)) found = atol(name);
+			if (name[0] == '.' || strcmp(name, self) == 0) continue;
+			int looks = 0; /* libc itself blocks all signals for moments, such as when a thread starts */
+			while (looks < 64 && patchbay_blocks(name)) looks++, sched_yield();
+			if (looks == 64) found = atol(name);
 		}
 	if (folder >= 0) close(folder);
 	patchbay.threads = found ? 0 : threads;
@@ -610,14 +614,18 @@ static const char *patchbay_arm(void) {
 		snprintf(reason, sizeof reason, "thread %ld blocks SIGTRAP, which a breakpoint needs", blocked);
 		return reason;
 	}
+	unsigned long shadow = 0; /* the handler would have to push on the shadow stack too */
+	if (syscall(SYS_arch_prctl, 0x5005 /* ARCH_SHSTK_STATUS */, &shadow) == 0 && (shadow & 1))
+		return "shadow stacks are on, on which a breakpoint cannot push";
 	sigaction(SIGTRAP, 0, &now);
 	if ((now.sa_flags & SA_SIGINFO) && now.sa_sigaction == patchbay_trap) return 0;
 	if (!patchbay.armed++) patchbay.first = now;
 	patchbay.next = now;
 	memset(&ours, 0, sizeof ours);
 	ours.sa_sigaction = patchbay_trap;
-	ours.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
+	ours.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER;
 	sigfillset(&ours.sa_mask);
+	sigdelset(&ours.sa_mask, SIGTRAP); /* a thread in the handler is none that blocks it */
 	return sigaction(SIGTRAP, &ours, 0) == 0 ? 0 : "sigaction is refused";
 }
 #else
