@@ -1,7 +1,7 @@
 // The collector for programs of user space, whose calls the runtime in native/patchbay.h patches. The rows are those of
 // the kernel's table, but a linker that drops or merges functions must do the same to their rows: each section of code has
-// a section of rows of its own, linked to it and in its group. A key that this object does not define may be another
-// shared object's, too far for a row: the row then names a word here, and the dynamic linker puts the key's address there.
+// a section of rows of its own, linked to it and in its group. A key with a name that others see may be another shared
+// object's, too far for a row: the row then names a word here, and the dynamic linker puts the key's address there.
 
 import { addSymbols, type NewRelocation, newSection, relocationsOf } from "../elf/edit.ts";
 import {
@@ -19,7 +19,7 @@ import {
 	SHT_RELA,
 	SHT_SYMTAB,
 	STB_GLOBAL,
-	STB_WEAK,
+	STB_LOCAL,
 	STT_NOTYPE,
 } from "../elf/object.ts";
 import { symbolByName, symbolName } from "../elf/symbols.ts";
@@ -33,6 +33,9 @@ import { place } from "./place.ts";
 /** The words with the addresses of keys: the dynamic linker writes them, and nobody after it. */
 const IMPORTS_SECTION = ".data.rel.ro";
 const WORD = 8;
+
+/** Visibility of a name that other shared objects see. */
+const STV_DEFAULT = 0;
 
 /** Where a row finds its key: that many bytes behind the start of a section; flags included. */
 interface KeyPlace {
@@ -84,7 +87,8 @@ function placeKey(
 	const name = keyNameOf(symbolName(symbols, trampoline), place(object, table.section[row]!, table.offset[row]!));
 	const key = symbolByName(object, name) ?? 0;
 	const section = symbols.section[key]!;
-	const isHere = section !== SHN_UNDEF && section < SHN_LORESERVE && symbols.info[key]! >> 4 !== STB_WEAK;
+	const isOurs = symbols.info[key]! >> 4 === STB_LOCAL || (symbols.other[key]! & 3) !== STV_DEFAULT;
+	const isHere = isOurs && section !== SHN_UNDEF && section < SHN_LORESERVE;
 	if (isHere) keys.set(trampoline, { section, offset: symbols.value[key]! });
 	else keys.set(trampoline, { section: object.sections.length, offset: (imports.push(name) - 1) * WORD + IMPORT });
 }
