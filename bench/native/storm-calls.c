@@ -6,6 +6,14 @@ DEFINE_STATIC_CALL(pick, fifo);
 DEFINE_STATIC_CALL(hook, visit);
 #endif
 
+#ifdef TARGETS
+atomic_ulong settled;
+_Thread_local long executed;
+long fifo(long x) { return executed++, 2 * x + 1; }
+long deadline(long x) { return executed++, 2 * x + 2; }
+void visit(void) { executed++; }
+#endif
+
 #define NOINLINE static __attribute__((noinline))
 #define TAILS(n)                                                    \
 	NOINLINE long pick##n(long x) { return static_call(pick)(x); }     \

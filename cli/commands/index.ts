@@ -24,6 +24,7 @@ const loaders = {
 	cost: async () => (await import("./cost.ts")).cost,
 	chaos: async () => (await import("./chaos.ts")).chaos,
 	stress: async () => (await import("./stress.ts")).stress,
+	native: async () => (await import("./native.ts")).native,
 	"bench-native": async () => (await import("./bench-native.ts")).benchNative,
 	check: async () => (await import("./check.ts")).check,
 	matrix: async () => (await import("./matrix.ts")).matrix,
