@@ -3,7 +3,17 @@
 // of other objects have none.
 
 import { addSymbols, newSection } from "../elf/edit.ts";
-import { type ElfObject, ET_REL, SHF_ALLOC, SHF_WRITE, SHT_PROGBITS, STB_LOCAL, STT_SECTION } from "../elf/object.ts";
+import { addToGroup, type Groups, groupsOf } from "../elf/groups.ts";
+import {
+	type ElfObject,
+	ET_REL,
+	type Section,
+	SHF_ALLOC,
+	SHF_WRITE,
+	SHT_PROGBITS,
+	STB_LOCAL,
+	STT_SECTION,
+} from "../elf/object.ts";
 import { relocationPieces, relocationsFrom } from "../elf/relocation-entries.ts";
 import { symbolName } from "../elf/symbols.ts";
 import { RELA_SIZE } from "../elf/tables.ts";
@@ -37,9 +47,39 @@ export function collectRealSites(
 	const keys = keysOf(object, table, rows, module);
 	const bases = withSectionSymbols(object, sectionsOf(table, rows));
 	const keySymbols = keys.map(bases.moved);
-	const { relative32 } = architecture.relocation;
-	const isCall = architecture.branches.map(({ kind }) => branchKinds[kind] === "call");
-	const section = newSection(SITES_SECTION, {
+	const sections = [...bases.object.sections];
+	const groups = groupsOf(sections);
+	const makeTable = (rows: Uint32Array) => sitesTable(architecture, table, rows, bases.symbols, keySymbols);
+	for (const [group, members] of byGroup(table, rows, groups)) {
+		if (group === 0) sections.push(makeTable(members));
+		else addToGroup(sections, group, makeTable(members));
+	}
+	return { object: { ...bases.object, sections }, sites: rows.length };
+}
+
+/** The rows of code outside all groups as 0, then those of each group. */
+function byGroup({ section }: BranchTable, rows: Uint32Array, groups: Groups): Map<number, Uint32Array> {
+	if (groups.size === 0) return new Map([[0, rows]]);
+	const found = new Map<number, number[]>();
+	for (const row of rows) {
+		const group = groups.get(section[row]!) ?? 0;
+		const members = found.get(group);
+		if (members === undefined) found.set(group, [row]);
+		else members.push(row);
+	}
+	return new Map(Array.from(found, ([group, members]) => [group, Uint32Array.from(members)]));
+}
+
+/** @param bases by section the symbol that its offsets count from @param keys by trampoline the symbol of its key */
+function sitesTable(
+	{ relocation, branches }: Architecture,
+	table: BranchTable,
+	rows: Uint32Array,
+	bases: Uint32Array,
+	keys: Uint32Array,
+): Section {
+	const isCall = branches.map(({ kind }) => branchKinds[kind] === "call");
+	return newSection(SITES_SECTION, {
 		type: SHT_PROGBITS,
 		flags: SHF_ALLOC | SHF_WRITE,
 		align: 4,
@@ -49,14 +89,12 @@ export function collectRealSites(
 			for (let at = 0, entry = first; at < view.byteLength; at += RELA_SIZE, entry++) {
 				const i = rows[entry >> 1]!;
 				const offset = (entry >> 1) * SITE_ROW;
-				if ((entry & 1) === 0) putEntry(view, at, offset, bases.symbols[table.section[i]!]!, table.offset[i]!);
-				else
-					putEntry(view, at, offset + 4, keySymbols[calleeOf(table, i).symbol]!, isCall[table.branch[i]!]! ? 0 : TAIL);
-				view.setUint32(at + 8, relative32, true);
+				if ((entry & 1) === 0) putEntry(view, at, offset, bases[table.section[i]!]!, table.offset[i]!);
+				else putEntry(view, at, offset + 4, keys[calleeOf(table, i).symbol]!, isCall[table.branch[i]!]! ? 0 : TAIL);
+				view.setUint32(at + 8, relocation.relative32, true);
 			}
 		}),
 	});
-	return { object: { ...bases.object, sections: [...bases.object.sections, section] }, sites: rows.length };
 }
 
 /** The calls of trampolines in an object that has no table of them yet.

@@ -4,26 +4,21 @@
 // object's, too far for a row: the row then names a word here, and the dynamic linker puts the key's address there.
 
 import { addSymbols, type NewRelocation, newSection, relocationsOf } from "../elf/edit.ts";
+import { addToGroup, type Groups, groupsOf } from "../elf/groups.ts";
 import {
 	type ElfObject,
 	type Section,
 	SHF_ALLOC,
-	SHF_GROUP,
-	SHF_INFO_LINK,
 	SHF_LINK_ORDER,
 	SHF_WRITE,
 	SHN_LORESERVE,
 	SHN_UNDEF,
-	SHT_GROUP,
 	SHT_PROGBITS,
-	SHT_RELA,
-	SHT_SYMTAB,
 	STB_GLOBAL,
 	STB_LOCAL,
 	STT_NOTYPE,
 } from "../elf/object.ts";
 import { symbolByName, symbolName } from "../elf/symbols.ts";
-import { viewOf } from "../elf/words.ts";
 import { IMPORT, SITE_ROW, TAIL, USER_SITES_SECTION } from "../format/static-calls.ts";
 import { branchKinds } from "./arch/index.ts";
 import { type BranchTable, calleeOf } from "./branches.ts";
@@ -57,6 +52,7 @@ export function collectUserSites(object: ElfObject): { object: ElfObject; sites:
 	const { relative32, absolute64 } = architecture.relocation;
 	const isCall = architecture.branches.map(({ kind }) => branchKinds[kind] === "call");
 	const sections = [...based.object.sections];
+	const groups = groupsOf(sections);
 	if (imports.length > 0) sections.push(importsSection(named.symbols.map(based.moved), absolute64));
 	for (const [section, run] of bySection(table, rows)) {
 		const relocations = run.flatMap((i, row): NewRelocation[] => {
@@ -68,7 +64,7 @@ export function collectUserSites(object: ElfObject): { object: ElfObject; sites:
 				{ ...at, offset: at.offset + 4, symbol: based.symbols[key.section]!, addend: key.offset + tail },
 			];
 		});
-		addRows(sections, section, relocations);
+		addRows(sections, groups, section, relocations);
 	}
 	return { object: { ...based.object, sections }, sites: rows.length };
 }
@@ -125,44 +121,15 @@ function bySection({ section }: BranchTable, rows: Uint32Array): Map<number, num
 	return runs;
 }
 
-/** Adds the rows of one section of code, and their relocations, which a group lists as well. */
-function addRows(sections: Section[], code: number, relocations: readonly NewRelocation[]): void {
-	const group = (sections[code]!.flags & SHF_GROUP) !== 0 ? groupOf(sections, code) : -1;
-	const member = group < 0 ? 0 : SHF_GROUP;
-	const index = sections.length;
-	const rows = newSection(USER_SITES_SECTION, {
+/** Adds the rows of one section of code, which a linker drops with it. */
+function addRows(sections: Section[], groups: Groups, code: number, relocations: readonly NewRelocation[]): void {
+	const table = newSection(USER_SITES_SECTION, {
 		type: SHT_PROGBITS,
-		flags: SHF_ALLOC | SHF_LINK_ORDER | member,
+		flags: SHF_ALLOC | SHF_LINK_ORDER,
 		align: 4,
 		entsize: SITE_ROW,
 		data: new Uint8Array((relocations.length / 2) * SITE_ROW),
 		relocations: relocationsOf(relocations),
 	});
-	const holder = newSection(`.rela${USER_SITES_SECTION}`, {
-		type: SHT_RELA,
-		flags: SHF_INFO_LINK | member,
-		align: 8,
-		data: new Uint8Array(0),
-	});
-	const link = sections.findIndex(({ type }) => type === SHT_SYMTAB);
-	sections.push({ ...rows, link: code }, { ...holder, link, info: index });
-	if (group >= 0) sections[group] = withMembers(sections[group]!, [index, index + 1]);
-}
-
-function groupOf(sections: readonly Section[], member: number): number {
-	return sections.findIndex(({ type, data }) => type === SHT_GROUP && groupMembers(data).includes(member));
-}
-
-/** Without the word of flags in front. */
-function groupMembers(data: Uint8Array): number[] {
-	const view = viewOf(data);
-	return Array.from({ length: Math.max(0, data.length / 4 - 1) }, (_, i) => view.getUint32(4 + i * 4, true));
-}
-
-function withMembers(group: Section, members: readonly number[]): Section {
-	const data = new Uint8Array(group.data.length + members.length * 4);
-	data.set(group.data);
-	const view = viewOf(data);
-	for (const [i, member] of members.entries()) view.setUint32(group.data.length + i * 4, member, true);
-	return { ...group, data, size: data.length };
+	addToGroup(sections, groups.get(code), { ...table, link: code });
 }
