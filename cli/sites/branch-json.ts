@@ -124,7 +124,7 @@ function putRows(out: LineBytes, list: BranchList, from: number, shared: Shared)
 function headJson({ object }: BranchList, index: number, { heads }: Shared): Fixed {
 	const { name, sections } = object;
 	return (heads[index] ??= fixed(
-		`{"file":${JSON.stringify(name)},"section":${JSON.stringify(sections[index]!.name)},"offset":`,
+		`{"file":${JSON.stringify(name)},"section":${JSON.stringify(sections[index]!.name)},"sectionIndex":${index},"offset":`,
 	));
 }
 

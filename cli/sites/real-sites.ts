@@ -1,12 +1,18 @@
 // `patchbay sites` for files of real machines: every call that a relocation names, and the tables of code addresses that
 // compilers leave.
 
-import { type ElfObject, functionAt, indexFunctions, sectionByName } from "../../linker/elf/index.ts";
+import { type ElfObject, ET_REL, sectionByName, symbolName } from "../../linker/elf/index.ts";
 import { hexAddress } from "../../linker/hex.ts";
 import { RECORD_SECTION } from "../../linker/retarget/retarget-record.ts";
 import { countBranches, type Wanted } from "../../linker/sites/branches.ts";
-import { type Address, type KnownTable, knownTables } from "../../linker/sites/kernel-tables.ts";
-import { functionPlace, placeName } from "../../linker/sites/place.ts";
+import {
+	type Address,
+	type KnownTable,
+	knownTables,
+	type PointedAt,
+	pointedAt,
+} from "../../linker/sites/kernel-tables.ts";
+import { codePlace, functionPlace } from "../../linker/sites/place.ts";
 import { plural } from "../shell/table.ts";
 import { styled, type Terminal } from "../shell/terminal.ts";
 import { writeJsonRows } from "./branch-json.ts";
@@ -52,28 +58,18 @@ function instead({ object, architecture }: BranchList, wanted: Wanted): string {
 }
 
 function tableText(object: ElfObject, known: KnownTable): string {
-	const functions = indexFunctions(object);
 	const rows = known.entries.map(
-		(entry) => `  ${entry.map((address) => `${address.name} ${addressText(object, functions, address)}`).join(", ")}\n`,
+		(entry) => `  ${entry.map((address) => `${address.name} ${addressText(object, address)}`).join(", ")}\n`,
 	);
 	return `${known.section}: ${known.entries.length} ${known.entries.length === 1 ? "entry" : "entries"}\n${rows.join("")}`;
 }
 
-function addressText(object: ElfObject, functions: ReturnType<typeof indexFunctions>, address: Address): string {
-	const { symbols, sections } = object;
-	const section =
-		address.symbol === 0
-			? sections.findIndex(
-					({ address: start, size, flags }) =>
-						(flags & 2) !== 0 && address.value >= start && address.value < start + size,
-				)
-			: symbols.section[address.symbol]!;
-	const value = address.symbol === 0 ? address.value : symbols.value[address.symbol]! + address.value;
-	const isUndefined = address.symbol !== 0 && section === 0;
-	const symbol = isUndefined ? undefined : functionAt(functions, section, value);
+function addressText(object: ElfObject, address: Address): string {
+	const { section, symbol, value } = pointedAt(object, address);
 	const flags = address.flags === 0 ? "" : ` (flags ${address.flags})`;
-	if (symbol !== undefined) return functionPlace(object, symbol, value) + flags;
-	return (address.symbol === 0 ? hexAddress(value) : placeName(object, address.symbol, address.value)) + flags;
+	if (symbol !== 0) return functionPlace(object, symbol, value) + flags;
+	const isBare = section === 0 || object.type !== ET_REL;
+	return (isBare ? hexAddress(value) : codePlace(object, section, value)) + flags;
 }
 
 /** One object a line. */
@@ -112,10 +108,21 @@ export async function writeJsonElements(
 	return tables;
 }
 
-function tableJson(object: ElfObject, { section, entries }: KnownTable): object {
-	const functions = indexFunctions(object);
-	const named = entries.map((entry) =>
-		Object.fromEntries(entry.map((address) => [address.name, addressText(object, functions, address)])),
-	);
-	return { file: object.name, section, entries: named };
+function tableJson(object: ElfObject, { section, index, entries }: KnownTable): object {
+	const named = entries.map((entry) => ({
+		...Object.fromEntries(entry.map((address) => [address.name, addressText(object, address)])),
+		places: Object.fromEntries(entry.map((address) => [address.name, placeJson(object, pointedAt(object, address))])),
+	}));
+	return { file: object.name, section, sectionIndex: index, entries: named };
+}
+
+/** A place as other programs take it: two sections and two symbols may have the same name. */
+function placeJson({ sections, symbols }: ElfObject, { section, symbol, value }: PointedAt): object {
+	return {
+		section: sections[section]?.name ?? "",
+		sectionIndex: section,
+		offset: value,
+		symbol: symbol === 0 ? null : symbolName(symbols, symbol) || sections[section]!.name,
+		within: symbol === 0 ? null : value - symbols.value[symbol]!,
+	};
 }

@@ -1,6 +1,15 @@
 // Questions about the sections and symbols of an object. All answers are indices into its columns.
 
-import { type ElfObject, type Section, SHN_LORESERVE, SHN_UNDEF, STT_FUNC, type Symbols } from "./object.ts";
+import {
+	type ElfObject,
+	type Section,
+	SHN_LORESERVE,
+	SHN_UNDEF,
+	STT_FILE,
+	STT_FUNC,
+	STT_SECTION,
+	type Symbols,
+} from "./object.ts";
 import { stringAt } from "./strings.ts";
 
 /** The name of symbol `index`, decoded on demand; "" for the null symbol and most section symbols. */
@@ -40,17 +49,33 @@ export interface FunctionIndex {
 	readonly reach: Float64Array;
 }
 
-const indexes = new WeakMap<Symbols, FunctionIndex>();
+const functionIndexes = new WeakMap<Symbols, FunctionIndex>();
+const nameIndexes = new WeakMap<Symbols, FunctionIndex>();
 
 /** Sorts the functions of an object once, for any number of `functionAt`. */
 export function indexFunctions({ symbols }: Pick<ElfObject, "symbols">): FunctionIndex {
-	const index = indexes.get(symbols) ?? newIndex(symbols);
-	indexes.set(symbols, index);
-	return index;
+	return once(functionIndexes, symbols, () => newIndex(symbols, (i) => (symbols.info[i]! & 15) === STT_FUNC));
 }
 
-function newIndex(symbols: Symbols): FunctionIndex {
-	const order = definedFunctions(symbols);
+/** Sorts functions, variables and labels of an object once, for the same questions about anything that has a name. */
+export function indexNames({ symbols }: Pick<ElfObject, "symbols">): FunctionIndex {
+	return once(nameIndexes, symbols, () => newIndex(symbols, (i) => isNamed(symbols, i)));
+}
+
+/** Sections, files and the marks of AArch64 and RISC-V, `$d`, are no names of something. */
+function isNamed({ info, name, strings }: Symbols, i: number): boolean {
+	const type = info[i]! & 15;
+	return type !== STT_SECTION && type !== STT_FILE && name[i] !== 0 && strings[name[i]!] !== 0x24;
+}
+
+function once<T>(known: WeakMap<Symbols, T>, symbols: Symbols, make: () => T): T {
+	const made = known.get(symbols) ?? make();
+	known.set(symbols, made);
+	return made;
+}
+
+function newIndex(symbols: Symbols, isWanted: (symbol: number) => boolean): FunctionIndex {
+	const order = definedSymbols(symbols, isWanted);
 	const compare = (a: number, b: number): number =>
 		symbols.section[a]! - symbols.section[b]! ||
 		symbols.value[a]! - symbols.value[b]! ||
@@ -77,12 +102,12 @@ export function functionAt(index: FunctionIndex, section: number, value: number)
 	return undefined;
 }
 
-function definedFunctions(symbols: Symbols): Uint32Array {
+function definedSymbols(symbols: Symbols, isWanted: (symbol: number) => boolean): Uint32Array {
 	const found = new Uint32Array(symbols.count);
 	let count = 0;
 	for (let i = 1; i < symbols.count; i++) {
 		const section = symbols.section[i]!;
-		if ((symbols.info[i]! & 15) === STT_FUNC && section !== SHN_UNDEF && section < SHN_LORESERVE) found[count++] = i;
+		if (section !== SHN_UNDEF && section < SHN_LORESERVE && isWanted(i)) found[count++] = i;
 	}
 	return found.slice(0, count);
 }
@@ -115,6 +140,12 @@ function lastStart({ symbols, order }: FunctionIndex, section: number, value: nu
 		else high = middle;
 	}
 	return low - 1;
+}
+
+/** The first function that starts behind `value` in `section`, or undefined. */
+export function functionBehind(index: FunctionIndex, section: number, value: number): number | undefined {
+	const symbol = index.order[lastStart(index, section, value) + 1];
+	return symbol !== undefined && index.symbols.section[symbol] === section ? symbol : undefined;
 }
 
 /** The position in `order` of the first function in `section` (an index) or behind. */

@@ -1,11 +1,22 @@
 // Tables of code addresses that compilers and the kernel's tools put into objects: which functions can be patched at
 // their entry, and which instructions a key switches. Read by relocation where there is one, else from the bytes.
 
-import { type ElfObject, ET_REL, originOf, type Section, SHN_LORESERVE, SHN_UNDEF } from "../elf/object.ts";
+import {
+	type ElfObject,
+	ET_REL,
+	originOf,
+	type Section,
+	SHF_ALLOC,
+	SHN_LORESERVE,
+	SHN_UNDEF,
+	STT_SECTION,
+} from "../elf/object.ts";
+import { functionAt, functionBehind, indexFunctions, indexNames } from "../elf/symbols.ts";
 import { exactWord64, viewOf } from "../elf/words.ts";
 import { LinkError } from "../errors.ts";
 import { FLAGS, SITES_SECTION, USER_FLAGS, USER_SITES_SECTION } from "../format/static-calls.ts";
 import type { Architecture } from "./arch/index.ts";
+import { isCode } from "./branches.ts";
 
 /** A field of an entry that is an address. */
 interface AddressField {
@@ -134,4 +145,36 @@ function readField(
 	const stored = field.size === 4 ? view.getInt32(at, true) : (exactWord64(view, at) ?? 0);
 	const value = stored + (field.relative ? originOf(object, section) + at : 0);
 	return { name, symbol: 0, value: value - (value & mask), flags: value & mask };
+}
+
+/** What an address of a table points at. */
+export interface PointedAt {
+	/** Index; 0 where no section is. */
+	readonly section: number;
+	/** What covers the place, or for code in front of all that covers it what begins behind: `-fpatchable-function-entry=5,2`
+	 * puts NOPs before a function. 0 where nothing has a name. */
+	readonly symbol: number;
+	/** As symbols count. */
+	readonly value: number;
+}
+
+export function pointedAt(object: ElfObject, { symbol, value: distance }: Address): PointedAt {
+	const { symbols } = object;
+	const value = (symbol === 0 ? 0 : symbols.value[symbol]!) + distance;
+	const home = symbol === 0 ? sectionAt(object, value) : symbols.section[symbol]!;
+	if (home === SHN_UNDEF || home >= SHN_LORESERVE) return { section: 0, symbol, value };
+	const functions = indexFunctions(object);
+	const covering = functionAt(functions, home, value) ?? functionAt(indexNames(object), home, value);
+	const isOwn = symbol !== 0 && (symbols.info[symbol]! & 15) !== STT_SECTION && distance === 0;
+	const behind = isCode(object.sections[home]!) ? functionBehind(functions, home, value) : undefined;
+	return { section: home, symbol: isOwn ? symbol : (covering ?? behind ?? 0), value };
+}
+
+/** The loaded section at an address; 0 in a relocatable file, where a bare number is no place. */
+function sectionAt({ type, sections }: ElfObject, value: number): number {
+	if (type === ET_REL) return 0;
+	const at = sections.findIndex(
+		({ address, size, flags }) => (flags & SHF_ALLOC) !== 0 && value >= address && value < address + size,
+	);
+	return Math.max(0, at);
 }
