@@ -1,11 +1,10 @@
 // `patchbay retarget`: calls in x86-64 and AArch64 files to other functions, or to none.
 
 import { isArchive } from "../../linker/elf/archive.ts";
-import { readElf } from "../../linker/elf/index.ts";
 import { LinkError } from "../../linker/errors.ts";
 import { hexBytes } from "../../linker/hex.ts";
-import { type Change, type PlannedSite, planRetarget, type RetargetPlan } from "../../linker/retarget/retarget.ts";
-import { applyRecord, type Edit, undoRecord } from "../../linker/retarget/retarget-record.ts";
+import type { Change, PlannedSite, RetargetPlan } from "../../linker/retarget/retarget.ts";
+import { resetFile, retargetFile } from "../../linker/retarget/retarget-file.ts";
 import { type Command, ExitCode, UsageError, writeJson } from "../shell/command.ts";
 import { modeOf, readBytes, writeFile } from "../shell/files.ts";
 import { append, parseChange } from "../shell/options.ts";
@@ -56,12 +55,9 @@ export const retarget: Command<Options> = {
 		if (output === undefined && !dryRun) throw new UsageError("-o says what to write; --dry-run writes nothing");
 		const bytes = readBytes(file!);
 		if (isArchive(bytes)) throw new LinkError(`${file}: is an archive; extract the members to retarget (ar x)`);
-		const { original, record } = undoRecord(bytes, file!);
-		if (reset && record.edits.length === 0)
-			throw new LinkError(`${file}: was not retargeted, so there is nothing to undo`);
-		const plan = planRetarget(readElf(original, file!), set, { symbols: record.symbols, ...(only && { only }) });
-		const edits = reset ? [] : merge(record.edits, plan.edits);
-		const result = applyRecord(original, file!, { edits, symbols: plan.symbols });
+		const { plan, bytes: result } = reset
+			? { plan: nothing, bytes: resetFile(bytes, file!) }
+			: retargetFile(bytes, file!, set, only && { only });
 		if (output !== undefined && !dryRun) writeFile(output, result, modeOf(file!));
 		if (json) await writeJson(terminal, "patchbay/retarget@1", asJson(file!, plan));
 		else
@@ -72,11 +68,8 @@ export const retarget: Command<Options> = {
 	},
 };
 
-/** Later changes of the same bytes replace earlier ones; what is as it was is no change. */
-function merge(before: readonly Edit[], after: readonly Edit[]): Edit[] {
-	const byOffset = new Map([...before, ...after].map((edit) => [edit.offset, edit]));
-	return [...byOffset.values()].filter((edit) => edit.after.some((byte, i) => byte !== edit.before[i]));
-}
+/** What `--reset` plans. */
+const nothing: RetargetPlan = { sites: [], left: [], edits: [], symbols: [], references: 0 };
 
 function asJson(file: string, { sites, left, references }: RetargetPlan): object {
 	const planned = sites.map((site) => ({ ...site, before: hexBytes(site.before), after: hexBytes(site.after) }));
@@ -91,7 +84,7 @@ function text(terminal: Terminal, file: string, { sites, left, references }: Ret
 			{ title: "place", text: ({ place }) => place },
 			{ title: "in", text: (site) => site.in },
 			{ title: "kind", text: ({ kind }) => kind },
-			{ title: "from", text: ({ from }) => from },
+			{ title: "from", text: ({ from, named }) => (named === from ? from : `${from} (as ${named})`) },
 			{ title: "to", text: ({ to }) => to },
 			{
 				title: "bytes",

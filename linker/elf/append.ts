@@ -26,8 +26,7 @@ export function appendToFile(
 ): Uint8Array {
 	const header = readFileHeader(bytes, name);
 	const raw = readSectionHeaders(bytes, name, header);
-	if (header.namesIndex === 0 || header.sectionCount + 1 >= FILE_LORESERVE)
-		throw new LinkError(`${name}: has ${header.sectionCount} sections; another cannot be added`);
+	if (header.namesIndex === 0) throw new LinkError(`${name}: its sections have no names; another cannot be added`);
 	const grown = grownSections(bytes, raw, header, section.name, symbols);
 	return assemble(bytes, header, grown, section);
 }
@@ -108,6 +107,9 @@ function assemble(
 	putWord64(view, at + 8, section.flags);
 	putWord64(view, at + 48, 1);
 	putWord64(view, 40, headersAt);
-	view.setUint16(60, sectionCount + 1, true);
+	// A count that needs more than sixteen bits is the size of section 0.
+	const isMany = sectionCount + 1 >= FILE_LORESERVE;
+	view.setUint16(60, isMany ? 0 : sectionCount + 1, true);
+	if (isMany) putWord64(view, headersAt + 32, sectionCount + 1);
 	return file;
 }

@@ -184,6 +184,28 @@ export function putRelocations(columns: Relocations, view: DataView, first: numb
 	}
 }
 
+/** An entry of an SHT_RELA table. */
+export interface Rela {
+	readonly offset: number;
+	readonly type: number;
+	readonly symbol: number;
+	readonly addend: number;
+}
+
+/** The one place that knows where the fields of such an entry lie, as `putRelocations` does for columns. */
+export function putRela(view: DataView, at: number, { offset, type, symbol, addend }: Rela): void {
+	putWord64(view, at, offset);
+	view.setUint32(at + 8, type, true);
+	view.setUint32(at + 12, symbol, true);
+	putWord64(view, at + 16, addend);
+}
+
+export function relaBytes(entry: Rela): Uint8Array {
+	const bytes = new Uint8Array(RELA_SIZE);
+	putRela(viewOf(bytes), 0, entry);
+	return bytes;
+}
+
 /** How many symbols at the start are local: sh_info of the table. Undefined when a local one follows a global one. */
 export function localCount(symbols: Symbols): number | undefined {
 	let count = 0;

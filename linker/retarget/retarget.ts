@@ -2,27 +2,28 @@
 // file stays as it is but for those bytes; what was there is kept in it (retarget-record.ts), so every plan starts from
 // the file as it was made, and undoing is exact.
 
-import { type ElfObject, ET_REL, originOf, SHF_ALLOC, SHN_LORESERVE, SHN_UNDEF, SHT_RELA } from "../elf/object.ts";
+import {
+	type ElfObject,
+	ET_REL,
+	originOf,
+	SHF_ALLOC,
+	SHN_LORESERVE,
+	SHN_UNDEF,
+	SHT_RELA,
+	STB_WEAK,
+} from "../elf/object.ts";
 import { functionAt, indexFunctions, symbolName } from "../elf/symbols.ts";
-import { REL_SIZE, RELA_SIZE } from "../elf/tables.ts";
-import { putWord64, viewOf } from "../elf/words.ts";
+import { REL_SIZE, RELA_SIZE, relaBytes } from "../elf/tables.ts";
+import { viewOf } from "../elf/words.ts";
 import { LinkError, notIn, suggestion, thereAre } from "../errors.ts";
 import { hex, hexAddress } from "../hex.ts";
 import { type Architecture, type BranchForm, type BranchKind, branchKinds } from "../sites/arch/index.ts";
-import {
-	type BranchTable,
-	branchTable,
-	calleeOf,
-	hasNoSymbol,
-	isCode,
-	requireArchitecture,
-	wantedSymbols,
-} from "../sites/branches.ts";
+import { baseName, hasNoSymbol, isCode, requireArchitecture, wantedSymbols } from "../sites/branches.ts";
 import { refuseCallsByAddress, requireVisibleCalls } from "../sites/hidden-calls.ts";
-import { holders } from "../sites/holders.ts";
-import { type Insides, jumpedInto, markInside, newInside } from "../sites/jumped-into.ts";
-import { codePlace, functionPlace, nameForMessage, place } from "../sites/place.ts";
+import { nameForMessage, place } from "../sites/place.ts";
 import { unrelocatedBranches } from "../sites/unrelocated.ts";
+import { checkSpans, type Span } from "./check-spans.ts";
+import { type CallPlace, callPlace, callsTo, type FoundCall } from "./found-calls.ts";
 import type { Edit } from "./retarget-record.ts";
 import { findTarget, type Target } from "./retarget-target.ts";
 
@@ -33,13 +34,12 @@ export interface Change {
 	readonly to: string;
 }
 
-export interface PlannedSite {
-	/** `.text+0x12` or `0x401136` */
-	readonly place: string;
-	/** `main+0x12` */
-	readonly in: string;
+export interface PlannedSite extends CallPlace {
 	readonly kind: BranchKind;
+	/** As the change says it. */
 	readonly from: string;
+	/** What the relocation names: another name of the same function, where that is what was written. */
+	readonly named: string;
 	readonly to: string;
 	/** The instruction. */
 	readonly before: Uint8Array;
@@ -47,9 +47,7 @@ export interface PlannedSite {
 }
 
 /** A call that stays as it is, and why. */
-export interface LeftSite {
-	readonly place: string;
-	readonly in: string;
+export interface LeftSite extends CallPlace {
 	readonly from: string;
 	readonly why: string;
 }
@@ -73,16 +71,16 @@ export interface RetargetOptions {
 	readonly symbols?: readonly string[];
 }
 
-/** What is the same for all sites of a plan. */
+/** What is the same for all changes of a plan, and what becomes of them. */
 interface Planning {
 	readonly object: ElfObject;
 	readonly architecture: Architecture;
-	readonly table: BranchTable;
-	readonly holder: Uint32Array;
 	readonly relocationsAt: ReadonlyMap<number, number>;
 	readonly sites: PlannedSite[];
 	readonly left: LeftSite[];
 	readonly edits: Edit[];
+	/** By section the instructions that change. */
+	readonly spans: Map<number, Span[]>;
 	readonly symbols: string[];
 	/** Which of `only` had something to change. */
 	readonly used: Set<string>;
@@ -99,13 +97,14 @@ export function planRetarget(
 ): RetargetPlan {
 	const architecture = requireArchitecture(object);
 	requireVisibleCalls(object);
-	const planning: Omit<Planning, "table" | "holder"> = {
+	const planning: Planning = {
 		object,
 		architecture,
 		relocationsAt: relocationTables(object),
 		sites: [],
 		left: [],
 		edits: [],
+		spans: new Map(),
 		symbols: [...(options.symbols ?? [])],
 		used: new Set(),
 		selectable: new Set(),
@@ -114,15 +113,14 @@ export function planRetarget(
 	for (const change of changes) {
 		const wanted = wantedSymbols(object, { names: [change.from] });
 		requireFunction(object, change.from, wanted);
-		const table = branchTable(object, architecture, wanted, true);
-		const here = { ...planning, table, holder: holders(object, table) };
-		leaveUnrelocated(here, change, wanted);
-		planChange(here, change, options.only);
-		references += countReferences(object, architecture, wanted) - table.count;
+		leaveUnrelocated(planning, change, wanted);
+		const calls = callsTo(object, architecture, wanted);
+		planChange(planning, calls, change, options.only);
+		references += countReferences(object, architecture, wanted) - calls.length;
 	}
 	const unused = options.only?.find((name) => !planning.used.has(name));
 	if (unused !== undefined) failUnused(planning, unused);
-	checkSpans(object, architecture, planning.edits);
+	checkSpans(object, architecture, planning.spans);
 	const { sites, left, edits, symbols } = planning;
 	return { sites, left, edits, symbols, references: Math.max(0, references) };
 }
@@ -133,7 +131,7 @@ function requireFunction(object: ElfObject, name: string, wanted: Uint8Array): v
 }
 
 /** What chooses a call. */
-function selectorsOf(where: string, place: string): string[] {
+function selectorsOf({ in: where, place }: Pick<CallPlace, "in" | "place">): string[] {
 	if (where === "") return [place];
 	const [name] = where.split("+") as [string];
 	return name === where ? [place, name, `${name}+0x0`] : [place, where, name];
@@ -143,38 +141,40 @@ function failUnused(
 	{ object, left, selectable }: Pick<Planning, "object" | "left" | "selectable">,
 	name: string,
 ): never {
-	const stays = left.find(({ place, in: where }) => selectorsOf(where, place).includes(name));
+	const stays = left.find((each) => selectorsOf(each).includes(name));
 	if (stays !== undefined)
 		throw new LinkError(`${object.name}: nothing to retarget in '${name}': the call at ${stays.place} ${stays.why}`);
 	const names = [...selectable];
 	throw new LinkError(`${object.name}: nothing to retarget in '${name}'${suggestion(name, names) || thereAre(names)}`);
 }
 
-function planChange(planning: Planning, change: Change, only: readonly string[] | undefined): void {
-	const { object, table, left } = planning;
+function planChange(
+	planning: Planning,
+	calls: readonly FoundCall[],
+	change: Change,
+	only: readonly string[] | undefined,
+): void {
+	const { object, architecture } = planning;
 	const target = findTarget(object, change.to, planning.symbols);
 	let planned = 0;
-	for (let i = 0; i < table.count; i++) {
-		if (only !== undefined && !isSelected(planning, i, only)) continue;
-		const why = reasonToLeave(planning, i, target, only !== undefined);
-		if (why !== undefined)
-			left.push({ place: placeOf(planning, i), in: holderName(planning, i), from: change.from, why });
-		else planSite(planning, i, change, target);
+	for (const call of calls) {
+		if (only !== undefined && !isSelected(planning, call, only)) continue;
+		const why = reasonToLeave(object, call, target, only !== undefined);
+		if (why !== undefined) planning.left.push({ ...call.where, from: change.from, why });
+		else planSite(planning, call, change, target);
 		planned++;
 	}
 	if (planned > 0 || only !== undefined) return;
-	refuseCallsByAddress(object, planning.architecture);
+	refuseCallsByAddress(object, architecture);
 	failNoCalls(object, change.from);
 }
 
 /** Remembers which of `only` chose it, and what could. */
-function isSelected(planning: Planning, i: number, only: readonly string[]): boolean {
-	const where = holderName(planning, i);
-	const place = placeOf(planning, i);
-	const selectors = selectorsOf(where, place);
+function isSelected({ used, selectable }: Planning, { where }: FoundCall, only: readonly string[]): boolean {
+	const selectors = selectorsOf(where);
 	const selected = only.filter((name) => selectors.includes(name));
-	for (const name of selected) planning.used.add(name);
-	planning.selectable.add(where === "" ? place : where);
+	for (const name of selected) used.add(name);
+	selectable.add(where.in === "" ? where.place : where.in);
 	return selected.length > 0;
 }
 
@@ -183,8 +183,7 @@ function leaveUnrelocated({ object, architecture, left }: Planning, { from }: Ch
 	for (const { section, offset } of unrelocatedBranches(object, architecture, wanted)) {
 		const value = offset + originOf(object, object.sections[section]!);
 		left.push({
-			place: codePlace(object, section, offset),
-			in: functionPlace(object, functionAt(functions, section, value) ?? 0, value),
+			...callPlace(object, section, offset, functionAt(functions, section, value) ?? 0),
 			from,
 			why: "was resolved by the assembler, which left no relocation; compile with -ffunction-sections or -Wa,-mshared",
 		});
@@ -199,26 +198,16 @@ function failNoCalls(object: ElfObject, name: string): never {
 	throw new LinkError(`${object.name}: no relocation of a call names '${name}'${local}`);
 }
 
-function holderName({ object, table, holder }: Planning, i: number): string {
-	const origin = originOf(object, object.sections[table.section[i]!]!);
-	return functionPlace(object, holder[i]!, table.offset[i]! + origin);
-}
-
-function placeOf({ object, table }: Planning, i: number): string {
-	return codePlace(object, table.section[i]!, table.offset[i]!);
-}
-
-function formAt({ architecture, table }: Planning, i: number): BranchForm | undefined {
-	return architecture.branches[table.branch[i]!]!.form;
-}
-
-function reasonToLeave(planning: Planning, i: number, target: Target, chosen: boolean): string | undefined {
-	const { object, table, holder } = planning;
-	if (formAt(planning, i) === undefined)
+function reasonToLeave(
+	object: ElfObject,
+	{ branch, callee, holder }: FoundCall,
+	target: Target,
+	chosen: boolean,
+): string | undefined {
+	if (branch.form === undefined)
 		return "goes through the global offset table; compile without -fno-plt to have a direct call";
-	const { beyond } = calleeOf(table, i);
-	if (beyond !== 0) return `goes ${hex(beyond)} bytes into the function`;
-	const isInside = target.kind === "symbol" && holder[i] !== 0 && sameFunction(object, holder[i]!, target.symbol);
+	if (callee.beyond !== 0) return `goes ${hex(callee.beyond)} bytes into the function`;
+	const isInside = target.kind === "symbol" && holder !== 0 && sameFunction(object, holder, target.symbol);
 	return isInside && !chosen
 		? "is in the new target, which would call itself; --only chooses it nevertheless"
 		: undefined;
@@ -229,49 +218,49 @@ function sameFunction({ symbols }: ElfObject, a: number, b: number): boolean {
 	return a === b || (isDefined && symbols.section[a] === symbols.section[b] && symbols.value[a] === symbols.value[b]);
 }
 
-function planSite(planning: Planning, i: number, change: Change, target: Target): void {
-	const { object, architecture, table, sites, edits } = planning;
-	const index = table.section[i]!;
-	const section = object.sections[index]!;
-	const offset = table.offset[i]!;
-	const form = formAt(planning, i)!;
-	const before = section.data.slice(offset, offset + form.length);
-	checkDestination(planning, i, form);
-	const after = newBytes(planning, i, form, target);
-	sites.push({
-		place: placeOf(planning, i),
-		in: holderName(planning, i),
-		kind: branchKinds[architecture.branches[table.branch[i]!]!.kind]!,
-		from: change.from,
-		to: change.to,
-		before,
-		after,
-	});
-	edits.push({ offset: section.fileOffset + offset, before, after });
-	edits.push(relocationEdit(planning, i, target));
+function planSite(planning: Planning, call: FoundCall, change: Change, target: Target): void {
+	const { object, architecture, sites, edits, spans } = planning;
+	const { section: index, offset, branch, where } = call;
+	const form = branch.form!;
+	const { data, fileOffset } = object.sections[index]!;
+	const before = data.slice(offset, offset + form.length);
+	checkDestination(object, architecture, call, form);
+	const after = newBytes(object, call, form, target);
+	const named = baseName(nameForMessage(object, call.callee.symbol));
+	sites.push({ ...where, kind: branchKinds[branch.kind]!, from: change.from, named, to: change.to, before, after });
+	const span = { offset, length: form.length };
+	if (spans.get(index)?.push(span) === undefined) spans.set(index, [span]);
+	edits.push({ offset: fileOffset + offset, before, after });
+	edits.push(relocationEdit(planning, call, target));
 }
 
-/** A linked branch must go where its relocation says, or to a stub of the procedure linkage table. */
-function checkDestination({ object, table }: Planning, i: number, form: BranchForm): void {
+/** A linked branch must go where its relocation says, to a stub of the procedure linkage table, or to a veneer that goes there.
+ * One to a weak function that nobody defines goes wherever the linker liked. */
+function checkDestination(object: ElfObject, architecture: Architecture, call: FoundCall, form: BranchForm): void {
+	const { symbols, sections } = object;
 	if (object.type === ET_REL) return;
-	const section = object.sections[table.section[i]!]!;
-	const offset = table.offset[i]!;
-	const destination = section.address + offset + form.base + form.read(viewOf(section.data), offset);
-	const callee = calleeOf(table, i).symbol;
-	if (object.symbols.section[callee] !== SHN_UNDEF && object.symbols.value[callee] === destination) return;
-	const stubs = object.sections.some(
-		({ name, address, size }) => /^\.i?plt/.test(name) && destination >= address && destination < address + size,
-	);
-	if (stubs) return;
+	const section = sections[call.section]!;
+	const callee = call.callee.symbol;
+	const isDefined = symbols.section[callee] !== SHN_UNDEF;
+	if (!isDefined && symbols.info[callee]! >> 4 === STB_WEAK) return;
+	let destination = section.address + call.offset + form.base + form.read(viewOf(section.data), call.offset);
+	for (let veneers = 0; veneers < 2; veneers++) {
+		if (isDefined && symbols.value[callee] === destination) return;
+		const home = sections.find(
+			({ flags, address, size }) => isCode({ flags }) && destination >= address && destination < address + size,
+		);
+		if (home !== undefined && /^\.i?plt/.test(home.name)) return;
+		const next = home && architecture.followVeneer?.(home.data, destination - home.address, destination);
+		if (next === undefined) break;
+		destination = next;
+	}
 	throw new LinkError(
-		`${place(object, table.section[i]!, offset)}: goes to ${hexAddress(destination)}, not to '${nameForMessage(object, callee)}' as its relocation says`,
+		`${place(object, call.section, call.offset)}: goes to ${hexAddress(destination)}, not to '${nameForMessage(object, callee)}' as its relocation says`,
 	);
 }
 
-function newBytes({ object, table }: Planning, i: number, form: BranchForm, target: Target): Uint8Array {
-	const index = table.section[i]!;
+function newBytes(object: ElfObject, { section: index, offset }: FoundCall, form: BranchForm, target: Target) {
 	const section = object.sections[index]!;
-	const offset = table.offset[i]!;
 	const bytes = section.data.slice(offset, offset + form.length);
 	if (target.kind === "null") {
 		if (form.nothing !== undefined) return Uint8Array.from(form.nothing);
@@ -294,33 +283,25 @@ function newBytes({ object, table }: Planning, i: number, form: BranchForm, targ
 	return bytes;
 }
 
-function relocationEdit(planning: Planning, i: number, target: Target): Edit {
-	const { object, architecture, table, relocationsAt } = planning;
-	const index = table.section[i]!;
-	const { offset, type, symbol, addend } = object.sections[index]!.relocations!;
-	const relocation = table.relocation![i]!;
-	const branch = architecture.branches[table.branch[i]!]!;
+function relocationEdit({ object, architecture, relocationsAt }: Planning, call: FoundCall, target: Target): Edit {
+	const { section: index, relocation: i, branch } = call;
+	const { relocations } = object.sections[index]!;
 	const at = relocationsAt.get(index);
 	if (at === undefined)
 		throw new LinkError(
-			`${place(object, index, table.offset[i]!)}: its relocations are in the compact form (CREL), which cannot be changed in place; compile without --crel`,
+			`${place(object, index, call.offset)}: its relocations are in the compact form (CREL), which cannot be changed in place; compile without --crel`,
 		);
-	const before = entry(offset[relocation]!, type[relocation]!, symbol[relocation]!, addend[relocation]!);
-	const after =
+	const old = {
+		offset: relocations!.offset[i]!,
+		type: relocations!.type[i]!,
+		symbol: relocations!.symbol[i]!,
+		addend: relocations!.addend[i]!,
+	};
+	const now =
 		target.kind === "null"
-			? entry(offset[relocation]!, architecture.relocation.none, symbol[relocation]!, addend[relocation]!)
-			: entry(offset[relocation]!, branch.relocation, target.symbol, branch.addend);
-	return { offset: at + relocation * RELA_SIZE, before, after };
-}
-
-function entry(offset: number, type: number, symbol: number, addend: number): Uint8Array {
-	const bytes = new Uint8Array(RELA_SIZE);
-	const view = viewOf(bytes);
-	putWord64(view, 0, offset);
-	view.setUint32(8, type, true);
-	view.setUint32(12, symbol, true);
-	putWord64(view, 16, addend);
-	return bytes;
+			? { ...old, type: architecture.relocation.none }
+			: { ...old, type: branch.relocation, symbol: target.symbol, addend: branch.addend };
+	return { offset: at + i * RELA_SIZE, before: relaBytes(old), after: relaBytes(now) };
 }
 
 /** Per section with relocations where in the file they are. */
@@ -340,49 +321,4 @@ function countReferences({ sections }: ElfObject, { relocation }: Architecture, 
 			if (wanted[relocations.symbol[i]!] === 1 && relocations.type[i] !== relocation.none) count++;
 	}
 	return count;
-}
-
-/** After: within the instructions to change there is one relocation, and nothing goes into their middle. */
-function checkSpans(object: ElfObject, architecture: Architecture, edits: readonly Edit[]): void {
-	const insides: Insides = [];
-	for (const [index, section] of object.sections.entries()) {
-		if (!isCode(section) || section.relocations === undefined) continue;
-		const { fileOffset, data } = section;
-		const spans = edits
-			.filter(({ offset }) => offset >= fileOffset && offset < fileOffset + data.length)
-			.map(({ offset, before }) => ({ offset: offset - fileOffset, length: before.length }));
-		if (spans.length === 0) continue;
-		checkRelocations(object, index, spans, architecture);
-		const bits = newInside(section);
-		for (const { offset, length } of spans) markInside(bits, offset, length);
-		insides[index] = bits;
-	}
-	for (const [index, intruders] of jumpedInto(object, architecture, insides))
-		for (const [offset, intruder] of intruders)
-			throw new LinkError(`${place(object, index, offset)}: ${intruder} goes into the middle of it`);
-}
-
-function checkRelocations(
-	object: ElfObject,
-	index: number,
-	spans: readonly { offset: number; length: number }[],
-	{ relocation }: Architecture,
-): void {
-	const { data, relocations } = object.sections[index]!;
-	const origin = originOf(object, object.sections[index]!);
-	const { count, offset, type } = relocations!;
-	/** 1 + the number of the span that a byte belongs to. */
-	const owner = new Uint32Array(data.length);
-	for (const [i, { offset, length }] of spans.entries()) {
-		if (owner[offset] !== 0) throw new LinkError(`${place(object, index, offset)}: two changes of the same call`);
-		owner.fill(i + 1, offset, offset + length);
-	}
-	const seen = new Uint8Array(spans.length + 1);
-	for (let i = 0; i < count; i++) {
-		const span = owner[offset[i]! - origin] ?? 0;
-		if (span === 0 || type[i] === relocation.none) continue;
-		if (seen[span] === 1)
-			throw new LinkError(`${place(object, index, offset[i]! - origin)}: another relocation lies inside the call`);
-		seen[span] = 1;
-	}
 }
