@@ -109,7 +109,8 @@ function surveyRows(object: ElfObject, { branches }: Architecture, table: Branch
 	return { insides, used, counts };
 }
 
-/** Bytes that the callee could be further away in its direction; undefined where the distance is not known yet.
+/** Bytes that the callee could be further away in its direction; undefined where the distance is not known yet, and where
+ * the linker put a veneer between, as the callee is out of reach.
  * @param value offset or address of the branch, as the file counts */
 export function reachLeft(
 	{ object, architecture }: BranchList,
@@ -124,7 +125,8 @@ export function reachLeft(
 	const isKnown = object.type === ET_REL ? target === section : target !== SHN_UNDEF;
 	if (form === undefined || !isKnown) return undefined;
 	const distance = symbols.value[symbol]! + beyond - value - form.base;
-	return distance < 0 ? distance - form.min : form.max - distance;
+	const left = distance < 0 ? distance - form.min : form.max - distance;
+	return left < 0 ? undefined : left;
 }
 
 /** Index of what is at `value` in the line table; undefined where there is no line. */

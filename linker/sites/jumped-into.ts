@@ -1,7 +1,7 @@
 // What goes into the middle of instructions: an edit of one would change what such a jump finds. Looks at everything
 // that is exact: decoded branches, the targets of relocations, and symbols.
 
-import { type ElfObject, originOf, type Section, SHF_ALLOC } from "../elf/object.ts";
+import { type ElfObject, originOf, type Section, SHF_ALLOC, STT_OBJECT } from "../elf/object.ts";
 import { ENTRY_WORDS, relocationPieces } from "../elf/relocation-entries.ts";
 import { firstFunction, indexFunctions } from "../elf/symbols.ts";
 import { wideWord } from "../elf/words.ts";
@@ -46,12 +46,7 @@ export function jumpedInto(object: ElfObject, architecture: Architecture, inside
 		note(index, value - originOf(object, object.sections[index]!), ...from);
 	for (const [index, inside] of insides.entries()) {
 		if (inside === undefined) continue;
-		let fields: Uint8Array | undefined;
-		visitBranchTargets(object, index, architecture, (from, target, field) => {
-			if (!isInside(inside, target)) return;
-			fields ??= relocatedFields(object, index);
-			if (!isRelocated(fields, field)) note(index, target, index, from);
-		});
+		for (const { from, target } of intrusions(object, index, architecture, inside)) note(index, target, index, from);
 	}
 	visitRelocated(object, architecture, insides, noteValue);
 	visitLabels(object, insides, noteValue);
@@ -65,27 +60,91 @@ function isInside(inside: Uint8Array, at: number): boolean {
 /** Who goes to `target` in `section` is at `from` in another, or section 0 for a symbol. All are offsets in bytes, or `target` a value. */
 type Note = (section: number, target: number, fromSection: number, from: number) => void;
 
-/** Visits the direct branches of a section as its bytes are, by offsets in them. Each function is decoded from its start;
- * where none begins the section is taken as one. */
+interface Intrusion {
+	readonly from: number;
+	readonly target: number;
+}
+
+/** Decoded branches into the middle of marked instructions of their own section. Where decoding comes to bytes that are no
+ * instruction, what lies before them is data too, back to the last instruction that nothing runs past. */
+function intrusions(object: ElfObject, index: number, architecture: Architecture, inside: Uint8Array): Intrusion[] {
+	const found: Intrusion[] = [];
+	let fields: Uint8Array | undefined;
+	const visit: VisitTarget = (from, target, field) => {
+		if (!isInside(inside, target)) return;
+		fields ??= relocatedFields(object, index);
+		if (!isRelocated(fields, field)) found.push({ from, target });
+	};
+	visitBranchTargets(object, index, architecture, visit, (start, stopped) => {
+		if (found.length === 0 || found.at(-1)!.from < start) return;
+		const end = architecture.lastExit(object.sections[index]!.data, start, stopped);
+		while (found.length > 0 && found.at(-1)!.from >= end) found.pop();
+	});
+	return found;
+}
+
+/** Visits the direct branches of a section as its bytes are, by offsets in them. Each function is decoded from its start, and
+ * what lies behind its end by itself; where none begins the section is taken as one. What symbols say is data is left out.
+ * @param stop told of bytes that are no instruction, with where the decoding that came to them began */
 export function visitBranchTargets(
 	object: ElfObject,
 	index: number,
 	{ visitTargets }: Architecture,
 	visit: VisitTarget,
+	stop: (start: number, stopped: number) => void = () => {},
 ): void {
 	const { data } = object.sections[index]!;
 	const origin = originOf(object, object.sections[index]!);
 	const functions = indexFunctions(object);
-	const { symbols, order } = functions;
-	const end = firstFunction(functions, index + 1);
-	let last = 0;
-	for (let i = firstFunction(functions, index); i < end; i++) {
-		const start = symbols.value[order[i]!]! - origin;
-		if (start <= last || start >= data.length) continue;
-		visitTargets(data, last, start, visit);
-		last = start;
+	const { symbols, order, end: ends } = functions;
+	const limit = firstFunction(functions, index + 1);
+	const decode = (start: number, end: number): void => {
+		const stopped = visitTargets(data, start, end, visit);
+		if (stopped < end) stop(start, stopped);
+	};
+	const cuts: number[] = [0];
+	for (let i = firstFunction(functions, index); i < limit; i++)
+		cuts.push(symbols.value[order[i]!]! - origin, ends[i]! - origin);
+	const ranges = dataRanges(object, index);
+	for (const { start, end } of ranges) cuts.push(start, end);
+	const sorted = Float64Array.from(cuts.filter((at) => at >= 0 && at < data.length)).sort();
+	let range = 0;
+	for (const [i, start] of sorted.entries()) {
+		const end = sorted[i + 1] ?? data.length;
+		while (range < ranges.length && ranges[range]!.end <= start) range++;
+		const isData = range < ranges.length && ranges[range]!.start <= start;
+		if (start < end && !isData) decode(start, end);
 	}
-	visitTargets(data, last, data.length, visit);
+}
+
+interface Range {
+	readonly start: number;
+	readonly end: number;
+}
+
+const dataRangesOf = new WeakMap<ElfObject, Map<number, Range[]>>();
+
+/** Variables with a size in a section of code: tables that someone put there. Ascending. */
+function dataRanges(object: ElfObject, index: number): readonly Range[] {
+	const known = dataRangesOf.get(object) ?? findDataRanges(object);
+	dataRangesOf.set(object, known);
+	return known.get(index) ?? [];
+}
+
+function findDataRanges(object: ElfObject): Map<number, Range[]> {
+	const { symbols, sections } = object;
+	const found = new Map<number, Range[]>();
+	for (let i = 1; i < symbols.count; i++) {
+		const index = symbols.section[i]!;
+		const section = sections[index];
+		if ((symbols.info[i]! & 15) !== STT_OBJECT || symbols.size[i] === 0) continue;
+		if (section === undefined || !isCode(section)) continue;
+		const start = symbols.value[i]! - originOf(object, section);
+		const range = { start, end: start + symbols.size[i]! };
+		if (found.get(index)?.push(range) === undefined) found.set(index, [range]);
+	}
+	for (const ranges of found.values()) ranges.sort((a, b) => a.start - b.start);
+	return found;
 }
 
 /** Relocated branches of any code, and addresses in data that is loaded: debug information names the ends of calls. The

@@ -204,3 +204,131 @@ describe.skipIf(!hasNative("objcopy"))("what shows no calls", () => {
 			expect(await ok("collect", a, "-o", `${folder}/b.o`)).toMatch(/: 0 call sites\n/);
 		}));
 });
+
+describe.skipIf(!hasNative("g++"))("groups of sections", () => {
+	test.each(["bfd", "gold", "lld"])("rows of inline functions go with them: %s", (linker) =>
+		inFolder(async (folder) => {
+			if (!has(`ld.${linker}`)) return;
+			writeFileSync(
+				`${folder}/c.h`,
+				'extern "C" int __SCT__f(int); extern "C" long __SCK__f; inline __attribute__((noinline)) int i(int x) { return __SCT__f(x) + 1; } static void *k __attribute__((used)) = &__SCK__f;\n',
+			);
+			const one = '#include "c.h"\nint two(int); int main() { return i(1) + two(1) + __SCT__f(0) - 4; }\n';
+			const c1 = compile(folder, "c1", one, ["-O2"], "g++");
+			const c2 = compile(folder, "c2", '#include "c.h"\nint two(int x) { return i(x); }\n', ["-O2"], "g++");
+			const c3 = compile(folder, "c3", "long __SCK__f; int __SCT__f(int x) { return x; }\n");
+			for (const file of [c1, c2]) await ok("collect", file, "-o", file.replace(".o", ".sites.o"));
+			const sites = [c1, c2].map((file) => file.replace(".o", ".sites.o"));
+			run("g++", `-fuse-ld=${linker}`, ...sites, c3, "-o", `${folder}/a.out`);
+			run(`${folder}/a.out`);
+			const linked = readElf(new Uint8Array(readFileSync(`${folder}/a.out`)), "a.out");
+			expect(linked.sections.find(({ name }) => name === ".static_call_sites")!.size).toBe(2 * 8);
+		}),
+	);
+});
+
+describe.skipIf(!hasNative())("names", () => {
+	test("NOPs before a function are its own, and keys have their names", () =>
+		inFolder(async (folder) => {
+			const p = compile(folder, "p", "int a(int x) { return x; } int b(int x) { return x + 1; }\n", [
+				"-O2",
+				"-fpatchable-function-entry=5,2",
+			]);
+			expect((await ok("sites", p)).split("\n").slice(-3, -1)).toEqual(["  code a-0x2", "  code b-0x2"]);
+			const a = compile(folder, "a", oneCall, ["-O2"]);
+			const c3 = compile(
+				folder,
+				"c3",
+				"long __SCK__f; int __SCT__f(int x) { return x; } int main(void) { return 0; }\n",
+			);
+			await ok("collect", a, "-o", `${folder}/ac.o`);
+			run("gcc", "-Wl,-q", `${folder}/ac.o`, c3, "-o", `${folder}/t`);
+			expect(await ok("sites", `${folder}/t`)).toMatch(/ {2}code h\+0x\w+, key __SCK__f\n$/);
+			const { tables } = JSON.parse(await ok("sites", `${folder}/t`, "--json"));
+			expect(tables.at(-1).entries[0].places.key).toMatchObject({ symbol: "__SCK__f", within: 0 });
+		}));
+
+	test("other names of a function are told", () =>
+		inFolder(async (folder) => {
+			const text =
+				'__attribute__((noipa)) int g(int x) { return x * 3; } int f(int) __attribute__((alias("g"))); int h(int x) { return x; }\n';
+			const d = compile(folder, "d", text, ["-O2"]);
+			const m = compile(folder, "m", "int f(int), g(int); int main(void) { return f(1) + g(1); }\n", ["-O1"]);
+			run("gcc", "-Wl,-q", m, d, "-o", `${folder}/a.out`);
+			const plan = ["retarget", `${folder}/a.out`, "--set", "g=h", "--dry-run"];
+			const { sites } = JSON.parse(await ok(...plan, "--json"));
+			expect(sites.map(({ from, named }: { from: string; named: string }) => [from, named])).toEqual([
+				["g", "f"],
+				["g", "g"],
+			]);
+			expect(await ok(...plan, "--only", sites[0].in)).toMatch(/ g \(as f\) +h /);
+			expect(sites[0]).toMatchObject({ section: ".text", symbol: "main", within: expect.any(Number) });
+		}));
+
+	test("data among code is not code", () =>
+		inFolder(async (folder) => {
+			/** What decodes as JZ into the call. */
+			const jump = ".byte 0x74, 0xfa\n";
+			const text = (data: string) =>
+				`.globl f\n.type f,@function\nf: call g\nret\n${data}.size f,.-f\n.globl main\n.type main,@function\nmain: jmp f\n.size main,.-main\n`;
+			const into = async (data: string) => {
+				const [site] = JSON.parse(
+					await ok("sites", "--calls-to", "g", "--json", compile(folder, "a", text(data), [], "as")),
+				).sites;
+				return site.jumpedIntoFrom;
+			};
+			expect(await into(jump)).toBe(".text+0x6");
+			expect(await into(`${jump}.byte 6, 6\n`)).toBe(null);
+			expect(await into(`.type t,@object\nt: ${jump}.size t,.-t\n`)).toBe(null);
+		}));
+});
+
+describe.skipIf(!hasNative("ld"))("many sections", () => {
+	test("more than sixteen bits count are retargeted, and back", () =>
+		inFolder(async (folder) => {
+			const many = Array.from({ length: 33_000 }, (_, i) => `.section .text.f${i},"ax"\n call k\n`);
+			const q = compile(folder, "q", many.join(""), [], "as");
+			await ok("retarget", q, "--set", "k=z", "-o", `${folder}/r.o`);
+			const shown = run("readelf", "-rW", `${folder}/r.o`);
+			expect(shown.match(/R_X86_64_PLT32 .* z - 4/g)).toHaveLength(33_000);
+			expect(shown).not.toContain(" k - 4");
+			await ok("retarget", `${folder}/r.o`, "--reset", "-o", `${folder}/b.o`);
+			expect(readFileSync(`${folder}/b.o`).equals(readFileSync(q))).toBe(true);
+		}));
+});
+
+const aarch64 = "aarch64-linux-gnu-";
+
+describe.skipIf(![`${aarch64}gcc`, `${aarch64}ld`, `${aarch64}objdump`].every(has))("AArch64 programs", () => {
+	const link = (folder: string, text: string, ...flags: readonly string[]): string => {
+		const object = compile(folder, "a", text, ["-O1", "-fno-pie"], `${aarch64}gcc`);
+		run(`${aarch64}ld`, "-q", "-e", "main", object, ...flags, "-o", `${folder}/a.elf`);
+		return `${folder}/a.elf`;
+	};
+	const branches = (file: string) =>
+		Array.from(run(`${aarch64}objdump`, "-d", file).matchAll(/\t(bl?\t.*)$/gm), ([, text]) =>
+			text!.replace(/\t\w+ /, " "),
+		);
+	const far = "int f(int x) { return x + 1; } int g(int x) { return x * 2; }";
+
+	test("calls by veneers are followed", () =>
+		inFolder(async (folder) => {
+			const text = `__attribute__((section(".far"), noipa)) ${far} int main(void) { return f(1); }\n`;
+			const file = link(folder, text, "--section-start=.far=0x20000000");
+			expect(branches(file)).toContain("bl <__f_veneer>");
+			const { sites } = JSON.parse(await ok("sites", "--calls-to", "f", "--json", file));
+			expect(sites).toMatchObject([{ callee: "f", in: "main", reachLeft: null }]);
+			await ok("retarget", file, "--set", "f=g", "-o", `${folder}/b.elf`);
+			expect(branches(`${folder}/b.elf`)).toContain("bl <g>");
+		}));
+
+	test("a weak hook that nobody defines is a call of nothing", () =>
+		inFolder(async (folder) => {
+			const text = `void hook(void) __attribute__((weak)); ${far} int main(void) { hook(); return 3; }\n`;
+			const file = link(folder, text);
+			const { sites } = JSON.parse(await ok("sites", "--calls-to", "hook", "--json", file));
+			expect(sites).toMatchObject([{ callee: "hook", in: "main", bytes: "1f 20 03 d5" }]);
+			await ok("retarget", file, "--set", "hook=f", "-o", `${folder}/b.elf`);
+			expect(branches(`${folder}/b.elf`)).toContain("bl <f>");
+		}));
+});

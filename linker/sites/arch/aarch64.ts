@@ -1,6 +1,6 @@
 // AArch64: every instruction is an aligned word, so nothing can go into the middle of one.
 
-import { viewOf } from "../../elf/words.ts";
+import { exactWord64, viewOf } from "../../elf/words.ts";
 import type { Architecture, BranchForm, RelocatedBranch } from "./architecture.ts";
 
 const R_AARCH64_NONE = 0;
@@ -13,14 +13,17 @@ const R_AARCH64_JUMP26 = 282;
 const R_AARCH64_CALL26 = 283;
 
 const NOP = [0x1f, 0x20, 0x03, 0xd5];
+const NOP_WORD = 0xd503201f | 0;
 const RET = [0xc0, 0x03, 0x5f, 0xd6];
 
-/** A displacement in words in `bits` bits of the instruction from bit `shift` on. */
+/** A displacement in words is in `bits` bits of the instruction from bit `shift` on.
+ * @param opcode all other bits, where there is one instruction of the kind: linkers leave a NOP where nothing is called */
 function wordForm(
 	kind: BranchForm["kind"],
 	bits: number,
 	shift: number,
 	nothing: readonly number[] | undefined,
+	opcode?: number,
 ): BranchForm {
 	const reach = 2 ** (bits + 1);
 	const mask = (2 ** bits - 1) * 2 ** shift;
@@ -32,7 +35,7 @@ function wordForm(
 		max: reach - 4,
 		read: (view, at) => ((view.getInt32(at, true) << (32 - bits - shift)) >> (32 - bits)) * 4,
 		write: (view, at, displacement) => {
-			const word = view.getUint32(at, true) & ~mask;
+			const word = opcode ?? view.getUint32(at, true) & ~mask;
 			view.setUint32(at, (word | (((displacement >> 2) << shift) & mask)) >>> 0, true);
 		},
 		nothing,
@@ -40,8 +43,8 @@ function wordForm(
 }
 
 const forms: readonly BranchForm[] = [
-	wordForm("call", 26, 0, NOP),
-	wordForm("tail", 26, 0, RET),
+	wordForm("call", 26, 0, NOP, 0x94000000),
+	wordForm("tail", 26, 0, RET, 0x14000000),
 	wordForm("conditional", 19, 5, undefined),
 	wordForm("conditional", 14, 5, undefined),
 ];
@@ -66,6 +69,28 @@ const branches: readonly RelocatedBranch[] = [0, 1, 2, 2].map((kind, form) => ({
 	relocation: branchRelocations[form]!,
 }));
 
+/** The veneers of bfd, gold, lld and mold, all of which leave through x16: its page and the rest, a word to be loaded, or a
+ * distance to be loaded and added to the place. */
+function followVeneer(bytes: Uint8Array, at: number, address: number): number | undefined {
+	if ((at & 3) !== 0 || at + 12 > bytes.length) return undefined;
+	const view = viewOf(bytes);
+	const word = (i: number) => (at + 4 * i + 4 <= bytes.length ? view.getUint32(at + 4 * i, true) : 0);
+	const [first, second, third] = [word(0), word(1), word(2)];
+	if ((first & 0x9f00001f) >>> 0 === 0x90000010 && (second & 0xffc003ff) >>> 0 === 0x91000210 && third === BR_X16) {
+		const high = ((((first >>> 5) & 0x7ffff) << 2) | ((first >>> 29) & 3)) << 11;
+		return Math.floor(address / 4096) * 4096 + (high >> 11) * 4096 + ((second >>> 10) & 0xfff);
+	}
+	if (first === LDR_X16_8 && second === BR_X16 && at + 16 <= bytes.length) return exactWord64(view, at + 8);
+	if (first !== LDR_X16_16 || second !== ADR_X17_0 || third !== ADD_X16_X17 || word(3) !== BR_X16) return undefined;
+	const distance = at + 24 <= bytes.length ? exactWord64(view, at + 16) : undefined;
+	return distance === undefined ? undefined : address + 4 + distance;
+}
+const BR_X16 = 0xd61f0200;
+const LDR_X16_8 = 0x58000050;
+const LDR_X16_16 = 0x58000090;
+const ADR_X17_0 = 0x10000011;
+const ADD_X16_X17 = 0x8b110210;
+
 function isReplaceable(word: number): boolean {
 	return (word & 0x7c000000) === 0x14000000 || word === viewOf(Uint8Array.from(NOP)).getUint32(0, true);
 }
@@ -79,7 +104,9 @@ export const aarch64: Architecture = {
 		if (!branchRelocations.includes(type) || (at & 3) !== 0 || at + 4 > bytes.length) return -1;
 		const word = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
 		const row = words.find(({ mask, value }) => (word & mask) >>> 0 === value);
-		return row === undefined ? -1 : row.form;
+		if (row !== undefined) return row.form;
+		// A call of a weak function that nobody defines.
+		return word === NOP_WORD && type === R_AARCH64_CALL26 ? 0 : word === NOP_WORD && type === R_AARCH64_JUMP26 ? 1 : -1;
 	},
 	relocation: { none: R_AARCH64_NONE, relative32: R_AARCH64_PREL32, absolute64: R_AARCH64_ABS64 },
 	isBreakpoint: (bytes, at) => (viewOf(bytes).getUint32(at, true) & 0xffe0001f) >>> 0 === 0xd4200000,
@@ -87,6 +114,8 @@ export const aarch64: Architecture = {
 	fitsOneStore: (_, before, after) => [before, after].every((bytes) => isReplaceable(viewOf(bytes).getUint32(0, true))),
 	relativeTypes: [R_AARCH64_PREL32, R_AARCH64_PREL64],
 	callsLoaded: undefined,
+	lastExit: (_bytes, _start, end) => end,
+	followVeneer,
 	visitTargets(bytes, start, end, visit) {
 		const view = viewOf(bytes);
 		for (let at = start; at + 4 <= end; at += 4) {
@@ -94,5 +123,6 @@ export const aarch64: Architecture = {
 			const row = words.find(({ mask, value }) => (word & mask) >>> 0 === value);
 			if (row !== undefined) visit(at, at + forms[row.form]!.read(view, at), at);
 		}
+		return end;
 	},
 };

@@ -69,6 +69,13 @@ export interface Architecture {
 	/** Whether the relocation of `type` whose field is at `at` gives an instruction the address of a function, in full, that code
 	 * behind it calls; undefined where no compiler does that. */
 	readonly callsLoaded: ((type: number, bytes: Uint8Array, at: number) => boolean) | undefined;
-	/** Visits every direct branch from `start` to `end`, by linear decoding. Bytes that are no instruction end it. */
-	readonly visitTargets: (bytes: Uint8Array, start: number, end: number, visit: VisitTarget) => void;
+	/** Where the veneer at `at` goes, which a linker put there because what was called is out of reach; undefined where there is
+	 * none. Undefined itself where linkers make none. */
+	readonly followVeneer: ((bytes: Uint8Array, at: number, address: number) => number | undefined) | undefined;
+	/** Visits every direct branch from `start` to `end`, by linear decoding. Bytes that are no instruction end it.
+	 * @returns where it ended */
+	readonly visitTargets: (bytes: Uint8Array, start: number, end: number, visit: VisitTarget) => number;
+	/** Behind the last instruction from `start` to `end` that nothing runs past, a return or a jump; `start` if there is none. What
+	 * follows it up to bytes that are no instruction is no code either. */
+	readonly lastExit: (bytes: Uint8Array, start: number, end: number) => number;
 }

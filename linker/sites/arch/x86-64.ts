@@ -2,7 +2,7 @@
 // through the global offset table that the linker made a direct one keeps its six bytes.
 
 import type { Architecture, BranchForm, RelocatedBranch } from "./architecture.ts";
-import { instructionLength, visitTargets } from "./x86-decode.ts";
+import { instructionLength, lastExit, visitTargets } from "./x86-decode.ts";
 
 const R_X86_64_NONE = 0;
 const R_X86_64_64 = 1;
@@ -114,5 +114,7 @@ export const x86: Architecture = {
 	},
 	relativeTypes: [R_X86_64_PC32, R_X86_64_PC64],
 	callsLoaded,
+	followVeneer: undefined,
 	visitTargets,
+	lastExit,
 };

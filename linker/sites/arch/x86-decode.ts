@@ -235,17 +235,36 @@ export function instructionLength(bytes: Uint8Array, at: number, end: number): n
 }
 
 /** Decodes from `start` on, up to `end` or the first bytes that are no instruction. Fields that a relocation will fill
- * give targets too, of which nothing can be said; callers know where those are. */
-export function visitTargets(bytes: Uint8Array, start: number, end: number, visit: VisitTarget): void {
-	for (let at = start; at < end; ) {
+ * give targets too, of which nothing can be said; callers know where those are. @returns where it ended */
+export function visitTargets(bytes: Uint8Array, start: number, end: number, visit: VisitTarget): number {
+	let at = start;
+	while (at < end) {
 		const measured = measure(bytes, at, end);
-		if (measured < 0) return;
+		if (measured < 0) return at;
 		const next = at + (measured & 15);
 		const displacement = measured >> 4;
 		if (displacement === 1) visit(at, next + ((bytes[next - 1]! << 24) >> 24), next - 1);
 		else if (displacement === 4) visit(at, next + word(bytes, next - 4), next - 4);
 		at = next;
 	}
+	return at;
+}
+
+/** RET in its forms, JMP, INT3, HLT, and UD2. */
+const exits = new Set([0xc2, 0xc3, 0xca, 0xcb, 0xcf, 0xe9, 0xeb, 0xcc, 0xf4]);
+
+/** Behind the last instruction before `end` that nothing runs past; `start` if there is none. */
+export function lastExit(bytes: Uint8Array, start: number, end: number): number {
+	let last = start;
+	for (let at = start; at < end; ) {
+		const length = instructionLength(bytes, at, end);
+		if (length === 0) break;
+		const isIndirectJump = bytes[at] === 0xff && ((bytes[at + 1]! >> 3) & 7) === 4;
+		const isUndefined = bytes[at] === 0x0f && bytes[at + 1] === 0x0b;
+		if (exits.has(bytes[at]!) || isIndirectJump || isUndefined) last = at + length;
+		at += length;
+	}
+	return last;
 }
 
 function word(bytes: Uint8Array, at: number): number {
