@@ -16,7 +16,7 @@ import type { CostProfile } from "./machine/profile.ts";
 import { endTurn, type FetchPolicy, type Machine, PAGE, setCpu, takeFrames } from "./machine/state.ts";
 
 /** Stacks hang below this address, each above an unmapped page. */
-const STACKS_END = 0x7000_0000;
+export const STACKS_END = 0x7000_0000;
 /** What an image may take. */
 const MAX_MEMORY = 2 ** 30;
 /** What lies there: where the first function of every CPU returns to, and what a CPU without one goes round. */

@@ -43,11 +43,23 @@ export function expectationLine(terminal: Terminal, { verdict, failed }: Judged)
 	return `${mark}  ${headline(terminal, verdict)}${failed === undefined ? "" : `\n      ${failed}`}\n`;
 }
 
+/** What else is shown of a verdict: an execution in which all goes right; every step that was merged into another. */
+export interface Shown {
+	readonly sample?: true;
+	readonly allSteps?: true;
+}
+
 /** The verdict with what was checked and, when unsafe, how it goes wrong; `sample`: when safe, how it goes right. */
-export function verdictText(terminal: Terminal, about: string | undefined, verdict: Verdict, sample = false): string {
+export function verdictText(terminal: Terminal, about: string | undefined, verdict: Verdict, show: Shown = {}): string {
 	const intro = about === undefined || about === "" ? "" : `${styled(terminal, "dim", about)}\n\n`;
 	const why = verdict.why === undefined ? "" : `  ${verdict.why}\n`;
-	const steps = verdict.trace ?? (sample ? verdict.sample : undefined) ?? [];
-	const trace = steps.length === 0 ? "" : `\n${counterexample(terminal, steps).join("\n")}\n`;
-	return `${intro}${headline(terminal, verdict)}\n${why}${trace}`;
+	const holds = verdict.verdict === "safe" || verdict.verdict === "forbidden";
+	const rests = holds ? line("assuming", verdict.assumptions) + line("never exercised", verdict.unexercised) : "";
+	const steps = verdict.trace ?? (show.sample ? verdict.sample : undefined) ?? [];
+	const trace = steps.length === 0 ? "" : `\n${counterexample(terminal, steps, show.allSteps).join("\n")}\n`;
+	return `${intro}${headline(terminal, verdict)}\n${why}${rests}${trace}`;
+}
+
+function line(what: string, list: readonly string[]): string {
+	return list.length === 0 ? "" : `  ${what}: ${list.join("; ")}\n`;
 }

@@ -27,6 +27,7 @@ interface Options {
 	readonly shard?: Shard;
 	readonly jobs: number;
 	readonly sample?: true;
+	readonly allSteps?: true;
 	readonly trace?: string;
 }
 
@@ -56,6 +57,7 @@ export const check: Command<Options> = {
 		line.option("--no-symmetry", "do not treat equal CPUs as one");
 		line.option("--no-merge", "take every step by itself, also those that only one CPU can see");
 		line.option("--sample", "show an execution of a safe scenario, in which everybody finishes");
+		line.option("--all-steps", "show every instruction of a counterexample, also those that only their CPU can see");
 		line.option("--trace <file>", "write the counterexample, or the sample, for Perfetto");
 		line.option("--shard <k/n>", "only the k-th of n parts of the files", shard);
 		line.option("--jobs <n>", "so many processes at once", whole, 1);
@@ -102,7 +104,7 @@ async function oneByOne(
 		await terminal.write(
 			options.expect === true
 				? expectationLine(terminal, judged)
-				: verdictText(terminal, files.length === 1 ? scenario.about : undefined, verdict, options.sample),
+				: verdictText(terminal, files.length === 1 ? scenario.about : undefined, verdict, options),
 		);
 	}
 	return all;
@@ -129,7 +131,9 @@ async function inParallel(
 	if (options.json !== true) {
 		for (const judged of all)
 			await terminal.write(
-				options.expect === true ? expectationLine(terminal, judged) : verdictText(terminal, undefined, judged.verdict),
+				options.expect === true
+					? expectationLine(terminal, judged)
+					: verdictText(terminal, undefined, judged.verdict, options),
 			);
 	}
 	return all;

@@ -33,7 +33,9 @@ import { addressOf, stepsOf } from "./steps.ts";
 export interface Built {
 	readonly system: System;
 	readonly stacks: readonly Stack[];
-	/** Groups of CPUs that start alike. */
+	/** The CPUs of each part of the scenario's list. */
+	readonly parts: readonly (readonly number[])[];
+	/** Groups of CPUs that start alike, and may change places. */
 	readonly equals: readonly (readonly number[])[];
 	/** The machine's words at the start. */
 	readonly start: Int32Array;
@@ -109,6 +111,7 @@ export function build(scenario: Scenario): Built | RefusedScenario {
 	return {
 		system,
 		stacks,
+		parts: equals,
 		equals: scenario.exists === undefined && !namesCpus(system, scenario.program) ? equals : [],
 		start: machine.words.slice(),
 		never: new Set((scenario.never ?? []).map((label) => at(label, places.never))),

@@ -2,7 +2,9 @@
 // the bound that was hit, `refused` where the patcher itself says no.
 
 import { LinkError } from "../../linker/errors.ts";
+import { assumptionsOf } from "./assumptions.ts";
 import { type Built, build } from "./build.ts";
+import { unexercised } from "./coverage.ts";
 import { type Bounds, explore, type Path } from "./explore.ts";
 import { Grown, newFootprint } from "./footprint.ts";
 import { type Property, properties, propertyNames } from "./properties.ts";
@@ -31,6 +33,10 @@ export interface Verdict {
 	readonly steps: number;
 	readonly depth: number;
 	readonly occurred: readonly string[];
+	/** What the verdict rests on, in words. */
+	readonly assumptions: readonly string[];
+	/** What nothing in the scenario came across, so that the verdict says nothing about it. Told when all was explored. */
+	readonly unexercised: readonly string[];
 	/** When unsafe, or allowed: a shortest way there. */
 	readonly trace: readonly TraceStep[] | undefined;
 	/** When safe: an execution in which everybody finishes. */
@@ -56,14 +62,18 @@ export function check(scenario: Scenario, options: CheckOptions = {}): Verdict {
 	const built = build(scenario);
 	if ("refused" in built) {
 		const nothing = { property: undefined, states: 0, steps: 0, depth: 0, occurred: [], trace: undefined, path: [] };
-		return { ...base, verdict: "refused", why: built.refused, ...nothing };
+		return { ...base, verdict: "refused", why: built.refused, ...nothing, assumptions: [], unexercised: [] };
 	}
 	const { space, found } = search(built, scenario, reductions, (space) => ({
 		space,
 		found: explore(space, { ...DEFAULT_BOUNDS, ...options.bounds }, options.progress),
 	}));
 	const { states, steps, depth } = found;
-	const numbers = { states, steps, depth, occurred: [...space.occurred], path: found.path };
+	const numbers = {
+		...{ states, steps, depth, occurred: [...space.occurred], path: found.path },
+		assumptions: assumptionsOf(scenario, built),
+		unexercised: found.verdict === "safe" ? unexercised(scenario, built, space.coverage, judgedIn(scenario)) : [],
+	};
 	if (found.verdict === "undecided")
 		return { ...base, verdict: "undecided", why: found.bound, property: undefined, ...numbers, trace: undefined };
 	if (found.fault !== undefined) {

@@ -18,10 +18,11 @@ import type { Step } from "../patch/plan/step.ts";
 import { getPatcher, type System, setPatcher } from "../patch/system.ts";
 import { instructionInSlot } from "../probe/serve.ts";
 import type { Built } from "./build.ts";
+import { type Coverage, newCoverage, stepObserver } from "./coverage.ts";
 import type { Space } from "./explore.ts";
 import { type Footprint, isFinished, pack, type Shape, shapeOf, unpack, watch } from "./footprint.ts";
 import { equal, judgeSite, noteBeginning, type WatchedSite, watchedSites } from "./judge-site.ts";
-import { holds, isOver } from "./outcome.ts";
+import { holding, isOver } from "./outcome.ts";
 import { freedText, judgeMappings, type Occurrence, type Property, propertyNames } from "./properties.ts";
 
 export interface Reductions {
@@ -39,8 +40,8 @@ export interface Taken {
 	/** What it fetched: the bytes, and the instruction they are, if they are one. */
 	readonly bytes: Uint8Array;
 	readonly instruction: Instruction | undefined;
-	/** Local steps merged into it. */
-	readonly merged: number;
+	/** Where the local steps are that were merged into it. */
+	readonly merged: readonly number[];
 	readonly broken: Fault | undefined;
 	/** Which CPU of the state before is CPU i of the state after. */
 	readonly places: readonly number[];
@@ -50,6 +51,7 @@ export interface MachineSpace extends Space {
 	readonly system: System;
 	/** What happened of `Occurrence`, the labels that were to be reached, and `OVER`. */
 	readonly occurred: ReadonlySet<string>;
+	readonly coverage: Coverage;
 	/** Takes the step with this ordinal out of a state and shows it to `visit`. @returns the state after it, or undefined when
 	 * there is no such step */
 	replay(state: Int32Array, ordinal: number, visit: (taken: Taken) => void): Int32Array | undefined;
@@ -83,12 +85,14 @@ export function machineSpace(
 	const groups = reductions.symmetry ? equals.filter((group) => group.length > 1) : [];
 	const isFreed = freedText(system);
 	const occurred = new Set<string>();
+	const coverage = newCoverage();
+	const notice = stepObserver(built, coverage);
 	const seen = (what: Occurrence): void => {
 		occurred.add(what);
 	};
 	const { oracle } = machine;
 	let from = 0;
-	let merged = 0;
+	let merged: readonly number[] = [];
 	let instruction: Instruction | undefined;
 	let bytes: Uint8Array = new Uint8Array();
 	const places = machine.cores.map((core) => core.id);
@@ -96,14 +100,16 @@ export function machineSpace(
 	/** Makes a move with the oracle's answers, and the invisible steps after it. */
 	function go(move: Move): Property | undefined {
 		from = move.kind === "patch" ? 0 : getCpu(machine, move.who, Cpu.pc) >>> 0;
-		merged = 0;
+		merged = [];
 		const freed = move.kind === "step" && isFreed(from);
 		const found = judged(built, sites, move, seen);
 		if (move.kind === "step") ({ fetched: instruction, fetchedBytes: bytes } = machine.cores[move.who]!);
+		if (move.kind === "step") notice(move.who, from);
+		if (move.kind !== "patch" && sites.has(from)) coverage.sites.add(from);
 		let broken = judge.has(found!) ? found : undefined;
 		if (freed && instruction !== undefined && instruction.row.flow !== "trap" && judge.has("freed")) broken ??= "freed";
 		if (broken === undefined && move.kind !== "patch") {
-			merged = mergeLocal(system, move.who, local);
+			merged = mergeLocal(system, move.who, local, notice);
 			if (arrives(move.who) && judge.has("never")) broken = "never";
 		}
 		keepTrack(move);
@@ -130,7 +136,9 @@ export function machineSpace(
 	function isWanted(): boolean {
 		if (outcome === undefined || !isOver(machine)) return false;
 		occurred.add(OVER);
-		return holds(machine, outcome);
+		const held = holding(machine, outcome);
+		for (const term of held) coverage.terms.add(term);
+		return held.length === outcome.length;
 	}
 
 	function expand(
@@ -160,12 +168,13 @@ export function machineSpace(
 	return {
 		system,
 		occurred,
+		coverage,
 		width: shape.width,
 		initial(state) {
 			restore(machine, start);
 			let broken = judgeMappings(system);
 			for (let cpu = 0; cpu < machine.config.cpus; cpu++) {
-				mergeLocal(system, cpu, local);
+				mergeLocal(system, cpu, local, notice);
 				if (arrives(cpu)) broken ??= "never";
 				watch(shape, cpu, false);
 			}
@@ -251,13 +260,22 @@ function nextAnswers(answers: number[], options: readonly number[]): boolean {
 /** Why this keeps verdicts and shortest counterexamples: a local step changes and reads only its own CPU's registers and
  * stack, its bytes are written by nobody, and no property looks at it; so it commutes with every move of the others, and
  * whatever they can do before it they can do after. Interrupts may be taken before or after with the same effect. */
-function mergeLocal(system: System, cpu: number, local: (pc: number) => boolean): number {
+function mergeLocal(
+	system: System,
+	cpu: number,
+	local: (pc: number) => boolean,
+	notice: (cpu: number, from: number) => void,
+): number[] {
 	const { machine } = system;
-	for (let i = 0; i < MERGED; i++) {
-		if (getCpu(machine, cpu, Cpu.status) !== Status.running || !local(getCpu(machine, cpu, Cpu.pc) >>> 0)) return i;
+	const places: number[] = [];
+	while (places.length < MERGED) {
+		const pc = getCpu(machine, cpu, Cpu.pc) >>> 0;
+		if (getCpu(machine, cpu, Cpu.status) !== Status.running || !local(pc)) return places;
 		advance(machine, cpu, 1);
+		notice(cpu, pc);
+		places.push(pc);
 	}
-	return MERGED;
+	return places;
 }
 
 /** Tells of an address whether its instruction is local: in bytes that no plan touches, and without shared memory. */

@@ -5,7 +5,7 @@ import { count, listOf, objectOf, type Schema, text, validate, yesOrNo } from ".
 import { VERDICT_SCHEMA, type Verdict } from "../check.ts";
 import { propertyNames } from "../properties.ts";
 import type { Reductions } from "../space.ts";
-import type { TraceStep } from "../trace.ts";
+import type { SiteBytes, TraceStep } from "../trace.ts";
 import { recordedScenarioSchema } from "./scenario.ts";
 
 export const VERDICTS_SCHEMA = "patchbay/verdicts@1";
@@ -17,13 +17,17 @@ export interface Judged {
 	readonly failed: string | undefined;
 }
 
+const site: Record<keyof SiteBytes, Schema> = { address: count, place: text, change: text, bytes: text };
+
 const step: Record<keyof TraceStep, Schema> = {
 	who: text,
 	kind: { enum: ["step", "interrupt", "trap", "drain", "patch"] },
 	text,
+	merged: listOf(text),
 	pc: count,
 	fetched: text,
-	sites: listOf(objectOf({ address: count, bytes: text })),
+	older: text,
+	sites: listOf(objectOf(site)),
 	broken: { enum: [...propertyNames, "outcome"] },
 };
 const steps = listOf(objectOf(step, ["who", "kind", "text", "sites"]));
@@ -41,6 +45,8 @@ const fields: Record<keyof Verdict, Schema> = {
 	steps: count,
 	depth: count,
 	occurred: listOf(text),
+	assumptions: listOf(text),
+	unexercised: listOf(text),
 	trace: steps,
 	sample: steps,
 	path: listOf(count),

@@ -1,17 +1,17 @@
-// A step in a few words, for traces and counterexamples.
+// A step in a few words, for traces and counterexamples; `name` says what addresses are called there.
 
 import { hex, hexBytes } from "../../../linker/hex.ts";
 import type { Step } from "./step.ts";
 
-export function describeStep(step: Step): string {
+export function describeStep(step: Step, name: (address: number) => string = hex): string {
 	switch (step.kind) {
 		case "store":
-			return `store ${hex(step.address)} ${hexBytes(step.bytes)}`;
+			return `store ${name(step.address)} ${hexBytes(step.bytes)}`;
 		case "clean":
 		case "invalidate":
-			return `${step.kind} ${hex(step.address)}${step.bytes === undefined ? "" : ` ${step.bytes}`}`;
+			return `${step.kind} ${name(step.address)}${step.bytes === undefined ? "" : ` ${step.bytes}`}`;
 		case "copy":
-			return `copy ${hex(step.address)} ${step.bytes.length}`;
+			return `copy ${name(step.address)} ${step.bytes.length}`;
 		case "interrupt":
 			return step.request === "grace"
 				? "ask for grace"
@@ -20,14 +20,14 @@ export function describeStep(step: Step): string {
 		case "restrict":
 		case "map": {
 			const { r, w, x } = step.permissions;
-			return `${step.kind} ${hex(step.address)} ${r ? "r" : "-"}${w ? "w" : "-"}${x ? "x" : "-"}`;
+			return `${step.kind} ${name(step.address)} ${r ? "r" : "-"}${w ? "w" : "-"}${x ? "x" : "-"}`;
 		}
 		case "release":
 			return step.serialize ? "release, serialize" : "release";
 		case "clone":
-			return `clone ${hex(step.from)} ${hex(step.to)}`;
+			return `clone ${name(step.from)} ${name(step.to)}`;
 		case "remap":
-			return `remap ${hex(step.page)} of process ${step.space} to ${hex(step.physical)}`;
+			return `remap ${name(step.page)} of process ${step.space} to ${hex(step.physical)}`;
 		case "after":
 			return `after patcher${step.patcher}`;
 		case "start":
@@ -41,7 +41,7 @@ export function describeStep(step: Step): string {
 		case "retire":
 		case "live":
 		case "free":
-			return `${step.kind} ${hex(step.address)} ${step.bytes}`;
+			return `${step.kind} ${name(step.address)} ${step.bytes}`;
 		default:
 			return step.kind;
 	}

@@ -1,0 +1,122 @@
+// What a verdict says beside its one word: what it rests on, what was never exercised, and a counterexample in the words of
+// the scenario.
+
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { check, readScenario, replay, type Verdict } from "../../runtime/check/index.ts";
+import { cli } from "../cli/command-line.ts";
+
+const program = `	.global main, other
+	.type main, @function
+	.type other, @function
+main:	nop
+	hlt
+	.size main, . - main
+other:	hlt
+	.size other, . - other
+	.data
+word:	.word 0
+`;
+
+function verdict(header: readonly string[], code = program): Verdict {
+	return check(readScenario(`${header.map((line) => `# ${line}\n`).join("")}${code}`, "mine.s"));
+}
+
+function fixture(name: string): Verdict {
+	return check(readScenario(readFileSync(`fixtures/check/${name}.s`, "utf8"), name));
+}
+
+describe("assumptions", () => {
+	test.each<[readonly string[], string]>([
+		[["cpu: main"], "the model is x86, as none is named"],
+		[["model: arm", "cpu: main"], "data in program order"],
+		[["model: x86-tso", "cpu: main"], "data in TSO order"],
+		[["cpu: main", "agent: publish word 1"], "each step of a patcher is done at once and in order"],
+		[["model: arm", "cpu: main", "agent: clean main"], "cache maintenance is done at once"],
+		[["cpu: main"], "nobody reads below its stack pointer"],
+		[["cpu: main", "redzone: 16"], "programs use 16 bytes below their stack pointer"],
+		[["cpu: main", "always: torn stale"], "only torn, stale is judged"],
+	])("%j rests on: %s", (header, text) => {
+		expect(verdict(header).assumptions).toContain(text);
+	});
+
+	test("a named model is no assumption", () => {
+		expect(verdict(["model: x86", "cpu: main"]).assumptions.join()).not.toContain("the model is");
+	});
+});
+
+describe("what was never exercised", () => {
+	test("is said of sites, CPUs and ends of functions", () => {
+		expect(fixture("unexercised").unexercised).toEqual([
+			"the site beyond, where no CPU comes",
+			"the CPUs of sleeper, which execute nothing",
+			"what follows caller, which returns and halts its CPU",
+			"the end of a function: a CPU runs on from open into sleeper",
+			"never, which nothing here can break",
+		]);
+	});
+
+	test("is nothing where all was", () => {
+		expect(fixture("text-poke").unexercised).toEqual([]);
+		expect(fixture("litmus/sb").unexercised).toEqual([]);
+	});
+
+	test("is an outcome that contradicts itself, or a part of it that never holds", () => {
+		const both = verdict(["model: x86", "cpu: main", "exists: 0:r1=1 & 0:r1=0x2"]);
+		expect(both).toMatchObject({ verdict: "forbidden" });
+		expect(both.unexercised).toContain("an outcome: 0:r1 cannot be 1 and 2 at once");
+		const never = verdict(["model: x86", "cpu: main", "exists: 0:r0=0 & 0:r1=5"]);
+		expect(never.unexercised).toEqual(["0:r1=5, which holds in no end"]);
+	});
+
+	test("is every property where nothing happens", () => {
+		expect(verdict(["model: x86", "cpu: main"]).unexercised.join()).toContain("stale, which nothing here can break");
+	});
+});
+
+test("an outcome is decimal or hexadecimal, signed or unsigned, and 32 bits", () => {
+	for (const value of ["0xffffffff", "4294967295", "-1", "-0x1"]) {
+		const code = program.replace("nop", "movi r1, -1");
+		expect(verdict(["model: x86", "cpu: main", `exists: 0:r1=${value}`], code).verdict).toBe("allowed");
+	}
+	expect(() => verdict(["cpu: main", "exists: 0:r1=0x100000000"])).toThrow(
+		"mine.s:2: 0x100000000 is not in [-2147483648",
+	);
+});
+
+test.each([
+	["0 main", "mine.s:1: 0 CPUs are not one or more"],
+	["300 main", "mine.s:1: 300 CPUs are too many; a scenario has at most 64"],
+])("cpu: %s", (cpus, message) => {
+	expect(() => verdict([`cpu: ${cpus}`])).toThrow(message);
+});
+
+describe("a counterexample", () => {
+	const naive = fixture("naive");
+
+	test("names places and says what becomes of a site", () => {
+		expect(naive.trace![1]!.text).toMatch(/^store site /);
+		expect(naive.trace![1]!.sites[0]).toMatchObject({ place: "site", change: "call fifo → deadline" });
+		expect(fixture("museum/xol-fence-i-broken").trace![0]!.text).toBe("store slot+2 02 00 00 00");
+	});
+
+	test("says which bytes were old, who replaced them, and why they could be fetched", () => {
+		expect(naive.trace!.at(-1)!.older).toMatch(
+			/^byte \d is older than memory: patcher0 replaced it \(store site [0-9a-f ]+\), and cpu0 has executed no instruction barrier since$/,
+		);
+	});
+
+	test("has its merged steps, and goes the same way again", () => {
+		const broken = fixture("museum/xol-fence-i-broken");
+		expect(broken.trace!.flatMap(({ merged = [] }) => merged)).toContain("task+17: jmp slot");
+		expect(replay(broken)).toEqual(broken.trace);
+	});
+
+	test("shows them with --all-steps only", async () => {
+		const file = "fixtures/check/museum/xol-fence-i-broken.s";
+		expect((await cli("check", file)).out).toMatch(/\(and 3 more\)/);
+		const all = (await cli("check", file, "--all-steps")).out;
+		expect(all).not.toMatch(/and \d more/);
+		expect(all).toMatch(/^ +task\+17: jmp slot$/m);
+	});
+});
