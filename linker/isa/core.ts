@@ -39,12 +39,15 @@ export const Stop = {
 export type Stop = (typeof Stop)[keyof typeof Stop];
 export const FIRST_EVENT = 64;
 
+/** What a CPU does not take: interrupts, and NMIs as well while it handles one. */
+export const Mask = { interrupts: 1, nmis: 2 } as const;
+
 export interface Core {
 	/** r0..r15; r15 is the stack pointer. */
 	readonly r: Int32Array;
 	/** The last comparison: bit 0 equal, bit 1 less (signed), bit 2 less (unsigned). */
 	flags: number;
-	/** Nonzero while interrupts are masked. */
+	/** The bits of `Mask`; interrupts are taken while none is set. */
 	masked: number;
 	readonly id: number;
 	/** A `Stop`. Set it instead of throwing. */

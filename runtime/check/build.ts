@@ -86,6 +86,8 @@ export function build(scenario: Scenario): Built | RefusedScenario {
 	prepareMemory(system, scenario.memory ?? [], name);
 	const equals = startAll(system, cpus);
 	const at = (label: string, place = name): number => addressOf(image, label, place);
+	if (scenario.trap !== undefined) system.handlers.trap = at(scenario.trap, places.trap);
+	if (scenario.nmi !== undefined) system.handlers.nmi = at(scenario.nmi, places.nmi);
 	/** Where each plan is written. */
 	const written: string[] = [];
 	const add = (one: Plan, place = name): void => {

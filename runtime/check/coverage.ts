@@ -25,12 +25,21 @@ export interface Coverage {
 	readonly returned: Set<number>;
 	/** Where CPUs ran from the end of one function into the next, in words. */
 	readonly ranOn: Set<string>;
+	/** The program's own handlers that some CPU entered. */
+	readonly handlers: Set<"trap" | "nmi">;
 	/** Terms of the outcome that held in some end, by number. */
 	readonly terms: Set<number>;
 }
 
 export function newCoverage(): Coverage {
-	return { moved: new Set(), sites: new Set(), returned: new Set(), ranOn: new Set(), terms: new Set() };
+	return {
+		moved: new Set(),
+		sites: new Set(),
+		returned: new Set(),
+		ranOn: new Set(),
+		handlers: new Set(),
+		terms: new Set(),
+	};
 }
 
 /** @returns what notes an instruction of a CPU that was at `from` and is where it is now */
@@ -84,6 +93,11 @@ export function unexercised(
 		),
 		...[...coverage.returned].map((part) => `what follows ${entry(part)}, which returns and halts its CPU`),
 		...[...coverage.ranOn].map((where) => `the end of a function: a CPU runs on ${where}`),
+		...(["trap", "nmi"] as const).flatMap((kind) =>
+			scenario[kind] === undefined || coverage.handlers.has(kind)
+				? []
+				: [`the handler ${scenario[kind]}, which nobody enters`],
+		),
 		...outcomeGaps(built.outcome ?? [], coverage),
 		...(isNews ? idle.map((property) => `${property}, which nothing here can break`) : []),
 	];

@@ -5,6 +5,7 @@
 //   shared: globals | patchers | histories, sorted | memory | page-table entries
 //   per CPU: pc | small fields | registers | floors | store buffer | stack     (so that equal CPUs can be sorted)
 
+import { Mask } from "../../linker/isa/core.ts";
 import { SP } from "../../linker/isa/sets/toy.ts";
 import { Buffer, Cpu, Entry, Global, History, Patcher, Status } from "../machine/layout.ts";
 import { putEntry } from "../machine/memory.ts";
@@ -292,14 +293,15 @@ function unpackCpu(shape: Shape, cpu: number, histories: number, row: Int32Array
 		words[(layout.memory + stack.physical - below) >> 2] = absolute(shape, cpu, row[from++]!);
 }
 
-/** status 4 bits, flags 3, masked 1, pending 4, holding 1, status before parking 4, trap 8. */
+/** status 4 bits, flags 3, interrupts masked 1, pending 4, holding 1, status before parking 4, trap 8, NMIs masked 1. */
 function smallFields(words: Int32Array, at: number): number {
 	const status = words[at + Cpu.status]!;
 	const trap = status === Status.trapped || status === Status.hostCall ? words[at + Cpu.stop]! : 0;
 	return (
 		status |
 		(words[at + Cpu.flags]! << 4) |
-		(words[at + Cpu.masked]! << 7) |
+		((words[at + Cpu.masked]! & Mask.interrupts) << 7) |
+		((words[at + Cpu.masked]! & Mask.nmis) << 24) |
 		(words[at + Cpu.pending]! << 8) |
 		(words[at + Cpu.holding]! << 12) |
 		(words[at + Cpu.before]! << 13) |
@@ -310,11 +312,11 @@ function smallFields(words: Int32Array, at: number): number {
 function setSmallFields(words: Int32Array, at: number, fields: number): void {
 	words[at + Cpu.status] = fields & 15;
 	words[at + Cpu.flags] = (fields >> 4) & 7;
-	words[at + Cpu.masked] = (fields >> 7) & 1;
+	words[at + Cpu.masked] = ((fields >> 7) & Mask.interrupts) | ((fields >> 24) & Mask.nmis);
 	words[at + Cpu.pending] = (fields >> 8) & 15;
 	words[at + Cpu.holding] = (fields >> 12) & 1;
 	words[at + Cpu.before] = (fields >> 13) & 15;
-	words[at + Cpu.stop] = fields >> 17;
+	words[at + Cpu.stop] = (fields >> 17) & 255;
 }
 
 /** Addresses in a CPU's own stack become those of CPU 0's, so that CPUs that do the same are the same. */

@@ -187,6 +187,20 @@ const headers: Readonly<Record<string, Header>> = {
 			draft.redzone = Number(value);
 		},
 	},
+	trap: {
+		once: true,
+		resembles: (value, labels) => labels.has(value),
+		read(draft, value) {
+			draft.trap = value;
+		},
+	},
+	nmi: {
+		once: true,
+		resembles: (value, labels) => labels.has(value),
+		read(draft, value) {
+			draft.nmi = value;
+		},
+	},
 	never: {
 		resembles: areLabels,
 		read(draft, value, place) {

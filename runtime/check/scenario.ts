@@ -39,6 +39,10 @@ export interface Scenario {
 	readonly alias?: Readonly<Record<string, string>>;
 	/** Bytes below the stack pointer that programs use. */
 	readonly redzone?: number;
+	/** Label of the program's own handler of breakpoints that nobody else serves; it is entered with interrupts masked. */
+	readonly trap?: string;
+	/** Label of its handler of NMIs, which may come before any instruction, also while interrupts are masked. */
+	readonly nmi?: string;
 	/** Labels that no CPU may come to: breaks `never`. */
 	readonly never?: readonly string[];
 	/** Labels that some CPU must come to, as with `sometimes`. */

@@ -105,7 +105,9 @@ export function machineSpace(
 		const found = judged(built, sites, move, seen);
 		if (move.kind === "step") ({ fetched: instruction, fetchedBytes: bytes } = machine.cores[move.who]!);
 		if (move.kind === "step") notice(move.who, from);
-		if (move.kind !== "patch" && sites.has(from)) coverage.sites.add(from);
+		if ((move.kind === "step" || move.kind === "trap") && sites.has(from)) coverage.sites.add(from);
+		if (move.kind === "nmi") coverage.handlers.add("nmi");
+		if (move.kind === "trap" && handles(system, move.who)) coverage.handlers.add("trap");
 		let broken = judge.has(found!) ? found : undefined;
 		if (freed && instruction !== undefined && instruction.row.flow !== "trap" && judge.has("freed")) broken ??= "freed";
 		if (broken === undefined && move.kind !== "patch") {
@@ -226,11 +228,17 @@ function judged(
 	const served = make(system, move);
 	if (inSlot !== undefined && core.fetched !== undefined && !equal(core.fetched, inSlot)) return "torn";
 	if (!served) return watched !== undefined && stop === Stop.breakpoint ? "breakpoint" : "fault";
-	if (watched === undefined || move.kind === "interrupt") return undefined;
+	if (watched === undefined || move.kind === "interrupt" || move.kind === "nmi") return undefined;
+	if (move.kind === "trap" && handles(system, cpu)) return undefined;
 	if (move.kind === "trap" && stop !== Stop.breakpoint) return undefined;
 	if (move.kind === "step" && core.fetched === undefined && getCpu(machine, cpu, Cpu.stop) !== Stop.illegal)
 		return undefined;
 	return judgeSite(system, watched, cpu, core.fetched, move.kind === "trap", sp, seen);
+}
+
+/** Whether a CPU was just sent to the program's own handler of breakpoints: what it does there is judged as it does it. */
+function handles({ machine, handlers }: System, cpu: number): boolean {
+	return handlers.trap !== undefined && getCpu(machine, cpu, Cpu.pc) >>> 0 === handlers.trap;
 }
 
 function isMapping(system: System, move: Move): boolean {
@@ -281,6 +289,8 @@ function mergeLocal(
 /** Tells of an address whether its instruction is local: in bytes that no plan touches, and without shared memory. */
 function localInstructions(built: Built): (pc: number) => boolean {
 	const { system } = built;
+	// An NMI sees every instruction between which it comes.
+	if (system.handlers.nmi !== undefined) return () => false;
 	// Somebody looks where every CPU is and what is on its stack: no step of one is its own.
 	if (system.plans.some(({ steps }) => steps.some(({ kind }) => kind === "vacate"))) return () => false;
 	const touched = touchedRanges(built);

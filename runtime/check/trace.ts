@@ -109,6 +109,7 @@ function textOf(system: System, { move, pc, instruction, bytes }: Taken): string
 	const { machine } = system;
 	const where = placeOf(system, pc);
 	if (move.kind === "interrupt") return `${where}: takes the interrupt`;
+	if (move.kind === "nmi") return `${where}: an NMI comes`;
 	if (move.kind === "drain") return "its oldest store reaches memory";
 	if (move.kind === "trap") {
 		const to = getCpu(machine, move.who, Cpu.pc) >>> 0;

@@ -597,7 +597,7 @@ export function dispatch(core: Core, mispredict: number, limit: number): number 
 				break;
 			}
 			case 67: { // cli
-				core.masked = 1;
+				core.masked |= 1;
 				offset = (offset + 1) | 0;
 				break;
 			}

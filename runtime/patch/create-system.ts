@@ -36,6 +36,7 @@ export function createSystem(
 		firstRuns: new Map(),
 		tracer: newTracer(),
 		trapServers: [servePatching],
+		handlers: { trap: undefined, nmi: undefined },
 		claims: [declaredText],
 		spaces: Array.from({ length: processes }, (_, space) => space),
 		copies: [],

@@ -60,6 +60,8 @@ export interface System {
 	readonly tracer: Tracer;
 	/** Who serves traps, in the order in which they are asked. */
 	readonly trapServers: TrapServer[];
+	/** Addresses of the program's own handlers: of breakpoints that nobody else serves, and of NMIs. */
+	readonly handlers: { trap: number | undefined; nmi: number | undefined };
 	/** Who holds text that others must not patch. */
 	readonly claims: Claim[];
 	/** The address spaces of the processes that run the image, from 0. */

@@ -276,11 +276,22 @@ export const groups: readonly Group[] = [
 			x.r[a] = x.id;
 		}),
 		quiet(0xfa, "cli", "none", "", "system", "next", "mask interrupts", (x) => {
-			x.masked = 1;
+			x.masked |= 1;
 		}),
 		row(0xfb, "sti", "none", "", "system", "next", "unmask interrupts", (x) => {
-			x.masked = 0;
+			x.masked &= ~1;
 			x.stop = Stop.unmask;
+		}),
+		row(0xcf, "iret", "none", "", "system", "indirect-jump", "go back from a handler: pop the address, then the flags and what was masked", (x) => {
+			const sp = x.r[STACK]!;
+			const to = x.load32(sp);
+			const state = x.stop === NONE ? x.load32((sp + 4) | 0) : 0;
+			if (x.stop !== NONE) return to;
+			x.r[STACK] = sp + 8;
+			x.flags = state & 7;
+			x.masked = (state >> 8) & 3;
+			x.stop = Stop.unmask;
+			return to;
 		}),
 		row(0xf2, "idle", "none", "", "system", "next", "wait for an interrupt", event(Stop.idle)),
 		row(0xf4, "hlt", "none", "", "system", "halt", "stop this CPU", event(Stop.halt)),

@@ -105,6 +105,8 @@ const fields: Record<keyof Scenario, Schema> = {
 	tso: yesOrNo,
 	alias: recordOf(text),
 	redzone: { type: "integer", minimum: 0, maximum: 4096 },
+	trap: text,
+	nmi: text,
 	never: listOf(text),
 	reaches: listOf(text),
 	exists: text,

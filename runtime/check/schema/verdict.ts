@@ -21,7 +21,7 @@ const site: Record<keyof SiteBytes, Schema> = { address: count, place: text, cha
 
 const step: Record<keyof TraceStep, Schema> = {
 	who: text,
-	kind: { enum: ["step", "interrupt", "trap", "drain", "patch"] },
+	kind: { enum: ["step", "interrupt", "nmi", "trap", "drain", "patch"] },
 	text,
 	merged: listOf(text),
 	pc: count,

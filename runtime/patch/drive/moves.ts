@@ -1,6 +1,8 @@
 // What may happen next in a system, one indivisible move at a time. The moves are those of `run`: an instruction, an
-// interrupt, a trap served, a store that drains, a step of a patcher; `run` picks one, the checker tries all.
+// interrupt, an NMI, a trap served, a store that drains, a step of a patcher; `run` picks one, the checker tries all.
 
+import { Mask, Stop } from "../../../linker/isa/core.ts";
+import { enterHandler, takesNmi } from "../../machine/handlers.ts";
 import { Cpu, Status } from "../../machine/layout.ts";
 import { advance, interruptible, take } from "../../machine/run.ts";
 import { getCpu } from "../../machine/state.ts";
@@ -11,7 +13,7 @@ import type { System } from "../system.ts";
 import { serveHostCall } from "./host-calls.ts";
 
 export interface Move {
-	readonly kind: "step" | "interrupt" | "trap" | "drain" | "patch";
+	readonly kind: "step" | "interrupt" | "nmi" | "trap" | "drain" | "patch";
 	/** Number of the CPU, or of the patcher. */
 	readonly who: number;
 }
@@ -23,7 +25,7 @@ const serviced: ReadonlySet<number> = new Set([Status.trapped, Status.hostCall])
 export function allMoves(cpus: number, patchers: number): Move[] {
 	const moves: Move[] = [];
 	for (let who = 0; who < cpus; who++)
-		for (const kind of ["interrupt", "trap", "step", "drain"] as const) moves.push({ kind, who });
+		for (const kind of ["interrupt", "trap", "step", "drain", "nmi"] as const) moves.push({ kind, who });
 	for (let who = 0; who < patchers; who++) moves.push({ kind: "patch", who });
 	return moves;
 }
@@ -41,6 +43,8 @@ export function possible(system: System, move: Move): boolean {
 			return getCpu(system.machine, move.who, Cpu.status) === Status.running;
 		case "interrupt":
 			return interruptible(system.machine, move.who);
+		case "nmi":
+			return system.handlers.nmi !== undefined && takesNmi(system.machine, move.who);
 		case "trap":
 			return serviced.has(getCpu(system.machine, move.who, Cpu.status));
 		case "drain":
@@ -60,6 +64,9 @@ export function make(system: System, move: Move): boolean {
 		case "drain":
 			take(system.machine, { kind: move.kind, cpu: move.who });
 			return true;
+		case "nmi":
+			enterHandler(system.machine, move.who, system.handlers.nmi!, Mask.interrupts | Mask.nmis);
+			return true;
 		case "trap":
 			return serve(system, move.who);
 		case "patch":
@@ -68,8 +75,12 @@ export function make(system: System, move: Move): boolean {
 	}
 }
 
-/** What the host does not know as a call may be a trap of somebody's. */
+/** What the host does not know as a call may be a trap of somebody's; the program's own handler is asked last. */
 function serve(system: System, cpu: number): boolean {
 	if (getCpu(system.machine, cpu, Cpu.status) === Status.hostCall) serveHostCall(system, cpu);
-	return getCpu(system.machine, cpu, Cpu.status) !== Status.trapped || serveTrap(system, cpu);
+	if (getCpu(system.machine, cpu, Cpu.status) !== Status.trapped || serveTrap(system, cpu)) return true;
+	const { trap } = system.handlers;
+	if (trap === undefined || getCpu(system.machine, cpu, Cpu.stop) !== Stop.breakpoint) return false;
+	enterHandler(system.machine, cpu, trap, Mask.interrupts);
+	return true;
 }

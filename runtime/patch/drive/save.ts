@@ -30,6 +30,7 @@ export function restoreSystem(system: System, saved: SavedSystem): void {
 	system.booted = copy.booted;
 	system.refusal = copy.refusal;
 	Object.assign(system.counts, copy.counts);
+	Object.assign(system.handlers, copy.handlers);
 	for (const list of ["plans", "queue", "output", "copies", "named", "deaths", "events"] as const)
 		replaceAll(system[list] as unknown[] | undefined, copy[list]);
 	replaceAll(system.tracer.calls, copy.tracer.calls);
@@ -40,7 +41,7 @@ export function restoreSystem(system: System, saved: SavedSystem): void {
 /** Everything beside the machine that changes while a system runs. */
 function copyOf(system: Omit<SavedSystem, "words" | "watched">): Omit<SavedSystem, "words" | "watched"> {
 	const { image, booted, plans, queue, counts, output, line, refusal } = system;
-	const { events, firstRuns, copies, named, deaths } = system;
+	const { events, firstRuns, copies, named, deaths, handlers } = system;
 	return {
 		image,
 		booted,
@@ -56,6 +57,7 @@ function copyOf(system: Omit<SavedSystem, "words" | "watched">): Omit<SavedSyste
 		copies: [...copies],
 		named: [...named],
 		deaths: [...deaths],
+		handlers: { ...handlers },
 	};
 }
 
