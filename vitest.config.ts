@@ -6,5 +6,5 @@ export default defineConfig({
 	resolve: {
 		alias: { "patchbay/source": fileURLToPath(new URL("linker/compile/source.ts", import.meta.url)) },
 	},
-	test: { include: ["test/**/*.test.ts"], testTimeout: 120_000, maxWorkers: "100%" },
+	test: { include: ["test/**/*.test.ts"], testTimeout: 0, hookTimeout: 0, maxWorkers: "100%" },
 });

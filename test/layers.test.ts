@@ -1,12 +1,17 @@
 // Who may import whom. The table is the picture in the design: everything points to the left.
 
-import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { builtinModules } from "node:module";
-import { dirname, normalize } from "node:path/posix";
-import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-
-const root = fileURLToPath(new URL("..", import.meta.url));
+import {
+	circles,
+	graphOf,
+	type Import,
+	importsOf,
+	isRelative,
+	sourceFiles,
+	stageOf,
+	targetOf,
+} from "../tools/imports.ts";
 
 const toolchain = [
 	"linker",
@@ -66,48 +71,8 @@ const packages: Record<string, readonly string[]> = {
 const nodeFolders = ["native", "cli", "tools", "bench", "test"];
 const free = ["bench", "test"];
 
-interface Import {
-	readonly from: string;
-	readonly specifier: string;
-	readonly typeOnly: boolean;
-}
-
-const files = ["linker", "runtime", "native", "cli", "tools", "bench", "test"]
-	.filter((folder) => existsSync(`${root}/${folder}`))
-	.flatMap((folder) =>
-		readdirSync(`${root}/${folder}`, { recursive: true, encoding: "utf8" })
-			.filter((file) => file.endsWith(".ts"))
-			.map((file) => `${folder}/${file.replaceAll("\\", "/")}`),
-	);
+const files = sourceFiles();
 const imports = files.flatMap(importsOf);
-
-function importsOf(from: string): Import[] {
-	const text = readFileSync(`${root}/${from}`, "utf8");
-	const declarations = /^(?:import|export)\s(?:([^;"`=]*?)\bfrom\s+)?"([^"\n]+)";$/gm;
-	const dynamic = /\bimport\("([^"\n]+)"\)/g;
-	return [
-		...Array.from(text.matchAll(declarations), ([, clause, specifier]) => ({
-			from,
-			specifier: specifier!,
-			typeOnly: clause !== undefined && /^type\b/.test(clause),
-		})),
-		...Array.from(text.matchAll(dynamic), ([, specifier]) => ({ from, specifier: specifier!, typeOnly: false })),
-	];
-}
-
-/** The stage that a file belongs to: one folder, or two below `linker` and `runtime`. */
-function folderOf(file: string): string {
-	const [top, second] = dirname(file).split("/");
-	return (top === "linker" || top === "runtime") && second !== undefined ? `${top}/${second}` : top!;
-}
-
-function isRelative({ specifier }: Import): boolean {
-	return specifier.startsWith(".");
-}
-
-function target({ from, specifier }: Import): string {
-	return normalize(`${dirname(from)}/${specifier}`);
-}
 
 function isBuiltin(specifier: string): boolean {
 	return specifier.startsWith("node:") || builtinModules.includes(specifier);
@@ -123,13 +88,13 @@ describe("layers", () => {
 	});
 
 	test("every folder is in the table", () => {
-		expect([...new Set(files.map(folderOf))].filter((folder) => !(folder in allowed))).toEqual([]);
+		expect([...new Set(files.map(stageOf))].filter((folder) => !(folder in allowed))).toEqual([]);
 	});
 
 	test("imports point to the left", () => {
 		const wrong = imports.filter(isRelative).filter((each) => {
-			const from = folderOf(each.from);
-			const to = folderOf(target(each));
+			const from = stageOf(each.from);
+			const to = stageOf(targetOf(each));
 			return from !== to && !allowed[from]?.includes(to);
 		});
 		expect(places(wrong)).toEqual([]);
@@ -137,20 +102,20 @@ describe("layers", () => {
 
 	test("relative imports name files that are there, with their extension", () => {
 		const known = new Set(files);
-		const wrong = imports.filter((each) => isRelative(each) && !isProgram(target(each)) && !known.has(target(each)));
+		const wrong = imports.filter(
+			(each) => isRelative(each) && !isProgram(targetOf(each)) && !known.has(targetOf(each)),
+		);
 		expect(places(wrong)).toEqual([]);
 	});
 
 	test("node's modules are for the outer folders", () => {
-		const wrong = imports.filter(
-			({ from, specifier }) => isBuiltin(specifier) && !nodeFolders.includes(folderOf(from)),
-		);
+		const wrong = imports.filter(({ from, specifier }) => isBuiltin(specifier) && !nodeFolders.includes(stageOf(from)));
 		expect(places(wrong)).toEqual([]);
 	});
 
 	test("packages are imported where they belong", () => {
 		const wrong = imports.filter((each) => {
-			const folder = folderOf(each.from);
+			const folder = stageOf(each.from);
 			if (isRelative(each) || isBuiltin(each.specifier) || free.includes(folder)) return false;
 			return !packages[folder]?.includes(each.specifier);
 		});
@@ -158,36 +123,11 @@ describe("layers", () => {
 	});
 
 	test("no module waits for itself", () => {
-		expect(findCycle()).toBeUndefined();
+		expect(circles(graphOf(files, imports, false))).toEqual([]);
 	});
 });
 
 /** Fixture programs are JavaScript that tests import to run them. */
 function isProgram(file: string): boolean {
 	return file.startsWith("fixtures/") && file.endsWith(".js");
-}
-
-/** A cycle of imports that remain when types are erased. */
-function findCycle(): string[] | undefined {
-	const edges = new Map<string, string[]>(files.map((file) => [file, []]));
-	for (const each of imports) if (isRelative(each) && !each.typeOnly) edges.get(each.from)!.push(target(each));
-	const done = new Set<string>();
-	const path: string[] = [];
-	const visit = (file: string): string[] | undefined => {
-		if (path.includes(file)) return [...path.slice(path.indexOf(file)), file];
-		if (done.has(file)) return undefined;
-		path.push(file);
-		for (const next of edges.get(file) ?? []) {
-			const cycle = visit(next);
-			if (cycle !== undefined) return cycle;
-		}
-		path.pop();
-		done.add(file);
-		return undefined;
-	};
-	for (const file of files) {
-		const cycle = visit(file);
-		if (cycle !== undefined) return cycle;
-	}
-	return undefined;
 }

@@ -114,7 +114,7 @@ describe("the command", () => {
 			const file = join(folder, "endless.s");
 			writeFileSync(file, "\t.global main\nmain:\tmovi r0, 7\n\tecall 1\n\tecall 4\n\tjmp main\n");
 			const line = `'${process.execPath}' ${command} run ${file} | head -n 2`;
-			const { stdout, stderr } = spawnSync("bash", ["-c", line], { encoding: "utf8", timeout: 10_000 });
+			const { stdout, stderr } = spawnSync("bash", ["-c", line], { encoding: "utf8" });
 			expect({ stdout, stderr }).toEqual({ stdout: "7\n7\n", stderr: "" });
 		});
 	});

@@ -8,14 +8,13 @@ const COUNT = Number(process.env.OPINIONS ?? 2000);
 const seed = Number(process.env.OPINION_SEED ?? 1);
 /** How many of a thousand scenarios may be too large for the second opinion. */
 const BOUNDED = 30;
-const limit = { timeout: 0 };
 
 describe(`${COUNT} scenarios of seed ${seed}`, () => {
 	const counts = newCounts();
 	const began = performance.now();
 
-	test("the same is broken", limit, () => compareVerdicts({ numRuns: COUNT - COUNT / 10, seed }, counts));
-	test("the same ends are possible", limit, () => compareEnds({ numRuns: COUNT / 10, seed }, counts));
+	test("the same is broken", () => compareVerdicts({ numRuns: COUNT - COUNT / 10, seed }, counts));
+	test("the same ends are possible", () => compareEnds({ numRuns: COUNT / 10, seed }, counts));
 
 	test("few were too large", () => {
 		expect(counts.scenarios).toBe(COUNT);
@@ -33,6 +32,5 @@ broken: ${properties}; refused: ${refused}; more than ${BOUND} states, so not co
 
 test.each(["ideal", "x86", "x86-tso", "arm-tso", "riscv-tso"])(
 	"memory shows all that it may, and nothing else: %s",
-	limit,
 	(model) => compareLitmus(model, { numRuns: COUNT / 20, seed }),
 );

@@ -7,6 +7,7 @@ import * as source from "../../linker/compile/source.ts";
 import { Stop } from "../../linker/isa/index.ts";
 import type { Image } from "../../linker/link/index.ts";
 import type { BootOptions } from "../../runtime/patch/index.ts";
+import { howMany } from "../extent.ts";
 import { buildAll, execute } from "./modes.ts";
 import { type RandomProgram, randomProgram } from "./random/program.ts";
 
@@ -73,9 +74,9 @@ function compare(program: RandomProgram): void {
 	}
 }
 
-const RUNS = 2000;
+const RUNS = howMany(400, 2000);
 
-test(`${RUNS} random programs`, { timeout: 300_000 }, () => {
+test(`${RUNS} random programs`, () => {
 	const arbitrary = fc.record({ seed: fc.integer(), size: fc.integer({ min: 1, max: 5 }) });
 	fc.assert(
 		fc.property(arbitrary, ({ seed, size }) => compare(randomProgram(seed, size))),

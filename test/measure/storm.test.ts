@@ -17,6 +17,7 @@ import { getCounter } from "../../runtime/machine/state.ts";
 import { randomFrom } from "../../runtime/measure/index.ts";
 import { boot, type Protocol, run } from "../../runtime/patch/index.ts";
 import type { System } from "../../runtime/patch/system.ts";
+import { spread } from "../extent.ts";
 import { objectsOf } from "../language/modes.ts";
 import { type Program, programs } from "../language/programs.ts";
 import { protocolNamed, systemOf } from "../machines.ts";
@@ -97,18 +98,20 @@ function conditionsFor(index: number): Weather[] {
 	}));
 }
 
-describe.each(programs().map((program, index) => [program.name, program, index] as const))(
-	"%s",
-	(_, program, index) => {
-		const plain = link(objectsOf(program, { entryNops: true }));
-		/** Every site inside an aligned 8 bytes. */
-		const fitting = link(objectsOf(program, { entryNops: true, alignSites: true }));
-		const cases = conditionsFor(index).map(
-			(one) => [`${one.protocol.name}, ${one.model.name}, ${one.fetch}`, one] as const,
-		);
+describe.each(
+	spread(
+		programs().map((program, index) => [program.name, program, index] as const),
+		3,
+	),
+)("%s", (_, program, index) => {
+	const plain = link(objectsOf(program, { entryNops: true }));
+	/** Every site inside an aligned 8 bytes. */
+	const fitting = link(objectsOf(program, { entryNops: true, alignSites: true }));
+	const cases = conditionsFor(index).map(
+		(one) => [`${one.protocol.name}, ${one.model.name}, ${one.fetch}`, one] as const,
+	);
 
-		test.each(cases)("%s", (_name, conditions) => {
-			expectToHold(program, conditions.protocol.requires === "aligned" ? fitting : plain, conditions);
-		});
-	},
-);
+	test.each(cases)("%s", (_name, conditions) => {
+		expectToHold(program, conditions.protocol.requires === "aligned" ? fitting : plain, conditions);
+	});
+});

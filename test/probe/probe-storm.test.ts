@@ -15,6 +15,7 @@ import { getCounter } from "../../runtime/machine/state.ts";
 import { randomFrom } from "../../runtime/measure/index.ts";
 import { boot, isPatching, run, type System } from "../../runtime/patch/index.ts";
 import { createProbes, insert, instructionsOf, type Probe, type Probes, remove } from "../../runtime/probe/index.ts";
+import { spread } from "../extent.ts";
 import { objectsOf } from "../language/modes.ts";
 import { type Program, programs } from "../language/programs.ts";
 import { systemOf } from "../machines.ts";
@@ -117,23 +118,24 @@ afterAll(() => {
 	expect(updates).toBeGreaterThanOrEqual(4 * storms);
 });
 
-describe.each(programs().map((program, index) => [program.name, program, index] as const))(
-	"%s",
-	(_, program, index) => {
-		const image = link(objectsOf(program));
-		const traceable = link(objectsOf(program, { entryNops: true }));
+describe.each(
+	spread(
+		programs().map((program, index) => [program.name, program, index] as const),
+		2,
+	),
+)("%s", (_, program, index) => {
+	const image = link(objectsOf(program));
+	const traceable = link(objectsOf(program, { entryNops: true }));
 
-		test("with a probe on every instruction", () => onEveryInstruction(program, image), all ? 600_000 : 20_000);
+	test("with a probe on every instruction", () => onEveryInstruction(program, image));
 
-		test.each(conditionsFor(index).map((one) => [`${one.model.name}, ${one.fetch}`, one] as const))(
-			"in a storm of probes: %s",
-			(_name, conditions) => {
-				for (const seed of [1, 2]) {
-					storms++;
-					hits += storm(program, traceable, conditions, seed);
-				}
-			},
-			all ? 600_000 : 20_000,
-		);
-	},
-);
+	test.each(conditionsFor(index).map((one) => [`${one.model.name}, ${one.fetch}`, one] as const))(
+		"in a storm of probes: %s",
+		(_name, conditions) => {
+			for (const seed of [1, 2]) {
+				storms++;
+				hits += storm(program, traceable, conditions, seed);
+			}
+		},
+	);
+});

@@ -1,0 +1,15 @@
+// How much the tests try. `npm test` takes part of what is slow, so that it is over in a few minutes; `npm run test:all`,
+// which .ci/run calls, takes all of it. STORM=all, PROBES=all and OPINIONS=n go further still, and take long.
+
+/** Says whether everything is to be tried. */
+export const everything = process.env.TESTS === "all";
+
+/** The number of cases to try: `few`, or `all` of them. */
+export function howMany(few: number, all: number): number {
+	return everything ? all : few;
+}
+
+/** Some of the cases, evenly spread: every `nth` one, or all of them when everything is to be tried. */
+export function spread<T>(cases: readonly T[], nth: number): readonly T[] {
+	return everything ? cases : cases.filter((_, i) => i % nth === 0);
+}
