@@ -2,7 +2,7 @@
 // which .ci/run calls, takes all of it. STORM=all, PROBES=all and OPINIONS=n go further still, and take long.
 
 /** Says whether everything is to be tried. */
-export const everything = process.env.TESTS === "all";
+export const everything = process.env.PATCHBAY_TESTS === "all";
 
 /** The number of cases to try: `few`, or `all` of them. */
 export function howMany(few: number, all: number): number {
