@@ -114,7 +114,7 @@ export function build(scenario: Scenario): Built | RefusedScenario {
 		system,
 		stacks,
 		parts: equals,
-		equals: scenario.exists === undefined && !namesCpus(system, scenario.program) ? equals : [],
+		equals: scenario.exists === undefined && !namesCpus(system) ? equals : [],
 		start: machine.words.slice(),
 		never: new Set((scenario.never ?? []).map((label) => at(label, places.never))),
 		reaches: new Map((scenario.reaches ?? []).map((label) => [at(label, places.reaches), label])),
@@ -173,11 +173,11 @@ function becomesText(machine: Machine, step: Step): void {
 	if (extent !== undefined) markText(machine, extent.physical, extent.bytes);
 }
 
-/** Whether CPUs that begin alike are told apart, by a step or by their own number: then they cannot change places. Nor can
- * they where store buffers hold physical addresses of their stacks. */
-function namesCpus({ plans, machine }: System, program: string): boolean {
+/** Whether a step tells CPUs apart that begin alike: then they cannot change places. Nor can they where store buffers hold
+ * physical addresses of their stacks. That a program does is found when it does (stack-use.ts). */
+function namesCpus({ plans, machine }: System): boolean {
 	const named = plans.some(({ steps }) => steps.some((step) => "cpu" in step || "cpus" in step));
-	return named || /\bcpuid\b/.test(program) || isBuffered(machine);
+	return named || isBuffered(machine);
 }
 
 /** Makes the page of `window` a view of the page of a text, before any CPU could see another.

@@ -10,6 +10,7 @@ import { Grown, newFootprint } from "./footprint.ts";
 import { type Property, properties, propertyNames } from "./properties.ts";
 import { type Expectation, modelOf, type Scenario } from "./scenario.ts";
 import { faults, type MachineSpace, machineSpace, OVER, type Reductions, WANTED } from "./space.ts";
+import { Unfounded } from "./stack-use.ts";
 import { type TraceStep, traceOf } from "./trace.ts";
 
 export const VERDICT_SCHEMA = "patchbay/verdict@1";
@@ -43,6 +44,7 @@ export interface Verdict {
 	readonly sample?: readonly TraceStep[];
 	/** The same as ordinals of steps, for `replay`, with what it needs. */
 	readonly path: Path;
+	/** Those that were used: of what was asked for, what the program allows. */
 	readonly reductions: Reductions;
 	readonly scenario: Scenario;
 }
@@ -64,13 +66,15 @@ export function check(scenario: Scenario, options: CheckOptions = {}): Verdict {
 		const nothing = { property: undefined, states: 0, steps: 0, depth: 0, occurred: [], trace: undefined, path: [] };
 		return { ...base, verdict: "refused", why: built.refused, ...nothing, assumptions: [], unexercised: [] };
 	}
-	const { space, found } = search(built, scenario, reductions, (space) => ({
+	const { space, used, found } = search(built, scenario, reductions, (space, used) => ({
 		space,
+		used,
 		found: explore(space, { ...DEFAULT_BOUNDS, ...options.bounds }, options.progress),
 	}));
 	const { states, steps, depth } = found;
 	const numbers = {
 		...{ states, steps, depth, occurred: [...space.occurred], path: found.path },
+		reductions: used,
 		assumptions: assumptionsOf(scenario, built),
 		unexercised: found.verdict === "safe" ? unexercised(scenario, built, space.coverage, judgedIn(scenario)) : [],
 	};
@@ -114,15 +118,23 @@ function wanted({ sometimes, reaches = [], exists }: Scenario, { system }: Built
 	return [...(sometimes ?? patched), ...reaches, ...(exists === undefined ? [] : [OVER])];
 }
 
-/** Does something with the scenario's space, with a footprint that grows until it holds everything that changes. */
-function search<T>(built: Built, scenario: Scenario, reductions: Reductions, act: (space: MachineSpace) => T): T {
+/** Does something with the scenario's space, with a footprint that grows until it holds everything that changes, and without the
+ * reductions that turn out not to hold. */
+function search<T>(
+	built: Built,
+	scenario: Scenario,
+	wanted: Reductions,
+	act: (space: MachineSpace, reductions: Reductions) => T,
+): T {
 	const footprint = newFootprint();
+	let reductions = wanted;
 	const judged = judgedIn(scenario);
 	for (;;) {
 		try {
-			return act(machineSpace(built, footprint, reductions, judged));
+			return act(machineSpace(built, footprint, reductions, judged), reductions);
 		} catch (error) {
-			if (!(error instanceof Grown)) throw error;
+			if (error instanceof Unfounded) reductions = { ...reductions, [error.reduction]: false };
+			else if (!(error instanceof Grown)) throw error;
 		}
 	}
 }

@@ -60,18 +60,22 @@ export interface Shape {
 	readonly fixed: Int32Array;
 	/** Bytes below the stack pointer that programs use; undefined: tasks move, and their stacks with them. */
 	readonly redZone: number | undefined;
+	/** Whether CPUs may change places. */
+	readonly symmetric: boolean;
 	/** Words of a CPU's store buffer. */
 	readonly buffer: number;
 }
 
 /** @param fixed the words of the machine in its initial state
- * @param redZone bytes below the stack pointer that programs use */
+ * @param redZone bytes below the stack pointer that programs use
+ * @param symmetric whether CPUs may change places */
 export function shapeOf(
 	system: System,
 	footprint: Footprint,
 	stacks: readonly Stack[],
 	fixed: Int32Array,
 	redZone: number,
+	symmetric: boolean,
 ): Shape {
 	const { machine } = system;
 	const moving = system.plans.some(({ steps }) => steps.some(({ kind }) => kind === "exchange"));
@@ -85,7 +89,18 @@ export function shapeOf(
 	const block =
 		2 + footprint.registers.length + Math.ceil(footprint.histories / FLOORS_PER_WORD) + buffer + footprint.stack.length;
 	const width = shared + machine.config.cpus * block;
-	return { system, footprint, stacks, shared, block, width, fixed, redZone: moving ? undefined : redZone, buffer };
+	return {
+		system,
+		footprint,
+		stacks,
+		shared,
+		block,
+		width,
+		fixed,
+		redZone: moving ? undefined : redZone,
+		symmetric,
+		buffer,
+	};
 }
 
 /** Adds what a move of a CPU (or of nobody) changed outside of the footprint. @throws Grown when there is any */
@@ -254,7 +269,7 @@ function packCpu(shape: Shape, cpu: number, order: readonly number[], row: Int32
 	const at = cpuWord(system.machine, cpu, 0);
 	row[to++] = words[at + Cpu.pc]!;
 	row[to++] = smallFields(words, at);
-	for (const word of footprint.registers) row[to++] = relative(shape, cpu, words[at + word]!);
+	for (const word of footprint.registers) row[to++] = relative(shape, cpu, word, words[at + word]!);
 	for (let first = 0; first < footprint.histories; first += FLOORS_PER_WORD) {
 		let floors = 0;
 		for (let i = first; i < order.length && i < first + FLOORS_PER_WORD; i++) {
@@ -267,8 +282,8 @@ function packCpu(shape: Shape, cpu: number, order: readonly number[], row: Int32
 	const stack = stacks[cpu]!;
 	const depth = shape.redZone === undefined ? stack.bytes : stack.top - words[at + SP]! + shape.redZone;
 	for (const below of footprint.stack) {
-		// What lies below the stack pointer is never read again.
-		row[to++] = below > depth ? 0 : relative(shape, cpu, words[(layout.memory + stack.physical - below) >> 2]!);
+		// Nobody reads what lies below the stack pointer: whoever does is refused (stack-use.ts).
+		row[to++] = below > depth ? 0 : words[(layout.memory + stack.physical - below) >> 2]!;
 	}
 }
 
@@ -278,7 +293,7 @@ function unpackCpu(shape: Shape, cpu: number, histories: number, row: Int32Array
 	const at = cpuWord(system.machine, cpu, 0);
 	words[at + Cpu.pc] = row[from++]!;
 	setSmallFields(words, at, row[from++]!);
-	for (const word of footprint.registers) words[at + word] = absolute(shape, cpu, row[from++]!);
+	for (const word of footprint.registers) words[at + word] = absolute(shape, cpu, word, row[from++]!);
 	for (let first = 0; first < footprint.histories; first += FLOORS_PER_WORD) {
 		const floors = row[from++]!;
 		for (let i = first; i < histories && i < first + FLOORS_PER_WORD; i++) {
@@ -289,8 +304,7 @@ function unpackCpu(shape: Shape, cpu: number, histories: number, row: Int32Array
 	}
 	for (let i = 0; i < shape.buffer; i++) words[bufferWord(system.machine, cpu) + i] = row[from++]!;
 	const stack = stacks[cpu]!;
-	for (const below of footprint.stack)
-		words[(layout.memory + stack.physical - below) >> 2] = absolute(shape, cpu, row[from++]!);
+	for (const below of footprint.stack) words[(layout.memory + stack.physical - below) >> 2] = row[from++]!;
 }
 
 /** status 4 bits, flags 3, interrupts masked 1, pending 4, holding 1, status before parking 4, trap 8, NMIs masked 1. */
@@ -319,20 +333,12 @@ function setSmallFields(words: Int32Array, at: number, fields: number): void {
 	words[at + Cpu.stop] = (fields >> 17) & 255;
 }
 
-/** Addresses in a CPU's own stack become those of CPU 0's, so that CPUs that do the same are the same. */
-function relative(shape: Shape, cpu: number, value: number): number {
-	if (shape.redZone === undefined) return value;
-	const own = shape.stacks[cpu]!;
-	const first = shape.stacks[0]!;
-	if (value >= own.top - own.bytes && value <= own.top) return value - own.top + first.top;
-	if (cpu !== 0 && value >= first.top - first.bytes && value <= first.top)
-		throw new Error("assert: a CPU holds an address in another's stack");
-	return value;
+/** Where CPUs may change places, a CPU's stack pointer is kept as CPU 0 would have it, so that CPUs that do the same are the
+ * same. No other word tells whose stack is whose (stack-use.ts). */
+function relative({ symmetric, stacks }: Shape, cpu: number, field: number, value: number): number {
+	return symmetric && field === SP ? value - stacks[cpu]!.top + stacks[0]!.top : value;
 }
 
-function absolute(shape: Shape, cpu: number, value: number): number {
-	if (shape.redZone === undefined) return value;
-	const own = shape.stacks[cpu]!;
-	const first = shape.stacks[0]!;
-	return value >= first.top - first.bytes && value <= first.top ? value - first.top + own.top : value;
+function absolute({ symmetric, stacks }: Shape, cpu: number, field: number, value: number): number {
+	return symmetric && field === SP ? value - stacks[0]!.top + stacks[cpu]!.top : value;
 }

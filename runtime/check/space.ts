@@ -24,6 +24,7 @@ import { type Footprint, isFinished, pack, type Shape, shapeOf, unpack, watch } 
 import { equal, judgeSite, noteBeginning, type WatchedSite, watchedSites } from "./judge-site.ts";
 import { holding, isOver } from "./outcome.ts";
 import { freedText, judgeMappings, type Occurrence, type Property, propertyNames } from "./properties.ts";
+import { hasOwnStack, judgePatcherStores, judgeStackUse, type StackUse } from "./stack-use.ts";
 
 export interface Reductions {
 	/** CPUs that run the same program and that no patcher is bound to may change places: rows are sorted by CPU. */
@@ -78,11 +79,14 @@ export function machineSpace(
 	const { machine } = system;
 	restore(machine, start);
 	machine.written = [];
-	const shape = shapeOf(system, footprint, stacks, start, built.redzone);
+	machine.accesses = [];
 	const moves = allMoves(machine.config.cpus, system.plans.length);
 	const sites = watchedSites(system);
 	const local = reductions.merge ? localInstructions(built) : () => false;
 	const groups = reductions.symmetry ? equals.filter((group) => group.length > 1) : [];
+	const shape = shapeOf(system, footprint, stacks, start, built.redzone, groups.length > 0);
+	const { redZone, symmetric } = shape;
+	const use: StackUse = { system, stacks, redZone, symmetry: symmetric, merge: reductions.merge };
 	const isFreed = freedText(system);
 	const occurred = new Set<string>();
 	const coverage = newCoverage();
@@ -102,7 +106,10 @@ export function machineSpace(
 		from = move.kind === "patch" ? 0 : getCpu(machine, move.who, Cpu.pc) >>> 0;
 		merged = [];
 		const freed = move.kind === "step" && isFreed(from);
+		const sp = move.kind === "patch" ? 0 : machine.cores[move.who]!.r[SP]!;
 		const found = judged(built, sites, move, seen);
+		if (move.kind === "patch") judgePatcherStores(use, move.who);
+		else judgeStackUse(use, move.who, sp);
 		if (move.kind === "step") ({ fetched: instruction, fetchedBytes: bytes } = machine.cores[move.who]!);
 		if (move.kind === "step") notice(move.who, from);
 		if ((move.kind === "step" || move.kind === "trap") && sites.has(from)) coverage.sites.add(from);
@@ -111,7 +118,7 @@ export function machineSpace(
 		let broken = judge.has(found!) ? found : undefined;
 		if (freed && instruction !== undefined && instruction.row.flow !== "trap" && judge.has("freed")) broken ??= "freed";
 		if (broken === undefined && move.kind !== "patch") {
-			merged = mergeLocal(system, move.who, local, notice);
+			merged = mergeLocal(use, move.who, local, notice);
 			if (arrives(move.who) && judge.has("never")) broken = "never";
 		}
 		keepTrack(move);
@@ -176,7 +183,7 @@ export function machineSpace(
 			restore(machine, start);
 			let broken = judgeMappings(system);
 			for (let cpu = 0; cpu < machine.config.cpus; cpu++) {
-				mergeLocal(system, cpu, local, notice);
+				mergeLocal(use, cpu, local, notice);
 				if (arrives(cpu)) broken ??= "never";
 				watch(shape, cpu, false);
 			}
@@ -269,17 +276,20 @@ function nextAnswers(answers: number[], options: readonly number[]): boolean {
  * stack, its bytes are written by nobody, and no property looks at it; so it commutes with every move of the others, and
  * whatever they can do before it they can do after. Interrupts may be taken before or after with the same effect. */
 function mergeLocal(
-	system: System,
+	use: StackUse,
 	cpu: number,
 	local: (pc: number) => boolean,
 	notice: (cpu: number, from: number) => void,
 ): number[] {
-	const { machine } = system;
+	const { machine } = use.system;
 	const places: number[] = [];
 	while (places.length < MERGED) {
 		const pc = getCpu(machine, cpu, Cpu.pc) >>> 0;
 		if (getCpu(machine, cpu, Cpu.status) !== Status.running || !local(pc)) return places;
+		if (!hasOwnStack(use, cpu)) return places;
+		const sp = machine.cores[cpu]!.r[SP]!;
 		advance(machine, cpu, 1);
+		judgeStackUse(use, cpu, sp);
 		notice(cpu, pc);
 		places.push(pc);
 	}

@@ -42,7 +42,9 @@ export class Core implements InstructionCore {
 	code: Int32Array = NOTHING_DECODED;
 	/** The last instruction that was not executed from the decode cache. */
 	fetched: Instruction | undefined;
-	/** Its bytes, or those that were none. */
+	/** The last instruction that was executed so, or in the place of one that trapped; whoever looks takes it away. */
+	executed: Instruction | undefined;
+	/** The bytes of `fetched`, or those that were none. */
 	fetchedBytes: Uint8Array = new Uint8Array();
 	/** Ticks that the last instruction outside of the dispatcher took. */
 	spent = 0;
@@ -149,9 +151,11 @@ export class Core implements InstructionCore {
 			const begins = i === 0 || (at & ~PAGE_BASE) === 0;
 			const physical = begins ? translate(this.machine, this.id, at, access) : places[i - 1]! + 1;
 			if (physical < 0) {
+				this.machine.accesses?.push({ physical, bytes: count });
 				this.fault(stop, at);
 				return [];
 			}
+			if (begins) this.machine.accesses?.push({ physical, bytes: count - i });
 			places.push(physical);
 		}
 		return places;

@@ -29,6 +29,7 @@ export function createMachine(config: MachineConfig): Machine {
 		watch: undefined,
 		fetches: undefined,
 		instructionTlbs: undefined,
+		accesses: undefined,
 		written: undefined,
 	};
 	machine.words[Global.random] = config.seed | 0 || 1;

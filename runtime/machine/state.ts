@@ -50,6 +50,12 @@ export interface FetchNote {
 	readonly taken: number;
 }
 
+/** Physical memory that an instruction loaded from or stored to; -1: there is none, and it faulted. */
+export interface Access {
+	readonly physical: number;
+	readonly bytes: number;
+}
+
 export interface Machine {
 	readonly config: MachineConfig;
 	readonly layout: Layout;
@@ -76,6 +82,8 @@ export interface Machine {
 	fetches: FetchNote[] | undefined;
 	/** When set: the instruction TLBs whose misses are counted (instruction-tlb.ts). */
 	instructionTlbs: readonly InstructionTlb[] | undefined;
+	/** When set: loads and stores of CPUs that were not served from cached translations, the part in each page apart. */
+	accesses: Access[] | undefined;
 	/** When set: the physical addresses of words that were stored to, for whoever keeps track. */
 	written: number[] | undefined;
 }

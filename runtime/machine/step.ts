@@ -34,6 +34,7 @@ function stepOnce(core: Core, pc: number): number {
 /** Executes an instruction as if it had been fetched at `pc`. @returns the next pc */
 export function executeAt(core: Core, instruction: Instruction, pc: number): number {
 	const { row, a, b, c, imm, length } = instruction;
+	core.executed = instruction;
 	const { profile } = core.machine.config;
 	const next = (pc + length) | 0;
 	const to = row.execute(core, a, b, c, imm, next) ?? next;

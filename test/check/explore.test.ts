@@ -137,7 +137,7 @@ function rowsOf(file: string, model: string): { shape: Shape; space: MachineSpac
 		try {
 			const space = machineSpace(built, footprint, { symmetry: false, merge: false }, new Set(propertyNames));
 			const rows = firstRows(space, 400);
-			return { shape: shapeOf(built.system, footprint, built.stacks, built.start, built.redzone), space, rows };
+			return { shape: shapeOf(built.system, footprint, built.stacks, built.start, built.redzone, false), space, rows };
 		} catch (error) {
 			if (!(error instanceof Grown)) throw error;
 		}
