@@ -153,6 +153,30 @@ describe("verdicts", () => {
 		expect(among(store, "serialize 0", publish)).toBe("safe");
 	});
 
+	test.each<[string, RegExp]>([
+		["ld r1, [r15-4]", /^mine\.s: cpu0 accesses 4 bytes at 4 below its stack pointer near main\+0x.*'# redzone: 4'/],
+		["stb [r15-9], r1", /cpu0 accesses 1 bytes at 9 below its stack pointer.*'# redzone: 9'/],
+		["movi r1, 0x6fffe000\n\tst [r1], r1", /below its stack pointer/],
+	])("who looks below the stack pointer is told to declare it: %s", (line, message) => {
+		const looking = (...lines: string[]): Scenario => ({
+			...scenario("sometimes: nothing", ...lines),
+			program: program.replace("nop", line),
+		});
+		expect(() => check(looking())).toThrow(message);
+		expect(check(looking("redzone: 4096")).verdict).toBe("safe");
+	});
+
+	test("an agent that stores below a stack pointer is told the same", () => {
+		expect(() => check(scenario("agent: publish 0x6fffe800 1"))).toThrow(/patcher0 accesses 4 bytes at .* of cpu0/);
+	});
+
+	test("a program that takes its stack pointer for a number is explored without symmetry", () => {
+		const taking = { ...scenario("cpu: 2 main"), program: program.replace("nop", "mov r1, r15\n\tld r2, [r13+word]") };
+		expect(check(taking).reductions).toEqual({ symmetry: false, merge: true });
+		const plain = { ...taking, program: program.replace("nop", "ld r2, [r13+word]") };
+		expect(check(plain).reductions).toEqual({ symmetry: true, merge: true });
+	});
+
 	test("CPUs that know their number do not change places", () => {
 		const numbered = program.replace("nop", "nop\n\tcpuid r1\n\tcpuid r1");
 		const two = { ...scenario(), program: numbered, cpus: [{ entry: "main", count: 2 }] };
