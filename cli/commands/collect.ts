@@ -21,7 +21,7 @@ interface Options {
 export const collect: Command<Options> = {
 	name: "collect",
 	operands: "<file>",
-	brief: "Add the table of static calls to an x86-64 or AArch64 object.",
+	brief: "Add the table of static calls to an object of a real machine.",
 	examples: [
 		["collect foo.o -o foo.sites.o", "as objtool --static-call does"],
 		["collect foo.o -o foo.sites.o --module", "calls may name trampolines without keys"],

@@ -1,4 +1,4 @@
-// `patchbay retarget`: calls in x86-64 and AArch64 files to other functions, or to none.
+// `patchbay retarget`: calls in files of real machines to other functions, or to none.
 
 import { isArchive } from "../../linker/elf/archive.ts";
 import { LinkError } from "../../linker/errors.ts";
@@ -22,7 +22,7 @@ interface Options {
 export const retarget: Command<Options> = {
 	name: "retarget",
 	operands: "<file>",
-	brief: "Make calls in an x86-64 or AArch64 file go to other functions.",
+	brief: "Make calls in a file of a real machine go to other functions.",
 	examples: [
 		["retarget foo.o --set checksum=checksum_fast -o fast.o", "all calls of checksum in an object"],
 		["retarget a.out --set checksum=checksum_fast --dry-run", "only say what would change"],

@@ -15,28 +15,28 @@ interface Options extends RealSitesOptions {
 export const sites: Command<Options> = {
 	name: "sites",
 	operands: "<files...>",
-	brief: "List the call sites of sources, objects, images, and of x86-64 and AArch64 files.",
+	brief: "List the call sites of sources, objects, images, and of files of real machines.",
 	examples: [
 		["sites pick.js", "of a module and all it imports"],
 		["sites pick.elf --json", "of an image, for other programs"],
-		["sites kernel/sched/core.o", "of an x86-64 or AArch64 object: static calls"],
+		["sites kernel/sched/core.o", "of an object of a real machine: static calls"],
 		["sites a.out --calls-to checksum", "calls of any function; link with -Wl,--emit-relocs"],
 		["sites libfoo.a --all --summary", "how often everything is called"],
 	],
 	declare(line) {
-		line.option("--calls-to <function>", "x86-64, AArch64: calls of this function; may be repeated", append);
+		line.option("--calls-to <function>", "real machines: calls of this function; may be repeated", append);
 		line.addOption(
 			new Option(
 				"--prefix <prefix>",
-				"x86-64, AArch64: calls of functions with this prefix instead of __SCT__",
+				"real machines: calls of functions with this prefix instead of __SCT__",
 			).conflicts("callsTo"),
 		);
 		line.addOption(
-			new Option("--all", "x86-64, AArch64: all calls, grouped by what they call").conflicts(["callsTo", "prefix"]),
+			new Option("--all", "real machines: all calls, grouped by what they call").conflicts(["callsTo", "prefix"]),
 		);
-		line.option("--summary", "x86-64, AArch64: only how many call sites each function has");
+		line.option("--summary", "real machines: only how many call sites each function has");
 		line.addOption(
-			new Option("--json-lines", "x86-64, AArch64: print a JSON object per call site and line").conflicts([
+			new Option("--json-lines", "real machines: print a JSON object per call site and line").conflicts([
 				"summary",
 				"json",
 			]),
@@ -49,9 +49,9 @@ export const sites: Command<Options> = {
 		const wanted = wantedOf(options);
 		const { all, callsTo, prefix, summary, jsonLines } = options;
 		if (ours.length > 0 && (summary || jsonLines))
-			throw new UsageError(`--summary and --json-lines are for x86-64 and AArch64, not ${ours[0]}`);
+			throw new UsageError(`--summary and --json-lines are for files of real machines, not ${ours[0]}`);
 		if (real.length === 0 && (all || callsTo !== undefined || prefix !== undefined))
-			throw new UsageError(`--all, --calls-to and --prefix are for x86-64 and AArch64, not ${ours[0]}`);
+			throw new UsageError(`--all, --calls-to and --prefix are for files of real machines, not ${ours[0]}`);
 		if (summary || jsonLines) {
 			if (jsonLines) await (await realSites()).writeJsonLines(real, wanted, terminal);
 			else if (!options.json) await writeSummary(real, wanted, terminal);

@@ -28,10 +28,11 @@ import { type Terminal, textOf } from "../shell/terminal.ts";
 import { type BranchList, lineRowAt, reachLeft } from "./branch-list.ts";
 
 /** All that a line needs of its row, side by side: the lines come in another order than the rows, and looking up each of
- * these things somewhere else would mean waiting for memory. Five words: offset, section, function; then the branch, in the
- * lowest byte, and the instruction. */
+ * these things somewhere else would mean waiting for memory. Five words: offset; section, and the branch in the lowest four bits;
+ * function; then the first eight bytes of the instruction. */
 type Records = Uint32Array;
 const RECORD = 5;
+const BRANCH_BITS = 4;
 
 /** The rows that call the same. */
 interface Group {
@@ -69,12 +70,13 @@ function recordRows({ table, holder, sections, architecture }: BranchList, group
 		const { data } = sections[index]!;
 		const { length } = branches[found]!;
 		records[at] = start;
-		records[at + 1] = index;
+		records[at + 1] = (index << BRANCH_BITS) | found;
 		records[at + 2] = holder[row]!;
-		records[at + 3] = found | (data[start]! << 8) | (data[start + 1]! << 16) | (data[start + 2]! << 24);
-		let high = data[start + 3]!;
-		if (length > 4) high |= data[start + 4]! << 8;
-		if (length > 5) high |= data[start + 5]! << 16;
+		records[at + 3] = data[start]! | (data[start + 1]! << 8) | (data[start + 2]! << 16) | (data[start + 3]! << 24);
+		let high = 0;
+		if (length > 4) high = data[start + 4]!;
+		if (length > 5) high |= data[start + 5]! << 8;
+		if (length > 6) high |= (data[start + 6]! << 16) | (data[start + 7]! << 24);
 		records[at + 4] = high;
 	}
 	return records;
@@ -119,7 +121,7 @@ interface Layout {
 	/** and the most room that this has asked for so far. */
 	remarksSize: number;
 	/** The cells from kind to crosses of the instruction before: in an object most are the same. */
-	readonly cells: { low: number; high: number; byCrossings: (Fixed | undefined)[] };
+	readonly cells: { branch: number; low: number; high: number; byCrossings: (Fixed | undefined)[] };
 }
 
 function layOut(list: BranchList): Layout {
@@ -138,7 +140,7 @@ function layOut(list: BranchList): Layout {
 		lengths: architecture.branches.map(({ length }) => length),
 		bytesWidth,
 		names,
-		cells: { low: 0, high: 0, byCrossings: [] },
+		cells: { branch: 0, low: 0, high: 0, byCrossings: [] },
 		lineSize: placeWidth + kindWidth + bytesWidth + names.longest + 2 * NUMBER + 64,
 		remarksSize: 0,
 	};
@@ -184,10 +186,10 @@ function putRows(
 	let at = from;
 	for (; at < end && hasRoom(out, layout.lineSize + layout.remarksSize); at += RECORD) {
 		const { view } = out;
-		const index = records[at + 1]!;
+		const index = records[at + 1]! >>> BRANCH_BITS;
 		const section = list.sections[index]!;
 		const value = records[at]! + section.origin;
-		const branch = records[at + 3]! & 255;
+		const branch = records[at + 1]! & ((1 << BRANCH_BITS) - 1);
 		const length = layout.lengths[branch]!;
 		let to = put(view, out.at, prefixes[index]!);
 		to = putHex(view, to, value);
@@ -196,6 +198,7 @@ function putRows(
 			view,
 			to,
 			layout,
+			branch,
 			records[at + 3]!,
 			records[at + 4]!,
 			(crossings(value, length) << 4) | section.known,
@@ -232,30 +235,40 @@ function putRemarks(
 }
 const mebibyte = 2 ** 20;
 
-/** Kind, bytes and crosses. @param low, high the branch and the instruction, as in a record */
-function putCells(view: DataView, at: number, layout: Layout, low: number, high: number, code: number): number {
+/** Kind, bytes and crosses. @param low, high the instruction, as in a record */
+function putCells(
+	view: DataView,
+	at: number,
+	layout: Layout,
+	branch: number,
+	low: number,
+	high: number,
+	code: number,
+): number {
 	const { cells } = layout;
-	const known = cells.low === low && cells.high === high ? cells.byCrossings[code] : undefined;
-	return known === undefined ? putNewCells(view, at, layout, low, high, code) : put(view, at, known);
+	const isKnown = cells.low === low && cells.high === high && cells.branch === branch;
+	const known = isKnown ? cells.byCrossings[code] : undefined;
+	return known === undefined ? putNewCells(view, at, layout, branch, low, high, code) : put(view, at, known);
 }
 
 function putNewCells(
 	view: DataView,
 	at: number,
 	{ cells, kinds, lengths, bytesWidth }: Layout,
+	branch: number,
 	low: number,
 	high: number,
 	code: number,
 ): number {
-	const branch = low & 255;
 	const start = put(view, at, kinds[branch]!);
 	let to = start;
-	for (let i = 1; i <= lengths[branch]!; i++) to = putByte(view, to, (i < 4 ? low : high) >>> ((i & 3) * 8));
+	for (let i = 0; i < lengths[branch]!; i++) to = putByte(view, to, (i < 4 ? low : high) >>> ((i & 3) * 8));
 	to = putBlanks(view, to - 1, start + bytesWidth + 2);
 	to = put(view, to, crossesCells[code]!);
-	if (cells.low === low && cells.high === high)
+	if (cells.low === low && cells.high === high && cells.branch === branch)
 		cells.byCrossings[code] = fixed(textOf(new Uint8Array(view.buffer, view.byteOffset + at, to - at)));
 	else {
+		cells.branch = branch;
 		cells.low = low;
 		cells.high = high;
 		cells.byCrossings = [];

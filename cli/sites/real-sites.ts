@@ -109,11 +109,13 @@ export async function writeJsonElements(
 }
 
 function tableJson(object: ElfObject, { section, index, entries }: KnownTable): object {
-	const named = entries.map((entry) => ({
-		...Object.fromEntries(entry.map((address) => [address.name, addressText(object, address)])),
-		places: Object.fromEntries(entry.map((address) => [address.name, placeJson(object, pointedAt(object, address))])),
-	}));
-	return { file: object.name, section, sectionIndex: index, entries: named };
+	const named = entries.map((entry) =>
+		Object.fromEntries(entry.map((address) => [address.name, addressText(object, address)])),
+	);
+	const places = entries.map((entry) =>
+		Object.fromEntries(entry.map((address) => [address.name, placeJson(object, pointedAt(object, address))])),
+	);
+	return { file: object.name, section, sectionIndex: index, entries: named, places };
 }
 
 /** A place as other programs take it: two sections and two symbols may have the same name. */

@@ -1,6 +1,6 @@
 // The program of a unit of `.debug_line`: DWARF's little machine whose output is the rows of the table.
 
-import { type Cursor, failAt, readByte, readNumber, readSigned, readUnsigned, skip, skipString } from "./cursor.ts";
+import { type Cursor, failAt, readByte, readSigned, readUnsigned, skip, skipString } from "./cursor.ts";
 import { type LineHeader, readFile } from "./line-header.ts";
 
 /** Rows and sequences as they come; columns of rows are longer than `count`. */
@@ -112,7 +112,7 @@ function takeStandard(run: Run, opcode: number): void {
 			advance(run, Math.floor((255 - header.opcodeBase) / header.lineRange));
 			break;
 		case 9:
-			state.address += readNumber(cursor, 2);
+			state.address += run.readAddress(cursor, 2).value;
 			state.operation = 0;
 			break;
 		default:

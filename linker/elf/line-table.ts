@@ -6,7 +6,7 @@ import { hex } from "../hex.ts";
 import { type Cursor, newCursor, readNumber } from "./cursor.ts";
 import { type LineFile, type PathReference, readLineHeader } from "./line-header.ts";
 import { newLineRows, type ReadAddress, type RowsUnderWay, runLineProgram } from "./line-program.ts";
-import { type ElfObject, ET_REL, type Section, SHF_COMPRESSED } from "./object.ts";
+import { type ElfObject, ET_REL, R_NONE, type Section, SHF_COMPRESSED } from "./object.ts";
 import { decodeString } from "./strings.ts";
 import { sectionByName } from "./symbols.ts";
 
@@ -60,6 +60,8 @@ export function readLineTable(object: ElfObject): LineTable {
 	};
 	const rows = newLineRows();
 	const files: (LineFile | undefined)[] = [];
+	const zipped = sectionByName(object, ".zdebug_line");
+	if (zipped !== undefined) failCompressed(`${object.name}:(${zipped.name})`);
 	if (section !== undefined) readUnits(object, section, strings, rows, files);
 	const { count: rowCount, address, file, line, column } = rows;
 	return { files, strings, rowCount, address, file, line, column, sequences: sortSequences(rows) };
@@ -122,8 +124,7 @@ function readUnits(
 	files: (LineFile | undefined)[],
 ): void {
 	const place = `${object.name}:(${section.name})`;
-	if ((section.flags & SHF_COMPRESSED) !== 0)
-		throw new LinkError(`${place}: is compressed; objcopy --decompress-debug-sections makes it readable`);
+	if ((section.flags & SHF_COMPRESSED) !== 0) failCompressed(place);
 	const readAddress = relocatedReader(object, section);
 	const cursor = newCursor(section.data, place);
 	while (cursor.at < section.data.length) {
@@ -133,6 +134,10 @@ function readUnits(
 		runLineProgram(cursor, header, files.length, readAddress, rows);
 		for (const file of header.files) files.push(file && checkPaths(file, strings, place));
 	}
+}
+
+function failCompressed(place: string): never {
+	throw new LinkError(`${place}: is compressed; objcopy --decompress-debug-sections makes it readable`);
 }
 
 function checkPaths(file: LineFile, strings: LineTable["strings"], place: string): LineFile {
@@ -152,14 +157,25 @@ function relocatedReader({ type, symbols }: ElfObject, { relocations }: Section)
 	if (type !== ET_REL || relocations === undefined)
 		return (cursor, size) => ({ section: 0, value: readNumber(cursor, size) });
 	const byOffset = new Map<number, number>();
-	for (let i = 0; i < relocations.count; i++) if (relocations.type[i] !== 0) byOffset.set(relocations.offset[i]!, i);
+	/** By offset too: what is subtracted from it. RISC-V writes distances so, as its linkers delete code. */
+	const subtracted = new Map<number, number>();
+	for (let i = 0; i < relocations.count; i++) {
+		if (relocations.type[i] === R_NONE) continue;
+		const at = relocations.offset[i]!;
+		(byOffset.has(at) ? subtracted : byOffset).set(at, i);
+	}
+	const targetOf = (i: number, stored: number) => {
+		const addend = relocations.implicitAddends ? stored : relocations.addend[i]!;
+		return symbols.value[relocations.symbol[i]!]! + addend;
+	};
 	return (cursor: Cursor, size: number) => {
 		const relocation = byOffset.get(cursor.at);
+		const minus = subtracted.get(cursor.at);
 		const stored = readNumber(cursor, size);
 		if (relocation === undefined) return { section: 0, value: stored };
-		const symbol = relocations.symbol[relocation]!;
-		const addend = relocations.implicitAddends ? stored : relocations.addend[relocation]!;
-		return { section: symbols.section[symbol]!, value: symbols.value[symbol]! + addend };
+		const value = targetOf(relocation, stored);
+		if (minus !== undefined) return { section: 0, value: value - targetOf(minus, stored) };
+		return { section: symbols.section[relocations.symbol[relocation]!]!, value };
 	};
 }
 

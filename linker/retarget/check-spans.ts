@@ -49,7 +49,7 @@ function checkRelocations(
 	const seen = new Uint8Array(spans.length + 1);
 	for (let i = 0; i < count; i++) {
 		const span = owner[offset[i]! - origin] ?? 0;
-		if (span === 0 || type[i] === relocation.none) continue;
+		if (span === 0 || type[i] === relocation.none || relocation.marks.includes(type[i]!)) continue;
 		if (seen[span] === 1)
 			throw new LinkError(`${place(object, index, offset[i]! - origin)}: another relocation lies inside the call`);
 		seen[span] = 1;

@@ -12,6 +12,7 @@ import {
 	SHF_WRITE,
 	SHT_PROGBITS,
 	STB_LOCAL,
+	STT_NOTYPE,
 	STT_SECTION,
 } from "../elf/object.ts";
 import { relocationPieces, relocationsFrom } from "../elf/relocation-entries.ts";
@@ -45,16 +46,16 @@ export function collectRealSites(
 	const { architecture, table, rows } = findSites(object, SITES_SECTION);
 	if (rows.length === 0) return { object, sites: 0 };
 	const keys = keysOf(object, table, rows, module);
-	const bases = withSectionSymbols(object, sectionsOf(table, rows));
-	const keySymbols = keys.map(bases.moved);
-	const sections = [...bases.object.sections];
+	const anchored = withAnchors(object, architecture, table, rows);
+	const keySymbols = keys.map(anchored.moved);
+	const sections = [...anchored.object.sections];
 	const groups = groupsOf(sections);
-	const makeTable = (rows: Uint32Array) => sitesTable(architecture, table, rows, bases.symbols, keySymbols);
+	const makeTable = (rows: Uint32Array) => sitesTable(architecture, table, rows, anchored.anchors, keySymbols);
 	for (const [group, members] of byGroup(table, rows, groups)) {
 		if (group === 0) sections.push(makeTable(members));
 		else addToGroup(sections, group, makeTable(members));
 	}
-	return { object: { ...bases.object, sections }, sites: rows.length };
+	return { object: { ...anchored.object, sections }, sites: rows.length };
 }
 
 /** The rows of code outside all groups as 0, then those of each group. */
@@ -70,12 +71,18 @@ function byGroup({ section }: BranchTable, rows: Uint32Array, groups: Groups): M
 	return new Map(Array.from(found, ([group, members]) => [group, Uint32Array.from(members)]));
 }
 
-/** @param bases by section the symbol that its offsets count from @param keys by trampoline the symbol of its key */
+/** What places of code count from: by section a symbol, or by row of the table one at its place. */
+interface Anchors {
+	readonly symbols: Uint32Array;
+	readonly isByRow: boolean;
+}
+
+/** @param keys by trampoline the symbol of its key */
 function sitesTable(
 	{ relocation, branches }: Architecture,
 	table: BranchTable,
 	rows: Uint32Array,
-	bases: Uint32Array,
+	{ symbols, isByRow }: Anchors,
 	keys: Uint32Array,
 ): Section {
 	const isCall = branches.map(({ kind }) => branchKinds[kind] === "call");
@@ -89,7 +96,8 @@ function sitesTable(
 			for (let at = 0, entry = first; at < view.byteLength; at += RELA_SIZE, entry++) {
 				const i = rows[entry >> 1]!;
 				const offset = (entry >> 1) * SITE_ROW;
-				if ((entry & 1) === 0) putEntry(view, at, offset, bases[table.section[i]!]!, table.offset[i]!);
+				if ((entry & 1) === 0 && isByRow) putEntry(view, at, offset, symbols[i]!, 0);
+				else if ((entry & 1) === 0) putEntry(view, at, offset, symbols[table.section[i]!]!, table.offset[i]!);
 				else putEntry(view, at, offset + 4, keys[calleeOf(table, i).symbol]!, isCall[table.branch[i]!]! ? 0 : TAIL);
 				view.setUint32(at + 8, relocation.relative32, true);
 			}
@@ -195,6 +203,21 @@ export function keyNameOf(trampoline: string, where: string): string {
 	if (trampoline === TRAMPOLINE_PREFIX)
 		throw new LinkError(`${where}: trampoline name '${trampoline}' is malformed: no key name follows`);
 	return KEY_PREFIX + trampoline.slice(TRAMPOLINE_PREFIX.length);
+}
+
+function withAnchors(object: ElfObject, { isRelaxed }: Architecture, table: BranchTable, rows: Uint32Array) {
+	if (!isRelaxed) {
+		const { symbols, ...extended } = withSectionSymbols(object, sectionsOf(table, rows));
+		return { ...extended, anchors: { symbols, isByRow: false } };
+	}
+	const label = { name: ".Lsite", binding: STB_LOCAL, type: STT_NOTYPE, size: 0 };
+	const { added, ...extended } = addSymbols(
+		object,
+		Array.from(rows, (i) => ({ ...label, section: table.section[i]!, value: table.offset[i]! })),
+	);
+	const symbols = new Uint32Array(table.count);
+	for (const [row, i] of rows.entries()) symbols[i] = added[row]!;
+	return { ...extended, anchors: { symbols, isByRow: true } };
 }
 
 /** Rows count from the start of their section: a function's own symbol might be replaced by another object's.

@@ -19,6 +19,7 @@ import {
 	STT_NOTYPE,
 } from "../elf/object.ts";
 import { symbolByName, symbolName } from "../elf/symbols.ts";
+import { LinkError } from "../errors.ts";
 import { IMPORT, SITE_ROW, TAIL, USER_SITES_SECTION } from "../format/static-calls.ts";
 import { branchKinds } from "./arch/index.ts";
 import { type BranchTable, calleeOf } from "./branches.ts";
@@ -43,6 +44,10 @@ interface KeyPlace {
 export function collectUserSites(object: ElfObject): { object: ElfObject; sites: number } {
 	const { architecture, table, rows } = findSites(object, USER_SITES_SECTION);
 	if (rows.length === 0) return { object, sites: 0 };
+	if (architecture.isRelaxed)
+		throw new LinkError(
+			`${object.name}: is for ${architecture.name}, whose programs the runtime of user space cannot patch`,
+		);
 	const keys = new Map<number, KeyPlace>();
 	const imports: string[] = [];
 	for (const row of rows) placeKey(object, table, row, keys, imports);

@@ -33,7 +33,7 @@ export type Intruders = ReadonlyMap<number, ReadonlyMap<number, string>>;
 
 export function jumpedInto(object: ElfObject, architecture: Architecture, insides: Insides): Intruders {
 	const found = new Map<number, Map<number, string>>();
-	if (architecture.align > 1) return found;
+	if (architecture.branches.every(({ length }) => length <= architecture.align)) return found;
 	const note: Note = (index, target, fromSection, from) => {
 		const inside = insides[index];
 		if (inside === undefined || !isInside(inside, target)) return;

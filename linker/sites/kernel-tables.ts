@@ -113,9 +113,11 @@ function readTable(
 			`${object.name}:(${section.name} [${index}]): ${data.length} bytes are not whole entries of ${shape.entry}`,
 		);
 	const byOffset = new Map<number, number>();
-	for (let i = 0; i < (relocations?.count ?? 0); i++)
-		if (relocations!.type[i] !== architecture.relocation.none)
-			byOffset.set(relocations!.offset[i]! - originOf(object, section), i);
+	for (let i = 0; i < (relocations?.count ?? 0); i++) {
+		const at = relocations!.offset[i]! - originOf(object, section);
+		// Of two at one place, the first adds what the field points at, the second subtracts the place.
+		if (relocations!.type[i] !== architecture.relocation.none && !byOffset.has(at)) byOffset.set(at, i);
+	}
 	const entries = Array.from({ length: data.length / shape.entry }, (_, entry) =>
 		shape.fields.map((field) => readField(object, section, entry * shape.entry + field.at, field, byOffset)),
 	);

@@ -79,7 +79,7 @@ describe("options that do not go together", () => {
 		["features without a name", ["run", pick, "--features", ","], "Write names with commas between."],
 		["nothing to free", ["maps", pick, "--free", "text"], "no --allocate makes a piece of it"],
 		["fills on many CPUs", ["matrix", "--fills", "--cpus", "2"], "cannot be used with option '--cpus <n>'"],
-		["what is for real machines", ["sites", pick, "--all"], "are for x86-64 and AArch64, not fixtures"],
+		["what is for real machines", ["sites", pick, "--all"], "are for files of real machines, not fixtures"],
 		["two ways to choose", ["sites", pick, "--all", "--prefix", "x"], "cannot be used with option '--prefix <prefix>'"],
 		["two formats", ["sites", pick, "--summary", "--json-lines"], "cannot be used with option '--summary'"],
 	])("%s", async (_, argv, message) => {

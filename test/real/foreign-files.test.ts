@@ -245,7 +245,7 @@ describe.skipIf(!hasNative())("names", () => {
 			run("gcc", "-Wl,-q", `${folder}/ac.o`, c3, "-o", `${folder}/t`);
 			expect(await ok("sites", `${folder}/t`)).toMatch(/ {2}code h\+0x\w+, key __SCK__f\n$/);
 			const { tables } = JSON.parse(await ok("sites", `${folder}/t`, "--json"));
-			expect(tables.at(-1).entries[0].places.key).toMatchObject({ symbol: "__SCK__f", within: 0 });
+			expect(tables.at(-1).places[0].key).toMatchObject({ symbol: "__SCK__f", within: 0 });
 		}));
 
 	test("other names of a function are told", () =>

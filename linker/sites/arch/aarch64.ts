@@ -5,7 +5,6 @@ import type { Architecture, BranchForm, RelocatedBranch } from "./architecture.t
 
 const R_AARCH64_NONE = 0;
 const R_AARCH64_ABS64 = 257;
-const R_AARCH64_PREL64 = 260;
 const R_AARCH64_PREL32 = 261;
 const R_AARCH64_TSTBR14 = 279;
 const R_AARCH64_CONDBR19 = 280;
@@ -99,6 +98,7 @@ export const aarch64: Architecture = {
 	name: "aarch64",
 	machine: 183,
 	align: 4,
+	isRelaxed: false,
 	branches,
 	find(type, bytes, at) {
 		if (!branchRelocations.includes(type) || (at & 3) !== 0 || at + 4 > bytes.length) return -1;
@@ -108,11 +108,10 @@ export const aarch64: Architecture = {
 		// A call of a weak function that nobody defines.
 		return word === NOP_WORD && type === R_AARCH64_CALL26 ? 0 : word === NOP_WORD && type === R_AARCH64_JUMP26 ? 1 : -1;
 	},
-	relocation: { none: R_AARCH64_NONE, relative32: R_AARCH64_PREL32, absolute64: R_AARCH64_ABS64 },
+	relocation: { none: R_AARCH64_NONE, relative32: R_AARCH64_PREL32, absolute64: R_AARCH64_ABS64, marks: [] },
 	isBreakpoint: (bytes, at) => (viewOf(bytes).getUint32(at, true) & 0xffe0001f) >>> 0 === 0xd4200000,
 	/** The architecture lets B, BL and NOP be replaced by one another while they are executed. */
 	fitsOneStore: (_, before, after) => [before, after].every((bytes) => isReplaceable(viewOf(bytes).getUint32(0, true))),
-	relativeTypes: [R_AARCH64_PREL32, R_AARCH64_PREL64],
 	callsLoaded: undefined,
 	lastExit: (_bytes, _start, end) => end,
 	followVeneer,

@@ -49,6 +49,8 @@ export interface Architecture {
 	readonly machine: number;
 	/** Instructions start at multiples of this. */
 	readonly align: number;
+	/** Linkers delete bytes of code. They move symbols then, not what is added to one, so a place needs a symbol of its own. */
+	readonly isRelaxed: boolean;
 	readonly branches: readonly RelocatedBranch[];
 	/** Which of `branches` the relocation of `type` fills whose field is at `at`; -1 for what is no branch. */
 	readonly find: (type: number, bytes: Uint8Array, at: number) => number;
@@ -59,13 +61,13 @@ export interface Architecture {
 		readonly relative32: number;
 		/** `S + A`, 64 bits. */
 		readonly absolute64: number;
+		/** Types that fill nothing, but say something of the relocation before them. */
+		readonly marks: readonly number[];
 	};
 	/** Whether the instruction at `at` is a breakpoint, of which debuggers and tracers leave some in running programs. */
 	readonly isBreakpoint: (bytes: Uint8Array, at: number) => boolean;
 	/** Whether one store may replace an instruction, at this address, by another while threads run through it. */
 	readonly fitsOneStore: (address: number, before: Uint8Array, after: Uint8Array) => boolean;
-	/** `S + A - P` of 32 and 64 bits, as tables of code addresses use them. */
-	readonly relativeTypes: readonly number[];
 	/** Whether the relocation of `type` whose field is at `at` gives an instruction the address of a function, in full, that code
 	 * behind it calls; undefined where no compiler does that. */
 	readonly callsLoaded: ((type: number, bytes: Uint8Array, at: number) => boolean) | undefined;

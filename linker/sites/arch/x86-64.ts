@@ -9,7 +9,6 @@ const R_X86_64_64 = 1;
 const R_X86_64_PC32 = 2;
 const R_X86_64_PLT32 = 4;
 const R_X86_64_GOTPCREL = 9;
-const R_X86_64_PC64 = 24;
 const R_X86_64_PLTOFF64 = 31;
 const R_X86_64_GOTPCRELX = 41;
 
@@ -83,6 +82,7 @@ export const x86: Architecture = {
 	name: "x86-64",
 	machine: 62,
 	align: 1,
+	isRelaxed: false,
 	branches,
 	/** The byte before a field of a memory operand says so (mod 0, r/m 5) and is none of these opcodes, so for a type that
 	 * branches have, what comes before the field decides alone. */
@@ -103,7 +103,7 @@ export const x86: Architecture = {
 		if (first === 0x90) return before === 0xe8 ? CALL : before === 0xe9 ? JUMP : -1;
 		return first === 0xe9 && bytes[at + 3] === 0x90 ? RELAXED_JUMP : -1;
 	},
-	relocation: { none: R_X86_64_NONE, relative32: R_X86_64_PC32, absolute64: R_X86_64_64 },
+	relocation: { none: R_X86_64_NONE, relative32: R_X86_64_PC32, absolute64: R_X86_64_64, marks: [] },
 	isBreakpoint: (bytes, at) => bytes[at] === 0xcc,
 	/** The displacement alone, inside an aligned 16 bytes, which no processor that was measured fetches in parts. */
 	fitsOneStore(address, before, after) {
@@ -112,7 +112,6 @@ export const x86: Architecture = {
 			before.length === after.length && before.subarray(0, field).every((byte, i) => byte === after[i]);
 		return isOpcodeKept && ((address + field) & 15) <= 12;
 	},
-	relativeTypes: [R_X86_64_PC32, R_X86_64_PC64],
 	callsLoaded,
 	followVeneer: undefined,
 	visitTargets,
