@@ -345,6 +345,7 @@ static struct {
 	int armed;            /* our trap handler was installed once */
 	int mem;              /* the open /proc/self/mem; 0: text is written where it stands */
 	const char *mode;     /* auto, off, trampoline, mem, mprotect */
+	const char *off;      /* why no text is written in mode off */
 	const char *writes;   /* how text was written last; null: it was not */
 	char why[160];        /* why a site was left on its trampoline last */
 	char refusal[160];    /* why a change was refused last */
@@ -680,7 +681,7 @@ static int patchbay_off(void) { return strcmp(patchbay.mode, "off") == 0; }
 /* Makes the text of the edits writable. @returns whether it is; `why` says why not */
 static int patchbay_open(struct patchbay_edit *edits, size_t count) {
 	int error = EPERM;
-	if (patchbay_off()) return patchbay_say(patchbay.why, "PATCHBAY=off", 0, 0), 0;
+	if (patchbay_off()) return patchbay_say(patchbay.why, patchbay.off, 0, 0), 0;
 	if (strcmp(patchbay.mode, "mem") != 0) {
 		error = patchbay_protect(edits, count, PROT_READ | PROT_WRITE | PROT_EXEC);
 		if (error == 0) return patchbay.writes = "mprotect", 1;
@@ -940,7 +941,7 @@ static void patchbay_add_call(struct patchbay_table *table, const struct static_
 	if (!owner->runtime) owner->runtime = &__patchbay;
 	if (owner->runtime != &__patchbay) site->left = "its key belongs to another runtime of this process";
 	else if (strcmp(patchbay.mode, "auto") != 0 && strcmp(patchbay.mode, "mem") != 0 && strcmp(patchbay.mode, "mprotect") != 0)
-		site->left = patchbay_off() ? "PATCHBAY=off" : "PATCHBAY=trampoline";
+		site->left = patchbay_off() ? patchbay.off : "PATCHBAY=trampoline";
 }
 
 static void patchbay_add_label(struct patchbay_table *table, const struct jump_entry *row, const void *object) {
@@ -961,15 +962,17 @@ static void patchbay_start(void) {
 	if (started++) return;
 	pthread_atfork(patchbay_before_fork, patchbay_after_fork, patchbay_after_fork);
 	patchbay.mode = mode && *mode ? mode : "auto";
+	patchbay.off = "PATCHBAY=off";
 	const char *const modes[] = {"auto", "off", "trampoline", "mem", "mprotect"};
 	int known = 0;
 	for (size_t i = 0; i < 5; i++) known |= strcmp(patchbay.mode, modes[i]) == 0;
 	if (!known) {
 		fprintf(stderr, "PATCHBAY=%s: is not off, trampoline, mem or mprotect; text is not patched\n", mode);
 		patchbay.mode = "off";
+		patchbay.off = "PATCHBAY is not off, trampoline, mem or mprotect";
 	}
 	if (!patchbay_off() && syscall(SYS_membarrier, 64 /* REGISTER_..._SYNC_CORE */, 0, 0) != 0) {
-		patchbay_say(patchbay.why, "membarrier", strerror(errno), 0);
+		patchbay.off = "membarrier is refused, so nobody can be made to serialize";
 		patchbay.mode = "off";
 	}
 }

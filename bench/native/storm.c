@@ -105,10 +105,12 @@ int main(int count, char **arguments) {
 		atomic_store(&settled, DEADLINE * 2);
 	}
 	for (int i = 0; i < threads && i < 64; i++) pthread_create(&readers[i], 0, reader, (void *)(size_t)i);
-	double start = now();
+	double start = now(), least = 1;
 	for (unsigned long i = 1; i <= updates; i++) {
 		atomic_store(&settled, i * 8 + 1);
+		double begun = now();
 		int target = change(changes, i, &error);
+		if (now() - begun < least) least = now() - begun;
 		refused += error != 0;
 		atomic_store(&settled, i * 8 + (unsigned long)target * 2);
 	}
@@ -116,8 +118,8 @@ int main(int count, char **arguments) {
 	atomic_store(&ended, 1);
 	for (int i = 0; i < threads && i < 64; i++) pthread_join(readers[i], 0);
 	printf("{\"changes\":\"%s\",\"sites\":%d,\"patched\":%ld,\"threads\":%d,\"updates\":%lu,\"refused\":%d,\"calls\":%ld,\"traps\":%llu,"
-	       "\"wrong\":%ld,\"lost\":%ld,\"stale\":%ld,\"microseconds\":%.2f}\n",
+	       "\"wrong\":%ld,\"lost\":%ld,\"stale\":%ld,\"microseconds\":%.2f,\"least\":%.2f}\n",
 	       changes, SITES, patched(), threads, updates, refused, atomic_load(&calls), (unsigned long long)__patchbay.traps,
-	       atomic_load(&wrong), atomic_load(&lost), atomic_load(&stale), took * 1e6 / (double)updates);
+	       atomic_load(&wrong), atomic_load(&lost), atomic_load(&stale), took * 1e6 / (double)updates, least * 1e6);
 	return wrong || lost || stale || refused;
 }

@@ -230,6 +230,7 @@ describe.skipIf(!hasNative("readelf"))("on this machine", () => {
 			"nothing-left",
 			"signals",
 			"others",
+			"unsynced",
 		];
 		const modes = ["off", "trampoline", "mem", "mprotect"];
 		const runs = [...scenarios.map((name) => [name, ""] as const), ...modes.map((mode) => ["modes", mode] as const)];
