@@ -7,8 +7,8 @@ import { hexAddress, hexBytes } from "../linker/hex.ts";
 import { type Guard, startGuard } from "./guard.ts";
 import type { Memory } from "./memory.ts";
 import { type Process, programCounter } from "./process.ts";
-import { bytesAt, isSame, PAGE, type Range, readRanges } from "./ranges.ts";
-import { whileStopped } from "./stop.ts";
+import { bytesAt, isSame, PAGE, type Place, type Range, readRanges } from "./ranges.ts";
+import { type Stopped, whileStopped } from "./stop.ts";
 
 /** A replacement of bytes of the process. */
 export interface Poke {
@@ -17,6 +17,8 @@ export interface Poke {
 	readonly after: Uint8Array;
 	/** One store of the bytes that differ may be made while threads run. */
 	readonly fits: boolean;
+	/** A word of data, whose neighbours the process changes all the time. */
+	readonly isWord?: true;
 }
 
 /** `fitting`: stop only for what one store cannot do. */
@@ -31,29 +33,60 @@ export interface Done {
 /** What carries updates out, one after another. */
 export interface Patcher {
 	/** @param pokes in the order in which they are to be made, none of them twice
+	 * @param rival somebody in the process that may change the same bytes
+	 * @returns how many were made when the rival came in between: then all is to be planned anew
 	 * @throws LinkError when one of them cannot be made: then none is */
-	carryOut(pokes: readonly Poke[], stopping: Stopping): Done;
+	carryOut(pokes: readonly Poke[], stopping: Stopping, rival?: Rival): Done | number;
+	/** The same in a stop, for pokes that are found during it: beside a rival that never rests.
+	 * @returns undefined where the rival was at work: then nothing was made */
+	carryOutFound(find: () => readonly Poke[], rival: Rival): Done | undefined;
 	close(): void;
+}
+
+/** Who changes the same bytes. */
+export interface Rival {
+	/** Whether it has done nothing since the update was planned, and is doing nothing now. */
+	isQuiet(): boolean;
 }
 
 export function openPatcher(process: Process, memory: Memory): Patcher {
 	let guard: Guard | undefined;
 	return {
-		carryOut(pokes, stopping) {
+		carryOut(pokes, stopping, rival) {
 			if (pokes.length === 0) return { pokes: 0, stopped: undefined };
 			const isStopped = stopping === "always" || (stopping === "fitting" && pokes.some(({ fits }) => !fits));
-			if (isStopped) guard ??= startGuard(process);
-			else storeEach(process, memory, pokes);
-			const stopped = guard && isStopped ? storeStopped(process, memory, guard, pokes) : undefined;
-			verify(process, memory, pokes);
-			return { pokes: pokes.length, stopped };
+			if (!isStopped) {
+				const made = storeEach(process, memory, pokes, rival);
+				return made === undefined ? { pokes: pokes.length, stopped: undefined } : made;
+			}
+			guard ??= startGuard(process);
+			const { result, nanoseconds } = storeStopped(process, memory, guard, pokes, rival);
+			if (!result) return 0;
+			if (rival === undefined) verify(process, memory, pokes);
+			return { pokes: pokes.length, stopped: nanoseconds };
+		},
+		carryOutFound(find, rival) {
+			let pokes: readonly Poke[] = [];
+			guard ??= startGuard(process);
+			const plan = () => {
+				pokes = find();
+				return pokes;
+			};
+			const { result, nanoseconds } = storeStopped(process, memory, guard, plan, rival);
+			return result ? { pokes: pokes.length, stopped: nanoseconds } : undefined;
 		},
 		close: () => guard?.close(),
 	};
 }
 
-/** Makes each poke by one store of what differs, or takes those that were made back. */
-function storeEach(process: Process, memory: Memory, pokes: readonly Poke[]): void {
+/** Makes each poke by one store of what differs, or takes those that were made back; not so beside a rival, whose bytes they may be
+ * by then. @returns how many were made before the rival came; undefined: all, and it did not */
+function storeEach(
+	process: Process,
+	memory: Memory,
+	pokes: readonly Poke[],
+	rival: Rival | undefined,
+): number | undefined {
 	const unfit = pokes.filter(({ fits }) => !fits);
 	if (unfit.length > 0)
 		throw new LinkError(
@@ -62,12 +95,17 @@ function storeEach(process: Process, memory: Memory, pokes: readonly Poke[]): vo
 	let made = 0;
 	try {
 		for (const { address, before, after } of pokes) {
-			requireBytes(process, address, before, memory.read(address, before.length));
+			const now = memory.read(address, before.length);
+			if (rival !== undefined && !isSame(now, before)) return made;
+			requireBytes(process, address, before, now);
 			store(memory, address, before, after);
 			made++;
 		}
+		if (rival === undefined) verify(process, memory, pokes);
+		return (rival?.isQuiet() ?? true) ? undefined : made;
 	} catch (error) {
-		for (const { address, before, after } of pokes.slice(0, made).reverse()) store(memory, address, after, before);
+		if (rival === undefined)
+			for (const { address, before, after } of pokes.slice(0, made).reverse()) store(memory, address, after, before);
 		throw error;
 	}
 }
@@ -79,23 +117,69 @@ function store(memory: Memory, address: number, from: Uint8Array, to: Uint8Array
 	if (!isSame(from, to)) memory.write(address + at, to.subarray(at));
 }
 
-/** @returns how long no thread ran */
-function storeStopped(process: Process, memory: Memory, guard: Guard, pokes: readonly Poke[]): number | undefined {
-	const sorted = pokes.toSorted((a, b) => a.address - b.address);
-	const places = sorted.map(({ address, before }) => ({ address, length: before.length }));
-	const old = readRanges(memory, places);
-	for (const { address, before } of sorted)
-		requireBytes(process, address, before, bytesAt(old, { address, length: before.length }));
-	const image = old.map(({ address, bytes }) => ({ address, bytes: bytes.slice() }));
-	for (const { address, after } of sorted) bytesAt(image, { address, length: after.length }).set(after);
-	return whileStopped(process, guard, acrossPages(sorted), (threads) => {
-		for (const { address, bytes } of old) {
-			const now = memory.read(address, bytes.length);
-			if (!isSame(now, bytes)) failChanged(process, { address, bytes }, now);
-		}
-		for (const thread of threads) requireOutside(process, thread, sorted);
-		writeAll(memory, old, image);
-	}).nanoseconds;
+/** What is to be written while nothing runs: a word or a stretch of text each, as they were read and as they will be. */
+interface Prepared {
+	readonly code: readonly Poke[];
+	readonly old: readonly Range[];
+	readonly image: readonly Range[];
+}
+
+/** @returns undefined when what is there is not what was planned on */
+function prepare(
+	process: Process,
+	memory: Memory,
+	pokes: readonly Poke[],
+	rival: Rival | undefined,
+): Prepared | undefined {
+	const words = pokes.filter(({ isWord }) => isWord);
+	const code = pokes.filter(({ isWord }) => !isWord).sort((a, b) => a.address - b.address);
+	const texts = readRanges(memory, code.map(placeOf));
+	for (const poke of code) {
+		const now = bytesAt(texts, placeOf(poke));
+		if (rival !== undefined && !isSame(now, poke.before)) return undefined;
+		requireBytes(process, poke.address, poke.before, now);
+	}
+	const old = [...words.map(({ address, before }) => ({ address, bytes: before })), ...texts];
+	const newTexts = texts.map(({ address, bytes }) => ({ address, bytes: bytes.slice() }));
+	for (const poke of code) bytesAt(newTexts, placeOf(poke)).set(poke.after);
+	return { code, old, image: [...words.map(({ address, after }) => ({ address, bytes: after })), ...newTexts] };
+}
+
+/** @param plan the pokes, or what finds them once nothing runs
+ * @returns whether all were made, and how long no thread ran */
+function storeStopped(
+	process: Process,
+	memory: Memory,
+	guard: Guard,
+	plan: readonly Poke[] | (() => readonly Poke[]),
+	rival: Rival | undefined,
+): Stopped<boolean> {
+	const early = typeof plan === "function" ? undefined : prepare(process, memory, plan, rival);
+	if (early === undefined && typeof plan !== "function") return { result: false, nanoseconds: undefined };
+	return whileStopped(process, guard, (threads, arm) => {
+		if (rival !== undefined && !rival.isQuiet()) return false;
+		if (early !== undefined && !isAsRead(process, memory, early, rival)) return false;
+		const prepared = typeof plan === "function" ? prepare(process, memory, plan(), rival) : early;
+		if (prepared === undefined) return false;
+		for (const thread of threads) requireOutside(process, thread, prepared.code);
+		arm(acrossPages(prepared.code));
+		writeAll(memory, prepared.old, prepared.image);
+		return true;
+	});
+}
+
+function isAsRead(process: Process, memory: Memory, { old }: Prepared, rival: Rival | undefined): boolean {
+	for (const range of old) {
+		const now = memory.read(range.address, range.bytes.length);
+		if (isSame(now, range.bytes)) continue;
+		if (rival !== undefined) return false;
+		failChanged(process, range, now);
+	}
+	return true;
+}
+
+function placeOf({ address, before }: Poke): Place {
+	return { address, length: before.length };
 }
 
 /** The kernel copies page by page, and a writer that is killed leaves off between two of them: half an instruction. */
@@ -139,12 +223,11 @@ function requireOutside(process: Process, thread: number, sorted: readonly Poke[
 		);
 }
 
+/** Only beside no rival: nobody but this patcher has a right to change them. */
 function verify(process: Process, memory: Memory, pokes: readonly Poke[]): void {
-	const sorted = pokes.toSorted((a, b) => a.address - b.address);
-	const places = sorted.map(({ address, after }) => ({ address, length: after.length }));
-	const now = readRanges(memory, places);
-	for (const [i, place] of places.entries())
-		requireBytes(process, place.address, sorted[i]!.after, bytesAt(now, place));
+	const code = pokes.filter(({ isWord }) => !isWord).sort((a, b) => a.address - b.address);
+	const now = readRanges(memory, code.map(placeOf));
+	for (const poke of code) requireBytes(process, poke.address, poke.after, bytesAt(now, placeOf(poke)));
 }
 
 function requireBytes({ name }: Process, address: number, wanted: Uint8Array, found: Uint8Array): void {

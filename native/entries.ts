@@ -1,4 +1,5 @@
-// What can be retargeted in a running process: functions with the direct calls of them. Each call is a site, at an address of the
+// What can be retargeted in a running process: functions with the direct calls of them, and keys (keys.ts) with the calls and
+// branches that follow them. Each call is a site, at an address of the
 // process, and `stateOf` says what it does as its bytes are now.
 
 import { viewOf } from "../linker/elf/words.ts";
@@ -12,7 +13,7 @@ export interface Site {
 	/** In the process. */
 	readonly address: number;
 	readonly form: BranchForm;
-	readonly kind: BranchKind;
+	readonly kind: BranchKind | "branch";
 	readonly architecture: Architecture;
 	/** `main+0x12` */
 	readonly in: string;
@@ -20,7 +21,11 @@ export interface Site {
 	readonly holder: { readonly start: number; readonly end: number };
 	/** The instruction, as the file has it. */
 	readonly original: Uint8Array;
+	/** The branch that it is or becomes, wherever that goes. */
+	readonly pattern: Uint8Array;
 	readonly loaded: Loaded;
+	/** Of a branch that follows a static key: where it jumps if it does, and whether it does not while the key is on. */
+	readonly label?: { readonly target: number; readonly expected: boolean };
 }
 
 /** A call that is left alone. */
@@ -30,10 +35,19 @@ export interface LeftCall {
 	readonly why: string;
 }
 
+/** A key of native/patchbay.h: of a static call, or of branches. */
+export interface Key {
+	readonly kind: "call" | "branch";
+	readonly address: number;
+	/** Where its symbol was found. */
+	readonly loaded: Loaded;
+}
+
 export interface Entry {
 	readonly name: string;
-	readonly by: "relocations" | "decoding";
-	/** By address. */
+	readonly by: "table" | "relocations" | "decoding";
+	/** By table only. */
+	readonly key?: Key;
 	readonly sites: readonly Site[];
 	readonly left: readonly LeftCall[];
 }
@@ -71,7 +85,7 @@ function entryIn(loaded: Loaded, name: string): Entry {
 			const start = holder === 0 ? Number.NaN : symbols.value[holder]! + bias;
 			const end = start + symbols.size[holder]!;
 			return {
-				...{ address: address + bias, form, kind, architecture, in: where, original: bytes, loaded },
+				...{ address: address + bias, form, kind, architecture, in: where, original: bytes, pattern: bytes, loaded },
 				holder: { start, end },
 			};
 		}),
@@ -83,15 +97,17 @@ function entryIn(loaded: Loaded, name: string): Entry {
 export type SiteState =
 	| { readonly kind: "calls"; readonly target: number }
 	| { readonly kind: "nothing" }
+	| { readonly kind: "zero" }
 	/** Somebody's, or a patcher is at work. */
 	| { readonly kind: "breakpoint" }
 	| { readonly kind: "unknown" };
 
 /** @param bytes of the site, as they are now */
-export function stateOf({ address, form, architecture, original }: Site, bytes: Uint8Array): SiteState {
+export function stateOf({ address, form, architecture, pattern }: Site, bytes: Uint8Array): SiteState {
 	if (form.nothing?.every((byte, i) => byte === bytes[i])) return { kind: "nothing" };
+	if (form.zero?.every((byte, i) => byte === bytes[i])) return { kind: "zero" };
 	if (architecture.isBreakpoint(bytes, 0)) return { kind: "breakpoint" };
-	if (!isSameInstruction(form, original, bytes)) return { kind: "unknown" };
+	if (!isSameInstruction(form, pattern, bytes)) return { kind: "unknown" };
 	return { kind: "calls", target: address + form.base + form.read(viewOf(bytes), 0) };
 }
 

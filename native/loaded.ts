@@ -102,6 +102,8 @@ function biasOf({ segments }: ElfObject, mappings: readonly Mapping[]): number |
 
 /** Looks functions up by name and by address. */
 export interface Symbolizer {
+	/** The process, for messages. */
+	readonly of: string;
 	/** @throws LinkError for none, or more than one */
 	find(name: string): LoadedFunction;
 	/** The function that begins there. */
@@ -120,6 +122,7 @@ export function symbolizer(process: Process, objects: readonly Loaded[]): Symbol
 		byName.set(each.name, others);
 	}
 	return {
+		of: process.name,
 		find(name) {
 			const found = byName.get(name) ?? [];
 			if (found.length === 1) return found[0]!;

@@ -67,7 +67,7 @@ struct jump_entry {
 struct patchbay {
 	char magic[8];    /* "patchbay" */
 	uint32_t version; /* 1 */
-	uint32_t busy;    /* 1 while text is being changed */
+	uint32_t busy;    /* 1 while a change is planned and made */
 	uint64_t updates; /* that were carried out */
 	uint64_t refused; /* that changed nothing */
 	uint64_t traps;   /* breakpoints that calls met */
@@ -772,10 +772,8 @@ static int patchbay_apply(struct patchbay_edit *edits, size_t count, const struc
 	else if (patchbay_count(edits, count, PATCHBAY_SLOWLY) > 0) why = patchbay_arm();
 	if (why) error = patchbay_leave_out(edits, count, 0, why);
 	if (!error) {
-		__atomic_store_n(&__patchbay.busy, 1, __ATOMIC_SEQ_CST);
 		patchbay_set_keys(values, keys);
 		if (opened) error = quiet ? patchbay_write(edits, count, 0, 6, 0) : patchbay_poke(edits, count);
-		__atomic_store_n(&__patchbay.busy, 0, __ATOMIC_SEQ_CST);
 	}
 	if (opened) patchbay_close(edits, count);
 	return error > 0 ? -error : error;
@@ -804,8 +802,10 @@ static void patchbay_begin(sigset_t *old) {
 	for (size_t i = 0; i < sizeof synchronous / sizeof *synchronous; i++) sigdelset(&mask, synchronous[i]);
 	pthread_sigmask(SIG_BLOCK, &mask, old);
 	pthread_mutex_lock(&patchbay_lock);
+	__atomic_store_n(&__patchbay.busy, 1, __ATOMIC_SEQ_CST); /* from outside, nobody may change what is planned on */
 }
 static void patchbay_end(const sigset_t *old) {
+	__atomic_store_n(&__patchbay.busy, 0, __ATOMIC_SEQ_CST);
 	pthread_mutex_unlock(&patchbay_lock);
 	pthread_sigmask(SIG_SETMASK, old, 0);
 }

@@ -13,31 +13,29 @@ export interface Stopped<T> {
 	readonly nanoseconds: number | undefined;
 }
 
+export type Act<T> = (threads: readonly number[], arm: (undo: readonly Range[]) => void) => T;
+
 /** How often all threads are looked at before the stop is given up. */
 const MOST_LOOKS = 5000;
 const PAUSE_MS = 0.05;
 
 /** Stops the process, acts, and continues it, also when `act` throws. One that is stopped already stays stopped.
- * @param undo what must be put back should this process be killed while it acts
+ * @param act may say to `arm` what must be put back should this process be killed from then on
  * @throws LinkError when it cannot be stopped, or when somebody continued it meanwhile */
-export function whileStopped<T>(
-	process: Process,
-	guard: Guard,
-	undo: readonly Range[],
-	act: (threads: readonly number[]) => T,
-): Stopped<T> {
+export function whileStopped<T>(process: Process, guard: Guard, act: Act<T>): Stopped<T> {
 	const tracer = statusField(process.pid, "TracerPid");
 	if (tracer !== "0" && tracer !== "")
 		throw new LinkError(
 			`${process.name}: is traced by process ${tracer}, a debugger or strace, which would see it stop`,
 		);
 	const isRunning = !threadsOf(process).every((thread) => isStill(threadState(process, thread)));
-	guard.arm(undo, isRunning);
+	const arm = (undo: readonly Range[]) => guard.arm(undo, isRunning);
+	arm([]);
 	const start = hrtime.bigint();
 	let result: T;
 	try {
 		if (isRunning) stop(process);
-		result = undisturbed(process, act);
+		result = undisturbed(process, (threads) => act(threads, arm));
 		guard.written(isRunning);
 	} finally {
 		if (isRunning) signal(process, "SIGCONT");

@@ -39,12 +39,14 @@ export const live: Command<Options> = {
 	operands: "<pid>",
 	brief: "List what a running x86-64 or AArch64 process calls, and make its calls go to other functions while it runs.",
 	examples: [
-		["live 4711 --calls-to slow", "the calls of a function, and where each goes now"],
-		["live 4711 --set slow=fast", "make them calls of another, under the running threads"],
+		["live 4711", "the static calls and keys of a program with native/patchbay.h"],
+		["live 4711 --set pick=deadline --set tracing=on", "change them in one update, under the running threads"],
+		["live 4711 --calls-to slow", "the calls of any function, and where each goes now"],
+		["live 4711 --set slow=fast", "make them calls of another"],
 		["live 4711 --set trace=null --dry-run", "only say what would change, and how"],
 		["live 4711 --set slow=fast --no-stop", "or not at all, should a thread have to stop for it"],
-		["live 4711 --calls-to slow --reset", "the calls as they were when the program was loaded"],
-		["live 4711 --calls-to slow --watch", "a table that follows what others change"],
+		["live 4711 --reset", "all keys as they were at the start; with --calls-to, the calls of a function"],
+		["live 4711 --watch", "a table that follows what others change"],
 	],
 	declare,
 	async run(terminal, [pid], options) {
@@ -53,7 +55,7 @@ export const live: Command<Options> = {
 		const process = openLive(parsePid(pid!));
 		try {
 			const names = [...new Set([...callsTo, ...set.map(({ from }) => from)])];
-			const entries = findEntries(process, names);
+			const entries = findEntries(process, names.length > 0 ? names : undefined);
 			if (watch !== undefined) return await watchEntries(terminal, process, entries, options);
 			const changes = changesOf(entries, options);
 			if (changes.length > 0) return await update(terminal, process, changes, options);
@@ -68,13 +70,13 @@ export const live: Command<Options> = {
 };
 
 function declare(line: CommandLine): void {
-	line.option("--calls-to <function>", "the direct calls of this function; may be repeated", append);
+	line.option("--calls-to <name>", "only this key, or the direct calls of this function; may be repeated", append);
 	line.option(
-		"--set <function=other>",
-		"make calls of a function calls of another, of null or, as when it was loaded, of default; may be repeated",
+		"--set <name=other>",
+		"make a static call, or the calls of a function, call another, null, ret0 or default; a static key: on, off or default; may be repeated",
 		parseChange,
 	);
-	line.option("--reset", "make the calls of --calls-to what they were when the program was loaded");
+	line.option("--reset", "make all keys, or those of --calls-to, what they were when the program was loaded");
 	line.option("--dry-run", "print the plan and write nothing");
 	line.option("--stop", "stop all threads for every update, not only where one store per call does not do");
 	line.option("--no-stop", "never stop a thread: refuse what one store per call cannot do");
@@ -82,10 +84,8 @@ function declare(line: CommandLine): void {
 	line.option("--interval <ms>", "between two looks", parseInterval, 1000);
 }
 
-function checkOptions({ set = [], callsTo = [], reset, dryRun, watch }: Options): void {
+function checkOptions({ set = [], reset, dryRun, watch }: Options): void {
 	if (reset && set.length > 0) throw new UsageError("--reset undoes; it goes without --set");
-	if (set.length + callsTo.length === 0)
-		throw new UsageError("--calls-to names a function whose calls to list, --set says what they become");
 	if (watch !== undefined && (set.length > 0 || reset || dryRun))
 		throw new UsageError("--watch only looks; it goes without --set, --reset and --dry-run");
 }
@@ -117,8 +117,8 @@ async function update(
 	{ dryRun, stop, json }: Options & { json?: true },
 ): Promise<ExitCode> {
 	const stopping: Stopping = stop === undefined ? "fitting" : stop ? "always" : "never";
-	const plans = planChanges(process, changes);
-	const done = dryRun ? undefined : makeChanges(process, plans, stopping);
+	const done = dryRun ? undefined : makeChanges(process, changes, stopping);
+	const plans = done?.plans ?? planChanges(process, changes);
 	if (json) await writeJson(terminal, "patchbay/live-update@1", updateJson(process, changes, plans, done));
 	else await terminal.write(updateText(terminal, process, changes, plans, done));
 	return ExitCode.ok;
@@ -135,6 +135,7 @@ function asJson(process: Live, entries: readonly SeenEntry[]): object {
 		entries: entries.map((entry) => ({
 			name: entry.name,
 			by: entry.by,
+			key: entry.key === undefined ? null : { kind: entry.key.kind, address: entry.key.address },
 			calls: entry.calls ?? null,
 			sites: entry.sites.map((site) => ({
 				...{ address: site.address, in: site.in, kind: site.kind, object: site.loaded.object.name },
@@ -147,17 +148,19 @@ function asJson(process: Live, entries: readonly SeenEntry[]): object {
 }
 
 /** Whether one store can make it another call, whichever. */
-function fits({ architecture, address, bytes }: SeenEntry["sites"][number]): boolean {
-	return architecture.fitsOneStore(address, bytes, bytes);
+function fits({ architecture, address, bytes, pattern }: SeenEntry["sites"][number]): boolean {
+	return architecture.fitsOneStore(address, bytes, pattern);
 }
 
 function listing(terminal: Terminal, process: Live, entries: readonly SeenEntry[]): string {
 	const title = styled(terminal, "bold", `${process.process.name}: ${programOf(process)}`);
-	return `${[title, ...entries.flatMap((entry) => ["", ...entryText(terminal, process, entry)])].join("\n")}\n`;
+	const none =
+		entries.length > 0 ? [] : ["no static calls of native/patchbay.h; --calls-to lists the calls of a function"];
+	return `${[title, ...none, ...entries.flatMap((entry) => ["", ...entryText(terminal, process, entry)])].join("\n")}\n`;
 }
 
 function entryText(terminal: Terminal, process: Live, entry: SeenEntry): string[] {
-	const { name, sites, left, by } = entry;
+	const { sites, left } = entry;
 	const rows = table<SeenEntry["sites"][number]>(
 		[
 			{ title: "place", text: ({ address }) => hexAddress(address) },
@@ -169,14 +172,16 @@ function entryText(terminal: Terminal, process: Live, entry: SeenEntry): string[
 		],
 		sites,
 	);
-	const title = `${name}: ${plural(sites.length, "call site")}, found by ${by}${summary(entry)}`;
-	return [styled(terminal, "bold", title), ...(sites.length > 0 ? rows : []), ...leftText(left)];
+	return [styled(terminal, "bold", titleOf(entry)), ...(sites.length > 0 ? rows : []), ...leftText(left)];
 }
 
-function summary({ sites, calls, name }: SeenEntry): string {
-	if (sites.length === 0) return "";
-	if (calls === undefined) return "; they do not all do the same";
-	return calls === name ? "" : `; all ${calls === "nothing" ? "do nothing" : `call ${calls}`}`;
+function titleOf({ name, key, by, sites, calls }: SeenEntry): string {
+	if (key?.kind === "branch") return `${name}: static key, ${calls}; ${plural(sites.length, "branch", "branches")}`;
+	if (key !== undefined) return `${name}: static call of ${calls}; ${plural(sites.length, "call site")}`;
+	const found = `${name}: ${plural(sites.length, "call site")}, found by ${by}`;
+	if (sites.length === 0 || calls === name) return found;
+	const does = calls === "nothing" ? "all do nothing" : `all call ${calls}`;
+	return `${found}; ${calls === undefined ? "they do not all do the same" : does}`;
 }
 
 function leftText(left: SeenEntry["left"]): string[] {
@@ -214,7 +219,12 @@ function updateText(
 ): string {
 	const lines = changes.flatMap(({ entry, to }, i) => {
 		const { sites, left } = plans[i]!;
-		const what = `${entry.name} → ${to}: ${plural(sites.length, "call site")} ${done ? "changed" : "to change"}`;
+		const where = plural(
+			sites.length,
+			entry.key?.kind === "branch" ? "branch" : "call site",
+			entry.key?.kind === "branch" ? "branches" : "call sites",
+		);
+		const what = `${entry.name} → ${to}: ${where} ${done ? "changed" : "to change"}`;
 		return [
 			styled(terminal, "bold", what),
 			...(done || sites.length === 0 ? [] : plannedText(sites)),
@@ -242,7 +252,7 @@ function howText(plans: readonly LivePlan[], done: Done | undefined): string {
 	const unfit = sites.filter(({ fits }) => !fits).length;
 	if (done === undefined)
 		return unfit > 0 ? `${plural(unfit, "call site")} of ${sites.length} would need a stop` : "no stop would be needed";
-	if (sites.length === 0) return "nothing had to change";
+	if (done.pokes === 0) return "nothing had to change";
 	return done.stopped === undefined
 		? "no thread was stopped"
 		: `all threads were stopped for ${(done.stopped / 1e6).toFixed(2)} ms`;
@@ -272,12 +282,14 @@ function watchText(terminal: Terminal, process: Live, entries: readonly SeenEntr
 			const calls = describeState(process.symbols, entry, site);
 			counts.set(calls, (counts.get(calls) ?? 0) + 1);
 		}
-		return [...counts].map(([calls, count]) => ({ name: entry.name, calls, count }));
+		if (counts.size === 0) counts.set(entry.calls ?? "", 0);
+		return [...counts].map(([calls, count]) => ({ name: entry.name, key: entry.key && entry.calls, calls, count }));
 	});
 	const lines = table<(typeof rows)[number]>(
 		[
-			{ title: "calls of", text: ({ name }) => name },
-			{ title: "go to", text: ({ calls }) => calls },
+			{ title: "", text: ({ name }) => name },
+			{ title: "key", text: ({ key }) => key ?? "" },
+			{ title: "sites do", text: ({ calls }) => calls },
 			{ title: "sites", align: "right", text: ({ count }) => String(count) },
 		],
 		rows,

@@ -9,7 +9,7 @@ export function parseCycles(text: string): number {
 	return value;
 }
 
-/** `function=other`; may be given again. */
+/** `name=other`; may be given again. */
 export function parseChange(text: string, before: readonly Change[] = []): Change[] {
 	const parts = /^([^=\s]+)=([^=\s]+)$/.exec(text);
 	if (parts === null) throw new InvalidArgumentError("Write function=other, or function=null.");

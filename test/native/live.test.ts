@@ -10,7 +10,7 @@ import * as rolldown from "rolldown";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { patchbay } from "../../cli/patchbay.ts";
 import { textOf } from "../../cli/shell/terminal.ts";
-import { findEntries, makeChanges, planChanges } from "../../native/live.ts";
+import { findEntries, makeChanges } from "../../native/live.ts";
 import { findProcess, statusField, threadState, threadsOf } from "../../native/process.ts";
 import { cli } from "../cli/command-line.ts";
 import { has, hasNative, run, source } from "../real/native-tools.ts";
@@ -26,7 +26,7 @@ beforeAll(() => {
 	compile(source("crowd.c"), at("plain"));
 	compile(source("calls-of-all-kinds.s"), at("kinds"), "-no-pie", "-Wa,-mshared", "-Wl,--emit-relocs");
 	compile(source("calls-of-all-kinds.s"), at("kinds-decoded"), "-no-pie", "-Wa,-mshared");
-});
+}, 120_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 interface ListedSite {
@@ -61,8 +61,7 @@ function storm(pid: number, updates: number): Promise<number> {
 		let stops = 0;
 		for (let n = done.get() + 1; updates > 0; n++, updates--) {
 			begun.set(n);
-			const plans = planChanges(live, [{ entry: entries[0]!, to: `pick_${n % 16}` }]);
-			const { stopped } = makeChanges(live, plans, "fitting");
+			const { stopped } = makeChanges(live, [{ entry: entries[0]!, to: `pick_${n % 16}` }], "fitting");
 			done.set(n);
 			if (stopped !== undefined) stops++;
 		}
@@ -146,7 +145,7 @@ describe.skipIf(!hasNative())("a process under load", () => {
 			expect(await patchbay(watch, terminal)).toBe(0);
 			expect(looks).toEqual(["pick", "pick_1", "pick_2"]);
 			const text = await cli("live", String(pid), "--calls-to", "pick", "--watch", "1");
-			expect(text.out).toMatch(/calls of {2}go to +sites\npick +pick_3 +1000\n/);
+			expect(text.out).toMatch(/ +key {2}sites do +sites\npick +pick_3 +1000\n/);
 		}));
 });
 
@@ -217,6 +216,124 @@ describe.skipIf(!hasNative())("a patcher that is killed", () => {
 		}));
 });
 
+describe.skipIf(!hasNative())("static calls of a program with the runtime", () => {
+	beforeAll(async () => {
+		const object = at("keys.o");
+		run("gcc", "-O2", "-DKEYS", "-Inative", "-c", source("crowd.c"), "-o", object);
+		expect((await cli("collect", object, "--user")).code).toBe(0);
+		run("gcc", "-pthread", object, "-o", at("keys"));
+		run("strip", "-o", at("keys-stripped"), at("keys"));
+		writeFileSync(at("small.c"), small);
+		run("gcc", "-O2", "-Inative", "-c", at("small.c"), "-o", at("small.o"));
+		expect((await cli("collect", at("small.o"), "--user")).code).toBe(0);
+		run("gcc", "-pthread", at("small.o"), "-o", at("small"));
+	}, 120_000);
+
+	test.each(["fitting", "always"] as const)(
+		"updates from inside and outside, stopping %s: every call does what the key says in the end",
+		(stopping) =>
+			withTarget(at("keys"), ["4"], async (target) => {
+				await withLive(target.pid, (live) => {
+					variable(live, "ignore_order").set(1);
+					variable(live, "own").set(1);
+					const entries = findEntries(live, ["choose"]);
+					const own = variable(live, "own_updates");
+					const before = own.get();
+					for (let n = 0; n < 12; n++) makeChanges(live, [{ entry: entries[0]!, to: `pick_${8 + (n % 8)}` }], stopping);
+					expect(own.get()).toBeGreaterThan(before);
+				});
+				expect(await finish(target)).toMatch(/^[1-9]\d* calls, 0 wrong$/);
+			}),
+	);
+
+	test("keys without symbols are listed by address", () =>
+		withTarget(at("keys-stripped"), ["1"], async ({ pid }) => {
+			const { code, out } = await cli("live", String(pid), "--json");
+			const { entries } = JSON.parse(out);
+			expect({ code, names: entries.map(({ name }: { name: string }) => name) }).toEqual({
+				code: 0,
+				names: [expect.stringMatching(/^0x[0-9a-f]+$/)],
+			});
+			expect(entries[0].sites).toHaveLength(1000);
+			expect((await cli("live", String(pid), "--set", `${entries[0].name}=default`)).code).toBe(0);
+		}));
+
+	test("static calls and keys change together, and the program agrees", () =>
+		withTarget(at("small"), [], async (target) => {
+			const { pid } = target;
+			const says = async (line: string) => {
+				const from = target.printed().length;
+				await until(() => target.printed().slice(from).split("\n").slice(1, -1).includes(line));
+			};
+			const set = async (...changes: string[]) => {
+				const { code, err } = await cli("live", String(pid), ...changes.flatMap((change) => ["--set", change]));
+				expect({ code, err }).toEqual({ code: 0, err: "" });
+			};
+			const states = async () =>
+				JSON.parse((await cli("live", String(pid), "--json")).out).entries.map(
+					({ name, calls }: { name: string; calls: string }) => `${name}: ${calls}`,
+				);
+			await says("1 0 1 quiet");
+			expect(await states()).toEqual(["pick: fifo", "trace: nothing", "loud: off"]);
+			await set("pick=deadline", "trace=count", "loud=on");
+			await says("101 1 101 loud");
+			expect(await states()).toEqual(["pick: deadline", "trace: count", "loud: on"]);
+			await set("pick=ret0", "trace=null", "loud=off");
+			await says("0 0 0 quiet");
+			expect((await cli("live", String(pid), "--reset")).code).toBe(0);
+			await says("1 0 1 quiet");
+			for (const [change, message] of [
+				["pick=on", /'pick' is a static call, which cannot become 'on', only a function, null, ret0 or default/],
+				["loud=fifo", /'loud' is a static key, which cannot become 'fifo', only on, off or default/],
+				["fifo=ret0", /'fifo' is a function, which cannot become 'ret0'|nothing calls 'fifo'/],
+			] as const) {
+				const { code, err } = await cli("live", String(pid), "--set", change);
+				expect({ code, err }).toEqual({ code: 3, err: expect.stringMatching(message) });
+			}
+		}));
+
+	test("calls that the runtime leaves on trampolines stay there and follow the key", () => {
+		process.env.PATCHBAY = "trampoline";
+		return withTarget(at("small"), [], async (target) => {
+			const { code, out } = await cli("live", String(target.pid), "--set", "pick=deadline");
+			expect({ code, out }).toEqual({
+				code: 0,
+				out: expect.stringMatching(/0 call sites changed\nstays: .* goes through the trampoline/),
+			});
+			await until(() => target.printed().includes("\n101 0 101 quiet\n"));
+		}).finally(() => {
+			delete process.env.PATCHBAY;
+		});
+	});
+});
+
+/** Prints what a call returns, whether another was made, what the first would return if asked through its key, and a branch. */
+const small = `#define _GNU_SOURCE
+#define PATCHBAY_RUNTIME
+#include "patchbay.h"
+#include <stdio.h>
+#include <unistd.h>
+int fifo(int x), deadline(int x);
+void count(int x);
+DECLARE_STATIC_CALL(pick, fifo);
+DEFINE_STATIC_CALL(pick, fifo);
+DEFINE_STATIC_CALL_NULL(trace, count);
+DEFINE_STATIC_KEY_FALSE(loud);
+static int counted;
+int fifo(int x) { return x; }
+int deadline(int x) { return x + 100; }
+void count(int x) { counted += x; }
+int main(void) {
+	for (;; usleep(1000)) {
+		counted = 0;
+		static_call_cond(trace)(1);
+		int answer = static_call(pick)(1);
+		printf("%d %d %d %s\\n", answer, counted, static_call_query(pick)(1), static_branch_unlikely(loud) ? "loud" : "quiet");
+		fflush(stdout);
+	}
+}
+`;
+
 describe.skipIf(!hasNative())("sites of every kind", () => {
 	const places = async (pid: number) => {
 		const { entries } = await list(pid, "slow");
@@ -278,7 +395,8 @@ describe.skipIf(!hasNative())("what is refused says why", () => {
 			expect(await refusal(String(pid), "--calls-to", "pik")).toMatch(/has no symbol 'pik' \(did you mean 'pick'\?\)/);
 			expect(await refusal(String(pid), "--set", "pick=pick_77")).toMatch(/has no function 'pick_77' \(did you mean/);
 			expect(await refusal(String(pid), "--set", "pick=begun")).toMatch(/has no function 'begun'/);
-			for (const argv of [["1x", "--calls-to", "f"], [String(pid)], [String(pid), "--reset"]])
+			expect((await cli("live", String(pid))).out).toMatch(/no static calls of native\/patchbay.h; --calls-to lists/);
+			for (const argv of [["1x"], [String(pid), "--reset", "--set", "a=b"], [String(pid), "--watch", "--reset"]])
 				expect((await cli("live", ...argv)).code).toBe(2);
 		}));
 

@@ -19,6 +19,8 @@ export interface BranchForm {
 	readonly write: (view: DataView, at: number, displacement: number) => void;
 	/** The whole instruction when there is nothing to call; undefined where no one instruction does that. */
 	readonly nothing: readonly number[] | undefined;
+	/** The whole instruction when what is called would return 0; undefined where that takes a call. */
+	readonly zero?: readonly number[];
 }
 
 /** What a relocation in code that names a function is for. Codes are the values of a column. */

@@ -17,6 +17,9 @@ const NOP5 = [0x0f, 0x1f, 0x44, 0x00, 0x00];
 /** RET, and breakpoints behind it so that nothing runs on. */
 const RET = [0xc3, 0xcc, 0xcc, 0xcc, 0xcc];
 
+/** XOR of EAX with itself, behind prefixes that do nothing. */
+const ZERO = [0x2e, 0x2e, 0x2e, 0x31, 0xc0];
+
 /** @param fieldAt where the displacement is, from the first byte */
 function rel32(kind: BranchForm["kind"], fieldAt: number, nothing: readonly number[] | undefined): BranchForm {
 	return {
@@ -47,7 +50,7 @@ const INDIRECT_JUMP = 4;
 const RELAXED_CALL = 5;
 const RELAXED_JUMP = 6;
 const branches: readonly RelocatedBranch[] = [
-	direct(0, rel32("call", 1, NOP5), R_X86_64_PLT32),
+	direct(0, { ...rel32("call", 1, NOP5), zero: ZERO }, R_X86_64_PLT32),
 	direct(1, rel32("tail", 1, RET), R_X86_64_PLT32),
 	direct(2, rel32("conditional", 2, undefined), R_X86_64_PLT32),
 	indirect(3, R_X86_64_GOTPCREL),
