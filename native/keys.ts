@@ -116,14 +116,12 @@ function siteAt(loaded: Loaded, address: number, isTail: boolean): Site | LeftCa
 	return { ...place, address, form, kind: form.kind, architecture, original, pattern: original, loaded };
 }
 
-/** Which branch some bytes are. */
+/** Which direct branch some bytes are. */
 function formAt({ branches, find }: Architecture, bytes: Uint8Array): BranchForm | undefined {
-	for (const { form } of branches) {
-		if (form === undefined) continue;
-		const found = branches[find(form.relocation, bytes, form.fieldAt)];
-		if (found?.form !== undefined && found.fieldAt === form.fieldAt) return found.form;
-	}
-	return undefined;
+	const found = branches.find(
+		({ form, relocation, fieldAt }, i) => form !== undefined && find(relocation, bytes, fieldAt) === i,
+	);
+	return found?.form;
 }
 
 function placeOf({ object, bias }: Loaded, address: number) {
