@@ -57,7 +57,18 @@ export function verdictText(terminal: Terminal, about: string | undefined, verdi
 	const rests = holds ? line("assuming", verdict.assumptions) + line("never exercised", verdict.unexercised) : "";
 	const steps = verdict.trace ?? (show.sample ? verdict.sample : undefined) ?? [];
 	const trace = steps.length === 0 ? "" : `\n${counterexample(terminal, steps, show.allSteps).join("\n")}\n`;
-	return `${intro}${headline(terminal, verdict)}\n${why}${rests}${trace}`;
+	return `${intro}${headline(terminal, verdict)}\n${why}${rests}${states(verdict)}${trace}`;
+}
+
+/** All ends, one a line, as herd prints them. */
+function states({ outcomes }: Verdict): string {
+	if (outcomes === undefined) return "";
+	const width = Math.max(0, ...outcomes.map((one) => count(one.states).length));
+	const lines = outcomes.map(({ values, states }) => {
+		const text = Object.entries(values).map(([place, value]) => `${place}=${value};`);
+		return `  ${count(states).padStart(width)}  ${text.join(" ")}\n`;
+	});
+	return `\n  States ${outcomes.length}\n${lines.join("")}`;
 }
 
 function line(what: string, list: readonly string[]): string {

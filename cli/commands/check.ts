@@ -28,6 +28,7 @@ interface Options {
 	readonly jobs: number;
 	readonly sample?: true;
 	readonly allSteps?: true;
+	readonly outcomes?: true;
 	readonly trace?: string;
 }
 
@@ -45,6 +46,7 @@ export const check: Command<Options> = {
 		["check poke.s", "safe, or a shortest counterexample"],
 		["check poke.s --json > cex.json", "and `run --replay cex.json` goes the same way again"],
 		["check poke.s --model arm", "the same on another model"],
+		["check sb.s --outcomes", "all final values, and how many final states have them"],
 		["check fixtures/check/*.s --expect", "does every header's expectation hold?"],
 		["check *.s --json --shard 3/8 > 3.json", "one part of eight of a campaign; `merge` joins them"],
 	],
@@ -57,6 +59,7 @@ export const check: Command<Options> = {
 		line.option("--no-symmetry", "do not treat equal CPUs as one");
 		line.option("--no-merge", "take every step by itself, also those that only one CPU can see");
 		line.option("--sample", "show an execution of a safe scenario, in which everybody finishes");
+		line.option("--outcomes", "list all ends: what registers and words hold, and in how many final states");
 		line.option("--all-steps", "show every instruction of a counterexample, also those that only their CPU can see");
 		line.option("--trace <file>", "write the counterexample, or the sample, for Perfetto");
 		line.option("--shard <k/n>", "only the k-th of n parts of the files", shard);
@@ -92,6 +95,7 @@ async function oneByOne(
 		const verdict = checkScenario(scenario, {
 			bounds: { states: options.maxStates, memory: options.maxMemory * 2 ** 20 },
 			reductions: { symmetry: options.symmetry, merge: options.merge },
+			outcomes: options.outcomes === true,
 			progress: (found, expanded) =>
 				terminal.note(`${file}: ${count(found)} states found, ${count(expanded)} expanded\n`),
 		});
@@ -150,6 +154,7 @@ async function shardProcess(
 		...["--json", "--shard", part, "--max-states", String(maxStates), "--max-memory", String(maxMemory)],
 		...(model === undefined ? [] : ["--model", model]),
 		...(options.expect === true ? ["--expect"] : []),
+		...(options.outcomes === true ? ["--outcomes"] : []),
 		...(symmetry ? [] : ["--no-symmetry"]),
 		...(merge ? [] : ["--no-merge"]),
 	];

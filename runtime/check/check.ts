@@ -7,6 +7,7 @@ import { type Built, build } from "./build.ts";
 import { unexercised } from "./coverage.ts";
 import { type Bounds, explore, type Path } from "./explore.ts";
 import { Grown, newFootprint } from "./footprint.ts";
+import { type Ends, newEnds, type Outcome, outcomesOf } from "./outcomes.ts";
 import { type Property, properties, propertyNames } from "./properties.ts";
 import { type Expectation, modelOf, type Scenario } from "./scenario.ts";
 import { faults, type MachineSpace, machineSpace, OVER, type Reductions, WANTED } from "./space.ts";
@@ -18,6 +19,8 @@ export const VERDICT_SCHEMA = "patchbay/verdict@1";
 export interface CheckOptions {
 	readonly bounds?: Partial<Bounds>;
 	readonly reductions?: Partial<Reductions>;
+	/** Whether all ends are listed besides, which explores the scenario once more. */
+	readonly outcomes?: boolean;
 	readonly progress?: (found: number, expanded: number) => void;
 }
 
@@ -38,6 +41,8 @@ export interface Verdict {
 	readonly assumptions: readonly string[];
 	/** What nothing in the scenario came across, so that the verdict says nothing about it. Told when all was explored. */
 	readonly unexercised: readonly string[];
+	/** When asked for: all ends, of an exploration in which no property is judged. */
+	readonly outcomes?: readonly Outcome[];
 	/** When unsafe, or allowed: a shortest way there. */
 	readonly trace: readonly TraceStep[] | undefined;
 	/** When safe: an execution in which everybody finishes. */
@@ -53,6 +58,29 @@ const DEFAULT_BOUNDS: Bounds = { states: 20_000_000, memory: 8 * 2 ** 30 };
 
 /** @throws SourceError and LinkError for mistakes in the scenario */
 export function check(scenario: Scenario, options: CheckOptions = {}): Verdict {
+	const verdict = verdictOf(scenario, options);
+	return options.outcomes === true && verdict.verdict !== "refused" ? withOutcomes(verdict, options) : verdict;
+}
+
+/** The verdict with all ends. CPUs keep their places, so that registers are those of the CPU they are told of; an end that a
+ * bound hides makes the verdict undecided. */
+function withOutcomes(verdict: Verdict, { bounds, progress }: CheckOptions): Verdict {
+	const { scenario } = verdict;
+	const built = build(scenario) as Built;
+	const reductions = { ...verdict.reductions, symmetry: false };
+	const judged = new Set<Property>();
+	let ends = newEnds(built);
+	const begin = (): Ends => {
+		ends = newEnds(built);
+		return ends;
+	};
+	const all = { ...DEFAULT_BOUNDS, ...bounds };
+	const found = search(built, judged, reductions, (space) => explore(space, all, progress), begin);
+	if (found.verdict !== "undecided") return { ...verdict, outcomes: outcomesOf(ends) };
+	return { ...verdict, verdict: "undecided", property: undefined, why: `all ends: ${found.bound}` };
+}
+
+function verdictOf(scenario: Scenario, options: CheckOptions): Verdict {
 	const reductions: Reductions = { symmetry: true, merge: true, ...options.reductions };
 	const base = {
 		schema: VERDICT_SCHEMA,
@@ -66,7 +94,7 @@ export function check(scenario: Scenario, options: CheckOptions = {}): Verdict {
 		const nothing = { property: undefined, states: 0, steps: 0, depth: 0, occurred: [], trace: undefined, path: [] };
 		return { ...base, verdict: "refused", why: built.refused, ...nothing, assumptions: [], unexercised: [] };
 	}
-	const { space, used, found } = search(built, scenario, reductions, (space, used) => ({
+	const { space, used, found } = search(built, judgedIn(scenario), reductions, (space, used) => ({
 		space,
 		used,
 		found: explore(space, { ...DEFAULT_BOUNDS, ...options.bounds }, options.progress),
@@ -104,7 +132,7 @@ export function replay({ name, scenario, path, reductions, property, verdict }: 
 	const built = build(scenario);
 	if ("refused" in built) throw new LinkError(`${name}: refused, so there is nothing to replay: ${built.refused}`);
 	const fault = verdict === "allowed" ? WANTED : property === "sometimes" ? undefined : property;
-	return search(built, scenario, reductions, (space) => traceOf(space, path, fault));
+	return search(built, judgedIn(scenario), reductions, (space) => traceOf(space, path, fault));
 }
 
 /** The properties that count. A litmus test asks for an outcome, of programs that may store to their own text. */
@@ -119,19 +147,20 @@ function wanted({ sometimes, reaches = [], exists }: Scenario, { system }: Built
 }
 
 /** Does something with the scenario's space, with a footprint that grows until it holds everything that changes, and without the
- * reductions that turn out not to hold. */
+ * reductions that turn out not to hold.
+ * @param begin where ends are noted, anew for each attempt */
 function search<T>(
 	built: Built,
-	scenario: Scenario,
+	judged: ReadonlySet<Property>,
 	wanted: Reductions,
 	act: (space: MachineSpace, reductions: Reductions) => T,
+	begin?: () => Ends,
 ): T {
 	const footprint = newFootprint();
 	let reductions = wanted;
-	const judged = judgedIn(scenario);
 	for (;;) {
 		try {
-			return act(machineSpace(built, footprint, reductions, judged), reductions);
+			return act(machineSpace(built, footprint, reductions, judged, begin?.()), reductions);
 		} catch (error) {
 			if (error instanceof Unfounded) reductions = { ...reductions, [error.reduction]: false };
 			else if (!(error instanceof Grown)) throw error;

@@ -19,6 +19,7 @@ export {
 	scenarioOf,
 	siteKinds,
 } from "./matrix.ts";
+export type { Outcome } from "./outcomes.ts";
 export { type Occurrence, occurrences, type Property, properties } from "./properties.ts";
 export { onEveryModel, protocolOf, SCENARIO_SCHEMA, type Scenario } from "./scenario.ts";
 export { scenarioFromJson, scenarioSchema } from "./schema/scenario.ts";

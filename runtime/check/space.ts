@@ -23,6 +23,7 @@ import type { Space } from "./explore.ts";
 import { type Footprint, isFinished, pack, type Shape, shapeOf, unpack, watch } from "./footprint.ts";
 import { equal, judgeSite, noteBeginning, type WatchedSite, watchedSites } from "./judge-site.ts";
 import { holding, isOver } from "./outcome.ts";
+import { type Ends, noteEnd } from "./outcomes.ts";
 import { freedText, judgeMappings, type Occurrence, type Property, propertyNames } from "./properties.ts";
 import { hasOwnStack, judgePatcherStores, judgeStackUse, type StackUse } from "./stack-use.ts";
 
@@ -68,12 +69,14 @@ export const faults: readonly Fault[] = [...propertyNames, WANTED];
 /** Steps merged into one at most: a program that never does anything visible is still explored. */
 const MERGED = 64;
 
-/** @param judge the properties that count; the others may break */
+/** @param judge the properties that count; the others may break
+ * @param ends where every state in which nothing can happen any more is noted; then the outcome does not end the search */
 export function machineSpace(
 	built: Built,
 	footprint: Footprint,
 	reductions: Reductions,
 	judge: ReadonlySet<Property>,
+	ends?: Ends,
 ): MachineSpace {
 	const { system, stacks, equals, start, never, reaches, outcome } = built;
 	const { machine } = system;
@@ -147,7 +150,7 @@ export function machineSpace(
 		occurred.add(OVER);
 		const held = holding(machine, outcome);
 		for (const term of held) coverage.terms.add(term);
-		return held.length === outcome.length;
+		return held.length === outcome.length && ends === undefined;
 	}
 
 	function expand(
@@ -157,6 +160,7 @@ export function machineSpace(
 	): void {
 		unpack(shape, state);
 		const now = moves.map((move) => possible(system, move));
+		if (ends !== undefined && isOver(machine) && !now.includes(true)) noteEnd(ends, machine);
 		let dirty = false;
 		for (const [i, move] of moves.entries()) {
 			if (!now[i]) continue;

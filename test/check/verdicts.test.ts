@@ -91,6 +91,38 @@ test.each([
 	expect(() => verdict([`cpu: ${cpus}`])).toThrow(message);
 });
 
+describe("all ends", () => {
+	const ends = (name: string, model?: string): unknown => {
+		const scenario = readScenario(readFileSync(`fixtures/check/${name}.s`, "utf8"), name);
+		return check(model === undefined ? scenario : { ...scenario, model }, { outcomes: true }).outcomes?.map(
+			({ values }) => Object.values(values).join(),
+		);
+	};
+
+	test("are those of the literature", () => {
+		expect(ends("litmus/sb", "x86")).toEqual(["0,1", "1,0", "1,1"]);
+		expect(ends("litmus/sb", "x86-tso")).toEqual(["0,0", "0,1", "1,0", "1,1"]);
+	});
+
+	test("are of every register that is used where no outcome is asked for, and count states", () => {
+		const code = program.replace("nop", "cpuid r1");
+		const { outcomes } = check(readScenario(`# model: x86\n# cpu: 2 main\n${code}`, "mine.s"), { outcomes: true });
+		expect(outcomes).toEqual([{ values: { "1:r1": 1 }, states: 1 }]);
+	});
+
+	test("are printed", async () => {
+		const { out } = await cli("check", "fixtures/check/litmus/sb.s", "--model", "x86", "--outcomes");
+		expect(out).toMatch(/^ {2}States 3\n +\d+ {2}0:r1=0; 1:r1=1;$/m);
+	});
+
+	test("are not guessed where a bound is hit", () => {
+		const scenario = readScenario(readFileSync("fixtures/check/litmus/sb.s", "utf8"), "sb.s");
+		const verdict = check(scenario, { outcomes: true, bounds: { states: 5 } });
+		expect(verdict).toMatchObject({ verdict: "undecided" });
+		expect(verdict.outcomes).toBeUndefined();
+	});
+});
+
 describe("a counterexample", () => {
 	const naive = fixture("naive");
 

@@ -1,7 +1,7 @@
 // What verdicts are when they come back as JSON: to be joined, or to be gone through again.
 
 import { LinkError } from "../../../linker/errors.ts";
-import { count, listOf, objectOf, type Schema, text, validate, yesOrNo } from "../../../linker/schema.ts";
+import { count, listOf, objectOf, recordOf, type Schema, text, validate, yesOrNo } from "../../../linker/schema.ts";
 import { VERDICT_SCHEMA, type Verdict } from "../check.ts";
 import { propertyNames } from "../properties.ts";
 import type { Reductions } from "../space.ts";
@@ -47,13 +47,16 @@ const fields: Record<keyof Verdict, Schema> = {
 	occurred: listOf(text),
 	assumptions: listOf(text),
 	unexercised: listOf(text),
+	outcomes: listOf(objectOf({ values: recordOf({ type: "integer" }), states: count })),
 	trace: steps,
 	sample: steps,
 	path: listOf(count),
 	reductions: objectOf(reductions),
 	scenario: recordedScenarioSchema,
 };
-const always = Object.keys(fields).filter((field) => !["why", "property", "trace", "sample"].includes(field));
+const always = Object.keys(fields).filter(
+	(field) => !["why", "property", "outcomes", "trace", "sample"].includes(field),
+);
 
 export const verdictSchema: Schema = objectOf(fields, always);
 

@@ -1,0 +1,58 @@
+// All ends of a scenario, as herd prints its `States`: what the places hold that its outcome names, or where it names none
+// every register that is not zero in all ends, and in how many final states of the machine.
+
+import type { Machine } from "../machine/state.ts";
+import type { Built } from "./build.ts";
+import { type Term, valueAt } from "./outcome.ts";
+
+export interface Outcome {
+	/** Place -> its value: `0:r1`, `x`. */
+	readonly values: Readonly<Record<string, number>>;
+	/** Final states of the machine that have these values. */
+	readonly states: number;
+}
+
+/** Final states while they are found. */
+export interface Ends {
+	readonly places: readonly Term[];
+	readonly isNamed: boolean;
+	/** Values by place -> how many. */
+	readonly counts: Map<string, { values: readonly number[]; states: number }>;
+}
+
+export function newEnds({ outcome, system }: Built): Ends {
+	const registers = system.machine.cores.flatMap(({ id, r }) =>
+		[...r.keys()].slice(0, -1).map((register): Term => ({ place: `${id}:r${register}`, cpu: id, register, value: 0 })),
+	);
+	const named = [...new Map(outcome?.map((term) => [term.place, term])).values()];
+	return { places: outcome === undefined ? registers : named, isNamed: outcome !== undefined, counts: new Map() };
+}
+
+/** Notes the machine's state, one in which nothing can happen any more. */
+export function noteEnd({ places, counts }: Ends, machine: Machine): void {
+	const values = places.map((place) => valueAt(machine, place) ?? 0);
+	const key = values.join();
+	counts.set(key, { values, states: (counts.get(key)?.states ?? 0) + 1 });
+}
+
+/** In the order of the values. */
+export function outcomesOf({ places, isNamed, counts }: Ends): Outcome[] {
+	const ends = [...counts.values()];
+	const shown = [...places.keys()].filter((i) => isNamed || ends.some(({ values }) => values[i] !== 0));
+	const joined = new Map<string, { values: number[]; states: number }>();
+	for (const { values, states } of ends) {
+		const some = shown.map((i) => values[i]!);
+		joined.set(some.join(), { values: some, states: states + (joined.get(some.join())?.states ?? 0) });
+	}
+	return [...joined.values()]
+		.sort((a, b) => compare(a.values, b.values))
+		.map(({ values, states }) => ({
+			values: Object.fromEntries(values.map((value, i) => [places[shown[i]!]!.place, value])),
+			states,
+		}));
+}
+
+function compare(a: readonly number[], b: readonly number[]): number {
+	const i = a.findIndex((value, at) => value !== b[at]);
+	return i < 0 ? 0 : a[i]! - b[i]!;
+}
