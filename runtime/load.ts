@@ -37,6 +37,9 @@ export interface LoadOptions {
 	readonly stack?: number;
 	/** Histories to keep room for. */
 	readonly histories?: number;
+	/** Values of each of them to keep room for, and stores in a store buffer. */
+	readonly values?: number;
+	readonly stores?: number;
 	/** False: every CPU is off, CPU 0 too. */
 	readonly started?: boolean;
 	/** So many processes run the image: CPU i is in address space i modulo that. They share what nobody may write. */
@@ -60,6 +63,8 @@ export function load(image: Image, options: LoadOptions): Machine {
 		entries: pages,
 		patchers: 4,
 		histories: options.histories ?? (options.fetch === undefined || options.fetch === "fresh" ? 0 : 1 << 14),
+		values: options.values ?? 16,
+		stores: options.stores ?? 16,
 		profile: options.profile,
 		model: options.model ?? ideal,
 		fetch: options.fetch ?? "fresh",

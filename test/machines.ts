@@ -43,6 +43,8 @@ export function bareMachine(config: Partial<MachineConfig> = {}): Machine {
 		entries: 64,
 		patchers: 2,
 		histories: 64,
+		values: 16,
+		stores: 16,
 		profile: quick,
 		model: modelNamed("x86"),
 		fetch: "chosen",

@@ -22,6 +22,9 @@ interface Options {
 	readonly model?: string;
 	readonly maxStates: number;
 	readonly maxMemory: number;
+	readonly maxUnits: number;
+	readonly maxValues: number;
+	readonly maxStores: number;
 	readonly symmetry: boolean;
 	readonly merge: boolean;
 	readonly shard?: Shard;
@@ -56,6 +59,9 @@ export const check: Command<Options> = {
 		line.option("--model <name>", "check on this model instead of the scenario's");
 		line.option("--max-states <n>", "give up after so many states (exit 4)", whole, 20_000_000);
 		line.option("--max-memory <MiB>", "give up beyond so much memory for states (exit 4)", whole, 8192);
+		line.option("--max-units <n>", "give up when more units are in flux at once (exit 4)", whole, 256);
+		line.option("--max-values <n>", "give up when CPUs may see more values of one of them (exit 4)", valuesOf, 32);
+		line.option("--max-stores <n>", "give up when more stores wait in a CPU's buffer (exit 4)", whole, 32);
 		line.option("--no-symmetry", "do not treat equal CPUs as one");
 		line.option("--no-merge", "take every step by itself, also those that only one CPU can see");
 		line.option("--sample", "show an execution of a safe scenario, in which everybody finishes");
@@ -93,7 +99,7 @@ async function oneByOne(
 	const all: Judged[] = [];
 	for (const [file, scenario] of files.flatMap((file) => scenariosIn(file, options))) {
 		const verdict = checkScenario(scenario, {
-			bounds: { states: options.maxStates, memory: options.maxMemory * 2 ** 20 },
+			bounds: boundsOf(options),
 			reductions: { symmetry: options.symmetry, merge: options.merge },
 			outcomes: options.outcomes === true,
 			progress: (found, expanded) =>
@@ -112,6 +118,14 @@ async function oneByOne(
 		);
 	}
 	return all;
+}
+
+function boundsOf({ maxStates, maxMemory, maxUnits, maxValues, maxStores }: Options) {
+	return {
+		states: maxStates,
+		memory: maxMemory * 2 ** 20,
+		...{ units: maxUnits, values: maxValues, stores: maxStores },
+	};
 }
 
 /** A file's scenario on the model asked for; where expectations are judged, on every model it has one for. */
@@ -149,9 +163,10 @@ async function shardProcess(
 	options: Options,
 	part: string,
 ): Promise<Judged[]> {
-	const { model, maxStates, maxMemory, symmetry, merge } = options;
+	const { model, maxStates, maxMemory, maxUnits, maxValues, maxStores, symmetry, merge } = options;
 	const flags = [
 		...["--json", "--shard", part, "--max-states", String(maxStates), "--max-memory", String(maxMemory)],
+		...["--max-units", String(maxUnits), "--max-values", String(maxValues), "--max-stores", String(maxStores)],
 		...(model === undefined ? [] : ["--model", model]),
 		...(options.expect === true ? ["--expect"] : []),
 		...(options.outcomes === true ? ["--outcomes"] : []),
@@ -180,6 +195,13 @@ export function exitCode(verdicts: readonly Verdict[]): ExitCode {
 function whole(text: string): number {
 	const value = Number(text);
 	if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("Write a whole number above 0.");
+	return value;
+}
+
+/** Indices of values are bytes in the machine. */
+function valuesOf(text: string): number {
+	const value = whole(text);
+	if (value < 2 || value > 255) throw new InvalidArgumentError("Write a whole number from 2 to 255.");
 	return value;
 }
 

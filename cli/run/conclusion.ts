@@ -63,6 +63,9 @@ export function conclude(
 		case "stuck":
 			terminal.note(`${name}: every CPU waits for an interrupt, and none will come\n`);
 			return ExitCode.violation;
+		case "bound":
+			terminal.note(`${name}: ${end.why}: this run cannot go on without forgetting one\n`);
+			return ExitCode.bound;
 		case "limit":
 			terminal.note(`${name}: not done after ${count(maxCycles!)} cycles (--max-cycles)\n`);
 			return ExitCode.bound;

@@ -57,6 +57,8 @@ export interface Row {
 	readonly execute: Execute;
 	/** Whether `execute` may set `core.stop`. */
 	readonly stops: boolean;
+	/** It reads and writes memory with nothing in between: the CPU's earlier stores are everybody's before it, and its own is at once. */
+	readonly atomic?: true;
 }
 
 /** Rows that belong together: a table of the reference page. */

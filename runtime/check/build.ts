@@ -15,7 +15,6 @@ import { Cpu, Patcher, Status } from "../machine/layout.ts";
 import { aliasOf, extentOf, mapPages, physicalIn, readVirtual } from "../machine/memory.ts";
 import { profiles } from "../machine/profiles/index.ts";
 import { getCpu, type Machine, PAGE, setCpu } from "../machine/state.ts";
-import { isBuffered } from "../machine/store-buffer.ts";
 import { change, planUpdate } from "../patch/change/update.ts";
 import { createSystem } from "../patch/create-system.ts";
 import { describeStep } from "../patch/plan/describe-step.ts";
@@ -55,10 +54,18 @@ export interface RefusedScenario {
 	readonly refused: string;
 }
 
-const HISTORIES = 256;
+/** What the machine has room for: units and page-table entries in flux, values of each that CPUs may see, and stores in a
+ * store buffer. A state holds no more than the scenario needs. */
+export interface Room {
+	readonly units: number;
+	readonly values: number;
+	readonly stores: number;
+}
+
+export const defaultRoom: Room = { units: 256, values: 32, stores: 32 };
 
 /** @throws SourceError and LinkError for mistakes in the program or the header */
-export function build(scenario: Scenario): Built | RefusedScenario {
+export function build(scenario: Scenario, { units, values, stores }: Room = defaultRoom): Built | RefusedScenario {
 	const { name, cpus, places = {} } = scenario;
 	const object = assemble(scenario.program, { file: name });
 	const total = cpuCount(cpus, name);
@@ -71,7 +78,9 @@ export function build(scenario: Scenario): Built | RefusedScenario {
 		fetch: "chosen",
 		cpus: total,
 		stack: PAGE,
-		histories: HISTORIES,
+		histories: units,
+		values,
+		stores,
 		started: false,
 		spare: scenario.probes === undefined ? 0 : PROBE_PAGES,
 	});
@@ -173,11 +182,10 @@ function becomesText(machine: Machine, step: Step): void {
 	if (extent !== undefined) markText(machine, extent.physical, extent.bytes);
 }
 
-/** Whether a step tells CPUs apart that begin alike: then they cannot change places. Nor can they where store buffers hold
- * physical addresses of their stacks. That a program does is found when it does (stack-use.ts). */
-function namesCpus({ plans, machine }: System): boolean {
-	const named = plans.some(({ steps }) => steps.some((step) => "cpu" in step || "cpus" in step));
-	return named || isBuffered(machine);
+/** Whether a step tells CPUs apart that begin alike: then they cannot change places. That a program does is found when it
+ * does (stack-use.ts). */
+function namesCpus({ plans }: System): boolean {
+	return plans.some(({ steps }) => steps.some((step) => "cpu" in step || "cpus" in step));
 }
 
 /** Makes the page of `window` a view of the page of a text, before any CPU could see another.

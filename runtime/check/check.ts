@@ -3,7 +3,7 @@
 
 import { LinkError } from "../../linker/errors.ts";
 import { assumptionsOf } from "./assumptions.ts";
-import { type Built, build } from "./build.ts";
+import { type Built, build, defaultRoom, type Room } from "./build.ts";
 import { unexercised } from "./coverage.ts";
 import { type Bounds, explore, type Path } from "./explore.ts";
 import { Grown, newFootprint } from "./footprint.ts";
@@ -17,7 +17,7 @@ import { type TraceStep, traceOf } from "./trace.ts";
 export const VERDICT_SCHEMA = "patchbay/verdict@1";
 
 export interface CheckOptions {
-	readonly bounds?: Partial<Bounds>;
+	readonly bounds?: Partial<Bounds & Room>;
 	readonly reductions?: Partial<Reductions>;
 	/** Whether all ends are listed besides, which explores the scenario once more. */
 	readonly outcomes?: boolean;
@@ -54,7 +54,9 @@ export interface Verdict {
 	readonly scenario: Scenario;
 }
 
-const DEFAULT_BOUNDS: Bounds = { states: 20_000_000, memory: 8 * 2 ** 30 };
+const DEFAULT_BOUNDS: Bounds & Room = { states: 20_000_000, memory: 8 * 2 ** 30, ...defaultRoom };
+/** A way that was found with whatever room can be gone again. */
+const REPLAY_ROOM: Room = { units: 4096, values: 255, stores: 255 };
 
 /** @throws SourceError and LinkError for mistakes in the scenario */
 export function check(scenario: Scenario, options: CheckOptions = {}): Verdict {
@@ -89,7 +91,8 @@ function verdictOf(scenario: Scenario, options: CheckOptions): Verdict {
 		reductions,
 		scenario,
 	} as const;
-	const built = build(scenario);
+	const bounds = { ...DEFAULT_BOUNDS, ...options.bounds };
+	const built = build(scenario, bounds);
 	if ("refused" in built) {
 		const nothing = { property: undefined, states: 0, steps: 0, depth: 0, occurred: [], trace: undefined, path: [] };
 		return { ...base, verdict: "refused", why: built.refused, ...nothing, assumptions: [], unexercised: [] };
@@ -97,7 +100,7 @@ function verdictOf(scenario: Scenario, options: CheckOptions): Verdict {
 	const { space, used, found } = search(built, judgedIn(scenario), reductions, (space, used) => ({
 		space,
 		used,
-		found: explore(space, { ...DEFAULT_BOUNDS, ...options.bounds }, options.progress),
+		found: explore(space, bounds, options.progress),
 	}));
 	const { states, steps, depth } = found;
 	const numbers = {
@@ -129,7 +132,7 @@ function verdictOf(scenario: Scenario, options: CheckOptions): Verdict {
 
 /** Executes the way of a verdict again, from its scenario, on a machine of its own. @throws LinkError when it cannot be gone */
 export function replay({ name, scenario, path, reductions, property, verdict }: Verdict): TraceStep[] {
-	const built = build(scenario);
+	const built = build(scenario, REPLAY_ROOM);
 	if ("refused" in built) throw new LinkError(`${name}: refused, so there is nothing to replay: ${built.refused}`);
 	const fault = verdict === "allowed" ? WANTED : property === "sometimes" ? undefined : property;
 	return search(built, judgedIn(scenario), reductions, (space) => traceOf(space, path, fault));

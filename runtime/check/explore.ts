@@ -8,8 +8,9 @@ export interface Space {
 	/** Writes the initial state. @returns the fault when it breaks a property by itself */
 	initial(state: Int32Array): number | undefined;
 	/** Calls `emit` for every step out of `state`, in a fixed order, with the state after it in `next`. A step whose
-	 * `fault` is not undefined breaks a property, and its successor is not looked at. */
-	expand(state: Int32Array, next: Int32Array, emit: (fault: number | undefined) => void): void;
+	 * `fault` is not undefined breaks a property, and its successor is not looked at.
+	 * @returns the bound that kept it from a step, if one did */
+	expand(state: Int32Array, next: Int32Array, emit: (fault: number | undefined) => void): string | undefined;
 	/** What every state must be able to come to, under fair scheduling: a state from which no goal can be reached is bad. */
 	readonly goal?: { readonly fault: number; reached(state: Int32Array): boolean };
 }
@@ -64,7 +65,7 @@ export function explore(
 		let ordinal = 0;
 		let broken: number | undefined;
 		let brokenBy = 0;
-		space.expand(stateAt(table, index), next, (fault) => {
+		const kept = space.expand(stateAt(table, index), next, (fault) => {
 			if (fault === undefined) {
 				const to = add(table, next, index, ordinal);
 				if (space.goal !== undefined) addEdge(edges, index, to);
@@ -82,7 +83,7 @@ export function explore(
 				fault: broken,
 				path: [...pathTo(table, index), brokenBy],
 			};
-		const bound = boundHit(table, edges, bounds);
+		const bound = kept ?? boundHit(table, edges, bounds);
 		if (bound !== undefined) return { ...result(table, steps, index), verdict: "undecided", bound };
 	}
 	const all = result(table, steps, table.count - 1);

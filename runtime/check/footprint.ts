@@ -3,15 +3,15 @@
 // that changes is ever left out.
 //
 //   shared: globals | patchers | histories, sorted | memory | page-table entries
-//   per CPU: pc | small fields | registers | floors | store buffer | stack     (so that equal CPUs can be sorted)
+//   per CPU: pc | small fields | registers | queue, floors | store buffer | stack     (so that equal CPUs can be sorted)
 
 import { Mask } from "../../linker/isa/core.ts";
 import { SP } from "../../linker/isa/sets/toy.ts";
+import { FEW_HISTORIES, historyWord, reindexHistories } from "../machine/histories.ts";
 import { Buffer, Cpu, Entry, Global, History, Patcher, Status } from "../machine/layout.ts";
 import { putEntry } from "../machine/memory.ts";
 import { cpuWord, type Machine } from "../machine/state.ts";
-import { bufferWord, isBuffered } from "../machine/store-buffer.ts";
-import { FEW_HISTORIES, reindexHistories } from "../machine/visibility.ts";
+import { bufferWord, isBuffered, waiting } from "../machine/store-buffer.ts";
 import type { System } from "../patch/system.ts";
 
 /** The footprint was too small and is larger now. */
@@ -35,18 +35,15 @@ export interface Footprint {
 	readonly memory: number[];
 	/** Indices of page-table entries that change. */
 	readonly entries: number[];
-	/** Most histories at once. */
+	/** Most histories at once, most values of one, most stores that waited in a buffer. */
 	histories: number;
+	values: number;
+	stores: number;
 }
 
 export function newFootprint(): Footprint {
-	return { registers: [], stack: [], memory: [], entries: [], histories: 0 };
+	return { registers: [], stack: [], memory: [], entries: [], histories: 0, values: 0, stores: 0 };
 }
-
-/** Words of one history in the row: unit, space|count|base, values. */
-const HISTORY_WORDS = 2 + 2 * History.depth;
-/** Floor and hold of one history: two bits each. */
-const FLOORS_PER_WORD = 8;
 
 export interface Shape {
 	readonly system: System;
@@ -64,6 +61,17 @@ export interface Shape {
 	readonly symmetric: boolean;
 	/** Words of a CPU's store buffer. */
 	readonly buffer: number;
+	/** Words of a history: unit, space|count|base, values, and on models with a fetch queue when each came and went. */
+	readonly history: number;
+	/** Bits of a floor. */
+	readonly floorBits: number;
+	/** Whether there are fetch queues. */
+	readonly queued: boolean;
+}
+
+/** Whether tasks change their CPUs, and stacks with them. */
+export function tasksMove({ plans }: System): boolean {
+	return plans.some(({ steps }) => steps.some(({ kind }) => kind === "exchange"));
 }
 
 /** @param fixed the words of the machine in its initial state
@@ -78,28 +86,20 @@ export function shapeOf(
 	symmetric: boolean,
 ): Shape {
 	const { machine } = system;
-	const moving = system.plans.some(({ steps }) => steps.some(({ kind }) => kind === "exchange"));
-	const buffer = isBuffered(machine) ? Buffer.words : 0;
+	const { histories, values, stores } = footprint;
+	const queued = machine.config.model.queue;
+	const buffer = isBuffered(machine) ? Buffer.stores + Buffer.store.words * stores : 0;
+	const history = 2 + (queued ? 3 : 2) * values;
+	const floorBits = values <= 4 ? 2 : values <= 16 ? 4 : 8;
 	const shared =
-		4 +
-		2 * system.plans.length +
-		footprint.histories * HISTORY_WORDS +
-		footprint.memory.length +
-		2 * footprint.entries.length;
-	const block =
-		2 + footprint.registers.length + Math.ceil(footprint.histories / FLOORS_PER_WORD) + buffer + footprint.stack.length;
+		4 + 2 * system.plans.length + histories * history + footprint.memory.length + 2 * footprint.entries.length;
+	const floors = Math.ceil((histories * floorBits) / 32) + (queued ? 1 : 0);
+	const block = 2 + footprint.registers.length + floors + buffer + footprint.stack.length;
 	const width = shared + machine.config.cpus * block;
 	return {
-		system,
-		footprint,
-		stacks,
-		shared,
-		block,
-		width,
-		fixed,
-		redZone: moving ? undefined : redZone,
-		symmetric,
-		buffer,
+		...{ system, footprint, stacks, shared, block, width, fixed, symmetric },
+		...{ redZone: tasksMove(system) ? undefined : redZone },
+		...{ buffer, history, floorBits, queued },
 	};
 }
 
@@ -131,10 +131,15 @@ export function watch(shape: Shape, cpu: number | undefined, mapped: boolean): v
 		const same = (field: number): boolean => machine.words[at + field] === shape.fixed[at + field];
 		if (!same(Entry.frame) || !same(Entry.flags)) add(footprint.entries, entry);
 	}
-	if (machine.words[Global.histories]! > footprint.histories) {
-		footprint.histories = machine.words[Global.histories]!;
+	const reach = (most: "histories" | "values" | "stores", now: number): void => {
+		if (now <= footprint[most]) return;
+		footprint[most] = now;
 		grown = true;
-	}
+	};
+	const histories = machine.words[Global.histories]!;
+	reach("histories", histories);
+	for (let i = 0; i < histories; i++) reach("values", machine.words[historyWord(machine, i) + History.count]!);
+	for (const { id } of machine.cores) reach("stores", waiting(machine, id));
 	if (grown) throw new Grown();
 }
 
@@ -162,9 +167,9 @@ export function pack(shape: Shape, row: Int32Array): void {
 		row[to++] = words[at + Patcher.active]! | (words[at + Patcher.preceding]! << 2);
 	}
 	const order = sortedHistories(machine);
-	row[to++] = order.length;
-	for (const index of order) to = packHistory(machine, index, row, to);
-	const end = to + (footprint.histories - order.length) * HISTORY_WORDS;
+	row[to++] = order.length | (words[Global.broadcasts]! << 16);
+	for (const index of order) to = packHistory(shape, index, row, to);
+	const end = to + (footprint.histories - order.length) * shape.history;
 	row.fill(0, to, end);
 	to = end;
 	const memory = machine.layout.memory >> 2;
@@ -197,10 +202,11 @@ export function unpack(shape: Shape, row: Int32Array): void {
 		words[at + Patcher.active] = life & 3;
 		words[at + Patcher.preceding] = life >>> 2;
 	}
-	const count = row[from++]!;
+	const count = row[from]! & 0xffff;
 	words[Global.histories] = count;
-	for (let index = 0; index < count; index++) unpackHistory(machine, index, row, from + index * HISTORY_WORDS);
-	from += footprint.histories * HISTORY_WORDS;
+	words[Global.broadcasts] = row[from++]! >>> 16;
+	for (let index = 0; index < count; index++) unpackHistory(shape, index, row, from + index * shape.history);
+	from += footprint.histories * shape.history;
 	const memory = machine.layout.memory >> 2;
 	for (const physical of footprint.memory) words[memory + (physical >> 2)] = row[from++]!;
 	for (const entry of footprint.entries) putEntry(machine, entry, row[from++]!, row[from++]!);
@@ -215,10 +221,6 @@ function patcherWord(machine: Machine, patcher: number): number {
 
 function entryWord(machine: Machine, index: number): number {
 	return (machine.layout.entries >> 2) + index * Entry.words;
-}
-
-function historyWord(machine: Machine, index: number): number {
-	return (machine.layout.histories >> 2) + index * machine.layout.historyWords;
 }
 
 /** Indices in order of (space, unit): which slot a history has is an accident of the past. */
@@ -243,41 +245,45 @@ function isBefore(machine: Machine, a: number, b: number): boolean {
 	return spaces !== 0 ? spaces < 0 : words[left + History.unit]! < words[right + History.unit]!;
 }
 
-function packHistory(machine: Machine, index: number, row: Int32Array, to: number): number {
-	const { words } = machine;
+function packHistory(shape: Shape, index: number, row: Int32Array, to: number): number {
+	const { machine } = shape.system;
+	const { words, layout } = machine;
+	const { values } = shape.footprint;
 	const at = historyWord(machine, index);
 	row[to] = words[at + History.unit]!;
-	row[to + 1] = (words[at + History.space]! << 8) | (words[at + History.count]! << 4) | words[at + History.base]!;
-	for (let i = 0; i < 2 * History.depth; i++) row[to + 2 + i] = words[at + History.values + i]!;
-	return to + HISTORY_WORDS;
+	row[to + 1] = (words[at + History.space]! << 16) | (words[at + History.count]! << 8) | words[at + History.base]!;
+	for (let i = 0; i < 2 * values; i++) row[to + 2 + i] = words[at + History.values + i]!;
+	for (let i = 0; shape.queued && i < values; i++)
+		row[to + 2 + 2 * values + i] = (words[at + layout.came + i]! << 16) | words[at + layout.went + i]!;
+	return to + shape.history;
 }
 
-function unpackHistory(machine: Machine, index: number, row: Int32Array, from: number): void {
-	const { words } = machine;
+function unpackHistory(shape: Shape, index: number, row: Int32Array, from: number): void {
+	const { machine } = shape.system;
+	const { words, layout } = machine;
+	const { values } = shape.footprint;
 	const at = historyWord(machine, index);
 	const meta = row[from + 1]!;
 	words[at + History.unit] = row[from]!;
-	words[at + History.space] = meta >> 8;
-	words[at + History.count] = (meta >> 4) & 15;
-	words[at + History.base] = meta & 15;
-	for (let i = 0; i < 2 * History.depth; i++) words[at + History.values + i] = row[from + 2 + i]!;
+	words[at + History.space] = meta >> 16;
+	words[at + History.count] = (meta >> 8) & 255;
+	words[at + History.base] = meta & 255;
+	for (let i = 0; i < 2 * values; i++) words[at + History.values + i] = row[from + 2 + i]!;
+	for (let i = 0; shape.queued && i < values; i++) {
+		const times = row[from + 2 + 2 * values + i]!;
+		words[at + layout.came + i] = times >>> 16;
+		words[at + layout.went + i] = times & 0xffff;
+	}
 }
 
 function packCpu(shape: Shape, cpu: number, order: readonly number[], row: Int32Array, to: number): void {
 	const { footprint, stacks, system } = shape;
-	const { words, bytes, config, layout } = system.machine;
+	const { words, layout } = system.machine;
 	const at = cpuWord(system.machine, cpu, 0);
 	row[to++] = words[at + Cpu.pc]!;
 	row[to++] = smallFields(words, at);
 	for (const word of footprint.registers) row[to++] = relative(shape, cpu, word, words[at + word]!);
-	for (let first = 0; first < footprint.histories; first += FLOORS_PER_WORD) {
-		let floors = 0;
-		for (let i = first; i < order.length && i < first + FLOORS_PER_WORD; i++) {
-			const start = 4 * (historyWord(system.machine, order[i]!) + History.floors) + cpu;
-			floors |= (bytes[start]! | (bytes[start + config.cpus]! << 2)) << (4 * (i - first));
-		}
-		row[to++] = floors;
-	}
+	to = packViews(shape, cpu, order, row, to);
 	for (let i = 0; i < shape.buffer; i++) row[to++] = words[bufferWord(system.machine, cpu) + i]!;
 	const stack = stacks[cpu]!;
 	const depth = shape.redZone === undefined ? stack.bytes : stack.top - words[at + SP]! + shape.redZone;
@@ -287,27 +293,52 @@ function packCpu(shape: Shape, cpu: number, order: readonly number[], row: Int32
 	}
 }
 
+/** When a CPU's queue begins, and its floors. */
+function packViews(shape: Shape, cpu: number, order: readonly number[], row: Int32Array, to: number): number {
+	const { machine } = shape.system;
+	const { floorBits, footprint } = shape;
+	if (shape.queued) row[to++] = machine.words[cpuWord(machine, cpu, Cpu.queueBegins)]!;
+	const perWord = 32 / floorBits;
+	for (let first = 0; first < footprint.histories; first += perWord) {
+		let floors = 0;
+		for (let i = first; i < order.length && i < first + perWord; i++)
+			floors |= machine.bytes[floorByte(machine, order[i]!, cpu)]! << (floorBits * (i - first));
+		row[to++] = floors;
+	}
+	return to;
+}
+
+function unpackViews(shape: Shape, cpu: number, histories: number, row: Int32Array, from: number): number {
+	const { machine } = shape.system;
+	const { floorBits, footprint } = shape;
+	if (shape.queued) machine.words[cpuWord(machine, cpu, Cpu.queueBegins)] = row[from++]!;
+	const perWord = 32 / floorBits;
+	for (let first = 0; first < footprint.histories; first += perWord) {
+		const floors = row[from++]!;
+		for (let i = first; i < histories && i < first + perWord; i++)
+			machine.bytes[floorByte(machine, i, cpu)] = (floors >>> (floorBits * (i - first))) & ((1 << floorBits) - 1);
+	}
+	return from;
+}
+
+function floorByte(machine: Machine, history: number, cpu: number): number {
+	return 4 * (historyWord(machine, history) + machine.layout.floors) + cpu;
+}
+
 function unpackCpu(shape: Shape, cpu: number, histories: number, row: Int32Array, from: number): void {
 	const { footprint, stacks, system } = shape;
-	const { words, bytes, config, layout } = system.machine;
+	const { words, layout } = system.machine;
 	const at = cpuWord(system.machine, cpu, 0);
 	words[at + Cpu.pc] = row[from++]!;
 	setSmallFields(words, at, row[from++]!);
 	for (const word of footprint.registers) words[at + word] = absolute(shape, cpu, word, row[from++]!);
-	for (let first = 0; first < footprint.histories; first += FLOORS_PER_WORD) {
-		const floors = row[from++]!;
-		for (let i = first; i < histories && i < first + FLOORS_PER_WORD; i++) {
-			const start = 4 * (historyWord(system.machine, i) + History.floors) + cpu;
-			bytes[start] = (floors >> (4 * (i - first))) & 3;
-			bytes[start + config.cpus] = (floors >> (4 * (i - first) + 2)) & 3;
-		}
-	}
+	from = unpackViews(shape, cpu, histories, row, from);
 	for (let i = 0; i < shape.buffer; i++) words[bufferWord(system.machine, cpu) + i] = row[from++]!;
 	const stack = stacks[cpu]!;
 	for (const below of footprint.stack) words[(layout.memory + stack.physical - below) >> 2] = row[from++]!;
 }
 
-/** status 4 bits, flags 3, interrupts masked 1, pending 4, holding 1, status before parking 4, trap 8, NMIs masked 1. */
+/** status 4 bits, flags 3, interrupts masked 1, pending 4, status before parking 4, trap 8, NMIs masked 1. */
 function smallFields(words: Int32Array, at: number): number {
 	const status = words[at + Cpu.status]!;
 	const trap = status === Status.trapped || status === Status.hostCall ? words[at + Cpu.stop]! : 0;
@@ -317,9 +348,8 @@ function smallFields(words: Int32Array, at: number): number {
 		((words[at + Cpu.masked]! & Mask.interrupts) << 7) |
 		((words[at + Cpu.masked]! & Mask.nmis) << 24) |
 		(words[at + Cpu.pending]! << 8) |
-		(words[at + Cpu.holding]! << 12) |
-		(words[at + Cpu.before]! << 13) |
-		(trap << 17)
+		(words[at + Cpu.before]! << 12) |
+		(trap << 16)
 	);
 }
 
@@ -328,9 +358,8 @@ function setSmallFields(words: Int32Array, at: number, fields: number): void {
 	words[at + Cpu.flags] = (fields >> 4) & 7;
 	words[at + Cpu.masked] = ((fields >> 7) & Mask.interrupts) | ((fields >> 24) & Mask.nmis);
 	words[at + Cpu.pending] = (fields >> 8) & 15;
-	words[at + Cpu.holding] = (fields >> 12) & 1;
-	words[at + Cpu.before] = (fields >> 13) & 15;
-	words[at + Cpu.stop] = (fields >> 17) & 255;
+	words[at + Cpu.before] = (fields >> 12) & 15;
+	words[at + Cpu.stop] = (fields >> 16) & 255;
 }
 
 /** Where CPUs may change places, a CPU's stack pointer is kept as CPU 0 would have it, so that CPUs that do the same are the

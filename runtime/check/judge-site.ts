@@ -7,7 +7,7 @@ import type { Instruction } from "../../linker/isa/instruction-set.ts";
 import { SP } from "../../linker/isa/sets/toy.ts";
 import { Cpu, Global, Patcher, Status } from "../machine/layout.ts";
 import { getCpu, type Machine } from "../machine/state.ts";
-import { readWord } from "../machine/words.ts";
+import { loadedWord } from "../machine/words.ts";
 import { getPatcher, type System, setPatcher } from "../patch/system.ts";
 import type { Occurrence, Property } from "./properties.ts";
 
@@ -148,13 +148,13 @@ function landsRight(system: System, site: WatchedSite, instruction: Instruction,
 	const target = next + instruction.imm;
 	switch (instruction.row.flow) {
 		case "call":
-			return pc === target && now === sp - 4 && readWord(machine, 0, now >>> 0) === next;
+			return pc === target && now === sp - 4 && loadedWord(machine, cpu, now) === next;
 		case "jump":
 			return pc === target && now === sp;
 		case "branch":
 			return (pc === target || pc === next) && now === sp;
 		case "return":
-			return now === sp + 4 && pc === readWord(machine, 0, sp >>> 0);
+			return now === sp + 4 && pc === loadedWord(machine, cpu, sp);
 		default:
 			// A probe may be on any instruction, also on one that moves the stack pointer or goes nobody knows where.
 			return site.means === undefined ? pc === next && now === sp : pc === next || instruction.row.flow !== "next";

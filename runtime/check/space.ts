@@ -9,8 +9,8 @@ import { Cpu, Patcher, Status } from "../machine/layout.ts";
 import { restore } from "../machine/machine.ts";
 import { readVirtual } from "../machine/memory.ts";
 import { advance } from "../machine/run.ts";
-import { getCpu, PAGE } from "../machine/state.ts";
-import { isBuffered } from "../machine/store-buffer.ts";
+import { BoundReached, getCpu, PAGE } from "../machine/state.ts";
+import { drain, isBuffered, storeAt, waiting } from "../machine/store-buffer.ts";
 import { allMoves, type Move, make, possible } from "../patch/drive/moves.ts";
 import { storesIntoText } from "../patch/perform/memory-steps.ts";
 import { nextStep } from "../patch/perform/perform.ts";
@@ -20,7 +20,17 @@ import { instructionInSlot } from "../probe/serve.ts";
 import type { Built } from "./build.ts";
 import { type Coverage, newCoverage, stepObserver } from "./coverage.ts";
 import type { Space } from "./explore.ts";
-import { type Footprint, isFinished, pack, type Shape, shapeOf, unpack, watch } from "./footprint.ts";
+import {
+	type Footprint,
+	isFinished,
+	pack,
+	type Shape,
+	type Stack,
+	shapeOf,
+	tasksMove,
+	unpack,
+	watch,
+} from "./footprint.ts";
 import { equal, judgeSite, noteBeginning, type WatchedSite, watchedSites } from "./judge-site.ts";
 import { holding, isOver } from "./outcome.ts";
 import { type Ends, noteEnd } from "./outcomes.ts";
@@ -66,6 +76,8 @@ export type Fault = Property | typeof WANTED;
 /** What the explorer's faults are. */
 export const faults: readonly Fault[] = [...propertyNames, WANTED];
 
+type Emit = (fault: number | undefined, move: Move, broken: Fault | undefined) => void;
+
 /** Steps merged into one at most: a program that never does anything visible is still explored. */
 const MERGED = 64;
 
@@ -85,8 +97,14 @@ export function machineSpace(
 	machine.accesses = [];
 	const moves = allMoves(machine.config.cpus, system.plans.length);
 	const sites = watchedSites(system);
-	const local = reductions.merge ? localInstructions(built) : () => false;
-	const groups = reductions.symmetry ? equals.filter((group) => group.length > 1) : [];
+	const buffered = isBuffered(machine);
+	/** Nobody can tell when a store to a CPU's own stack reaches memory: it does at once. */
+	const ownStacks = reductions.merge && !tasksMove(system);
+	const emptied = buffered && ownStacks ? stacks : [];
+	const local = reductions.merge ? localInstructions(built, !buffered || ownStacks) : () => false;
+	// A buffer holds physical addresses: CPUs whose stacks are among them are not alike.
+	const alike = reductions.symmetry && (!buffered || ownStacks);
+	const groups = alike ? equals.filter((group) => group.length > 1) : [];
 	const shape = shapeOf(system, footprint, stacks, start, built.redzone, groups.length > 0);
 	const { redZone, symmetric } = shape;
 	const use: StackUse = { system, stacks, redZone, symmetry: symmetric, merge: reductions.merge };
@@ -94,6 +112,10 @@ export function machineSpace(
 	const occurred = new Set<string>();
 	const coverage = newCoverage();
 	const notice = stepObserver(built, coverage);
+	const settle = (cpu: number, from: number): void => {
+		emptyOwn(system, cpu, emptied);
+		notice(cpu, from);
+	};
 	const seen = (what: Occurrence): void => {
 		occurred.add(what);
 	};
@@ -104,6 +126,18 @@ export function machineSpace(
 	let bytes: Uint8Array = new Uint8Array();
 	const places = machine.cores.map((core) => core.id);
 
+	/** @returns the bound of the machine that kept something from happening */
+	function bounded(act: () => void): string | undefined {
+		try {
+			act();
+		} catch (error) {
+			if (!(error instanceof BoundReached)) throw error;
+			for (const list of [machine.written, machine.accesses]) list?.splice(0);
+			return `${error.message} (--max-${error.bound})`;
+		}
+		return undefined;
+	}
+
 	/** Makes a move with the oracle's answers, and the invisible steps after it. */
 	function go(move: Move): Property | undefined {
 		from = move.kind === "patch" ? 0 : getCpu(machine, move.who, Cpu.pc) >>> 0;
@@ -113,6 +147,7 @@ export function machineSpace(
 		const found = judged(built, sites, move, seen);
 		if (move.kind === "patch") judgePatcherStores(use, move.who);
 		else judgeStackUse(use, move.who, sp);
+		if (move.kind !== "patch") emptyOwn(system, move.who, emptied);
 		if (move.kind === "step") ({ fetched: instruction, fetchedBytes: bytes } = machine.cores[move.who]!);
 		if (move.kind === "step") notice(move.who, from);
 		if ((move.kind === "step" || move.kind === "trap") && sites.has(from)) coverage.sites.add(from);
@@ -121,7 +156,7 @@ export function machineSpace(
 		let broken = judge.has(found!) ? found : undefined;
 		if (freed && instruction !== undefined && instruction.row.flow !== "trap" && judge.has("freed")) broken ??= "freed";
 		if (broken === undefined && move.kind !== "patch") {
-			merged = mergeLocal(use, move.who, local, notice);
+			merged = mergeLocal(use, move.who, local, settle);
 			if (arrives(move.who) && judge.has("never")) broken = "never";
 		}
 		keepTrack(move);
@@ -153,11 +188,7 @@ export function machineSpace(
 		return held.length === outcome.length && ends === undefined;
 	}
 
-	function expand(
-		state: Int32Array,
-		next: Int32Array,
-		emit: (fault: number | undefined, move: Move, broken: Fault | undefined) => void,
-	): void {
+	function expand(state: Int32Array, next: Int32Array, emit: Emit): string | undefined {
 		unpack(shape, state);
 		const now = moves.map((move) => possible(system, move));
 		if (ends !== undefined && isOver(machine) && !now.includes(true)) noteEnd(ends, machine);
@@ -169,13 +200,19 @@ export function machineSpace(
 				if (dirty) unpack(shape, state);
 				dirty = true;
 				oracle.options.length = 0;
-				const broken = go(move) ?? (isWanted() ? WANTED : undefined);
-				pack(shape, next);
-				for (let i = 0; i < places.length; i++) places[i] = i;
-				for (const group of groups) sortBlocks(shape, group, next, places);
-				emit(broken === undefined ? undefined : faults.indexOf(broken), move, broken);
+				const bound = bounded(() => take(move, next, emit));
+				if (bound !== undefined) return bound;
 			} while (nextAnswers(oracle.answers, oracle.options));
 		}
+		return undefined;
+	}
+
+	function take(move: Move, next: Int32Array, emit: Emit): void {
+		const broken = go(move) ?? (isWanted() ? WANTED : undefined);
+		pack(shape, next);
+		for (let i = 0; i < places.length; i++) places[i] = i;
+		for (const group of groups) sortBlocks(shape, group, next, places);
+		emit(broken === undefined ? undefined : faults.indexOf(broken), move, broken);
 	}
 
 	return {
@@ -187,7 +224,7 @@ export function machineSpace(
 			restore(machine, start);
 			let broken = judgeMappings(system);
 			for (let cpu = 0; cpu < machine.config.cpus; cpu++) {
-				mergeLocal(use, cpu, local, notice);
+				mergeLocal(use, cpu, local, settle);
 				if (arrives(cpu)) broken ??= "never";
 				watch(shape, cpu, false);
 			}
@@ -239,7 +276,8 @@ function judged(
 	const served = make(system, move);
 	if (inSlot !== undefined && core.fetched !== undefined && !equal(core.fetched, inSlot)) return "torn";
 	if (!served) return watched !== undefined && stop === Stop.breakpoint ? "breakpoint" : "fault";
-	if (watched === undefined || move.kind === "interrupt" || move.kind === "nmi") return undefined;
+	const unjudged: readonly Move["kind"][] = ["interrupt", "nmi", "drain"];
+	if (watched === undefined || unjudged.includes(move.kind)) return undefined;
 	if (move.kind === "trap" && handles(system, cpu)) return undefined;
 	if (move.kind === "trap" && stop !== Stop.breakpoint) return undefined;
 	if (move.kind === "step" && core.fetched === undefined && getCpu(machine, cpu, Cpu.stop) !== Stop.illegal)
@@ -283,7 +321,7 @@ function mergeLocal(
 	use: StackUse,
 	cpu: number,
 	local: (pc: number) => boolean,
-	notice: (cpu: number, from: number) => void,
+	settle: (cpu: number, from: number) => void,
 ): number[] {
 	const { machine } = use.system;
 	const places: number[] = [];
@@ -294,21 +332,32 @@ function mergeLocal(
 		const sp = machine.cores[cpu]!.r[SP]!;
 		advance(machine, cpu, 1);
 		judgeStackUse(use, cpu, sp);
-		notice(cpu, pc);
+		settle(cpu, pc);
 		places.push(pc);
 	}
 	return places;
 }
 
+/** Stores to a CPU's own stack leave its buffer, also those that others wait before. Only the CPU itself loads them, and finds them
+ * either way; where anybody else reaches a stack, nothing is merged (stack-use.ts), and `stacks` is empty. */
+function emptyOwn({ machine }: System, cpu: number, stacks: readonly Stack[]): void {
+	const stack = stacks[cpu];
+	if (stack === undefined) return;
+	for (let i = 0; i < waiting(machine, cpu); ) {
+		const physical = storeAt(machine, cpu, i);
+		if (physical >= stack.physical - stack.bytes && physical < stack.physical) drain(machine, cpu, i);
+		else i++;
+	}
+}
+
 /** Tells of an address whether its instruction is local: in bytes that no plan touches, and without shared memory. */
-function localInstructions(built: Built): (pc: number) => boolean {
+function localInstructions(built: Built, ownStacks: boolean): (pc: number) => boolean {
 	const { system } = built;
 	// An NMI sees every instruction between which it comes.
 	if (system.handlers.nmi !== undefined) return () => false;
 	// Somebody looks where every CPU is and what is on its stack: no step of one is its own.
 	if (system.plans.some(({ steps }) => steps.some(({ kind }) => kind === "vacate"))) return () => false;
 	const touched = touchedRanges(built);
-	const buffered = isBuffered(system.machine);
 	const known = new Map<number, boolean>();
 	return (pc) => {
 		let answer = known.get(pc);
@@ -317,7 +366,7 @@ function localInstructions(built: Built): (pc: number) => boolean {
 			const instruction = bytes && decode(bytes, 0);
 			answer =
 				instruction !== undefined &&
-				isOwn(instruction.row, buffered) &&
+				isOwn(instruction.row, ownStacks) &&
 				!touched.some(([from, to]) => pc < to && pc + instruction.length > from);
 			known.set(pc, answer);
 		}
@@ -326,10 +375,10 @@ function localInstructions(built: Built): (pc: number) => boolean {
 }
 
 /** A CPU's own stack is its own, unless what is stored there waits in a buffer among other stores. */
-function isOwn(row: Row, buffered: boolean): boolean {
+function isOwn(row: Row, ownStacks: boolean): boolean {
 	return !row.stops
 		? row.mnemonic !== "cli" && row.mnemonic !== "spin"
-		: !buffered && ["call", "ret", "push", "pop"].includes(row.mnemonic);
+		: ownStacks && ["call", "ret", "push", "pop"].includes(row.mnemonic);
 }
 
 /** The sites that are judged, also where a plan leaves them as they are; what plans write, in whole fetch units, the pages

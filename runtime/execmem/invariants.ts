@@ -3,9 +3,9 @@
 
 import { hex } from "../../linker/hex.ts";
 import { isAllTraps, views } from "../machine/frames.ts";
+import { unitsInFlux } from "../machine/histories.ts";
 import { extentOf, LARGE_PAGE, mappings, type Permissions, writableAndExecutable } from "../machine/memory.ts";
 import { PAGE } from "../machine/state.ts";
-import { unitsInFlux } from "../machine/visibility.ts";
 import { type Area, allPieces, openAreas, pieceAt } from "./allocator.ts";
 import { memoryTypes } from "./memory-types.ts";
 import type { Execmem, Owned } from "./pieces.ts";

@@ -7,11 +7,12 @@ import type { Instruction } from "../../linker/isa/instruction-set.ts";
 import { lengthOf } from "../../linker/isa/lookup.ts";
 import type { Core } from "./core.ts";
 import { decodedFrame, fill, MAX_LENGTH, WORDS_PER_BYTE } from "./decode-cache.ts";
+import { CODE, historyOf, type Value } from "./histories.ts";
 import { noteFetch } from "./instruction-tlb.ts";
 import { Global } from "./layout.ts";
 import { isSettled, translate } from "./memory.ts";
 import { choose, type Machine, PAGE } from "./state.ts";
-import { byteOf, CODE, fetched, historyOf, type Value, visible } from "./visibility.ts";
+import { byteOf, fetched, visible, whenCame } from "./visibility.ts";
 import { note } from "./watch.ts";
 
 /** Makes the page of `pc` the core's code page, with the instruction at `pc` decoded in it.
@@ -46,8 +47,8 @@ export function fetchOnce(core: Core, pc: number): Instruction | undefined {
 }
 
 /** The bytes of one instruction: no more are looked at than it has, and fewer where a page refuses. Bytes of one unit come
- * together. An instruction in flux ends what its queue may hold; one that nobody changes may have been fetched at any
- * time. */
+ * together. What its queue holds behind an instruction in flux was fetched no earlier than that one came; one that nobody
+ * changes may have been fetched at any time. */
 function fetchBytes(core: Core, pc: number): Uint8Array {
 	const { machine, id } = core;
 	const unit = Math.max(1, machine.config.model.unit);
@@ -56,7 +57,7 @@ function fetchBytes(core: Core, pc: number): Uint8Array {
 	let frame = -1;
 	let base = -1;
 	let value: Value | undefined;
-	let flux = false;
+	let time = 0;
 	let i = 0;
 	for (; i < length; i++) {
 		const address = pc + i;
@@ -67,21 +68,19 @@ function fetchBytes(core: Core, pc: number): Uint8Array {
 		const physical = frame + (address & (PAGE - 1));
 		if (physical - (physical % unit) !== base) {
 			base = physical - (physical % unit);
-			value = seenOf(machine, id, base);
-			flux ||= value !== undefined;
+			const history = machine.words[Global.histories] === 0 ? undefined : historyOf(machine, CODE, base);
+			value = history === undefined ? undefined : seenOf(machine, id, history, base);
+			if (value !== undefined) time = Math.max(time, whenCame(machine, history!, id, value));
 		}
 		bytes[i] = value === undefined ? machine.memory[physical]! : byteOf(value, physical - base);
 		if (i === 0) length = lengthOf(bytes[0]!);
 	}
-	if (flux) fetched(machine, id);
+	fetched(machine, id, time);
 	return bytes.subarray(0, i);
 }
 
-/** What a CPU sees of a unit in flux, this time; undefined when there is only the present to see. */
-function seenOf(machine: Machine, cpu: number, unit: number): Value | undefined {
-	if (machine.words[Global.histories] === 0) return undefined;
-	const history = historyOf(machine, CODE, unit);
-	if (history === undefined) return undefined;
+/** What a CPU sees of a unit in flux, this time. */
+function seenOf(machine: Machine, cpu: number, history: number, unit: number): Value {
 	const values = visible(machine, history, cpu);
 	const taken = choose(machine, values.length);
 	machine.fetches?.push({ cpu, unit, options: values, taken });

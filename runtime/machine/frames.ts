@@ -2,6 +2,7 @@
 // page-table entry that any CPU may see, and when there is nothing left of what it was.
 
 import { encode } from "../../linker/isa/encode.ts";
+import { historyOf, unitsInFlux, type Value } from "./histories.ts";
 import { Entry, Global } from "./layout.ts";
 import {
 	entryAt,
@@ -18,7 +19,7 @@ import {
 	TEXT,
 } from "./memory.ts";
 import { type Machine, PAGE } from "./state.ts";
-import { historyOf, unitsInFlux, type Value, visible } from "./visibility.ts";
+import { visible } from "./visibility.ts";
 
 const TRAP = encode("brk")[0]!;
 const TRAPS = Math.imul(TRAP, 0x01010101);

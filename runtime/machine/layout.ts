@@ -23,8 +23,8 @@ export const Cpu = {
 	clock: 24,
 	/** Instructions executed: a double over two words. */
 	instructions: 26,
-	/** Nonzero while its fetch queue may hold something older than its floors allow. */
-	holding: 28,
+	/** When its fetch queue begins (fetch-queue.ts). */
+	queueBegins: 28,
 	/** The status that a parked CPU goes back to. */
 	before: 29,
 	/** 1 + the slot of a probed instruction that it executes out of line, one step, without interrupts; 0: none. */
@@ -50,19 +50,13 @@ export type Status = (typeof Status)[keyof typeof Status];
 /** Word indices of a page-table entry. */
 export const Entry = { space: 0, page: 1, frame: 2, flags: 3, words: 4 } as const;
 
-/** Values that one unit of memory, or one page-table entry, had and some CPU may still see. A value is two words; the
- * floors (per CPU, a byte each: the oldest value its caches may deliver) and holds (its fetch queue) follow. */
-export const History = { space: 0, unit: 1, count: 2, base: 3, values: 4, depth: 4, floors: 12 } as const;
+/** Values that one unit of memory, or one page-table entry, had and some CPU may still see, oldest first: two words each. Behind
+ * them lie, where there are fetch queues, when each came and went, and then each CPU's floor, a byte: `Layout` says where. */
+export const History = { space: 0, unit: 1, count: 2, base: 3, values: 4 } as const;
 
 /** A CPU's store buffer, on models that have one: how many stores wait, and of each, oldest first, its physical address,
  * its length and its bytes. */
-export const Buffer = {
-	count: 0,
-	stores: 1,
-	words: 14,
-	depth: 4,
-	store: { physical: 0, length: 1, value: 2, words: 3 },
-} as const;
+export const Buffer = { count: 0, stores: 1, store: { physical: 0, length: 1, value: 2, words: 3 } } as const;
 
 /** Word indices of a patcher, somebody who carries out a plan (runtime/patch). */
 export const Patcher = {
@@ -93,7 +87,9 @@ export const Global = {
 	/** 1 + the CPU whose turn a pause cut short, and the clock that the turn lasts to: a double over two words. */
 	turn: 7,
 	turnEnd: 8,
-	words: 10,
+	/** So many times values were taken out of every instruction cache, as far as some fetch queue can tell. */
+	broadcasts: 10,
+	words: 12,
 } as const;
 
 /** Branch predictor of one CPU: return stack, its top, and the indirect-target table (tag, target). */
@@ -111,33 +107,48 @@ export interface Layout {
 	readonly predictorWords: number;
 	readonly entries: number;
 	readonly histories: number;
-	readonly historyWords: number;
 	readonly memory: number;
 	readonly bytes: number;
+	/** Words of a store buffer, and how many stores it has room for. */
+	readonly bufferWords: number;
+	readonly stores: number;
+	/** Words of a history, how many values it has room for, and where in it the other parts are. */
+	readonly historyWords: number;
+	readonly values: number;
+	readonly came: number;
+	readonly went: number;
+	readonly floors: number;
+}
+
+/** How many there are, or there is room for; `memory` in bytes. */
+export interface Sizes {
+	readonly cpus: number;
+	readonly patchers: number;
+	readonly entries: number;
+	readonly histories: number;
+	readonly values: number;
+	readonly stores: number;
+	readonly memory: number;
 }
 
 /** @param buffered whether the CPUs have store buffers
- * @param sizes numbers of CPUs, patchers, page-table entries and histories, bytes of physical memory */
-export function layoutOf(
-	sizes: {
-		cpus: number;
-		patchers: number;
-		entries: number;
-		histories: number;
-		memory: number;
-	},
-	buffered: boolean,
-): Layout {
+ * @param queued whether they have fetch queues */
+export function layoutOf(sizes: Sizes, buffered: boolean, queued: boolean): Layout {
+	const { cpus, values, stores } = sizes;
+	const bufferWords = buffered ? Buffer.stores + Buffer.store.words * stores : 0;
+	const came = History.values + 2 * values;
+	const went = came + (queued ? values : 0);
+	const floors = went + (queued ? values : 0);
+	const historyWords = floors + Math.ceil(cpus / 4);
 	const cpuBlocks = Global.words * 4;
-	const buffers = cpuBlocks + sizes.cpus * Cpu.words * 4;
-	const patchers = buffers + (buffered ? sizes.cpus * Buffer.words * 4 : 0);
+	const buffers = cpuBlocks + cpus * Cpu.words * 4;
+	const patchers = buffers + Math.ceil((cpus * bufferWords) / 2) * 8;
 	const predictors = patchers + sizes.patchers * Patcher.words * 4;
-	const entries = predictors + sizes.cpus * PREDICTOR_WORDS * 4;
+	const entries = predictors + cpus * PREDICTOR_WORDS * 4;
 	const histories = entries + sizes.entries * Entry.words * 4;
-	const historyWords = History.floors + Math.ceil((2 * sizes.cpus) / 4);
 	const memory = Math.ceil((histories + sizes.histories * historyWords * 4) / 8) * 8;
 	return {
-		cpus: sizes.cpus,
+		cpus,
 		cpuBlocks,
 		buffers,
 		patchers,
@@ -145,8 +156,14 @@ export function layoutOf(
 		predictorWords: PREDICTOR_WORDS,
 		entries,
 		histories,
-		historyWords,
 		memory,
 		bytes: memory + sizes.memory,
+		bufferWords,
+		stores,
+		historyWords,
+		values,
+		came,
+		went,
+		floors,
 	};
 }

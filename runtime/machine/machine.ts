@@ -1,16 +1,17 @@
 // Makes machines, and copies them.
 
 import { Core } from "./core.ts";
+import { reindexHistories } from "./histories.ts";
 import { Cpu, Global, layoutOf, Status } from "./layout.ts";
 import { reindexEntries } from "./memory.ts";
 import { type Machine, type MachineConfig, PAGE, setCpu } from "./state.ts";
-import { reindexHistories } from "./visibility.ts";
 
 /** A machine with zeroed memory, nothing mapped and every CPU halted. */
 export function createMachine(config: MachineConfig): Machine {
 	if (config.cpus < 1 || config.cpus > 256) throw new RangeError(`${config.cpus} CPUs: 1 to 256 are supported`);
+	if (config.values < 2 || config.values > 255) throw new RangeError(`${config.values} values: 2 to 255 are supported`);
 	if (config.memory % PAGE !== 0) throw new RangeError(`${config.memory} bytes of memory: not a multiple of ${PAGE}`);
-	const layout = layoutOf(config, config.model.buffer !== undefined);
+	const layout = layoutOf(config, config.model.buffer !== undefined, config.model.queue);
 	const buffer = new ArrayBuffer(layout.bytes);
 	const cores: Core[] = [];
 	const machine: Machine = {

@@ -4,9 +4,10 @@
 
 import { hex } from "../../linker/hex.ts";
 import { dropDecoded } from "./decode-cache.ts";
+import { CODE, historyOf, type Value } from "./histories.ts";
 import { Cpu, Entry, Global } from "./layout.ts";
 import { choose, getCpu, type Machine, PAGE } from "./state.ts";
-import { CODE, historyOf, record, replaceNewest, type Value, visible } from "./visibility.ts";
+import { record, replaceNewest, visible } from "./visibility.ts";
 
 export const LARGE_PAGE = 2 ** 21;
 const LARGE_PAGES = LARGE_PAGE / PAGE;

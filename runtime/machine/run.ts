@@ -11,7 +11,7 @@ import { TICKS_PER_CYCLE } from "./profile.ts";
 import { addCounter, getCpu, type Machine, setCpu } from "./state.ts";
 import { executeAt, serve } from "./step.ts";
 import { drain, drainAll, waiting } from "./store-buffer.ts";
-import { clean, flushTlb, invalidate, serialize } from "./visibility.ts";
+import { clean, flushTlb, forgetViews, invalidate, serialize } from "./visibility.ts";
 
 /** Ticks that the dispatcher runs at once: V8 compiles a function that returns now and then better than one that stays
  * in its loop and has to be replaced there. */
@@ -153,9 +153,16 @@ function after(machine: Machine, cpu: number, stop: number, value: number): void
 			onUnit(machine, cpu, value, invalidate);
 			break;
 		case Stop.halt:
-			setCpu(machine, cpu, Cpu.pending, 0);
+			halt(machine, cpu);
 			break;
 	}
+}
+
+/** Ends a CPU for good: nobody asks it for anything any more, and it sees nothing. Its stores still reach memory. */
+export function halt(machine: Machine, cpu: number): void {
+	setCpu(machine, cpu, Cpu.status, Status.halted);
+	setCpu(machine, cpu, Cpu.pending, 0);
+	forgetViews(machine, cpu);
 }
 
 /** A CPU that is asked for it comes to rest: what it does later, it fetches then. */

@@ -22,6 +22,10 @@ export interface MachineConfig {
 	readonly patchers: number;
 	/** Units and page-table entries that may be in flux at once. */
 	readonly histories: number;
+	/** Values of one of them that CPUs may see at once: 2 to 255. */
+	readonly values: number;
+	/** Stores that may wait in a CPU's buffer, on models that have one. */
+	readonly stores: number;
 	/** Which of the values a CPU may see it does see. */
 	readonly fetch: FetchPolicy;
 	/** Of the random choices that `fetch` makes. */
@@ -32,6 +36,27 @@ export interface MachineConfig {
  * `Machine.oracle` says. */
 export type FetchPolicy = "fresh" | "stale" | "random" | "chosen";
 export const fetchPolicies: readonly FetchPolicy[] = ["fresh", "stale", "random", "chosen"];
+
+/** What a machine has room for; beyond, it would have to forget what some CPU may see. */
+export type Bound = "units" | "values" | "stores";
+
+/** There is no room for what happens. Whoever drives the machine ends here: its state is not to be gone on with. */
+export class BoundReached extends Error {
+	readonly bound: Bound;
+	readonly limit: number;
+
+	constructor(bound: Bound, limit: number) {
+		super(`more than ${limit} ${boundTexts[bound]}`);
+		this.bound = bound;
+		this.limit = limit;
+	}
+}
+
+const boundTexts: Record<Bound, string> = {
+	units: "units of code and page-table entries of which some CPU may see an older value",
+	values: "values that a unit of code, or a page-table entry, had and some CPU may see",
+	stores: "stores that wait in a store buffer",
+};
 
 /** Answers the choices of one step: the next answer, and how many answers each question had so far. */
 export interface Oracle {

@@ -7,6 +7,7 @@ import { decodedAt } from "./decode-cache.ts";
 import { fetch, fetchOnce } from "./fetch.ts";
 import { mispredicted } from "./predictor.ts";
 import { TICKS_PER_CYCLE, ticksOf } from "./profile.ts";
+import { drainAll } from "./store-buffer.ts";
 
 /** Does what the dispatcher leaves to others: has the code at `pc` decoded, or executes one instruction.
  * @returns ticks spent */
@@ -37,7 +38,9 @@ export function executeAt(core: Core, instruction: Instruction, pc: number): num
 	core.executed = instruction;
 	const { profile } = core.machine.config;
 	const next = (pc + length) | 0;
+	if (row.atomic === true) drainAll(core.machine, core.id);
 	const to = row.execute(core, a, b, c, imm, next) ?? next;
+	if (row.atomic === true) drainAll(core.machine, core.id);
 	core.spent = ticksOf(profile, row.cost);
 	if (core.stop === Stop.none && mispredicted(core, row.flow, pc, next, to))
 		core.spent += profile.mispredict * TICKS_PER_CYCLE;

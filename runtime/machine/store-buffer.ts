@@ -3,7 +3,7 @@
 
 import { Buffer } from "./layout.ts";
 import { writePhysical } from "./memory.ts";
-import type { Machine } from "./state.ts";
+import { BoundReached, type Machine } from "./state.ts";
 
 const { store } = Buffer;
 
@@ -16,24 +16,29 @@ export function waiting(machine: Machine, cpu: number): number {
 	return isBuffered(machine) ? machine.words[bufferWord(machine, cpu) + Buffer.count]! : 0;
 }
 
-/** A store of at most four bytes goes behind those that wait; where there is no room the oldest drains first. */
+/** A store of at most four bytes goes behind those that wait. Where there is no room, one is made when one way of many is gone:
+ * the oldest drains. @throws BoundReached where all ways are wanted */
 export function enqueue(machine: Machine, cpu: number, physical: number, bytes: Uint8Array): void {
-	if (waiting(machine, cpu) === Buffer.depth) drain(machine, cpu);
+	const { stores } = machine.layout;
+	if (waiting(machine, cpu) === stores) {
+		if (machine.config.fetch === "chosen") throw new BoundReached("stores", stores);
+		drain(machine, cpu);
+	}
 	const at = bufferWord(machine, cpu);
 	const value = bytes.reduce((word, byte, i) => word | (byte << (8 * i)), 0);
 	const last = machine.words[at + Buffer.count]!++;
 	machine.words.set([physical, bytes.length, value], at + Buffer.stores + last * store.words);
 }
 
-/** The oldest store that waits becomes everybody's. */
-export function drain(machine: Machine, cpu: number): void {
-	const { words } = machine;
+/** The oldest store that waits becomes everybody's; or one of the others. */
+export function drain(machine: Machine, cpu: number, which = 0): void {
+	const { words, layout } = machine;
 	const at = bufferWord(machine, cpu);
-	const first = at + Buffer.stores;
+	const first = at + Buffer.stores + which * store.words;
 	const value = words[first + store.value]!;
 	const bytes = Uint8Array.from({ length: words[first + store.length]! }, (_, i) => value >> (8 * i));
 	const physical = words[first + store.physical]!;
-	const end = at + Buffer.words;
+	const end = at + layout.bufferWords;
 	words.copyWithin(first, first + store.words, end);
 	words.fill(0, end - store.words, end);
 	words[at + Buffer.count]!--;
@@ -58,5 +63,10 @@ export function loadedByte(machine: Machine, cpu: number, physical: number): num
 
 /** Where a CPU's buffer lies. */
 export function bufferWord(machine: Machine, cpu: number): number {
-	return (machine.layout.buffers >> 2) + cpu * Buffer.words;
+	return (machine.layout.buffers >> 2) + cpu * machine.layout.bufferWords;
+}
+
+/** The physical address of a store that waits, counted from the oldest. */
+export function storeAt(machine: Machine, cpu: number, which: number): number {
+	return machine.words[bufferWord(machine, cpu) + Buffer.stores + which * store.words + store.physical]!;
 }

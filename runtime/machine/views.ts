@@ -1,10 +1,11 @@
 // What each CPU may still see of memory, byte by byte, for people: which values, how old each is, and why an old one is
 // still possible. It reads what fetches and loads go by (visibility.ts) and changes nothing.
 
+import { CODE, historyOf } from "./histories.ts";
 import { Cpu } from "./layout.ts";
 import { physicalIn } from "./memory.ts";
 import { getCpu, type Machine } from "./state.ts";
-import { byteOf, CODE, historyOf, possibleValues } from "./visibility.ts";
+import { byteOf, possibleValues } from "./visibility.ts";
 
 export interface ByteView {
 	/** Virtual. */

@@ -112,6 +112,7 @@ function stormOnce(image: Image, { protocol, model, cpus }: StormCase, seed: num
 		count(machine, counts, [ways.one, ways.two, ...transient], undefined);
 		holds = ways[to];
 	}
+	if (end.kind === "bound") throw new Error(`assert: ${end.why}, although three targets take turns`);
 	if (end.kind === "trapped") counts.died++;
 	counts.updates += system.counts.updates;
 	countCalls(machine, counts);

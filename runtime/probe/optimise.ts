@@ -13,7 +13,7 @@ import { Cpu, Status } from "../machine/layout.ts";
 import { readVirtual } from "../machine/memory.ts";
 import { TICKS_PER_CYCLE } from "../machine/profile.ts";
 import { addCounter, getCounter, getCpu, PAGE, setCpu } from "../machine/state.ts";
-import { readWord } from "../machine/words.ts";
+import { loadedWord } from "../machine/words.ts";
 import type { Update } from "../patch/change/change.ts";
 import { plan } from "../patch/plan/plan.ts";
 import { type Protocol, sync, write } from "../patch/plan/protocol.ts";
@@ -119,7 +119,7 @@ export function serveCall(probes: Probes, cpu: number): boolean {
 	const area = areas.get(space);
 	const pc = getCpu(machine, cpu, Cpu.pc) >>> 0;
 	if (area?.trampoline === undefined || pc !== area.trampoline + 2) return false;
-	const back = readWord(machine, space, machine.cores[cpu]!.r[SP]! >>> 0);
+	const back = loadedWord(machine, cpu, machine.cores[cpu]!.r[SP]!);
 	const probe = back === undefined ? undefined : area.known.get((back >>> 0) - SITE_BYTES);
 	if (probe !== undefined && isInForce(machine, area, probe)) noteHit(probes, probe, cpu);
 	setCpu(machine, cpu, Cpu.status, Status.running);

@@ -3,6 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { encode, Stop } from "../../linker/isa/index.ts";
+import { CODE, historyOf } from "../../runtime/machine/histories.ts";
 import { Cpu, Status } from "../../runtime/machine/layout.ts";
 import { copyMachine } from "../../runtime/machine/machine.ts";
 import {
@@ -24,7 +25,6 @@ import {
 } from "../../runtime/machine/memory.ts";
 import { advance, flush } from "../../runtime/machine/run.ts";
 import { getCpu, type Machine, PAGE, setCpu, takeFrames } from "../../runtime/machine/state.ts";
-import { CODE, historyOf } from "../../runtime/machine/visibility.ts";
 import { bareMachine, mapFresh, modelNamed, putCode, R, RW, RX } from "../machines.ts";
 
 const NONE = { r: false, w: false, x: false };

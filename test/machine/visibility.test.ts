@@ -3,33 +3,30 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { CODE, historyOf, reindexHistories } from "../../runtime/machine/histories.ts";
 import { Cpu, Global, Status } from "../../runtime/machine/layout.ts";
 import { writePhysical } from "../../runtime/machine/memory.ts";
 import type { Model } from "../../runtime/machine/model.ts";
 import { models } from "../../runtime/machine/models/index.ts";
 import { type Machine, PAGE, setCpu } from "../../runtime/machine/state.ts";
 import {
-	CODE,
 	clean,
 	fetched,
 	flushTlb,
-	historyOf,
+	forgetViews,
 	invalidate,
 	record,
-	reindexHistories,
 	serialize,
 	visible,
+	whenCame,
 } from "../../runtime/machine/visibility.ts";
 import { bareMachine, mapFresh, modelNamed } from "../machines.ts";
 
 const CPUS = 3;
 /** Units of the machines below. */
 const UNITS = [0x100, 0x200];
-/** Of these, the newest so many are remembered. */
-const DEPTH = 4;
-
 function machineOf(model: Model): Machine {
-	const machine = bareMachine({ cpus: CPUS, model, memory: 2 * PAGE, histories: 8 });
+	const machine = bareMachine({ cpus: CPUS, model, memory: 2 * PAGE, histories: 8, values: 64 });
 	for (let cpu = 0; cpu < CPUS; cpu++) setCpu(machine, cpu, Cpu.status, Status.running);
 	return machine;
 }
@@ -40,26 +37,39 @@ function seen(machine: Machine, unit: number, cpu: number, present: number, spac
 	return index === undefined ? [present] : visible(machine, index, cpu).map(([low]) => low);
 }
 
-/** The rules, written down once more: every value is kept, and indices only grow. */
+interface Kept {
+	readonly value: number;
+	/** The time it came. */
+	readonly at: number;
+}
+
+/** The rules, written down once more: every value and every floor is kept with its time, and times only grow. */
 class Account {
 	readonly model: Model;
-	readonly values: number[][] = UNITS.map(() => [0]);
+	readonly values: Kept[][] = UNITS.map(() => [{ value: 0, at: 0 }]);
 	readonly base: number[] = UNITS.map(() => 0);
-	readonly floor: number[][] = UNITS.map(() => Array(CPUS).fill(0));
-	readonly hold: number[][] = UNITS.map(() => Array(CPUS).fill(0));
+	/** Per unit and CPU: from when on its caches deliver nothing older than what. */
+	readonly floors: { readonly at: number; readonly floor: number }[][][] = UNITS.map(() =>
+		Array.from({ length: CPUS }, () => [{ at: 0, floor: 0 }]),
+	);
+	/** Per CPU: when the first instruction in its queue was fetched, at the earliest. */
+	readonly begins: number[] = Array(CPUS).fill(0);
+	time = 0;
 
 	constructor(model: Model) {
 		this.model = model;
 	}
 
 	store(unit: number, value: number): void {
-		this.values[unit]!.push(value);
-		if (!this.model.cleans) this.base[unit] = this.newest(unit);
-		if (!this.model.caches) this.dropCached(unit);
+		const { cleans, caches } = this.model;
+		const newest = this.values[unit]!.length;
+		if (!cleans) this.base[unit] = newest;
+		if (!caches) this.dropCached(unit);
+		this.values[unit]!.push({ value, at: ++this.time });
 	}
 
 	clean(unit: number): void {
-		this.base[unit] = this.newest(unit);
+		this.base[unit] = this.values[unit]!.length - 1;
 		if (!this.model.caches) this.dropCached(unit);
 	}
 
@@ -68,25 +78,25 @@ class Account {
 	}
 
 	serialize(cpu: number): void {
-		for (const unit of UNITS.keys()) {
-			if (this.model.invalidates === "own") this.raise(unit, cpu);
-			this.hold[unit]![cpu] = this.floor[unit]![cpu]!;
-		}
+		for (const unit of UNITS.keys()) if (this.model.invalidates === "own") this.raise(unit, cpu);
+		this.begins[cpu] = ++this.time;
 	}
 
-	fetched(cpu: number): void {
-		for (const unit of UNITS.keys()) this.hold[unit]![cpu] = this.floor[unit]![cpu]!;
+	/** The CPU executes one of the values it may see. */
+	execute(unit: number, cpu: number, value: number): void {
+		const first = this.values[unit]!.slice(this.oldest(unit, cpu)).find((kept) => kept.value === value)!;
+		this.begins[cpu] = Math.max(this.begins[cpu]!, first.at);
 	}
 
-	/** Oldest first, without repetitions. */
+	/** Values, without order. */
 	visible(unit: number, cpu: number): number[] {
-		const oldest = Math.min(this.floor[unit]![cpu]!, this.hold[unit]![cpu]!);
-		const remembered = Math.max(oldest, this.values[unit]!.length - DEPTH);
-		return [...new Set(this.values[unit]!.slice(remembered))];
+		const seen = this.values[unit]!.slice(this.oldest(unit, cpu)).map(({ value }) => value);
+		return [...new Set(seen)].sort((a, b) => a - b);
 	}
 
-	newest(unit: number): number {
-		return this.values[unit]!.length - 1;
+	private oldest(unit: number, cpu: number): number {
+		const floors = this.floors[unit]![cpu]!;
+		return this.model.queue ? floors.findLast(({ at }) => at <= this.begins[cpu]!)!.floor : floors.at(-1)!.floor;
 	}
 
 	private dropCached(unit: number): void {
@@ -94,30 +104,31 @@ class Account {
 	}
 
 	private raise(unit: number, cpu: number): void {
-		const floors = this.floor[unit]!;
-		floors[cpu] = Math.max(floors[cpu]!, this.base[unit]!);
-		if (!this.model.queue) this.hold[unit]![cpu] = Math.max(this.hold[unit]![cpu]!, floors[cpu]!);
+		const floors = this.floors[unit]![cpu]!;
+		floors.push({ at: ++this.time, floor: Math.max(floors.at(-1)!.floor, this.base[unit]!) });
 	}
 }
 
 type Event =
 	| { readonly kind: "store"; readonly unit: number; readonly value: number }
 	| { readonly kind: "clean" | "invalidate"; readonly unit: number }
-	| { readonly kind: "serialize" | "fetched"; readonly cpu: number };
+	| { readonly kind: "serialize"; readonly cpu: number }
+	| { readonly kind: "execute"; readonly unit: number; readonly cpu: number; readonly which: number };
 
 const unit = fc.nat(UNITS.length - 1);
 const cpu = fc.nat(CPUS - 1);
 const event: fc.Arbitrary<Event> = fc.oneof(
 	fc.record({ kind: fc.constant("store" as const), unit, value: fc.integer({ min: 1, max: 5 }) }),
 	fc.record({ kind: fc.constantFrom("clean" as const, "invalidate" as const), unit }),
-	fc.record({ kind: fc.constantFrom("serialize" as const, "fetched" as const), cpu }),
+	fc.record({ kind: fc.constant("serialize" as const), cpu }),
+	fc.record({ kind: fc.constant("execute" as const), unit, cpu, which: fc.nat(5) }),
 );
 
 function happen(machine: Machine, account: Account, event: Event): void {
 	switch (event.kind) {
 		case "store": {
 			const { unit, value } = event;
-			const old = account.values[unit]!.at(-1)!;
+			const old = account.values[unit]!.at(-1)!.value;
 			if (old === value) return;
 			record(machine, CODE, UNITS[unit]!, [old, 0], [value, 0]);
 			account.store(unit, value);
@@ -135,16 +146,22 @@ function happen(machine: Machine, account: Account, event: Event): void {
 			serialize(machine, event.cpu);
 			account.serialize(event.cpu);
 			return;
-		case "fetched":
-			fetched(machine, event.cpu);
-			account.fetched(event.cpu);
+		case "execute": {
+			const { unit, cpu, which } = event;
+			const index = historyOf(machine, CODE, UNITS[unit]!);
+			if (index === undefined) return;
+			const values = visible(machine, index, cpu);
+			const value = values[which % values.length]!;
+			account.execute(unit, cpu, value[0]);
+			fetched(machine, cpu, whenCame(machine, index, cpu, value));
 			return;
+		}
 	}
 }
 
 /** What every CPU sees of every unit, as one text. */
 function allSeen(machine: Machine, { values }: Account): string {
-	return everyView((i, id) => seen(machine, UNITS[i]!, id, values[i]!.at(-1)!));
+	return everyView((i, id) => seen(machine, UNITS[i]!, id, values[i]!.at(-1)!.value).sort((a, b) => a - b));
 }
 
 function allAllowed(account: Account): string {
@@ -227,7 +244,18 @@ test("ideal keeps no history", () => {
 });
 
 describe("arm", () => {
-	const U = UNITS[0]!;
+	const [U, V] = UNITS as [number, number];
+	const change = (machine: Machine, unit: number, from: number, to: number): void =>
+		record(machine, CODE, unit, [from, 0], [to, 0]);
+	const sync = (machine: Machine, unit: number): void => {
+		clean(machine, unit);
+		invalidate(machine, unit);
+	};
+	/** A CPU executes a value of a unit, which changes to it first if nothing is in flux there. */
+	const run = (machine: Machine, id: number, unit: number, value: number): void => {
+		if (historyOf(machine, CODE, unit) === undefined) change(machine, unit, 1, value);
+		fetched(machine, id, whenCame(machine, historyOf(machine, CODE, unit)!, id, [value, 0]));
+	};
 	const stored = (): Machine => {
 		const machine = machineOf(modelNamed("arm"));
 		record(machine, CODE, U, [1, 0], [2, 0]);
@@ -242,7 +270,8 @@ describe("arm", () => {
 		["invalidate without clean: old bytes are fetched again", (m) => [invalidate(m, U), serialize(m, 0)], [1, 2]],
 		["invalidate before clean", (m) => [invalidate(m, U), clean(m, U), serialize(m, 0)], [1, 2]],
 		["clean and invalidate: the queue still holds them", (m) => [clean(m, U), invalidate(m, U)], [1, 2]],
-		["clean, invalidate, another fetch", (m) => [clean(m, U), invalidate(m, U), fetched(m, 0)], [2]],
+		["what was invalidated before another value came", (m) => [clean(m, U), invalidate(m, U), run(m, 0, V, 2)], [2]],
+		["what was invalidated after it came", (m) => [change(m, V, 2, 3), sync(m, U), run(m, 0, V, 3)], [1, 2]],
 		["clean, invalidate, SERIALIZE", (m) => [clean(m, U), invalidate(m, U), serialize(m, 0)], [2]],
 		["SERIALIZE too early", (m) => [serialize(m, 0), clean(m, U), invalidate(m, U)], [1, 2]],
 		["SERIALIZE by another CPU", (m) => [clean(m, U), invalidate(m, U), serialize(m, 1)], [1, 2]],
@@ -250,6 +279,17 @@ describe("arm", () => {
 		const machine = stored();
 		act(machine);
 		expect(seen(machine, U, 0, 2)).toEqual(expected);
+	});
+
+	test("what is invalidated later does not leave the queue of who executes what came before", () => {
+		const machine = stored();
+		change(machine, V, 1, 2);
+		for (const unit of [U, V]) sync(machine, unit);
+		run(machine, 0, V, 2);
+		expect([seen(machine, U, 0, 2), seen(machine, V, 0, 2)]).toEqual([
+			[1, 2],
+			[1, 2],
+		]);
 	});
 
 	test("three versions, of which a clean makes only those before it unfetchable (FOW)", () => {
@@ -290,13 +330,38 @@ test.each(models)(
 	},
 );
 
-test("more units in flux than there is room for are an error that says so", () => {
-	const machine = bareMachine({ histories: 2 });
+test("what there is no room for is a bound that says so, and nothing is dropped", () => {
+	const machine = bareMachine({ histories: 2, values: 3 });
 	setCpu(machine, 0, Cpu.status, Status.running);
-	const change = (at: number) => record(machine, CODE, at, [0, 0], [1, 0]);
-	change(1);
-	change(2);
-	expect(() => change(3)).toThrow("more than 2 units in flux");
+	const change = (at: number, from: number, to: number) => record(machine, CODE, at, [from, 0], [to, 0]);
+	change(1, 0, 1);
+	change(2, 0, 1);
+	expect(() => change(3, 0, 1)).toThrow("more than 2 units");
+	change(1, 1, 2);
+	expect(() => change(1, 2, 3)).toThrow("more than 3 values");
+	expect(seen(machine, 1, 0, 2)).toEqual([0, 1, 2]);
+	serialize(machine, 0);
+	change(1, 2, 3);
+	expect(seen(machine, 1, 0, 3)).toEqual([2, 3]);
+});
+
+test("a value that comes and goes takes the room of one", () => {
+	const machine = bareMachine({ values: 3 });
+	setCpu(machine, 0, Cpu.status, Status.running);
+	for (let i = 0; i < 40; i++) record(machine, CODE, 1, [i % 2, 0], [(i + 1) % 2, 0]);
+	expect(seen(machine, 1, 0, 0).sort()).toEqual([0, 1]);
+});
+
+test("a CPU that halted sees nothing: what only it could have seen is forgotten", () => {
+	const machine = bareMachine();
+	for (const id of [0, 1]) setCpu(machine, id, Cpu.status, Status.running);
+	record(machine, CODE, 1, [0, 0], [1, 0]);
+	record(machine, 0, 7, [1, 5], [1, 1]);
+	serialize(machine, 1);
+	flushTlb(machine, 1);
+	expect(machine.words[Global.histories]).toBe(2);
+	forgetViews(machine, 0);
+	expect(machine.words[Global.histories]).toBe(0);
 });
 
 test("many histories are found by the derived index, which can be rebuilt", () => {

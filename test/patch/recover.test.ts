@@ -2,12 +2,12 @@
 // then, and that somebody else can finish the update or undo it.
 
 import { describe, expect, test } from "vitest";
+import { CODE } from "../../runtime/machine/histories.ts";
 import { Cpu, Global, Patcher, Status } from "../../runtime/machine/layout.ts";
 import { mappings, readVirtual, writableAndExecutable } from "../../runtime/machine/memory.ts";
 import type { Model } from "../../runtime/machine/model.ts";
 import { models } from "../../runtime/machine/models/index.ts";
 import { getCpu, setCpu } from "../../runtime/machine/state.ts";
-import { CODE } from "../../runtime/machine/visibility.ts";
 import {
 	change,
 	kill,

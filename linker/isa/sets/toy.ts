@@ -27,6 +27,9 @@ function row(...[opcode, mnemonic, format, syntax, cost, flow, brief, execute]: 
 /** An instruction that never stops: no memory, no event, no trap. */
 const quiet = (...columns: Columns): Row => ({ ...row(...columns), stops: false });
 
+/** An instruction that reads memory and writes it, with nothing in between. */
+const atomic = (...columns: Columns): Row => ({ ...row(...columns), atomic: true });
+
 function push(x: Core, value: number): void {
 	const sp = (x.r[STACK]! - 4) | 0;
 	x.store32(sp, value);
@@ -128,13 +131,13 @@ export const groups: readonly Group[] = [
 			const value = pop(x);
 			if (x.stop === NONE) x.r[a] = value;
 		}),
-		row(0x82, "xchg", "reg2Imm", "a, [b+imm]", "atomic", "next", "swap a with memory, atomically", (x, a, b, _c, imm) => {
+		atomic(0x82, "xchg", "reg2Imm", "a, [b+imm]", "atomic", "next", "swap a with memory, atomically", (x, a, b, _c, imm) => {
 			const address = (x.r[b]! + imm) | 0;
 			const old = x.load32(address);
 			if (x.stop === NONE) x.store32(address, x.r[a]!);
 			if (x.stop === NONE) x.r[a] = old;
 		}),
-		row(0x83, "xadd", "reg2Imm", "a, [b+imm]", "atomic", "next", "add a to memory, a = the old value, atomically", (x, a, b, _c, imm) => {
+		atomic(0x83, "xadd", "reg2Imm", "a, [b+imm]", "atomic", "next", "add a to memory, a = the old value, atomically", (x, a, b, _c, imm) => {
 			const address = (x.r[b]! + imm) | 0;
 			const old = x.load32(address);
 			if (x.stop === NONE) x.store32(address, (old + x.r[a]!) | 0);

@@ -7,8 +7,17 @@ import { SP } from "../../../linker/isa/sets/toy.ts";
 import { placeOf } from "../../../linker/link/image.ts";
 import { Cpu, Global, Patcher, Status } from "../../machine/layout.ts";
 import { TICKS_PER_CYCLE } from "../../machine/profile.ts";
-import { advance, Interrupt, interruptible, take } from "../../machine/run.ts";
-import { endTurn, getCounter, getCpu, type Machine, random, setCpu, turnEnd } from "../../machine/state.ts";
+import { advance, halt, Interrupt, interruptible, take } from "../../machine/run.ts";
+import {
+	BoundReached,
+	endTurn,
+	getCounter,
+	getCpu,
+	type Machine,
+	random,
+	setCpu,
+	turnEnd,
+} from "../../machine/state.ts";
 import { ready } from "../perform/perform.ts";
 import { serveTrap } from "../perform/trap.ts";
 import { noteEmulated, noteFirstRuns } from "../record/first-runs.ts";
@@ -23,8 +32,8 @@ const LONG = 2 ** 30;
 /** While CPUs may see different things, they take turns by the instruction. */
 const ONE_INSTRUCTION = 1;
 
-/** Why a run ended: every CPU halted or idles, one trapped, an update from outside was refused, the limit came, or
- * everybody waits for somebody. */
+/** Why a run ended: every CPU halted or idles, one trapped, an update from outside was refused, the limit came, there is no
+ * room for what happened, or everybody waits for somebody. */
 export type RunEnd =
 	| { readonly kind: "halted" }
 	| {
@@ -38,6 +47,8 @@ export type RunEnd =
 	  }
 	| { readonly kind: "refused"; readonly why: string }
 	| { readonly kind: "limit" }
+	/** The machine has no room for what happened, and would have to forget what some CPU may see: the run cannot be gone on with. */
+	| { readonly kind: "bound"; readonly why: string }
 	| { readonly kind: "stuck" };
 
 /** Who goes next. */
@@ -74,6 +85,15 @@ interface NextTurn extends Turn {
 
 /** Does what comes next, or as much of it as the reach allows. @returns why the run ended, if it did */
 export function takeTurn(system: System, reach: Reach): RunEnd | undefined {
+	try {
+		return moveOn(system, reach);
+	} catch (error) {
+		if (error instanceof BoundReached) return { kind: "bound", why: error.message };
+		throw error;
+	}
+}
+
+function moveOn(system: System, reach: Reach): RunEnd | undefined {
 	const turn = nextTurn(system);
 	if (turn === undefined) return ended(system);
 	if (turn.clock >= reach.clock) return { kind: "limit" };
@@ -229,8 +249,7 @@ function endProcess(system: System, cpu: number): RunEnd | undefined {
 	system.refusal = undefined;
 	for (const { id } of machine.cores) {
 		if (getCpu(machine, id, Cpu.space) !== space) continue;
-		setCpu(machine, id, Cpu.status, Status.halted);
-		setCpu(machine, id, Cpu.pending, 0);
+		halt(machine, id);
 	}
 	return undefined;
 }

@@ -5,6 +5,8 @@ import { SP } from "../../../linker/isa/sets/toy.ts";
 import { Cpu, Status } from "../../machine/layout.ts";
 import { physicalIn } from "../../machine/memory.ts";
 import { getCpu, type Machine, PAGE } from "../../machine/state.ts";
+import { waiting } from "../../machine/store-buffer.ts";
+import { loadedWord } from "../../machine/words.ts";
 
 /** A CPU that halted for good returns nowhere. An address that a CPU holds in a register is the program's own care. */
 export function isVacant(machine: Machine, address: number, bytes: number): boolean {
@@ -21,11 +23,12 @@ export function isVacant(machine: Machine, address: number, bytes: number): bool
 /** A stack ends at the first page that is not mapped. */
 function someWordOfStack(machine: Machine, cpu: number, holds: (word: number) => boolean): boolean {
 	const space = getCpu(machine, cpu, Cpu.space);
+	const buffered = waiting(machine, cpu) > 0;
 	for (let at = machine.cores[cpu]!.r[SP]! >>> 0; ; ) {
 		const physical = physicalIn(machine, space, at);
 		if (physical < 0) return false;
 		const end = at - (at % PAGE) + PAGE;
 		for (let word = (machine.layout.memory + physical) >> 2; at < end; at += 4, word++)
-			if (holds(machine.words[word]!)) return true;
+			if (holds(buffered ? loadedWord(machine, cpu, at)! : machine.words[word]!)) return true;
 	}
 }
