@@ -44,7 +44,7 @@ export function opinionOf(
 	{ system, start, never, reaches }: Pick<Built, "system" | "start" | "never" | "reaches">,
 	judged: ReadonlySet<Property>,
 	bound: number,
-	view: (machine: Machine) => string = () => "",
+	view: (system: System) => string = () => "",
 ): Opinion {
 	const { machine, plans } = system;
 	const states = newStates(machine, start);
@@ -77,7 +77,7 @@ export function opinionOf(
 				const counted = faults.filter((fault) => judged.has(fault));
 				for (const fault of counted) if (!broken.has(fault)) broken.set(fault, depths[from]! + 1);
 				if (counted.length === 0) {
-					if (isOver(machine)) ends.add(view(machine));
+					if (isOver(machine)) ends.add(view(system));
 					const to = states.add();
 					depths[to] ??= depths[from]! + 1;
 					edges[to] ??= [];
