@@ -125,6 +125,10 @@ describe("layers", () => {
 	test("no module waits for itself", () => {
 		expect(circles(graphOf(files, imports, false))).toEqual([]);
 	});
+
+	test("no types go in a circle, inside a folder or between them", () => {
+		expect(circles(graphOf(files, imports))).toEqual([]);
+	});
 });
 
 /** Fixture programs are JavaScript that tests import to run them. */

@@ -2,7 +2,7 @@
 // made of the rows' own `execute`. The semantics stay in the table, once.
 
 import { type Flow, formats, type Row } from "../linker/isa/instruction-set.ts";
-import { ALIGNED_PAGE, Core, PAGE_BASE, SLOT_MASK } from "../runtime/machine/core.ts";
+import { ALIGNED_PAGE, PAGE_BASE, SimulatedCore, SLOT_MASK } from "../runtime/machine/core.ts";
 import { PAGE } from "../runtime/machine/state.ts";
 import { rowText, type Shared } from "./row-text.ts";
 
@@ -39,7 +39,7 @@ const operands: readonly (readonly [name: string, value: string])[] = [
 	["next", "(base + offset + LENGTH) | 0"],
 ];
 
-const { load8, load32, store8, store32 } = Core.prototype;
+const { load8, load32, store8, store32 } = SimulatedCore.prototype;
 const memory = { load8, load32, store8, store32 };
 
 /** One case of the switch; none for what is executed outside of the loop. The length is a constant of the case, so that
@@ -73,7 +73,7 @@ function transfer(row: Row, target: string | undefined, length: string): readonl
 
 const imports = [
 	["{ compare as compareWords, holds as conditionHolds }", "../../linker/isa/conditions.ts"],
-	["type { Core }", "./core.ts"],
+	["type { Core }", "./state.ts"],
 	["{ predictCall, predictedReturn, predictedTarget }", "./predictor.ts"],
 ].map(([names, from]) => `import ${names} from "${from}";`);
 

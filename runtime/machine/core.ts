@@ -2,12 +2,12 @@
 // small direct-mapped cache of translations. `enter` and `leave` carry pc and flags between the buffer and fast fields.
 // A class for one reason: the interpreter needs every core to have one shape. It owns no state of the machine.
 
-import { type Core as InstructionCore, Stop } from "../../linker/isa/core.ts";
+import { Stop } from "../../linker/isa/core.ts";
 import type { Instruction } from "../../linker/isa/instruction-set.ts";
 import { emptyFrame } from "./decode-cache.ts";
 import { Cpu } from "./layout.ts";
 import { type Access, isSettled, isText, translate, writePhysical } from "./memory.ts";
-import type { Machine } from "./state.ts";
+import type { Core, Machine } from "./state.ts";
 import { enqueue, isBuffered, loadedByte } from "./store-buffer.ts";
 
 /** Cached translations are pairs {page base, physical - virtual}, direct-mapped by page number. */
@@ -23,7 +23,7 @@ const NO_PAGE = 4;
 const ATOMIC = 8;
 const NOTHING_DECODED = emptyFrame();
 
-export class Core implements InstructionCore {
+export class SimulatedCore implements Core {
 	readonly machine: Machine;
 	readonly id: number;
 	readonly r: Int32Array;

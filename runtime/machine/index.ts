@@ -1,7 +1,6 @@
 // The simulated machine (`patchbay/machine`): plain-data state, its CPUs, memory, models and costs.
 
-export { Core } from "./core.ts";
-export { type InstructionTlb, observeFetches, type TlbShape, tlbShapes } from "./instruction-tlb.ts";
+export { observeFetches, tlbShapes } from "./instruction-tlb.ts";
 export { Cpu, type Layout, Status } from "./layout.ts";
 export { copyMachine, createMachine, restore } from "./machine.ts";
 export {
@@ -21,13 +20,13 @@ export {
 export type { Model } from "./model.ts";
 export { modelSchema } from "./model-schema.ts";
 export { ideal, models } from "./models/index.ts";
+export type { FetchNote, InstructionTlb, Sighting, TlbShape, Watch } from "./observers.ts";
 export { type CostProfile, TICKS_PER_CYCLE, ticksToCycles } from "./profile.ts";
 export { profileSchema } from "./profile-schema.ts";
 export { profiles } from "./profiles/index.ts";
 export { advance, type Choice, choices, flush, Interrupt, interruptible, take } from "./run.ts";
 export {
 	addCounter,
-	type FetchNote,
 	type FetchPolicy,
 	fetchPolicies,
 	getCounter,
@@ -40,4 +39,4 @@ export {
 } from "./state.ts";
 export { type ByteView, type SeenByte, views } from "./views.ts";
 export { clean, flushTlb, invalidate, serialize } from "./visibility.ts";
-export { type Sighting, sightings, type Watch, watch } from "./watch.ts";
+export { sightings, watch } from "./watch.ts";

@@ -4,23 +4,8 @@
 
 import { Cpu } from "./layout.ts";
 import { extentOf, LARGE_PAGE } from "./memory.ts";
+import type { InstructionTlb, TlbPart, TlbShape } from "./observers.ts";
 import { getCpu, type Machine, PAGE } from "./state.ts";
-
-/** Entries for pages of one size, or of both. */
-export interface TlbPart {
-	readonly entries: number;
-	/** Entries that one page may be in. */
-	readonly ways: number;
-}
-
-/** The first-level instruction TLB of a processor. */
-export interface TlbShape {
-	readonly name: string;
-	readonly small: TlbPart;
-	/** `shared`: both sizes lie in the same entries. */
-	readonly large: TlbPart | "shared";
-	readonly source: string;
-}
 
 /** All sizes are from memory of the documents named. */
 export const tlbShapes: readonly TlbShape[] = [
@@ -43,18 +28,6 @@ export const tlbShapes: readonly TlbShape[] = [
 		source: "Arm Neoverse N1 technical reference manual: 48 entries of any size",
 	},
 ];
-
-export interface InstructionTlb {
-	readonly shape: TlbShape;
-	/** As the page table has them, or as if all text were mapped by 4 KiB. */
-	readonly pages: "as mapped" | "small";
-	/** Over all CPUs. */
-	readonly counts: { changes: number; misses: number };
-	/** Per CPU, or for all: tags (1 + page number) of small pages, then of large ones, each set with the latest first. */
-	readonly tags: readonly Int32Array[];
-	/** The same way: the tag looked up last. */
-	readonly last: Int32Array;
-}
 
 /** From here on the machine's fetches are counted.
  * @param together whether all CPUs have one TLB, as threads have that take turns on one processor */

@@ -1,6 +1,6 @@
 // Makes machines, and copies them.
 
-import { Core } from "./core.ts";
+import { SimulatedCore } from "./core.ts";
 import { reindexHistories } from "./histories.ts";
 import { Cpu, Global, layoutOf, Status } from "./layout.ts";
 import { reindexEntries } from "./memory.ts";
@@ -13,7 +13,7 @@ export function createMachine(config: MachineConfig): Machine {
 	if (config.memory % PAGE !== 0) throw new RangeError(`${config.memory} bytes of memory: not a multiple of ${PAGE}`);
 	const layout = layoutOf(config, config.model.buffer !== undefined, config.model.queue);
 	const buffer = new ArrayBuffer(layout.bytes);
-	const cores: Core[] = [];
+	const cores: SimulatedCore[] = [];
 	const machine: Machine = {
 		config,
 		layout,
@@ -35,7 +35,7 @@ export function createMachine(config: MachineConfig): Machine {
 	};
 	machine.words[Global.random] = config.seed | 0 || 1;
 	for (let id = 0; id < config.cpus; id++) {
-		cores.push(new Core(machine, id));
+		cores.push(new SimulatedCore(machine, id));
 		setCpu(machine, id, Cpu.status, Status.halted);
 	}
 	return machine;

@@ -2,8 +2,8 @@
 // jump. It never changes what a program computes, only what it costs.
 
 import type { Flow } from "../../linker/isa/instruction-set.ts";
-import type { Core } from "./core.ts";
 import { RETURN_STACK, TARGETS } from "./layout.ts";
+import type { Core } from "./state.ts";
 
 const TOP = RETURN_STACK;
 const TABLE = RETURN_STACK + 1;

@@ -1,12 +1,12 @@
 // The state of a machine: plain data over one buffer, and views of it. Everything beside the buffer is derived from it
 // and can be dropped at any time. machine.ts makes one, run.ts moves it.
 
-import type { Core } from "./core.ts";
-import type { InstructionTlb } from "./instruction-tlb.ts";
+import type { Core as InstructionCore } from "../../linker/isa/core.ts";
+import type { Instruction } from "../../linker/isa/instruction-set.ts";
 import { Cpu, Global, type Layout } from "./layout.ts";
 import type { Model } from "./model.ts";
+import type { FetchNote, InstructionTlb, Watch } from "./observers.ts";
 import type { CostProfile } from "./profile.ts";
-import type { Watch } from "./watch.ts";
 
 export const PAGE = 4096;
 
@@ -64,15 +64,37 @@ export interface Oracle {
 	readonly options: number[];
 }
 
-/** A CPU fetched a unit that it may see in several ways. */
-export interface FetchNote {
-	readonly cpu: number;
-	/** Physical. */
-	readonly unit: number;
-	/** The values that it could have had, oldest first, as two words each. */
-	readonly options: readonly (readonly [number, number])[];
-	/** Which of them it was. */
-	readonly taken: number;
+/** A CPU as its instructions and the dispatcher see it (core.ts): registers in the machine's buffer, the fields that are
+ * carried out of it and back, and what it caches. */
+export interface Core extends InstructionCore {
+	readonly machine: Machine;
+	readonly id: number;
+	pc: number;
+	/** Clock in ticks, instructions executed. */
+	readonly counters: Float64Array;
+	/** This CPU's part of the branch predictors. */
+	readonly predictor: Int32Array;
+	/** The page instructions come from: its virtual address and decoded form. */
+	codePage: number;
+	code: Int32Array;
+	/** The last instruction that was not executed from the decode cache. */
+	fetched: Instruction | undefined;
+	/** The last instruction that was executed so, or in the place of one that trapped; whoever looks takes it away. */
+	executed: Instruction | undefined;
+	/** The bytes of `fetched`, or those that were none. */
+	fetchedBytes: Uint8Array;
+	/** Ticks that the last instruction outside of the dispatcher took. */
+	spent: number;
+	/** Physical memory, and the translations that the dispatcher looks up. */
+	readonly words: Int32Array;
+	readonly bytes: Uint8Array;
+	readonly reads: Int32Array;
+	readonly writes: Int32Array;
+	/** Takes pc and flags out of the buffer, and puts them back. */
+	enter(): void;
+	leave(): void;
+	/** Drops every cached translation: the page table changed, or this CPU flushed its TLB. */
+	forgetTranslations(): void;
 }
 
 /** Physical memory that an instruction loaded from or stored to; -1: there is none, and it faulted. */

@@ -2,11 +2,11 @@
 
 import { FIRST_EVENT, Stop } from "../../linker/isa/core.ts";
 import type { Instruction } from "../../linker/isa/instruction-set.ts";
-import type { Core } from "./core.ts";
 import { decodedAt } from "./decode-cache.ts";
 import { fetch, fetchOnce } from "./fetch.ts";
 import { mispredicted } from "./predictor.ts";
 import { TICKS_PER_CYCLE, ticksOf } from "./profile.ts";
+import type { Core } from "./state.ts";
 import { drainAll } from "./store-buffer.ts";
 
 /** Does what the dispatcher leaves to others: has the code at `pc` decoded, or executes one instruction.

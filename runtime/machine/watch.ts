@@ -1,26 +1,10 @@
 // A look over the CPUs' shoulders: which bytes each of them found when it came to certain addresses. What is watched is
 // never served from the decode cache. It is no part of the state and changes nothing but the time a run takes.
 
-import type { Core } from "./core.ts";
 import { dropDecoded } from "./decode-cache.ts";
 import { aliasOf } from "./memory.ts";
-import type { Machine } from "./state.ts";
-
-export interface Watch {
-	/** Virtual, of address space 0. */
-	readonly addresses: Set<number>;
-	/** In the order in which they happened; whoever watches takes them away. */
-	readonly sightings: Sighting[];
-}
-
-/** A CPU fetched these bytes to execute them. */
-export interface Sighting {
-	readonly cpu: number;
-	readonly address: number;
-	readonly bytes: Uint8Array;
-	/** Ticks. */
-	readonly clock: number;
-}
+import type { Sighting, Watch } from "./observers.ts";
+import type { Core, Machine } from "./state.ts";
 
 /** From here on fetches at `address` are noted. @returns where */
 export function watch(machine: Machine, address: number): Watch {

@@ -3,9 +3,9 @@
 
 import { SITE_BYTES } from "../../linker/format/static-calls.ts";
 import { decode } from "../../linker/isa/decode.ts";
-import type { Core } from "../machine/core.ts";
 import { Cpu } from "../machine/layout.ts";
 import { readVirtual } from "../machine/memory.ts";
+import type { Core } from "../machine/state.ts";
 import { getCpu } from "../machine/state.ts";
 import type { Refusal } from "../patch/change/planned-change.ts";
 import { type Slot, slotsOf, word } from "../patch/change/slots.ts";

@@ -2,14 +2,10 @@
 
 import { describe, expect, test } from "vitest";
 import { encode } from "../../linker/isa/index.ts";
-import {
-	type InstructionTlb,
-	observeFetches,
-	type TlbShape,
-	tlbShapes,
-} from "../../runtime/machine/instruction-tlb.ts";
+import { observeFetches, tlbShapes } from "../../runtime/machine/instruction-tlb.ts";
 import { Cpu, Status } from "../../runtime/machine/layout.ts";
 import { LARGE_PAGE, mapPages } from "../../runtime/machine/memory.ts";
+import type { InstructionTlb, TlbShape } from "../../runtime/machine/observers.ts";
 import { advance, flush } from "../../runtime/machine/run.ts";
 import { type Machine, PAGE, setCpu } from "../../runtime/machine/state.ts";
 import { bareMachine, putCode, RX } from "../machines.ts";
