@@ -9,6 +9,10 @@ export class SourceError extends Error {
 	readonly line: number;
 	/** 1-based, counted in UTF-16 units as editors do. */
 	readonly column: number;
+	/** How many characters it is about. */
+	readonly length: number;
+	/** What is wrong, without the place and the source line. */
+	readonly reason: string;
 
 	/** @param lineText the whole source line, without its newline */
 	constructor(message: string, at: { file: string; line: number; column: number; lineText: string; length?: number }) {
@@ -17,12 +21,37 @@ export class SourceError extends Error {
 		this.file = at.file;
 		this.line = at.line;
 		this.column = at.column;
+		this.length = Math.max(1, at.length ?? 1);
+		this.reason = message;
 	}
 }
 
 /** A mistake in an object, archive or image, or in how they fit together. The message starts with the place. */
 export class LinkError extends Error {
 	override readonly name = "LinkError";
+}
+
+/** A mistake of the user's as plain data. */
+export interface Problem {
+	readonly file: string;
+	/** 1-based; undefined where the mistake is in no line. */
+	readonly line: number | undefined;
+	/** 1-based. */
+	readonly column: number | undefined;
+	readonly length: number;
+	readonly reason: string;
+}
+
+/** What an error tells the user; undefined when it is none of the user's. */
+export function problemOf(error: unknown): Problem | undefined {
+	if (error instanceof SourceError) {
+		const { file, line, column, length, reason } = error;
+		return { file, line, column, length, reason };
+	}
+	if (!(error instanceof LinkError)) return undefined;
+	const [, file, line, reason] = /^([^\s:]+)(?::(\d+))?: (.*)$/s.exec(error.message) ?? [];
+	if (file === undefined) return { file: "", line: undefined, column: undefined, length: 1, reason: error.message };
+	return { file, line: line === undefined ? undefined : Number(line), column: undefined, length: 1, reason: reason! };
 }
 
 /** Says what the closest of `names` to `wrong` is, as ` (did you mean 'x'?)`, or nothing when none is near. */

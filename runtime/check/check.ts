@@ -2,17 +2,27 @@
 // the bound that was hit, `refused` where the patcher itself says no.
 
 import { LinkError } from "../../linker/errors.ts";
+import type { System } from "../patch/system.ts";
 import { assumptionsOf } from "./assumptions.ts";
 import { type Built, build, defaultRoom, type Room } from "./build.ts";
 import { unexercised } from "./coverage.ts";
-import { type Bounds, explore, type Path } from "./explore.ts";
+import {
+	type Bounds,
+	beginSearch,
+	type Exploration,
+	explore,
+	type Path,
+	REPORT_EVERY,
+	type Search,
+	searchOn,
+} from "./explore.ts";
 import { Grown, newFootprint } from "./footprint.ts";
 import { type Ends, newEnds, type Outcome, outcomesOf } from "./outcomes.ts";
 import { type Property, properties, propertyNames } from "./properties.ts";
 import { type Expectation, modelOf, type Scenario } from "./scenario.ts";
 import { faults, type MachineSpace, machineSpace, OVER, type Reductions, WANTED } from "./space.ts";
 import { Unfounded } from "./stack-use.ts";
-import { type TraceStep, traceOf } from "./trace.ts";
+import { type TraceStep, traceOf, walk } from "./trace.ts";
 
 export const VERDICT_SCHEMA = "patchbay/verdict@1";
 
@@ -60,8 +70,16 @@ const REPLAY_ROOM: Room = { units: 4096, values: 255, stores: 255 };
 
 /** @throws SourceError and LinkError for mistakes in the scenario */
 export function check(scenario: Scenario, options: CheckOptions = {}): Verdict {
-	const verdict = verdictOf(scenario, options);
-	return options.outcomes === true && verdict.verdict !== "refused" ? withOutcomes(verdict, options) : verdict;
+	const checked = checking(scenario, options);
+	for (;;) {
+		const verdict = checked.advance(REPORT_EVERY);
+		if (verdict !== undefined) return isToEnd(verdict, options) ? withOutcomes(verdict, options) : verdict;
+		if (checked.found > 0) options.progress?.(checked.found, checked.expanded);
+	}
+}
+
+function isToEnd({ verdict }: Verdict, { outcomes }: CheckOptions): boolean {
+	return outcomes === true && verdict !== "refused";
 }
 
 /** The verdict with all ends. CPUs keep their places, so that registers are those of the CPU they are told of; an end that a
@@ -82,30 +100,71 @@ function withOutcomes(verdict: Verdict, { bounds, progress }: CheckOptions): Ver
 	return { ...verdict, verdict: "undecided", property: undefined, why: `all ends: ${found.bound}` };
 }
 
-function verdictOf(scenario: Scenario, options: CheckOptions): Verdict {
+/** A check under way, for whoever has other things to do meanwhile. */
+export interface Checking {
+	/** States found and expanded so far. */
+	readonly found: number;
+	readonly expanded: number;
+	/** Goes on until so many more states and steps were looked at. @returns the verdict, once there is one */
+	advance(effort: number): Verdict | undefined;
+}
+
+/** Begins a check. @throws SourceError and LinkError for mistakes in the scenario */
+export function checking(scenario: Scenario, options: CheckOptions = {}): Checking {
 	const reductions: Reductions = { symmetry: true, merge: true, ...options.reductions };
-	const base = {
-		schema: VERDICT_SCHEMA,
-		name: scenario.name,
-		model: modelOf(scenario).name,
-		reductions,
-		scenario,
-	} as const;
 	const bounds = { ...DEFAULT_BOUNDS, ...options.bounds };
 	const built = build(scenario, bounds);
 	if ("refused" in built) {
-		const nothing = { property: undefined, states: 0, steps: 0, depth: 0, occurred: [], trace: undefined, path: [] };
-		return { ...base, verdict: "refused", why: built.refused, ...nothing, assumptions: [], unexercised: [] };
+		const refused = refusedVerdict(scenario, reductions, built.refused);
+		return { found: 0, expanded: 0, advance: () => refused };
 	}
-	const { space, used, found } = search(built, judgedIn(scenario), reductions, (space, used) => ({
-		space,
-		used,
-		found: explore(space, bounds, options.progress),
-	}));
+	const attempts = attemptsAt(built, judgedIn(scenario), reductions);
+	let space: MachineSpace | undefined;
+	let search: Search | undefined;
+	return {
+		get found() {
+			return search?.table.count ?? 0;
+		},
+		get expanded() {
+			return search?.expanded ?? 0;
+		},
+		advance(effort) {
+			try {
+				space ??= attempts.begin();
+				search ??= beginSearch(space, bounds);
+				const found = searchOn(search, effort);
+				return found && verdictOf(scenario, attempts.reductions, built, space, found);
+			} catch (error) {
+				if (!attempts.learn(error)) throw error;
+				space = search = undefined;
+				return undefined;
+			}
+		},
+	};
+}
+
+function baseOf(scenario: Scenario, reductions: Reductions) {
+	const { name } = scenario;
+	return { schema: VERDICT_SCHEMA, name, model: modelOf(scenario).name, reductions, scenario } as const;
+}
+
+function refusedVerdict(scenario: Scenario, reductions: Reductions, why: string): Verdict {
+	const nothing = { property: undefined, states: 0, steps: 0, depth: 0, occurred: [], trace: undefined, path: [] };
+	return { ...baseOf(scenario, reductions), verdict: "refused", why, ...nothing, assumptions: [], unexercised: [] };
+}
+
+/** What an exploration says of the scenario. */
+function verdictOf(
+	scenario: Scenario,
+	reductions: Reductions,
+	built: Built,
+	space: MachineSpace,
+	found: Exploration,
+): Verdict {
+	const base = baseOf(scenario, reductions);
 	const { states, steps, depth } = found;
 	const numbers = {
 		...{ states, steps, depth, occurred: [...space.occurred], path: found.path },
-		reductions: used,
 		assumptions: assumptionsOf(scenario, built),
 		unexercised: found.verdict === "safe" ? unexercised(scenario, built, space.coverage, judgedIn(scenario)) : [],
 	};
@@ -138,6 +197,22 @@ export function replay({ name, scenario, path, reductions, property, verdict }: 
 	return search(built, judgedIn(scenario), reductions, (space) => traceOf(space, path, fault));
 }
 
+/** Sees the states on the way of a verdict: its counterexample, or its sample. What `see` collects begins anew when the
+ * footprint has to grow. */
+export function walkVerdict<T>(
+	{ name, scenario, path, reductions }: Verdict,
+	see: (
+		system: System,
+		go: (stand: (labels: readonly number[]) => void, step: Parameters<typeof walk>[3]) => void,
+	) => T,
+): T {
+	const built = build(scenario, REPLAY_ROOM);
+	if ("refused" in built) throw new LinkError(`${name}: refused, so there is no way to go: ${built.refused}`);
+	return search(built, judgedIn(scenario), reductions, (space) =>
+		see(space.system, (stand, step) => walk(space, path, stand, step)),
+	);
+}
+
 /** The properties that count. A litmus test asks for an outcome, of programs that may store to their own text. */
 function judgedIn({ properties, exists }: Scenario): ReadonlySet<Property> {
 	return new Set(properties ?? propertyNames.filter((name) => exists === undefined || name !== "w^x"));
@@ -149,26 +224,49 @@ function wanted({ sometimes, reaches = [], exists }: Scenario, { system }: Built
 	return [...(sometimes ?? patched), ...reaches, ...(exists === undefined ? [] : [OVER])];
 }
 
-/** Does something with the scenario's space, with a footprint that grows until it holds everything that changes, and without the
- * reductions that turn out not to hold.
+/** Does something with the scenario's space, until an attempt at it succeeds.
  * @param begin where ends are noted, anew for each attempt */
 function search<T>(
 	built: Built,
 	judged: ReadonlySet<Property>,
 	wanted: Reductions,
-	act: (space: MachineSpace, reductions: Reductions) => T,
+	act: (space: MachineSpace) => T,
 	begin?: () => Ends,
 ): T {
-	const footprint = newFootprint();
-	let reductions = wanted;
+	const attempts = attemptsAt(built, judged, wanted, begin);
 	for (;;) {
 		try {
-			return act(machineSpace(built, footprint, reductions, judged, begin?.()), reductions);
+			return act(attempts.begin());
 		} catch (error) {
-			if (error instanceof Unfounded) reductions = { ...reductions, [error.reduction]: false };
-			else if (!(error instanceof Grown)) throw error;
+			if (!attempts.learn(error)) throw error;
 		}
 	}
+}
+
+interface Attempts {
+	/** Those that the last attempt goes by. */
+	readonly reductions: Reductions;
+	/** Makes the scenario's space anew. */
+	begin(): MachineSpace;
+	/** @returns whether what ended an attempt makes the next one another one */
+	learn(error: unknown): boolean;
+}
+
+/** Attempts at a scenario, with a footprint that grows until it holds everything that changes, and without the reductions that
+ * turn out not to hold. */
+function attemptsAt(built: Built, judged: ReadonlySet<Property>, wanted: Reductions, ends?: () => Ends): Attempts {
+	const footprint = newFootprint();
+	let reductions = wanted;
+	return {
+		get reductions() {
+			return reductions;
+		},
+		begin: () => machineSpace(built, footprint, reductions, judged, ends?.()),
+		learn(error) {
+			if (error instanceof Unfounded) reductions = { ...reductions, [error.reduction]: false };
+			return error instanceof Unfounded || error instanceof Grown;
+		},
+	};
 }
 
 /** What an expectation and a verdict disagree on; undefined when nothing. */

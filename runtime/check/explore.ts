@@ -40,7 +40,7 @@ export interface Exploration {
 }
 
 /** States and steps of the search between two calls of `progress`. */
-const REPORT_EVERY = 1 << 14;
+export const REPORT_EVERY = 1 << 14;
 
 /** Explores everything that can be reached, or until a property breaks or a bound is hit.
  * @param progress told now and then how many states were found and expanded */
@@ -49,43 +49,80 @@ export function explore(
 	bounds: Bounds,
 	progress?: (found: number, expanded: number) => void,
 ): Exploration {
+	const search = beginSearch(space, bounds);
+	for (;;) {
+		const result = searchOn(search, REPORT_EVERY);
+		if (result !== undefined) return result;
+		progress?.(search.table.count, search.expanded);
+	}
+}
+
+/** A search under way. */
+export interface Search {
+	readonly space: Space;
+	readonly bounds: Bounds;
+	readonly table: Table;
+	readonly edges: Edges;
+	/** The state that comes next, while it is made. */
+	readonly next: Int32Array;
+	/** What the initial state breaks by itself. */
+	readonly wrong: number | undefined;
+	/** How many states were expanded, and how many steps lead out of them. */
+	expanded: number;
+	steps: number;
+}
+
+/** Begins at the initial state, with nothing expanded yet. */
+export function beginSearch(space: Space, bounds: Bounds): Search {
 	const table = newTable(space.width);
 	const next = new Int32Array(space.width);
-	const edges = newEdges();
 	const wrong = space.initial(next);
 	add(table, next, -1, 0);
+	return { space, bounds, table, edges: newEdges(), next, wrong, expanded: 0, steps: 0 };
+}
+
+/** Goes on until so many more states and steps were looked at. @returns what came out of the search; undefined when it is
+ * not over */
+export function searchOn(search: Search, effort: number): Exploration | undefined {
+	const { table, wrong } = search;
 	if (wrong !== undefined) return { ...result(table, 0, 0), verdict: "unsafe", fault: wrong };
-	let steps = 0;
-	let reported = 0;
-	for (let index = 0; index < table.count; index++) {
-		if (index + steps >= reported + REPORT_EVERY) {
-			progress?.(table.count, index);
-			reported = index + steps;
-		}
-		let ordinal = 0;
-		let broken: number | undefined;
-		let brokenBy = 0;
-		const kept = space.expand(stateAt(table, index), next, (fault) => {
-			if (fault === undefined) {
-				const to = add(table, next, index, ordinal);
-				if (space.goal !== undefined) addEdge(edges, index, to);
-			} else if (broken === undefined) {
-				broken = fault;
-				brokenBy = ordinal;
-			}
-			ordinal++;
-		});
-		steps += ordinal;
-		if (broken !== undefined)
-			return {
-				...result(table, steps, index),
-				verdict: "unsafe",
-				fault: broken,
-				path: [...pathTo(table, index), brokenBy],
-			};
-		const bound = kept ?? boundHit(table, edges, bounds);
-		if (bound !== undefined) return { ...result(table, steps, index), verdict: "undecided", bound };
+	const until = search.expanded + search.steps + effort;
+	while (search.expanded < table.count && search.expanded + search.steps < until) {
+		const result = expandNext(search);
+		if (result !== undefined) return result;
 	}
+	return search.expanded < table.count ? undefined : concluded(search);
+}
+
+/** Expands the state that was found first of those that are left. */
+function expandNext(search: Search): Exploration | undefined {
+	const { space, bounds, table, edges, next } = search;
+	const index = search.expanded++;
+	let ordinal = 0;
+	let broken: number | undefined;
+	let brokenBy = 0;
+	const kept = space.expand(stateAt(table, index), next, (fault) => {
+		if (fault === undefined) {
+			const to = add(table, next, index, ordinal);
+			if (space.goal !== undefined) addEdge(edges, index, to);
+		} else if (broken === undefined) {
+			broken = fault;
+			brokenBy = ordinal;
+		}
+		ordinal++;
+	});
+	search.steps += ordinal;
+	const { steps } = search;
+	if (broken !== undefined) {
+		const path = [...pathTo(table, index), brokenBy];
+		return { ...result(table, steps, index), verdict: "unsafe", fault: broken, path };
+	}
+	const bound = kept ?? boundHit(table, edges, bounds);
+	return bound === undefined ? undefined : { ...result(table, steps, index), verdict: "undecided", bound };
+}
+
+/** Everything was expanded and nothing broke. */
+function concluded({ space, table, edges, steps }: Search): Exploration {
 	const all = result(table, steps, table.count - 1);
 	if (space.goal === undefined) return all;
 	const good = goals(table, space.goal.reached);

@@ -2,10 +2,29 @@
 
 export { type Ablation, ablate } from "./ablate.ts";
 export { build } from "./build.ts";
-export { type CheckOptions, check, disagreement, replay, VERDICT_SCHEMA, type Verdict } from "./check.ts";
+export {
+	type Checking,
+	type CheckOptions,
+	check,
+	checking,
+	disagreement,
+	replay,
+	VERDICT_SCHEMA,
+	type Verdict,
+} from "./check.ts";
 export { type Bounds, type Exploration, explore, type Space } from "./explore.ts";
 export { type FillRow, fillMarkdown, fillRows } from "./fill-table.ts";
 export { readScenario } from "./header.ts";
+export {
+	type CpuStand,
+	type LaneRow,
+	type LaneSite,
+	type Lanes,
+	lanesOf,
+	type PlannedStep,
+	type ReadByte,
+	type Stand,
+} from "./lanes.ts";
 export {
 	type Cell,
 	cells as matrixCells,
@@ -20,6 +39,7 @@ export {
 	siteKinds,
 } from "./matrix.ts";
 export type { Outcome } from "./outcomes.ts";
+export { type PokeText, pokesOf, withProtocol } from "./poke-text.ts";
 export { type Occurrence, occurrences, type Property, properties } from "./properties.ts";
 export { onEveryModel, protocolOf, SCENARIO_SCHEMA, type Scenario } from "./scenario.ts";
 export { scenarioFromJson, scenarioSchema } from "./schema/scenario.ts";

@@ -64,6 +64,8 @@ export interface MachineSpace extends Space {
 	/** What happened of `Occurrence`, the labels that were to be reached, and `OVER`. */
 	readonly occurred: ReadonlySet<string>;
 	readonly coverage: Coverage;
+	/** Puts the system into a state. */
+	enter(state: Int32Array): void;
 	/** Takes the step with this ordinal out of a state and shows it to `visit`. @returns the state after it, or undefined when
 	 * there is no such step */
 	replay(state: Int32Array, ordinal: number, visit: (taken: Taken) => void): Int32Array | undefined;
@@ -236,6 +238,7 @@ export function machineSpace(
 		...(judge.has("finish") && {
 			goal: { fault: propertyNames.indexOf("finish"), reached: (row) => isFinished(shape, row) },
 		}),
+		enter: (state) => unpack(shape, state),
 		replay(state, ordinal, visit) {
 			const next = new Int32Array(shape.width);
 			let count = 0;

@@ -57,22 +57,45 @@ interface Done {
 /** @param property (or outcome) that the last step broke, or that the last state breaks by itself
  * @throws LinkError when there is no such way */
 export function traceOf(space: MachineSpace, path: Path, property?: Fault): TraceStep[] {
+	const steps: TraceStep[] = [];
+	const done: Done[] = [];
+	walk(space, path, undefined, (taken, labels) => {
+		steps.push(described(space.system, taken, labels, done, steps.length === path.length - 1 ? property : undefined));
+	});
+	return steps;
+}
+
+/** Goes a way through a space: rows of CPUs that are alike change places there, so each call is told which CPU of the
+ * scenario (`labels`) each CPU of the machine is.
+ * @param stand called in every state, from the initial one to the last
+ * @param step called after every step, in the state after it, with the labels before it
+ * @throws LinkError when there is no such way */
+export function walk(
+	space: MachineSpace,
+	path: Path,
+	stand: ((labels: readonly number[]) => void) | undefined,
+	step: (taken: Taken, labels: readonly number[]) => void,
+): void {
 	let labels = space.system.machine.cores.map((core) => core.id);
 	let state = new Int32Array(space.width);
 	space.initial(state);
-	const steps: TraceStep[] = [];
-	const done: Done[] = [];
+	const see = (): void => {
+		if (stand === undefined) return;
+		space.enter(state);
+		stand(labels);
+	};
+	see();
 	for (const [i, ordinal] of path.entries()) {
 		let places: readonly number[] = [];
 		const after = space.replay(state, ordinal, (taken) => {
 			places = [...taken.places];
-			steps.push(described(space.system, taken, labels, done, i === path.length - 1 ? property : undefined));
+			step(taken, labels);
 		});
 		if (after === undefined) throw new LinkError(`step ${i + 1} of the path: there is no choice ${ordinal}`);
 		state = after as Int32Array<ArrayBuffer>;
 		labels = places.map((before) => labels[before]!);
+		see();
 	}
-	return steps;
 }
 
 /** @param done what patchers did so far; a step of one is added to it */
