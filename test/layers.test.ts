@@ -55,6 +55,7 @@ const allowed: Record<string, readonly string[]> = {
 	"runtime/check": library.filter((folder) => folder !== "runtime/check" && folder !== "runtime/measure"),
 	"runtime/measure": library,
 	native: library,
+	web: library,
 	cli: [...library, "native"],
 	tools: everything,
 	bench: everything,
@@ -66,6 +67,12 @@ const packages: Record<string, readonly string[]> = {
 	linker: ["@cfworker/json-schema"],
 	"linker/compile": ["acorn", "magic-string"],
 	cli: ["commander"],
+	web: [
+		"preact",
+		"preact/hooks",
+		...["state", "view", "commands", "language"].map((part) => `@codemirror/${part}`),
+		"vite",
+	],
 	tools: ["acorn"],
 };
 const nodeFolders = ["native", "cli", "tools", "bench", "test"];

@@ -5,6 +5,7 @@ import type { Command } from "../shell/command.ts";
 
 const loaders = {
 	demo: async () => (await import("./demo.ts")).demo,
+	lab: async () => (await import("./lab.ts")).lab,
 	run: async () => (await import("./run.ts")).run,
 	trace: async () => (await import("./trace.ts")).trace,
 	probe: async () => (await import("./probe.ts")).probe,

@@ -1,0 +1,95 @@
+// The protocol as cards on a rail: what is written is bold, what is waited for dashed. Cards are moved by hand or by key.
+
+import { useRef, useState } from "preact/hooks";
+
+interface RailProps {
+	readonly phases: readonly string[];
+	/** What may be added. */
+	readonly known: readonly string[];
+	change(phases: readonly string[], said: string): void;
+}
+
+export function Rail({ phases, known, change }: RailProps) {
+	const list = useRef<HTMLOListElement>(null);
+	const [dragged, setDragged] = useState<number>();
+	const focus = (card: number): void => {
+		setTimeout(() => list.current?.querySelectorAll<HTMLElement>(".card")[card]?.focus(), 30);
+	};
+	const move = (from: number, to: number): void => {
+		if (to < 0 || to >= phases.length || from === to) return;
+		change(
+			phases.toSpliced(from, 1).toSpliced(to, 0, phases[from]!),
+			`${phases[from]} is now ${to + 1} of ${phases.length}`,
+		);
+		focus(to);
+	};
+	const remove = (card: number): void => {
+		change(phases.toSpliced(card, 1), `${phases[card]} is removed; ${phases.length - 1} are left`);
+		focus(Math.max(0, Math.min(card, phases.length - 2)));
+	};
+	const onKey = (event: KeyboardEvent, card: number): void => {
+		const step = event.key === "ArrowLeft" ? -1 : event.key === "ArrowRight" ? 1 : 0;
+		if (step !== 0) {
+			event.preventDefault();
+			if (event.altKey) move(card, card + step);
+			else focus(Math.min(phases.length - 1, Math.max(0, card + step)));
+		} else if (event.key === "Delete" || event.key === "Backspace") {
+			event.preventDefault();
+			remove(card);
+		}
+	};
+	/** The card whose middle is nearest to a pointer. */
+	const cardAt = (x: number, y: number): number => {
+		const cards = [...(list.current?.querySelectorAll(".card") ?? [])];
+		const far = (card: Element): number => {
+			const { left, top, width, height } = card.getBoundingClientRect();
+			return Math.hypot(left + width / 2 - x, 3 * (top + height / 2 - y));
+		};
+		return cards.reduce((best, card, i) => (far(card) < far(cards[best]!) ? i : best), 0);
+	};
+	return (
+		<ol class="rail" ref={list} aria-label="Phases of the protocol">
+			{phases.map((phase, i) => (
+				<li key={`${i}.${phase}`}>
+					<button
+						type="button"
+						class={`card ${phase.split(" ")[0]}${dragged === i ? " dragged" : ""}`}
+						aria-label={`${phase}, ${i + 1} of ${phases.length}`}
+						onKeyDown={(event) => onKey(event, i)}
+						onPointerDown={(event) => {
+							event.currentTarget.setPointerCapture(event.pointerId);
+							setDragged(i);
+						}}
+						onPointerUp={(event) => {
+							if (dragged !== undefined) move(dragged, cardAt(event.clientX, event.clientY));
+							setDragged(undefined);
+						}}
+						onPointerCancel={() => setDragged(undefined)}
+					>
+						{phase}
+					</button>
+					<button type="button" class="remove" aria-label={`Remove ${phase}`} tabIndex={-1} onClick={() => remove(i)}>
+						×
+					</button>
+				</li>
+			))}
+			<li>
+				<select
+					aria-label="Add a phase"
+					value=""
+					onChange={({ currentTarget }) => {
+						const phase = currentTarget.value;
+						currentTarget.value = "";
+						change([...phases, phase], `${phase} is added at the end`);
+						focus(phases.length);
+					}}
+				>
+					<option value="">+ add</option>
+					{known.map((phase) => (
+						<option key={phase}>{phase}</option>
+					))}
+				</select>
+			</li>
+		</ol>
+	);
+}

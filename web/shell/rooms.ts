@@ -1,0 +1,8 @@
+// Every room, in the order of the navigation; each is loaded when it is first shown.
+
+import type { Room } from "./room.ts";
+
+export const rooms: Readonly<Record<string, { readonly title: string; readonly load: () => Promise<Room> }>> = {
+	run: { title: "Run", load: async () => (await import("../run/room.tsx")).run },
+	check: { title: "Check", load: async () => (await import("../check/room.tsx")).check },
+};
