@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #define PATCHBAY_RUNTIME
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,7 @@ long deadline(long x) { return executed++, 2 * x + 2; }
 void visit(void) { executed++; }
 #endif
 static atomic_long calls, wrong, lost, stale;
-static atomic_int ended;
+static atomic_int ended, ready;
 static int hooked;
 
 static _Thread_local long made_here;
@@ -51,6 +52,8 @@ void check_hook(unsigned long before, long made) {
 }
 
 static void *reader(void *argument) {
+	round_here(1);
+	atomic_fetch_add(&ready, 1);
 	for (long x = (long)(size_t)argument + 1; !atomic_load(&ended); x = x % 1000 + 1) {
 		round_here(x);
 #ifdef THERE
@@ -105,6 +108,7 @@ int main(int count, char **arguments) {
 		atomic_store(&settled, DEADLINE * 2);
 	}
 	for (int i = 0; i < threads && i < 64; i++) pthread_create(&readers[i], 0, reader, (void *)(size_t)i);
+	while (atomic_load(&ready) < threads) sched_yield();
 	double start = now(), least = 1;
 	for (unsigned long i = 1; i <= updates; i++) {
 		atomic_store(&settled, i * 8 + 1);

@@ -10,6 +10,7 @@ import type { ListedFile } from "../sites/toy-sites.ts";
 interface Options extends RealSitesOptions {
 	readonly jsonLines?: true;
 	readonly summary?: true;
+	readonly protocol?: true;
 }
 
 export const sites: Command<Options> = {
@@ -21,6 +22,7 @@ export const sites: Command<Options> = {
 		["sites pick.elf --json", "of an image, for other programs"],
 		["sites kernel/sched/core.o", "of an object of a real machine: static calls"],
 		["sites a.out --calls-to checksum", "calls of any function; link with -Wl,--emit-relocs"],
+		["sites service --protocol", "which sites one store can change, and why others not"],
 		["sites libfoo.a --all --summary", "how often everything is called"],
 	],
 	declare(line) {
@@ -36,6 +38,12 @@ export const sites: Command<Options> = {
 		);
 		line.option("--summary", "real machines: only how many call sites each function has");
 		line.addOption(
+			new Option("--protocol", "real machines: how each site can be changed under running threads").conflicts([
+				"summary",
+				"jsonLines",
+			]),
+		);
+		line.addOption(
 			new Option("--json-lines", "real machines: print a JSON object per call site and line").conflicts([
 				"summary",
 				"json",
@@ -47,11 +55,16 @@ export const sites: Command<Options> = {
 		const real = found.filter((each) => each !== undefined);
 		const ours = files.filter((_, i) => found[i] === undefined);
 		const wanted = wantedOf(options);
-		const { all, callsTo, prefix, summary, jsonLines } = options;
-		if (ours.length > 0 && (summary || jsonLines))
-			throw new UsageError(`--summary and --json-lines are for files of real machines, not ${ours[0]}`);
+		const { all, callsTo, prefix, summary, jsonLines, protocol } = options;
+		if (ours.length > 0 && (summary || jsonLines || protocol))
+			throw new UsageError(`--summary, --protocol and --json-lines are for files of real machines, not ${ours[0]}`);
 		if (real.length === 0 && (all || callsTo !== undefined || prefix !== undefined))
 			throw new UsageError(`--all, --calls-to and --prefix are for files of real machines, not ${ours[0]}`);
+		if (protocol) {
+			const { writeProtocols } = await import("../sites/site-protocols.ts");
+			await writeProtocols(real, wanted, terminal, options.json === true);
+			return ExitCode.ok;
+		}
 		if (summary || jsonLines) {
 			if (jsonLines) await (await realSites()).writeJsonLines(real, wanted, terminal);
 			else if (!options.json) await writeSummary(real, wanted, terminal);
