@@ -110,8 +110,8 @@ const FEW_ROUNDS = 3;
 /** Plans changes and makes them, in one update. @throws LinkError when one cannot be made: then none is */
 export function makeChanges(live: Live, changes: readonly LiveChange[], stopping: Stopping): Updated {
 	const { patcher, process, memory } = live;
-	const runtimes = runtimesOf(live, changes);
-	const stamp = () => stampOf(process, memory, runtimes);
+	const hasKeys = changes.some(({ entry }) => entry.key !== undefined);
+	const stamp = () => stampOf(process, memory, runtimesOf(live, changes));
 	let planning: () => LivePlan[] = () => planChanges(live, changes);
 	for (let round = 0; round < MOST_ROUNDS; round++) {
 		if (round > 0) pause();
@@ -124,7 +124,7 @@ export function makeChanges(live: Live, changes: readonly LiveChange[], stopping
 		const plans = before === undefined ? undefined : attempt(planning, () => stamp() !== before);
 		if (plans === undefined) continue;
 		const rival = { isQuiet: () => stamp() === before };
-		const done = patcher.carryOut(pokesOf(plans), stopping, runtimes.length > 0 ? rival : undefined);
+		const done = patcher.carryOut(pokesOf(plans), stopping, hasKeys ? rival : undefined);
 		if (typeof done !== "number") return { ...done, plans };
 		// What was begun without a stop goes on from what the key says by now, which may be what the program wanted since.
 		if (done > 0 && done >= plans.filter(({ word }) => word).length)
@@ -159,19 +159,23 @@ function attempt(planning: () => LivePlan[], isStale: () => boolean): LivePlan[]
 	}
 }
 
-/** The addresses of the runtimes that patch the sites of keys. A static key does not say which is its own. */
-function runtimesOf({ memory, objects }: Live, changes: readonly LiveChange[]): number[] {
-	const found = changes.flatMap(({ entry: { key } }) => {
-		if (key?.kind === "branch") return objects.flatMap((loaded) => addressOf(loaded, RUNTIME) ?? []);
-		return key === undefined ? [] : readCallKey(memory, key).runtime;
+/** The addresses of the runtimes that patch the sites of keys. A static key does not say which is its own.
+ * @returns undefined while the program has one that has not come to a key yet, when it starts */
+function runtimesOf({ memory, objects }: Live, changes: readonly LiveChange[]): number[] | undefined {
+	if (changes.every(({ entry }) => entry.key === undefined)) return [];
+	const all = objects.flatMap((loaded) => addressOf(loaded, RUNTIME) ?? []);
+	const found = changes.flatMap(({ entry: { key, sites } }) => {
+		if (key?.kind === "branch") return all;
+		return key === undefined || sites.length === 0 ? [] : readCallKey(memory, key).runtime;
 	});
-	return [...new Set(found)].filter((runtime) => runtime !== 0);
+	return found.includes(0) && all.length > 0 ? undefined : [...new Set(found)].filter((runtime) => runtime !== 0);
 }
 
 /** The symbol of the runtime. */
 const RUNTIME = "__patchbay";
 
-function stampOf(process: Process, memory: Memory, runtimes: readonly number[]): string | undefined {
+function stampOf(process: Process, memory: Memory, runtimes: readonly number[] | undefined): string | undefined {
+	if (runtimes === undefined) return undefined;
 	const stamps = runtimes.map((runtime) => runtimeStamp(process, memory, runtime));
 	return stamps.includes(undefined) ? undefined : stamps.join(" ");
 }

@@ -15,6 +15,8 @@ interface Options {
 	readonly protocol?: readonly string[];
 	readonly model?: readonly string[];
 	readonly markdown?: true;
+	readonly native?: true;
+	readonly updates: number;
 }
 
 const placements = ["straddling", "aligned"] as const;
@@ -38,12 +40,14 @@ export const chaos: Command<Options> = {
 	examples: [
 		["chaos", "every protocol on every model (half a minute)"],
 		["chaos --protocol naive breakpoint --model x86 --calls 1000000", "two of them for longer"],
+		["chaos --native", "on this processor, beside the model's verdicts; needs gcc (a minute)"],
 		["chaos --calls 1000000 --markdown > docs/protocol-table.md", "the page of the documentation (ten minutes)"],
 	],
 	declare(line) {
 		declareOptions(line);
 	},
 	async run(terminal, _, options) {
+		if (options.native) return (await import("../compare/native-chaos.ts")).chaosNative(terminal, options);
 		const cells = measure(terminal, options);
 		const { calls, cpus, seed } = options;
 		if (options.json) await writeJson(terminal, "patchbay/chaos@1", { calls, cpus, seed, cells });
@@ -60,6 +64,13 @@ function declareOptions(line: CommandLine): void {
 	line.option("--cpus <n>", "CPUs that call", whole(64), 4);
 	line.option("--seed <n>", "of all random choices", whole(2 ** 31 - 1), 1);
 	line.option("--markdown", "as the page of the documentation");
+	const others = line.options.map((option) => option.attributeName());
+	line.addOption(
+		new Option("--native", "a storm on this x86-64 processor, by writer and what the displacement crosses").conflicts(
+			others,
+		),
+	);
+	line.option("--updates <n>", "of --native, by each writer at each place", whole(1e9), 100_000);
 }
 
 function measure(terminal: Terminal, { protocol, model, calls, cpus, seed }: Options): Cell[] {

@@ -16,7 +16,7 @@ import { describeTrap } from "../run/faults.ts";
 import { declareModuleOptions, type ModuleOptions, pagesForModules, prepareAll } from "../run/modules.ts";
 import { hitLines, listHits, pagesForProbes, parsePlace, probeAt } from "../run/probing.ts";
 import { protocolOf, protocolOption } from "../run/run-protocol.ts";
-import { parseRetarget, type Retarget } from "../run/set-option.ts";
+import { parseTimedRetarget, type Retarget } from "../run/set-option.ts";
 import { parseTrace, writeTrace } from "../run/trace-file.ts";
 import { type Command, UsageError, writeJson } from "../shell/command.ts";
 import { writeFile } from "../shell/files.ts";
@@ -35,6 +35,7 @@ interface Options extends BuildOptions, CrowdOptions, BootChoice, ModuleOptions 
 	readonly replay?: string;
 	readonly probe?: readonly string[];
 	readonly core?: string;
+	readonly native?: true;
 }
 
 export const run: Command<Options> = {
@@ -54,6 +55,7 @@ export const run: Command<Options> = {
 		],
 		["run work.js --probe worker --core work.core", "count calls of a function, keep the memory at the end"],
 		["run scheduler.js --load policy.js@20000 --unload policy@300000 --unload-resets", "a module comes and goes"],
+		["run --native ./server --set pick=deadline@2s", "a program of this machine, patched after two seconds"],
 		["run work.js --cpus 4 --set a=x,b=y@5000 --trace out.json", "two keys in one update, for ui.perfetto.dev"],
 	],
 	outputs: ["trace", "core"],
@@ -61,7 +63,7 @@ export const run: Command<Options> = {
 		line.option(
 			"--set <key=function[@cycle]>",
 			"retarget a static call, or an operation before the start, or switch a static key on or off; commas join several in one update; may be given again",
-			parseRetarget,
+			parseTimedRetarget,
 		);
 		declareBoot(line);
 		line.option("--free-init <cycle>", "free init text then", parseCycles);
@@ -86,12 +88,23 @@ export const run: Command<Options> = {
 		const others = line.options.map((option) => option.attributeName());
 		line.addOption(
 			new Option(
+				"--native",
+				"run a program of this machine, with its arguments behind --, and change its calls at times as @2s",
+			).conflicts(others.filter((name) => name !== "set")),
+		);
+		line.addOption(
+			new Option(
 				"--replay <verdict>",
 				"go the way of a counterexample that `check --json` wrote, on the machine, step by step",
 			).conflicts(others),
 		);
 	},
 	async run(terminal, files, options) {
+		const timed = options.set?.find(({ milliseconds }) => milliseconds !== undefined);
+		if (timed !== undefined && !options.native)
+			throw new UsageError(`--set ${timed.text}: the simulated machine counts cycles; a time is for --native`);
+		if (options.native && files.length === 0) throw new UsageError("nothing to run: name a program");
+		if (options.native) return (await import("../run/native-run.ts")).runNative(terminal, files, options);
 		if (options.replay !== undefined && files.length > 0)
 			throw new UsageError(`--replay runs what the verdict is about: leave ${files[0]} out`);
 		if (options.replay !== undefined) return replayVerdict(terminal, options.replay, options.json === true);

@@ -22,12 +22,22 @@ export interface Retarget {
 	readonly targets: readonly RetargetedKey[];
 	/** Undefined: before the program starts. */
 	readonly cycle: number | undefined;
+	/** Of a native program: after its start. */
+	readonly milliseconds?: number;
 }
 
 export interface RetargetedKey {
 	readonly key: string;
 	/** A function, `null`, `ret0` or `default`; of a static key `on`, `off` or `default`. */
 	readonly target: string;
+}
+
+/** The same where a time may be given as well: `@2s`, `@300ms`. */
+export function parseTimedRetarget(text: string, before: readonly Retarget[] = []): Retarget[] {
+	const [, change, amount, unit] = /^(.*)@(\d+)(ms|s)$/.exec(text) ?? [];
+	if (change === undefined) return parseRetarget(text, before);
+	const milliseconds = Number(amount) * (unit === "s" ? 1000 : 1);
+	return [...before, ...parseRetarget(change).map((each) => ({ ...each, text, milliseconds }))];
 }
 
 /** Parses one `--set` and adds it to those before, as commander wants it. */

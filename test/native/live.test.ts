@@ -292,6 +292,32 @@ describe.skipIf(!hasNative())("static calls of a program with the runtime", () =
 			}
 		}));
 
+	test("run --native starts a program and changes it", async () => {
+		writeFileSync(
+			at("waits.c"),
+			`#include <unistd.h>
+__attribute__((noipa)) int slow(int x) { return x; }
+__attribute__((noipa)) int fast(int x) { return x + 1; }
+int main(int argc, char **argv) { for (int i = 0; i < 20000; i++, usleep(1000)) if (slow(1) == 2) return argc - 2; return 9; }`,
+		);
+		compile(at("waits.c"), at("waits"));
+		const run = (...argv: string[]) => cli("run", "--native", "--json", ...argv);
+		const { code, out } = await run(at("waits"), "--set", "slow=fast@20ms", "--", "argument");
+		expect({ code, ...JSON.parse(out) }).toMatchObject({ code: 0, changes: [{ set: "slow=fast@20ms", sites: 1 }] });
+		const refused = await run(at("waits"), "--set", "slow=quick", "--set", "slow=fast@1ms", "--", "argument");
+		expect(refused).toMatchObject({ code: 3, err: expect.stringMatching(/has no function 'quick'/) });
+		expect(await run(at("waits"), "--set", "slow=fast")).toMatchObject({
+			code: 1,
+			err: expect.stringMatching(/ended with exit status 255/),
+		});
+		expect(await run(at("nowhere"))).toMatchObject({
+			code: 3,
+			err: expect.stringMatching(/nowhere: cannot be run: ENOENT/),
+		});
+		expect((await run(at("waits"), "--set", "slow=fast@100")).code).toBe(2);
+		expect((await cli("run", "pick.js", "--set", "pick=deadline@2s")).code).toBe(2);
+	});
+
 	test("calls that the runtime leaves on trampolines stay there and follow the key", () => {
 		process.env.PATCHBAY = "trampoline";
 		return withTarget(at("small"), [], async (target) => {
