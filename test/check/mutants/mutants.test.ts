@@ -4,12 +4,13 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { everything } from "../../extent.ts";
 import { ask, clear, occurrences, prepare } from "./plant.ts";
 import { mutants } from "./table.ts";
 
 /** One of so many is in the sample. */
 const SAMPLE = 8;
-const chosen = process.env.PATCHBAY_TESTS === "all" ? mutants : mutants.filter((_, i) => i % SAMPLE === 0);
+const chosen = everything ? mutants : mutants.filter((_, i) => i % SAMPLE === 0);
 /** Processes at once. */
 const AT_ONCE = availableParallelism();
 
