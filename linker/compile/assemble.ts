@@ -16,6 +16,7 @@ import {
 	section,
 } from "../elf/index.ts";
 import { suggestion } from "../errors.ts";
+import { TRAMPOLINE_PREFIX } from "../format/static-calls.ts";
 import { EM_TOY, encode, formats, R_TOY_ABS32, type Row, spellings, takesCondition, usage } from "../isa/index.ts";
 import { needBytes } from "./assembly/arguments.ts";
 import {
@@ -160,7 +161,7 @@ function defer(assembly: Assembly, row: Row, expression: Expression, where: Wher
 }
 
 function isSite(row: Row, target: Expression): boolean {
-	return row.format === "rel" && target.kind === "symbol" && target.name.startsWith("__SCT__");
+	return row.format === "rel" && target.kind === "symbol" && target.name.startsWith(TRAMPOLINE_PREFIX);
 }
 
 /** Keeps the next `length` bytes within an aligned unit of eight, which stores and fetches do not tear. */

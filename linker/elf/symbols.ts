@@ -17,6 +17,16 @@ export function symbolName(symbols: Symbols, index: number): string {
 	return stringAt(symbols.strings, symbols.name[index]!);
 }
 
+/** Whether the symbol's name starts with these bytes, without decoding it. */
+export function hasPrefix({ name, strings }: Symbols, symbol: number, prefix: Uint8Array): boolean {
+	return startsWith(strings, name[symbol]!, prefix);
+}
+
+export function startsWith(bytes: Uint8Array, start: number, prefix: Uint8Array): boolean {
+	for (let i = 0; i < prefix.length; i++) if (bytes[start + i] !== prefix[i]) return false;
+	return true;
+}
+
 /** STB_* */
 export function symbolBinding(symbols: Symbols, index: number): number {
 	return symbols.info[index]! >> 4;

@@ -177,10 +177,8 @@ export function putRelocations(columns: Relocations, view: DataView, first: numb
 	const implicit = columns.implicitAddends === true;
 	const entry = implicit ? REL_SIZE : RELA_SIZE;
 	for (let i = first, at = 0; at < view.byteLength; i++, at += entry) {
-		putWord64(view, at, columns.offset[i]!);
-		view.setUint32(at + 8, columns.type[i]!, true);
-		view.setUint32(at + 12, columns.symbol[i]!, true);
-		if (!implicit) putWord64(view, at + 16, columns.addend[i]!);
+		if (implicit) putRel(view, at, columns.offset[i]!, columns.type[i]!, columns.symbol[i]!);
+		else putRela(view, at, columns.offset[i]!, columns.type[i]!, columns.symbol[i]!, columns.addend[i]!);
 	}
 }
 
@@ -192,17 +190,29 @@ export interface Rela {
 	readonly addend: number;
 }
 
-/** The one place that knows where the fields of such an entry lie, as `putRelocations` does for columns. */
-export function putRela(view: DataView, at: number, { offset, type, symbol, addend }: Rela): void {
-	putWord64(view, at, offset);
-	view.setUint32(at + 8, type, true);
-	view.setUint32(at + 12, symbol, true);
+/** Puts such an entry at a place of the view. */
+export function putRela(
+	view: DataView,
+	at: number,
+	offset: number,
+	type: number,
+	symbol: number,
+	addend: number,
+): void {
+	putRel(view, at, offset, type, symbol);
 	putWord64(view, at + 16, addend);
 }
 
-export function relaBytes(entry: Rela): Uint8Array {
+/** The fields that entries of SHT_REL and SHT_RELA share: where they lie is written here alone. */
+function putRel(view: DataView, at: number, offset: number, type: number, symbol: number): void {
+	putWord64(view, at, offset);
+	view.setUint32(at + 8, type, true);
+	view.setUint32(at + 12, symbol, true);
+}
+
+export function relaBytes({ offset, type, symbol, addend }: Rela): Uint8Array {
 	const bytes = new Uint8Array(RELA_SIZE);
-	putRela(viewOf(bytes), 0, entry);
+	putRela(viewOf(bytes), 0, offset, type, symbol, addend);
 	return bytes;
 }
 

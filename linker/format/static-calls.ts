@@ -33,6 +33,9 @@ export const ENTRIES_SECTION = "__patchable_function_entries";
 export const TRACE_ENTRY = "__trace_entry";
 export const TRACE_RETURN = "__trace_return";
 
+/** Calls through a pointer in memory, "fast function pointers": word 0 is what it calls now, word 1 the default. */
+export const POINTER_PREFIX = "__FFP__";
+
 /** Paravirt operations: word 0 is the function that it calls now, word 1 the default. */
 export const OPERATION_PREFIX = "__PV__";
 /** The same function, which keeps all registers but that of its result. */
@@ -44,6 +47,8 @@ export const OPERATION_CALL_ROW = 12;
  * of filler. A name that begins with `~` is of a feature that must be missing. */
 export const ALTERNATIVES_SECTION = ".altinstructions";
 export const ALTERNATIVE_ROW = 16;
+/** The code of the replacements: it is copied once, before anything runs, and calls in it are patched along with the copy. */
+export const REPLACEMENTS_SECTION = ".altinstr_replacement";
 
 /** Word 0 of a key is the function it calls now, word 1 the default that `reset` restores; 0 is null. */
 export const KEY_BYTES = 8;

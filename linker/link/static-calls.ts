@@ -2,11 +2,10 @@
 // tables. A site of one part may be of a key of another.
 
 import { type Section, STB_LOCAL, STT_FILE } from "../elf/object.ts";
-import { symbolName } from "../elf/symbols.ts";
+import { hasPrefix, symbolName } from "../elf/symbols.ts";
 import { viewOf } from "../elf/words.ts";
 import { LinkError } from "../errors.ts";
 import { hex } from "../hex.ts";
-import { hasPrefix } from "../sites/call-sites.ts";
 import {
 	describeSite,
 	FLAGS,

@@ -13,8 +13,8 @@ import {
 	STT_FUNC,
 	section,
 } from "../elf/index.ts";
+import { startsWith } from "../elf/symbols.ts";
 import { EM_TOY, encode, HostCall, R_TOY_CALL28, SP } from "../isa/index.ts";
-import { startsWith } from "../sites/call-sites.ts";
 import { ENTRIES_SECTION, KEY_PREFIX, RETURN, RETURN0, SITE_BYTES, TRACE_ENTRY, TRACE_RETURN } from "../sites/index.ts";
 import { MODE_SYMBOL, type StaticCallMode, staticCallModes } from "./image.ts";
 import { type Input, newInput } from "./inputs.ts";

@@ -13,7 +13,7 @@ import {
 	STT_SECTION,
 } from "../elf/object.ts";
 import { ENTRY_WORDS, relocationPieces } from "../elf/relocation-entries.ts";
-import { type FunctionIndex, functionAt, indexFunctions, symbolName } from "../elf/symbols.ts";
+import { type FunctionIndex, functionAt, hasPrefix, indexFunctions, symbolName } from "../elf/symbols.ts";
 import { wideWord } from "../elf/words.ts";
 import { LinkError, suggestion, thereAre } from "../errors.ts";
 import { type Architecture, architectureOf, architectures } from "./arch/index.ts";
@@ -293,13 +293,9 @@ export function wantedSymbols({ symbols }: ElfObject, wanted: Wanted): Uint8Arra
 	return flags;
 }
 
-function prefixTest(prefix: string, { name, strings }: ElfObject["symbols"]): (symbol: number) => boolean {
+function prefixTest(prefix: string, symbols: ElfObject["symbols"]): (symbol: number) => boolean {
 	const bytes = new TextEncoder().encode(prefix);
-	return (symbol) => {
-		const start = name[symbol]!;
-		for (let i = 0; i < bytes.length; i++) if (strings[start + i] !== bytes[i]) return false;
-		return true;
-	};
+	return (symbol) => hasPrefix(symbols, symbol, bytes);
 }
 
 function nameTest(names: readonly string[], symbols: ElfObject["symbols"]): (symbol: number) => boolean {

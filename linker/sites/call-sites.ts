@@ -3,7 +3,7 @@
 // one pass over the relocations.
 
 import { type ElfObject, type Section, SHF_EXECINSTR, SHN_UNDEF, type Symbols } from "../elf/object.ts";
-import { symbolName } from "../elf/symbols.ts";
+import { hasPrefix, symbolName } from "../elf/symbols.ts";
 import { LinkError } from "../errors.ts";
 import { SITE_BYTES, TRAMPOLINE_PREFIX } from "../format/static-calls.ts";
 import {
@@ -87,16 +87,6 @@ function trampolineFlags(symbols: Symbols): Uint8Array {
 }
 
 const prefixBytes = new TextEncoder().encode(TRAMPOLINE_PREFIX);
-
-/** Whether the symbol's name starts with these bytes, without decoding it. */
-export function hasPrefix({ name, strings }: Symbols, symbol: number, prefix: Uint8Array): boolean {
-	return startsWith(strings, name[symbol]!, prefix);
-}
-
-export function startsWith(bytes: Uint8Array, start: number, prefix: Uint8Array): boolean {
-	for (let i = 0; i < prefix.length; i++) if (bytes[start + i] !== prefix[i]) return false;
-	return true;
-}
 
 /** Where an object's own trampolines start, per section. */
 export type Trampolines = ReadonlyMap<number, ReadonlySet<number>>;

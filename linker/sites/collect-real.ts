@@ -17,9 +17,16 @@ import {
 } from "../elf/object.ts";
 import { relocationPieces, relocationsFrom } from "../elf/relocation-entries.ts";
 import { symbolName } from "../elf/symbols.ts";
-import { RELA_SIZE } from "../elf/tables.ts";
+import { putRela, RELA_SIZE } from "../elf/tables.ts";
 import { LinkError, suggestion } from "../errors.ts";
-import { KEY_PREFIX, SITE_ROW, SITES_SECTION, TAIL, TRAMPOLINE_PREFIX } from "../format/static-calls.ts";
+import {
+	KEY_PREFIX,
+	REPLACEMENTS_SECTION,
+	SITE_ROW,
+	SITES_SECTION,
+	TAIL,
+	TRAMPOLINE_PREFIX,
+} from "../format/static-calls.ts";
 import { hex } from "../hex.ts";
 import { type Architecture, branchKinds } from "./arch/index.ts";
 import { type BranchTable, branchTable, calleeOf, isCode, requireArchitecture, wantedSymbols } from "./branches.ts";
@@ -30,9 +37,6 @@ export interface RealCollectOptions {
 	/** The object is of a module, which may call trampolines whose keys it cannot name: their rows name the trampoline. */
 	readonly module?: boolean;
 }
-
-/** Code that replaces other code once, before anything runs; its calls are patched along with it. */
-const REPLACEMENTS = ".altinstr_replacement";
 
 /** The object with `.static_call_sites`, or as it is when it calls no trampoline.
  * @throws LinkError for a call that the kernel could not patch */
@@ -96,10 +100,11 @@ function sitesTable(
 			for (let at = 0, entry = first; at < view.byteLength; at += RELA_SIZE, entry++) {
 				const i = rows[entry >> 1]!;
 				const offset = (entry >> 1) * SITE_ROW;
-				if ((entry & 1) === 0 && isByRow) putEntry(view, at, offset, symbols[i]!, 0);
-				else if ((entry & 1) === 0) putEntry(view, at, offset, symbols[table.section[i]!]!, table.offset[i]!);
-				else putEntry(view, at, offset + 4, keys[calleeOf(table, i).symbol]!, isCall[table.branch[i]!]! ? 0 : TAIL);
-				view.setUint32(at + 8, relocation.relative32, true);
+				if ((entry & 1) === 1) {
+					const flags = isCall[table.branch[i]!]! ? 0 : TAIL;
+					putRela(view, at, offset + 4, relocation.relative32, keys[calleeOf(table, i).symbol]!, flags);
+				} else if (isByRow) putRela(view, at, offset, relocation.relative32, symbols[i]!, 0);
+				else putRela(view, at, offset, relocation.relative32, symbols[table.section[i]!]!, table.offset[i]!);
 			}
 		}),
 	});
@@ -133,15 +138,6 @@ function checkOthers({ sections }: ElfObject): void {
 	}
 }
 
-/** All but the type. */
-function putEntry(view: DataView, at: number, offset: number, symbol: number, addend: number): void {
-	view.setUint32(at, offset, true);
-	view.setUint32(at + 4, 0, true);
-	view.setUint32(at + 12, symbol, true);
-	view.setUint32(at + 16, addend, true);
-	view.setUint32(at + 20, 0, true);
-}
-
 /** The rows that are sites, checked. */
 function sitesOf(object: ElfObject, architecture: Architecture, table: BranchTable): Uint32Array {
 	const rows = new Uint32Array(table.count);
@@ -151,7 +147,7 @@ function sitesOf(object: ElfObject, architecture: Architecture, table: BranchTab
 }
 
 function isSite(object: ElfObject, architecture: Architecture, table: BranchTable, i: number): boolean {
-	if (object.sections[table.section[i]!]!.name === REPLACEMENTS) return false;
+	if (object.sections[table.section[i]!]!.name === REPLACEMENTS_SECTION) return false;
 	const isDirect = architecture.branches[table.branch[i]!]!.form !== undefined;
 	const { symbol, beyond } = calleeOf(table, i);
 	if (isDirect && beyond === 0) return true;

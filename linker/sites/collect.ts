@@ -13,7 +13,7 @@ import {
 	STT_OBJECT,
 	STT_SECTION,
 } from "../elf/object.ts";
-import { symbolName } from "../elf/symbols.ts";
+import { hasPrefix, symbolName } from "../elf/symbols.ts";
 import { allocateRelocations } from "../elf/tables.ts";
 import { LinkError } from "../errors.ts";
 import {
@@ -26,7 +26,7 @@ import {
 	TRAMPOLINE_PREFIX,
 } from "../format/static-calls.ts";
 import { R_TOY_REL32 } from "../isa/index.ts";
-import { callSites, hasPrefix, type SiteTable } from "./call-sites.ts";
+import { callSites, type SiteTable } from "./call-sites.ts";
 import { makePatchable } from "./patchable.ts";
 import { place } from "./place.ts";
 

@@ -94,27 +94,34 @@ export function visitBranchTargets(
 	stop: (start: number, stopped: number) => void = () => {},
 ): void {
 	const { data } = object.sections[index]!;
-	const origin = originOf(object, object.sections[index]!);
-	const functions = indexFunctions(object);
-	const { symbols, order, end: ends } = functions;
-	const limit = firstFunction(functions, index + 1);
-	const decode = (start: number, end: number): void => {
-		const stopped = visitTargets(data, start, end, visit);
-		if (stopped < end) stop(start, stopped);
-	};
-	const cuts: number[] = [0];
-	for (let i = firstFunction(functions, index); i < limit; i++)
-		cuts.push(symbols.value[order[i]!]! - origin, ends[i]! - origin);
 	const ranges = dataRanges(object, index);
-	for (const { start, end } of ranges) cuts.push(start, end);
-	const sorted = Float64Array.from(cuts.filter((at) => at >= 0 && at < data.length)).sort();
-	let range = 0;
-	for (const [i, start] of sorted.entries()) {
-		const end = sorted[i + 1] ?? data.length;
-		while (range < ranges.length && ranges[range]!.end <= start) range++;
-		const isData = range < ranges.length && ranges[range]!.start <= start;
-		if (start < end && !isData) decode(start, end);
+	let next = 0;
+	let last = 0;
+	/** Decodes from where the last decoding was to end, up to `end`, around what is data. */
+	const decodeTo = (end: number): void => {
+		while (last < end) {
+			while (next < ranges.length && ranges[next]!.end <= last) next++;
+			const range = ranges[next];
+			if (range !== undefined && range.start <= last) {
+				last = Math.min(end, range.end);
+				continue;
+			}
+			const until = range === undefined ? end : Math.min(end, range.start);
+			const stopped = visitTargets(data, last, until, visit);
+			if (stopped < until) stop(last, stopped);
+			last = until;
+		}
+	};
+	const origin = originOf(object, object.sections[index]!);
+	const { symbols, order, end: ends } = indexFunctions(object);
+	const limit = firstFunction(indexFunctions(object), index + 1);
+	for (let i = firstFunction(indexFunctions(object), index); i < limit; i++) {
+		const start = symbols.value[order[i]!]! - origin;
+		decodeTo(Math.min(start, data.length));
+		const follower = i + 1 < limit ? symbols.value[order[i + 1]!]! : Number.POSITIVE_INFINITY;
+		if (ends[i]! < follower) decodeTo(Math.min(ends[i]! - origin, data.length));
 	}
+	decodeTo(data.length);
 }
 
 interface Range {

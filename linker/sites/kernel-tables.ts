@@ -14,7 +14,14 @@ import {
 import { functionAt, functionBehind, indexFunctions, indexNames } from "../elf/symbols.ts";
 import { exactWord64, viewOf } from "../elf/words.ts";
 import { LinkError } from "../errors.ts";
-import { FLAGS, SITES_SECTION, USER_FLAGS, USER_SITES_SECTION } from "../format/static-calls.ts";
+import {
+	ENTRIES_SECTION,
+	FLAGS,
+	LABELS_SECTION,
+	SITES_SECTION,
+	USER_FLAGS,
+	USER_SITES_SECTION,
+} from "../format/static-calls.ts";
 import type { Architecture } from "./arch/index.ts";
 import { isCode } from "./branches.ts";
 
@@ -55,7 +62,7 @@ export const tableShapes: readonly TableShape[] = [
 		],
 	},
 	{
-		section: "__jump_table",
+		section: LABELS_SECTION,
 		entry: 16,
 		fields: [
 			{ name: "code", at: 0, size: 4, relative: true },
@@ -64,7 +71,7 @@ export const tableShapes: readonly TableShape[] = [
 		],
 	},
 	{ section: "__mcount_loc", entry: 8, fields: [absolute] },
-	{ section: "__patchable_function_entries", entry: 8, fields: [absolute] },
+	{ section: ENTRIES_SECTION, entry: 8, fields: [absolute] },
 	{
 		section: "xray_instr_map",
 		entry: 32,

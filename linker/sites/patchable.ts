@@ -15,11 +15,11 @@ import {
 	STT_OBJECT,
 	type Symbols,
 } from "../elf/object.ts";
-import { symbolName } from "../elf/symbols.ts";
+import { hasPrefix, symbolName } from "../elf/symbols.ts";
 import { LinkError } from "../errors.ts";
 import { KEY_BYTES, KEY_PREFIX, SITE_BYTES, TRAMPOLINE_PREFIX } from "../format/static-calls.ts";
 import { encode, R_TOY_ABS32, R_TOY_CALL28, R_TOY_JUMP28 } from "../isa/index.ts";
-import { hasPrefix, ownTrampolines, type Trampolines } from "./call-sites.ts";
+import { ownTrampolines, type Trampolines } from "./call-sites.ts";
 
 /** LinkError when one of the names belongs to a static call already. */
 export function makePatchable(object: ElfObject, names: readonly string[]): ElfObject {

@@ -20,6 +20,19 @@ import {
 	STT_OBJECT,
 	section,
 } from "../../elf/index.ts";
+import {
+	ENTRIES_SECTION,
+	INIT,
+	KEY_BYTES,
+	KEY_PREFIX,
+	LABEL_ROW,
+	LABELS_SECTION,
+	POINTER_PREFIX,
+	RETURN0,
+	SITE_BYTES,
+	STATIC_KEY_PREFIX,
+	TRAMPOLINE_PREFIX,
+} from "../../format/static-calls.ts";
 import { encode, rowOf } from "../../isa/index.ts";
 import { list, name, needBytes, numberIn, optional } from "./arguments.ts";
 import { type Assembly, defineConstant, defineLabel, type Field, here, isHidden, noteLine, say } from "./assembly.ts";
@@ -175,13 +188,13 @@ function runSet(assembly: Assembly, cursor: Cursor): void {
 /** What a key's default compiles to: as an address, and as the trampoline. */
 function defaultForms(target: string): { readonly address: string; readonly jump: string } {
 	if (target === "null") return { address: "0", jump: "ret; brk; brk; brk; brk" };
-	const address = target === "ret0" ? "__static_call_return0" : target;
+	const address = target === "ret0" ? RETURN0 : target;
 	return { address, jump: `jmp ${address}` };
 }
 
 /** Defines `symbol`, an object of two words that both hold the default. */
 function pointerPair(symbol: string, address: string): string {
-	return `.data; .balign 4; .type ${symbol}, @object; .size ${symbol}, 8; ${symbol}: .word ${address}, ${address}`;
+	return `.data; .balign 4; .type ${symbol}, @object; .size ${symbol}, ${KEY_BYTES}; ${symbol}: .word ${address}, ${address}`;
 }
 
 function runStaticCall(assembly: Assembly, cursor: Cursor, place: Place): void {
@@ -189,9 +202,9 @@ function runStaticCall(assembly: Assembly, cursor: Cursor, place: Place): void {
 	expect(cursor, ",");
 	const target = name(cursor).text;
 	const { address, jump } = defaultForms(target);
-	const [cell, trampoline] = [`__SCK__${key}`, `__SCT__${key}`];
+	const [cell, trampoline] = [KEY_PREFIX + key, TRAMPOLINE_PREFIX + key];
 	const align = assembly.alignSites ? ".balign 8; " : "";
-	const code = `.text; ${align}.type ${trampoline}, @function; .size ${trampoline}, 5; ${trampoline}: ${jump}`;
+	const code = `.text; ${align}.type ${trampoline}, @function; .size ${trampoline}, ${SITE_BYTES}; ${trampoline}: ${jump}`;
 	const type = address === target ? `.type ${target}, @function; ` : "";
 	assembly.keys.set(key, [cell, trampoline]);
 	assembly.appendix.push({ text: `${type}${pointerPair(cell, address)}; ${code}`, place });
@@ -200,7 +213,7 @@ function runStaticCall(assembly: Assembly, cursor: Cursor, place: Place): void {
 function runPointer(assembly: Assembly, cursor: Cursor, place: Place): void {
 	const key = name(cursor).text;
 	expect(cursor, ",");
-	const cell = `__FFP__${key}`;
+	const cell = POINTER_PREFIX + key;
 	assembly.keys.set(key, [cell]);
 	assembly.appendix.push({ text: pointerPair(cell, defaultForms(name(cursor).text).address), place });
 }
@@ -209,7 +222,7 @@ function runStaticKey(assembly: Assembly, cursor: Cursor, place: Place): void {
 	const key = name(cursor).text;
 	expect(cursor, ",");
 	const users = numberIn(assembly, cursor, 0, 1);
-	const cell = `__SK__${key}`;
+	const cell = STATIC_KEY_PREFIX + key;
 	assembly.keys.set(key, [cell]);
 	assembly.appendix.push({ text: pointerPair(cell, String(users)), place });
 }
@@ -221,14 +234,17 @@ function runStaticBranch(assembly: Assembly, cursor: Cursor, place: Place): void
 	const target = name(cursor).text;
 	const expected = optional(assembly, cursor, 0, 0, 1);
 	const site = patchedPlace(assembly, place);
-	const flags = expected | (assembly.section.name === ".init.text" ? 2 : 0);
-	const row = `.word ${site} - ., ${target} - ., __SK__${key} + ${flags} - .`;
-	assembly.appendix.push({ text: `.section __jump_table, "a", @progbits, 12; .balign 4; ${row}`, place });
+	const flags = expected | (assembly.section.name === ".init.text" ? INIT : 0);
+	const row = `.word ${site} - ., ${target} - ., ${STATIC_KEY_PREFIX}${key} + ${flags} - .`;
+	assembly.appendix.push({
+		text: `.section ${LABELS_SECTION}, "a", @progbits, ${LABEL_ROW}; .balign 4; ${row}`,
+		place,
+	});
 }
 
 function runEntryNop(assembly: Assembly, _: Cursor, place: Place): void {
 	const site = patchedPlace(assembly, place);
-	const text = `.section __patchable_function_entries, "a", @progbits, 4; .balign 4; .word ${site}`;
+	const text = `.section ${ENTRIES_SECTION}, "a", @progbits, 4; .balign 4; .word ${site}`;
 	assembly.appendix.push({ text, place });
 }
 

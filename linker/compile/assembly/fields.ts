@@ -2,6 +2,7 @@
 // known, or a relocation.
 
 import { reference, relocate, STB_LOCAL, STT_FUNC, sectionSymbol } from "../../elf/index.ts";
+import { TRAMPOLINE_PREFIX } from "../../format/static-calls.ts";
 import {
 	bounds,
 	R_TOY_ABS32,
@@ -43,7 +44,7 @@ export function immediateField(row: Row): Field {
  * section. Global ones can be overridden, functions named by `--patchable`. */
 function isRetargetable(assembly: Assembly, name: string): boolean {
 	const binding = assembly.bindings.get(name)?.value ?? STB_LOCAL;
-	return binding !== STB_LOCAL || assembly.types.get(name)?.value === STT_FUNC || name.startsWith("__SCT__");
+	return binding !== STB_LOCAL || assembly.types.get(name)?.value === STT_FUNC || name.startsWith(TRAMPOLINE_PREFIX);
 }
 
 /** Requires: every label of the file is defined, and what is said of names is complete. */

@@ -13,6 +13,14 @@ import {
 	STB_LOCAL,
 	section,
 } from "../../elf/index.ts";
+import {
+	ALTERNATIVE_ROW,
+	ALTERNATIVES_SECTION,
+	OPERATION_CALL_ROW,
+	OPERATION_CALLS_SECTION,
+	OPERATION_PREFIX,
+	REPLACEMENTS_SECTION,
+} from "../../format/static-calls.ts";
 import { clobberKinds, encode, nops, R_TOY_ABS32 } from "../../isa/index.ts";
 import { name, needBytes, optional } from "./arguments.ts";
 import { type Assembly, isHidden, noteLine, type Open, type Replacement } from "./assembly.ts";
@@ -27,7 +35,7 @@ export function runParavirt(assembly: Assembly, cursor: Cursor, place: Place): v
 	const operation = name(cursor).text;
 	expect(cursor, ",");
 	const target = name(cursor).text;
-	const cell = `__PV__${operation}`;
+	const cell = OPERATION_PREFIX + operation;
 	section(assembly.builder, ".pv_ops", { flags: SHF_ALLOC | SHF_WRITE, align: 8, entsize: 8 });
 	assembly.keys.set(operation, [cell]);
 	const address = target === "null" ? "0" : target;
@@ -38,13 +46,13 @@ export function runParavirt(assembly: Assembly, cursor: Cursor, place: Place): v
 
 /** An indirect call, room behind it, and a row of the table of such calls. */
 export function runOperationCall(assembly: Assembly, cursor: Cursor, place: Place): void {
-	const operation = `__PV__${name(cursor).text}`;
+	const operation = OPERATION_PREFIX + name(cursor).text;
 	const bytes = optional(assembly, cursor, CALL_BYTES, CALL_BYTES, MOST_BYTES);
 	const clobbers = accept(cursor, ",") ? clobbersNamed(cursor) : clobberKinds.indexOf("all");
 	needCode(assembly, place);
 	const { builder, section: text } = assembly;
-	const table = section(builder, ".pv_sites", { flags: SHF_ALLOC, align: 4, entsize: 12 });
-	const row = append(table, new Uint8Array(12));
+	const table = section(builder, OPERATION_CALLS_SECTION, { flags: SHF_ALLOC, align: 4, entsize: OPERATION_CALL_ROW });
+	const row = append(table, new Uint8Array(OPERATION_CALL_ROW));
 	pointTo(assembly, table, row, { section: text, offset: text.size }, place);
 	relocate(table, row + 4, R_TOY_ABS32, reference(builder, operation), 0);
 	table.bytes.set([bytes, clobbers], row + 8);
@@ -97,15 +105,16 @@ export function runEndAlternative(assembly: Assembly, _: Cursor, place: Place): 
 function openAlternative({ alternatives, section, ...assembly }: Assembly, place: Place): Open {
 	const open = alternatives.at(-1);
 	if (open === undefined) throw sourceError("there is no .alternative that this belongs to", place);
-	const expected = open.replacements.length === 0 ? open.section : assembly.builder.sectionsByName.get(REPLACEMENTS);
+	const expected =
+		open.replacements.length === 0 ? open.section : assembly.builder.sectionsByName.get(REPLACEMENTS_SECTION);
 	if (section !== expected) throw sourceError(`the section changed within the alternative: go back first`, place);
 	return open;
 }
 
 function addRow(assembly: Assembly, open: Open, bytes: number, { symbol, feature }: Replacement, length: number): void {
 	const { builder } = assembly;
-	const table = section(builder, ".altinstructions", { flags: SHF_ALLOC, align: 4, entsize: 16 });
-	const row = append(table, new Uint8Array(16));
+	const table = section(builder, ALTERNATIVES_SECTION, { flags: SHF_ALLOC, align: 4, entsize: ALTERNATIVE_ROW });
+	const row = append(table, new Uint8Array(ALTERNATIVE_ROW));
 	pointTo(assembly, table, row, { section: open.section, offset: open.start }, open.place);
 	relocate(table, row + 4, R_TOY_ABS32, reference(builder, symbol), 0);
 	relocate(table, row + 8, R_TOY_ABS32, reference(builder, featureText(assembly, feature)), 0);
@@ -122,10 +131,8 @@ function featureText({ builder }: Assembly, feature: string): string {
 	return symbol;
 }
 
-const REPLACEMENTS = ".altinstr_replacement";
-
 function replacements({ builder }: Assembly): SectionBuilder {
-	return section(builder, REPLACEMENTS, { flags: SHF_ALLOC | SHF_EXECINSTR });
+	return section(builder, REPLACEMENTS_SECTION, { flags: SHF_ALLOC | SHF_EXECINSTR });
 }
 
 function needCode(assembly: Assembly, place: Place): void {

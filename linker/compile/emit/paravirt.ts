@@ -2,6 +2,7 @@
 // others which change more than an operation allows.
 
 import { append, SHF_ALLOC, SHF_WRITE, section } from "../../elf/index.ts";
+import { OPERATION_CALL_ROW, OPERATION_CALLS_SECTION } from "../../format/static-calls.ts";
 import { clobberedBy, clobberKinds, encode, R_TOY_ABS32, R_TOY_CALL28, RESULT } from "../../isa/index.ts";
 import { type Block, callerSaved, type OperationCall, type Register, roles } from "../lower/code.ts";
 import { saverOf, slotOf, symbolOf } from "../lower/symbols.ts";
@@ -10,9 +11,6 @@ import type { Contract, FunctionBinding, Key } from "../types/bindings.ts";
 import { appendAddress, define, type Emission, refer } from "./emission.ts";
 import type { Item } from "./layout.ts";
 import { noteLine } from "./lines.ts";
-
-/** {address, operation's word, bytes, clobbers, 0, 0} */
-const SITE_ROW = 12;
 
 /** Which of the registers that a call may change a function does change. */
 export function changedRegisters(blocks: readonly Block[]): Set<Register> {
@@ -43,8 +41,12 @@ function emitRow(
 	{ operation, bytes, clobbers }: OperationCall,
 	place: { readonly symbol: string; readonly addend: number },
 ): void {
-	const table = section(e.builder, ".pv_sites", { flags: SHF_ALLOC, align: 4, entsize: SITE_ROW });
-	const at = append(table, new Uint8Array(SITE_ROW));
+	const table = section(e.builder, OPERATION_CALLS_SECTION, {
+		flags: SHF_ALLOC,
+		align: 4,
+		entsize: OPERATION_CALL_ROW,
+	});
+	const at = append(table, new Uint8Array(OPERATION_CALL_ROW));
 	refer(e, table, at, R_TOY_ABS32, place);
 	refer(e, table, at + 4, R_TOY_ABS32, { symbol: operation, addend: 0 });
 	table.bytes.set([bytes, clobberKinds.indexOf(clobbers)], at + 8);

@@ -11,6 +11,14 @@ import {
 	sectionSymbol,
 } from "../../elf/index.ts";
 import {
+	ENTRIES_SECTION,
+	EXPECTED,
+	INIT,
+	LABEL_ROW,
+	LABELS_SECTION,
+	TRAMPOLINE_PREFIX,
+} from "../../format/static-calls.ts";
+import {
 	encode,
 	formats,
 	nops,
@@ -68,7 +76,7 @@ function place(e: Emission, text: SectionBuilder, items: Layout["items"]): numbe
 	});
 }
 
-const isSite = ({ reference }: Op) => reference?.symbol.startsWith("__SCT__") === true;
+const isSite = ({ reference }: Op) => reference?.symbol.startsWith(TRAMPOLINE_PREFIX) === true;
 
 function emitItem(
 	e: Emission,
@@ -95,15 +103,11 @@ function relocationOf({ mnemonic }: Op): number {
 	return mnemonic === "call" ? R_TOY_CALL28 : R_TOY_JUMP28;
 }
 
-/** Flags in the low bits of a label's key, as Linux has them. */
-const EXPECTED = 1;
-const INIT = 2;
-
 /** A row of the table of patched branches: the instruction, where it jumps if it does, the key; each relative to itself. */
 function emitLabel(e: Emission, text: SectionBuilder, code: number, target: number, label: PatchedLabel): void {
-	const table = section(e.builder, "__jump_table", { flags: SHF_ALLOC, align: 4, entsize: 12 });
+	const table = section(e.builder, LABELS_SECTION, { flags: SHF_ALLOC, align: 4, entsize: LABEL_ROW });
 	const flags = (label.expected ? EXPECTED : 0) | (text.name === ".init.text" ? INIT : 0);
-	const row = append(table, new Uint8Array(12));
+	const row = append(table, new Uint8Array(LABEL_ROW));
 	const base = sectionSymbol(e.builder, text);
 	relocate(table, row, R_TOY_REL32, base, code);
 	relocate(table, row + 4, R_TOY_REL32, base, target);
@@ -114,7 +118,7 @@ function emitLabel(e: Emission, text: SectionBuilder, code: number, target: numb
 function emitEntry(e: Emission, text: SectionBuilder, fn: CheckedFunction): void {
 	noteLine(e, text, fn.at);
 	const offset = append(text, encode("nop5"));
-	const table = section(e.builder, "__patchable_function_entries", { flags: SHF_ALLOC, align: 4, entsize: 4 });
+	const table = section(e.builder, ENTRIES_SECTION, { flags: SHF_ALLOC, align: 4, entsize: 4 });
 	const row = append(table, new Uint8Array(4));
 	relocate(table, row, R_TOY_ABS32, sectionSymbol(e.builder, text), offset);
 }
