@@ -1,27 +1,22 @@
-// Files, as commands read and write them: what is not there is the user's error, and a file is written beside and
-// renamed, so nobody ever sees half of one.
+// Files, as commands read and write them: what is not there is the user's error, and a file is written as
+// replace-file.ts does it.
 
 import {
 	accessSync,
 	closeSync,
 	constants,
-	existsSync,
 	mkdirSync,
 	openSync,
 	readdirSync,
 	readFileSync,
 	readSync,
 	realpathSync,
-	renameSync,
-	rmSync,
-	type Stats,
 	statSync,
-	writeFileSync,
-	writeSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { type FileParts, wholeFile } from "../../linker/elf/file-parts.ts";
 import { LinkError, suggestion } from "../../linker/errors.ts";
+import { checkReplaceable, replaceFile, statusOf, writeThrough } from "./replace-file.ts";
 
 /** No Buffer, whose `slice` would not copy. @throws LinkError when it cannot be read */
 export function readBytes(path: string): Uint8Array {
@@ -113,36 +108,19 @@ export function readTextIfThere(path: string): string | undefined {
 	}
 }
 
-/** Writes all of it or nothing. A device or a pipe is written as it is. @param mode who may read, write and run it
+/** Writes all of it or nothing. A device or a pipe is written as it is. @param mode who may read, write and run a new file
  * @throws LinkError when it cannot be written */
 export function writeFile(path: string, contents: Uint8Array | string, mode?: number): void {
-	replaceFile(path, (beside) => writeFileSync(beside, contents, { mode }));
+	writePieces(path, [typeof contents === "string" ? new TextEncoder().encode(contents) : contents], mode);
 }
 
 /** The same for what comes in pieces. */
-export function writePieces(path: string, pieces: Iterable<Uint8Array>): void {
-	replaceFile(path, (beside) => {
-		const file = openSync(beside, "w");
-		try {
-			for (const piece of pieces) {
-				for (let at = 0; at < piece.length; ) at += writeSync(file, piece, at);
-			}
-		} finally {
-			closeSync(file);
-		}
-	});
-}
-
-/** @param write makes the file at the path it is given */
-function replaceFile(path: string, write: (beside: string) => void): void {
+export function writePieces(path: string, pieces: Iterable<Uint8Array>, mode?: number): void {
 	const special = isSpecial(path);
-	const target = special ? path : placeOf(path);
-	const beside = special ? target : `${target}.${process.pid}.tmp`;
 	try {
-		write(beside);
-		if (!special) renameSync(beside, target);
+		if (special) writeThrough(path, pieces);
+		else replaceFile(path, pieces, mode);
 	} catch (error) {
-		if (!special) rmSync(beside, { force: true });
 		const { code } = error as NodeJS.ErrnoException;
 		if (code === undefined) throw error;
 		// Who read the pipe went away: nothing is left to say, as in terminal.ts.
@@ -155,7 +133,8 @@ function replaceFile(path: string, write: (beside: string) => void): void {
 export function checkWritable(path: string): void {
 	if (isFolder(path)) throw new LinkError(`${path}: is a folder`);
 	try {
-		accessSync(isSpecial(path) ? path : `${dirname(placeOf(path))}/.`, constants.W_OK);
+		if (isSpecial(path)) accessSync(path, constants.W_OK);
+		else checkReplaceable(path);
 	} catch (error) {
 		throw unwritable(path, error);
 	}
@@ -169,20 +148,6 @@ function unwritable(path: string, error: unknown): LinkError {
 /** Whether writing one would replace the other. */
 export function isSamePlace(a: string, b: string): boolean {
 	return [a, b].every((path) => statusOf(path)?.isFile()) && realpathSync(a) === realpathSync(b);
-}
-
-/** Behind links, if there is something. */
-function placeOf(path: string): string {
-	return existsSync(path) ? realpathSync(path) : path;
-}
-
-/** Undefined: nothing is there, nor can be while a folder of the path is a file. */
-function statusOf(path: string): Stats | undefined {
-	try {
-		return statSync(path);
-	} catch {
-		return undefined;
-	}
 }
 
 function isSpecial(path: string): boolean {
@@ -207,6 +172,7 @@ const reasons: Readonly<Record<string, string>> = {
 	EEXIST: "not a folder",
 	ENOSPC: "no space left",
 	EROFS: "read-only file system",
+	ELOOP: "too many symbolic links",
 };
 
 function reason(error: unknown): string {

@@ -1,10 +1,22 @@
 // The files that commands write: where they cannot be, and what they must not replace.
 
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import {
+	chmodSync,
+	existsSync,
+	lstatSync,
+	mkdirSync,
+	readdirSync,
+	readFileSync,
+	statSync,
+	symlinkSync,
+	writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { cli, inFolder } from "./command-line.ts";
 
+const program = "fixtures/programs/pick.js";
 const other = "other.js";
 const source = `
 import { print, staticCall } from "patchbay/source";
@@ -110,4 +122,61 @@ test("an image is still patched in place", () =>
 		await cli("link", file, "-o", image);
 		expect((await cli("patch", image, "--set", "pick=two", "-o", image)).code).toBe(0);
 		expect((await cli("run", image)).out).toBe("2 2\n");
+	}));
+
+describe("an output that is there", () => {
+	async function link(output: string) {
+		const { code, err } = await cli("link", program, "-o", output);
+		return { code, err };
+	}
+
+	test("keeps its mode", () =>
+		inFolder(async (folder) => {
+			const output = join(folder, "o.elf");
+			writeFileSync(output, "old");
+			chmodSync(output, 0o600);
+			expect(await link(output)).toMatchObject({ code: 0 });
+			expect(statSync(output).mode & 0o7777).toBe(0o600);
+		}));
+
+	test("is not replaced when it is read-only", () =>
+		inFolder(async (folder) => {
+			const output = join(folder, "o.elf");
+			writeFileSync(output, "old");
+			chmodSync(output, 0o444);
+			expect(await link(output)).toEqual({ code: 3, err: `${output}: is read-only\n` });
+			expect(readFileSync(output, "utf8")).toBe("old");
+		}));
+
+	test.each([true, false])("is written through a symbolic link (to a file: %s)", (isThere) =>
+		inFolder(async (folder) => {
+			const output = join(folder, "o.elf");
+			mkdirSync(join(folder, "other"));
+			const target = join(folder, "other", "real.elf");
+			if (isThere) writeFileSync(target, "old");
+			symlinkSync(join("other", "real.elf"), output);
+			expect(await link(output)).toMatchObject({ code: 0 });
+			expect(lstatSync(output).isSymbolicLink()).toBe(true);
+			expect(lstatSync(target).isFile()).toBe(true);
+			expect(readFileSync(target).subarray(1, 4).toString()).toBe("ELF");
+			expect(readdirSync(join(folder, "other"))).toEqual(["real.elf"]);
+		}),
+	);
+
+	test("that is a circle of links is refused", () =>
+		inFolder(async (folder) => {
+			const output = join(folder, "o.elf");
+			symlinkSync("o.elf", output);
+			expect(await link(output)).toEqual({ code: 3, err: `${output}: too many symbolic links\n` });
+		}));
+});
+
+test("what a killed process left is removed, what a running one writes is not", () =>
+	inFolder(async (folder) => {
+		const child = spawnSync("true");
+		const dead = `.patchbay-${child.pid}-0123456789abcdef.tmp`;
+		const alive = `.patchbay-${process.ppid}-0123456789abcdef.tmp`;
+		for (const name of [dead, alive]) writeFileSync(join(folder, name), "half");
+		await cli("link", program, "-o", join(folder, "o.elf"));
+		expect(readdirSync(folder).sort()).toEqual([alive, "o.elf"].sort());
 	}));
