@@ -1,6 +1,8 @@
 // The states of a system as the explorer wants them: rows of words, and what follows from each. Everything that happens is
 // done by the machine and the patcher themselves, on one working machine that is put into state after state.
 
+import { LinkError } from "../../linker/errors.ts";
+import { hex } from "../../linker/hex.ts";
 import { Stop } from "../../linker/isa/core.ts";
 import { decode } from "../../linker/isa/decode.ts";
 import type { Instruction, Row } from "../../linker/isa/instruction-set.ts";
@@ -14,8 +16,9 @@ import { drain, isBuffered, storeAt, waiting } from "../machine/store-buffer.ts"
 import { allMoves, type Move, make, possible } from "../patch/drive/moves.ts";
 import { storesIntoText } from "../patch/perform/memory-steps.ts";
 import { nextStep } from "../patch/perform/perform.ts";
+import { describeStep } from "../patch/plan/describe-step.ts";
 import type { Step } from "../patch/plan/step.ts";
-import { getPatcher, type System, setPatcher } from "../patch/system.ts";
+import { getPatcher, type System } from "../patch/system.ts";
 import { instructionInSlot } from "../probe/serve.ts";
 import type { Built } from "./build.ts";
 import { type Coverage, newCoverage, stepObserver } from "./coverage.ts";
@@ -146,7 +149,7 @@ export function machineSpace(
 		merged = [];
 		const freed = move.kind === "step" && isFreed(from);
 		const sp = move.kind === "patch" ? 0 : machine.cores[move.who]!.r[SP]!;
-		const found = judged(built, sites, move, seen);
+		const found = judged(built, sites, judge, move, seen);
 		if (move.kind === "patch") judgePatcherStores(use, move.who);
 		else judgeStackUse(use, move.who, sp);
 		if (move.kind !== "patch") emptyOwn(system, move.who, emptied);
@@ -257,16 +260,16 @@ export function machineSpace(
 function judged(
 	{ system, probes }: Built,
 	sites: ReadonlyMap<number, readonly WatchedSite[]>,
+	judge: ReadonlySet<Property>,
 	move: Move,
 	seen: (what: Occurrence) => void,
 ): Property | undefined {
 	const { machine } = system;
 	if (move.kind === "patch") {
 		noteBeginning(system, move.who);
-		const isWrong = storesIntoText(machine, nextStep(system, move.who)!);
-		if (isWrong) setPatcher(machine, move.who, Patcher.at, getPatcher(machine, move.who, Patcher.at) + 1);
-		else make(system, move);
-		if (isWrong) return "w^x";
+		const step = nextStep(system, move.who)!;
+		if (storesIntoText(machine, step)) return refuseToStore(system, step, judge);
+		make(system, move);
 		return isMapping(system, move) ? judgeMappings(system) : undefined;
 	}
 	const cpu = move.who;
@@ -286,6 +289,16 @@ function judged(
 	if (move.kind === "step" && core.fetched === undefined && getCpu(machine, cpu, Cpu.stop) !== Stop.illegal)
 		return undefined;
 	return judgeSite(system, watched, cpu, core.fetched, move.kind === "trap", sp, seen);
+}
+
+/** A long store is no atomic step, so where a CPU may execute it is never carried out: it breaks `w^x`.
+ * @throws LinkError when nobody asked about that */
+function refuseToStore({ image }: System, step: Step, judge: ReadonlySet<Property>): Property {
+	if (judge.has("w^x")) return "w^x";
+	const text = describeStep(step, (address) => image.symbolize(address) ?? hex(address));
+	throw new LinkError(
+		`${image.name}: '${text}' stores many bytes at once where a CPU may execute them, which cannot be carried out; let 'always' judge w^x, which it breaks`,
+	);
 }
 
 /** Whether a CPU was just sent to the program's own handler of breakpoints: what it does there is judged as it does it. */
