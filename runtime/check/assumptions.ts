@@ -1,11 +1,13 @@
 // What a verdict rests on besides the machine's model, in a few words each; docs/checking.md says what would break them.
 
 import type { Model } from "../machine/model.ts";
+import type { Step, Stretch } from "../patch/plan/step.ts";
+import type { System } from "../patch/system.ts";
 import type { Built } from "./build.ts";
 import { DEFAULT_MODEL, type Scenario } from "./scenario.ts";
 
 /** The assumptions of a verdict about a scenario, the most important first. */
-export function assumptionsOf(scenario: Scenario, { system, redzone }: Built): string[] {
+export function assumptionsOf(scenario: Scenario, { system }: Built): string[] {
 	const { model } = system.machine.config;
 	const steps = system.plans.flatMap((plan) => plan.steps);
 	const maintains = steps.some(({ kind }) => kind === "clean" || kind === "invalidate");
@@ -13,10 +15,32 @@ export function assumptionsOf(scenario: Scenario, { system, redzone }: Built): s
 		...(scenario.model === undefined ? [`the model is ${DEFAULT_MODEL}, as none is named`] : []),
 		dataOrder(model),
 		...(steps.length > 0 ? ["each step of a patcher is done at once and in order"] : []),
+		...(storesAtSites(system, scenario) ? ["what an agent stores at a site is not judged by stale"] : []),
 		...(maintains ? ["cache maintenance is done at once"] : []),
-		redzone === 0 ? "nobody reads below its stack pointer" : `programs use ${redzone} bytes below their stack pointer`,
 		...(scenario.properties === undefined ? [] : [`only ${scenario.properties.join(", ") || "nothing"} is judged`]),
 	];
+}
+
+/** Whether a plan that is no update of sites stores to one that another changes, and that would matter. */
+function storesAtSites({ plans }: System, { properties }: Scenario): boolean {
+	if (properties?.includes("stale") === false) return false;
+	const sites = plans.flatMap(({ edits }) => edits);
+	const stored = plans.flatMap(({ steps, edits }) => (edits.length > 0 ? [] : steps.flatMap(storedBy)));
+	return stored.some((one) =>
+		sites.some(({ address, bytes }) => one.address < address + bytes.length && address < one.address + one.bytes),
+	);
+}
+
+function storedBy(step: Step): Stretch[] {
+	switch (step.kind) {
+		case "store":
+		case "copy":
+			return [{ address: step.address, bytes: step.bytes.length }];
+		case "poison":
+			return [step];
+		default:
+			return [];
+	}
 }
 
 /** In which order a CPU's loads and stores take effect for others. */

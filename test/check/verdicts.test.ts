@@ -33,16 +33,31 @@ describe("assumptions", () => {
 		[["model: x86-tso", "cpu: main"], "data in TSO order"],
 		[["cpu: main", "agent: publish word 1"], "each step of a patcher is done at once and in order"],
 		[["model: arm", "cpu: main", "agent: clean main"], "cache maintenance is done at once"],
-		[["cpu: main"], "nobody reads below its stack pointer"],
-		[["cpu: main", "redzone: 16"], "programs use 16 bytes below their stack pointer"],
 		[["cpu: main", "always: torn stale"], "only torn, stale is judged"],
 	])("%j rests on: %s", (header, text) => {
 		expect(verdict(header).assumptions).toContain(text);
 	});
 
+	test("what an agent stores at a site is said not to be judged by stale, unless stale is not asked for", () => {
+		const text = "what an agent stores at a site is not judged by stale";
+		const code = readFileSync("fixtures/check/text-poke.s", "utf8").replace(/^#.*\n/gm, "");
+		const header = ["model: x86", "cpu: caller", "poke: site = deadline by breakpoint", "agent: store site+1 0"];
+		expect(verdict([...header, "always: torn stale"], code).assumptions).toContain(text);
+		expect(verdict([...header, "always: torn"], code).assumptions).not.toContain(text);
+		expect(verdict(header.slice(0, 3), code).assumptions).not.toContain(text);
+	});
+
 	test("a named model is no assumption", () => {
 		expect(verdict(["model: x86", "cpu: main"]).assumptions.join()).not.toContain("the model is");
 	});
+});
+
+test("a long store where a CPU may execute breaks w^x, and is an error where nobody asks about that", () => {
+	const file = "fixtures/check/execmem/rw-then-rox.s";
+	const without = readFileSync(file, "utf8").replace("by unmap", "by unmap without restrict none");
+	expect(check(readScenario(without, file))).toMatchObject({ verdict: "unsafe", property: "w^x" });
+	const unasked = readScenario(without.replace("# cpu:", "# always: fault\n# cpu:"), file);
+	expect(() => check(unasked)).toThrow(/'poison code 4096' stores many bytes at once where a CPU may execute/);
 });
 
 describe("what was never exercised", () => {
