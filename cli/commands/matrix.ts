@@ -8,11 +8,11 @@ import {
 	fillRows,
 	matrixCells,
 	matrixMarkdown,
+	matrixProtocols,
 	matrixRows,
 	type Verdict,
 } from "../../runtime/check/index.ts";
 import { models } from "../../runtime/machine/index.ts";
-import { protocols } from "../../runtime/patch/index.ts";
 import { type Command, type CommonOptions, ExitCode, writeJson } from "../shell/command.ts";
 import { table } from "../shell/table.ts";
 import type { Terminal } from "../shell/terminal.ts";
@@ -35,7 +35,7 @@ export const matrix: Command<Options> = {
 	],
 	declare(line) {
 		line.addOption(
-			new Option("--protocol <name...>", "these protocols only").choices(protocols.map(({ name }) => name)),
+			new Option("--protocol <name...>", "these protocols only").choices(matrixProtocols.map(({ name }) => name)),
 		);
 		line.addOption(new Option("--cpus <n>", "up to so many CPUs").choices(["1", "2", "3"]).default("3"));
 		line.addOption(

@@ -94,7 +94,7 @@ export function shapeOf(
 	const shared =
 		4 + 2 * system.plans.length + histories * history + footprint.memory.length + 2 * footprint.entries.length;
 	const floors = Math.ceil((histories * floorBits) / 32) + (queued ? 1 : 0);
-	const block = 2 + footprint.registers.length + floors + buffer + footprint.stack.length;
+	const block = 3 + footprint.registers.length + floors + buffer + footprint.stack.length;
 	const width = shared + machine.config.cpus * block;
 	return {
 		...{ system, footprint, stacks, shared, block, width, fixed, symmetric },
@@ -282,6 +282,7 @@ function packCpu(shape: Shape, cpu: number, order: readonly number[], row: Int32
 	const at = cpuWord(system.machine, cpu, 0);
 	row[to++] = words[at + Cpu.pc]!;
 	row[to++] = smallFields(words, at);
+	row[to++] = words[at + Cpu.pending]!;
 	for (const word of footprint.registers) row[to++] = relative(shape, cpu, word, words[at + word]!);
 	to = packViews(shape, cpu, order, row, to);
 	for (let i = 0; i < shape.buffer; i++) row[to++] = words[bufferWord(system.machine, cpu) + i]!;
@@ -331,6 +332,7 @@ function unpackCpu(shape: Shape, cpu: number, histories: number, row: Int32Array
 	const at = cpuWord(system.machine, cpu, 0);
 	words[at + Cpu.pc] = row[from++]!;
 	setSmallFields(words, at, row[from++]!);
+	words[at + Cpu.pending] = row[from++]!;
 	for (const word of footprint.registers) words[at + word] = absolute(shape, cpu, word, row[from++]!);
 	from = unpackViews(shape, cpu, histories, row, from);
 	for (let i = 0; i < shape.buffer; i++) words[bufferWord(system.machine, cpu) + i] = row[from++]!;
@@ -338,7 +340,7 @@ function unpackCpu(shape: Shape, cpu: number, histories: number, row: Int32Array
 	for (const below of footprint.stack) words[(layout.memory + stack.physical - below) >> 2] = row[from++]!;
 }
 
-/** status 4 bits, flags 3, interrupts masked 1, pending 4, status before parking 4, trap 8, NMIs masked 1. */
+/** status 4 bits, flags 3, interrupts masked 1, status before parking 4, trap 8, NMIs masked 1. */
 function smallFields(words: Int32Array, at: number): number {
 	const status = words[at + Cpu.status]!;
 	const trap = status === Status.trapped || status === Status.hostCall ? words[at + Cpu.stop]! : 0;
@@ -347,7 +349,6 @@ function smallFields(words: Int32Array, at: number): number {
 		(words[at + Cpu.flags]! << 4) |
 		((words[at + Cpu.masked]! & Mask.interrupts) << 7) |
 		((words[at + Cpu.masked]! & Mask.nmis) << 24) |
-		(words[at + Cpu.pending]! << 8) |
 		(words[at + Cpu.before]! << 12) |
 		(trap << 16)
 	);
@@ -357,7 +358,6 @@ function setSmallFields(words: Int32Array, at: number, fields: number): void {
 	words[at + Cpu.status] = fields & 15;
 	words[at + Cpu.flags] = (fields >> 4) & 7;
 	words[at + Cpu.masked] = ((fields >> 7) & Mask.interrupts) | ((fields >> 24) & Mask.nmis);
-	words[at + Cpu.pending] = (fields >> 8) & 15;
 	words[at + Cpu.before] = (fields >> 12) & 15;
 	words[at + Cpu.stop] = (fields >> 16) & 255;
 }

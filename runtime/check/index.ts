@@ -31,6 +31,7 @@ export {
 	checkCell,
 	type MatrixRow,
 	matrixMarkdown,
+	matrixProtocols,
 	matrixRows,
 	type Placement,
 	placements,

@@ -2,7 +2,7 @@
 
 import type { Model } from "../machine/model.ts";
 import { models } from "../machine/models/index.ts";
-import { type Protocol, phaseText } from "../patch/plan/protocol.ts";
+import { type Protocol, phaseText, sync, write } from "../patch/plan/protocol.ts";
 import { protocols } from "../patch/plan/protocols/index.ts";
 import { check, type Verdict } from "./check.ts";
 import type { Scenario } from "./scenario.ts";
@@ -22,10 +22,28 @@ export interface Cell {
 	readonly placement: Placement;
 }
 
+/** Protocols that are there to be compared, besides those that are there to be used: every other CPU parked, and then asked for
+ * an instruction barrier where it stands. With interrupts off nobody answers (Linux c97bf629963e). */
+const parkings: readonly Protocol[] = [
+	{
+		name: "park-then-sync",
+		brief: "every other CPU parked with interrupts off, plain stores, every CPU asked to serialize before its release",
+		phases: [sync("park"), write("whole"), sync("serialize"), { kind: "release", serialize: false }],
+	},
+	{
+		name: "park-interruptible-then-sync",
+		brief: "the same where parked CPUs serve interrupts",
+		phases: [sync("park-interruptible"), write("whole"), sync("serialize"), { kind: "release", serialize: false }],
+	},
+];
+
+/** The protocols of the matrix. */
+export const matrixProtocols: readonly Protocol[] = [...protocols, ...parkings];
+
 /** Every cell. @param most CPUs at most */
 export function cells(most = 3): Cell[] {
 	const all: Cell[] = [];
-	for (const protocol of protocols)
+	for (const protocol of matrixProtocols)
 		for (const model of models)
 			for (const kind of siteKinds)
 				for (const placement of placements)
@@ -126,7 +144,7 @@ function mapValues<A, B>(record: Readonly<Record<string, A>>, change: (value: A)
 export function matrixMarkdown(rows: readonly MatrixRow[]): string {
 	const titles = Object.keys(rows[0]!.outcomes);
 	const sections = [...new Set(rows.map(({ protocol }) => protocol))].map((name) => {
-		const brief = protocols.find((protocol) => protocol.name === name)!.brief;
+		const brief = matrixProtocols.find((protocol) => protocol.name === name)!.brief;
 		const lines = rows
 			.filter(({ protocol }) => protocol === name)
 			.map(({ model, outcomes }) => `| ${[model, ...Object.values(outcomes)].join(" | ")} |`);

@@ -6,7 +6,7 @@ import type { Model } from "../machine/model.ts";
 import { models, variants, withStoreBuffer } from "../machine/models/index.ts";
 import { arm, disarm, type Part, type Phase, type Protocol, protect, sync, write } from "../patch/plan/protocol.ts";
 import { protocols } from "../patch/plan/protocols/index.ts";
-import type { Request } from "../patch/plan/step.ts";
+import { type Request, requests } from "../patch/plan/step.ts";
 import type { MemoryPart } from "./memory-part.ts";
 import type { Occurrence, Property } from "./properties.ts";
 
@@ -159,15 +159,18 @@ const simple: Readonly<Record<string, Phase>> = {
 	"release unserialized": { kind: "release", serialize: false },
 };
 const parts: readonly string[] = ["breakpoint", "spin", "tail", "head", "whole"] satisfies Part[];
-export const requests: readonly string[] = ["serialize", "flush", "park", "grace"] satisfies Request[];
 const rights: readonly string[] = ["none", "r", "rw", "rx"];
+
+function isRequest(word: string | undefined): word is Request {
+	return requests.some((request) => request === word);
+}
 
 /** One phase from text. */
 export function phaseOf(text: string, place: string): Phase {
 	const [verb, object] = text.split(/\s+/) as [string, string?];
 	if (simple[text] !== undefined) return simple[text];
 	if (verb === "write" && parts.includes(object ?? "")) return write(object as Part);
-	if (verb === "sync" && requests.includes(object ?? "")) return sync(object as Request);
+	if (verb === "sync" && isRequest(object)) return sync(object);
 	if (verb === "protect" && rights.includes(object ?? "")) return protect((object === "none" ? "" : object) as "r");
 	throw new LinkError(
 		`${place}: no phase '${text}'; there are ${Object.keys(simple).join(", ")}, write ${parts.join("|")}, sync ${requests.join("|")}, protect ${rights.join("|")}`,

@@ -16,7 +16,7 @@ import {
 	syncCores,
 	type UserSpace,
 } from "../patch/perform/cache-maintenance.ts";
-import { atomicStores, type Request, type Step } from "../patch/plan/step.ts";
+import { atomicStores, type Request, requests, type Step } from "../patch/plan/step.ts";
 
 type Reader = (words: readonly string[], image: Image, place: string, model: Model) => Step | Step[];
 
@@ -73,7 +73,7 @@ const forms: Readonly<Record<string, Form>> = {
 		read: ([at], image, place) => ({ kind: "invalidate", address: numberOf(at, image, place) }),
 	},
 	interrupt: {
-		operands: "serialize|flush|park|grace",
+		operands: requests.join("|"),
 		read: ([request]) => ({ kind: "interrupt", request: request as Request }),
 	},
 	release: {
@@ -196,7 +196,7 @@ function patternOf(operands: string): RegExp {
 		.replace(/ ?\[([^\]]+)\]/g, "(?: $1)?")
 		.replace(/([A-Z]+)\.\.\./g, "$1(?: $1)*")
 		.replace(/[A-Z]+/g, "\\S+")
-		.replace(/[a-z]+(?:\|[a-z]+)+/g, "(?:$&)");
+		.replace(/[a-z-]+(?:\|[a-z-]+)+/g, "(?:$&)");
 	return new RegExp(`^${source}$`);
 }
 

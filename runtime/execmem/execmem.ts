@@ -116,9 +116,9 @@ export function jitMapRwInPlace(execmem: Execmem, bytes: number): Outcome<{ read
 	return give(execmem, { type: "jit", bytes }, "in-place", execmem.methods.inPlace);
 }
 
-/** From writable to executable; the other CPUs are interrupted for the code, or rest by themselves (`grace`). */
-export function jitFinalize(execmem: Execmem, address: number, by: "ipi" | "grace" = "ipi"): Outcome {
-	return finish(execmem, address, "in-place", "finalized-twice", by === "grace" ? execmem.methods.byGrace : undefined);
+/** From writable to executable; the other CPUs are interrupted for the code, or serialize when they next rest. */
+export function jitFinalize(execmem: Execmem, address: number, by: "ipi" | "rest" = "ipi"): Outcome {
+	return finish(execmem, address, "in-place", "finalized-twice", by === "rest" ? execmem.methods.atRest : undefined);
 }
 
 export const jitFree = execmemFree;

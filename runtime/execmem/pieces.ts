@@ -16,7 +16,7 @@ export interface Methods {
 	readonly text: Fill;
 	readonly jit: Fill;
 	readonly inPlace: Fill;
-	readonly byGrace: Fill;
+	readonly atRest: Fill;
 	readonly data: Fill;
 	readonly readOnlyLater: Fill;
 	readonly releases: readonly Release[];

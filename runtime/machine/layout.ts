@@ -15,7 +15,7 @@ export const Cpu = {
 	/** The trap (a `Stop`) of a trapped CPU and its value. */
 	stop: 20,
 	stopValue: 21,
-	/** Interrupt bits waiting to be taken. */
+	/** What it is asked for and has not done yet, and by whom (`Interrupt` in run.ts). */
 	pending: 22,
 	/** Address space. */
 	space: 23,
@@ -34,7 +34,10 @@ export const Cpu = {
 	words: 32,
 } as const;
 
-/** `waiting`: for a slot to step in. */
+/** How many patchers a machine has at most: each has a bit in every request to a CPU. */
+export const MOST_PATCHERS = 6;
+
+/** `parked` with interrupts off; `attentive`: parked, and serving interrupts; `waiting`: for a slot to step in. */
 export const Status = {
 	running: 0,
 	halted: 1,
@@ -44,6 +47,7 @@ export const Status = {
 	hostCall: 5,
 	patching: 6,
 	waiting: 7,
+	attentive: 8,
 } as const;
 export type Status = (typeof Status)[keyof typeof Status];
 

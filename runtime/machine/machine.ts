@@ -2,13 +2,15 @@
 
 import { SimulatedCore } from "./core.ts";
 import { reindexHistories } from "./histories.ts";
-import { Cpu, Global, layoutOf, Status } from "./layout.ts";
+import { Cpu, Global, layoutOf, MOST_PATCHERS, Status } from "./layout.ts";
 import { reindexEntries } from "./memory.ts";
 import { type Machine, type MachineConfig, PAGE, setCpu } from "./state.ts";
 
 /** A machine with zeroed memory, nothing mapped and every CPU halted. */
 export function createMachine(config: MachineConfig): Machine {
 	if (config.cpus < 1 || config.cpus > 256) throw new RangeError(`${config.cpus} CPUs: 1 to 256 are supported`);
+	if (config.patchers > MOST_PATCHERS)
+		throw new RangeError(`${config.patchers} patchers: at most ${MOST_PATCHERS} are supported`);
 	if (config.values < 2 || config.values > 255) throw new RangeError(`${config.values} values: 2 to 255 are supported`);
 	if (config.memory % PAGE !== 0) throw new RangeError(`${config.memory} bytes of memory: not a multiple of ${PAGE}`);
 	const layout = layoutOf(config, config.model.buffer !== undefined, config.model.queue);

@@ -5,7 +5,7 @@ import { FIRST_EVENT, Stop } from "../../linker/isa/core.ts";
 import type { Instruction } from "../../linker/isa/instruction-set.ts";
 import { dispatch } from "./dispatch.ts";
 import { forgetPages, noteFetch } from "./instruction-tlb.ts";
-import { Cpu, Status } from "./layout.ts";
+import { Cpu, MOST_PATCHERS, Status } from "./layout.ts";
 import { physicalIn } from "./memory.ts";
 import { TICKS_PER_CYCLE } from "./profile.ts";
 import { addCounter, getCpu, type Machine, setCpu } from "./state.ts";
@@ -17,10 +17,28 @@ import { clean, flushTlb, forgetViews, invalidate, serialize } from "./visibilit
  * in its loop and has to be replaced there. */
 const SLICE = 2 ** 14;
 
-/** The bits of what a CPU is asked for: execute an instruction barrier, flush the TLB, stop until released. `grace` is no
- * interrupt: it is done when the CPU next rests by itself, be it that it idles, halts, calls its host or serializes. */
-export const Interrupt = { serialize: 1, flush: 2, park: 4, grace: 8 } as const;
-const INTERRUPTS = ~Interrupt.grace;
+/** A bit for each patcher. */
+const EACH = 2 ** MOST_PATCHERS - 1;
+
+/** Each request that may be pending on a CPU has a bit for each patcher that asked, so that a patcher waits for its own alone.
+ * A CPU executes an instruction barrier, flushes its TLB, or stops until it is released: with interrupts off (`park`), or
+ * serving them where it stands (`park-interruptible`). `serialize-at-rest` is no interrupt: the CPU executes the barrier
+ * when it next rests by itself, be it that it idles, halts, calls its host or serializes. */
+export const Interrupt = {
+	serialize: EACH,
+	flush: EACH << MOST_PATCHERS,
+	park: EACH << (2 * MOST_PATCHERS),
+	"park-interruptible": EACH << (3 * MOST_PATCHERS),
+	"serialize-at-rest": EACH << (4 * MOST_PATCHERS),
+} as const;
+const INTERRUPTS = ~Interrupt["serialize-at-rest"];
+
+/** The bits of all requests of one patcher. */
+export function requestsOf(patcher: number): number {
+	let bits = 0;
+	for (let first = 0; first < 5 * MOST_PATCHERS; first += MOST_PATCHERS) bits |= 1 << (first + patcher);
+	return bits;
+}
 
 export type Choice =
 	| { readonly kind: "step"; readonly cpu: number }
@@ -68,14 +86,14 @@ export function interruptible(machine: Machine, cpu: number): boolean {
 /** Serves every pending interrupt of a CPU between two instructions and wakes it if it idles. */
 function takeInterrupt(machine: Machine, cpu: number): void {
 	const pending = getCpu(machine, cpu, Cpu.pending);
-	setCpu(machine, cpu, Cpu.pending, pending & Interrupt.grace);
+	setCpu(machine, cpu, Cpu.pending, pending & ~INTERRUPTS);
 	addCounter(machine, cpu, Cpu.clock, machine.config.profile.interrupt * TICKS_PER_CYCLE);
 	if (getCpu(machine, cpu, Cpu.status) === Status.idle) setCpu(machine, cpu, Cpu.status, Status.running);
 	if ((pending & Interrupt.serialize) !== 0) barrier(machine, cpu);
 	if ((pending & Interrupt.flush) !== 0) flush(machine, cpu);
-	if ((pending & Interrupt.park) === 0) return;
+	if ((pending & (Interrupt.park | Interrupt["park-interruptible"])) === 0) return;
 	setCpu(machine, cpu, Cpu.before, getCpu(machine, cpu, Cpu.status));
-	setCpu(machine, cpu, Cpu.status, Status.parked);
+	setCpu(machine, cpu, Cpu.status, (pending & Interrupt.park) !== 0 ? Status.parked : Status.attentive);
 }
 
 /** A CPU's instruction barrier; on some models it waits for the CPU's stores. */
@@ -168,7 +186,7 @@ export function halt(machine: Machine, cpu: number): void {
 /** A CPU that is asked for it comes to rest: what it does later, it fetches then. */
 function rest(machine: Machine, cpu: number): void {
 	const pending = getCpu(machine, cpu, Cpu.pending);
-	if ((pending & Interrupt.grace) === 0) return;
+	if ((pending & ~INTERRUPTS) === 0) return;
 	barrier(machine, cpu);
 	setCpu(machine, cpu, Cpu.pending, pending & INTERRUPTS);
 }

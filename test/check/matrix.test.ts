@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { ablate } from "../../runtime/check/ablate.ts";
-import { cells, checkCell, matrixMarkdown, matrixRows } from "../../runtime/check/matrix.ts";
+import { cells, checkCell, matrixMarkdown, matrixProtocols, matrixRows } from "../../runtime/check/matrix.ts";
 import { synthesize, type Wish } from "../../runtime/check/synthesize.ts";
 import { models } from "../../runtime/machine/models/index.ts";
 import { profiles } from "../../runtime/machine/profiles/index.ts";
@@ -17,11 +17,11 @@ describe("the verdict matrix is what docs/verdicts.md says", () => {
 	const page = readFileSync("docs/verdicts.md", "utf8");
 
 	it("of these protocols", () => {
-		expect([...page.matchAll(/^## (.*)$/gm)].map(([, name]) => name)).toEqual(protocols.map(({ name }) => name));
+		expect([...page.matchAll(/^## (.*)$/gm)].map(([, name]) => name)).toEqual(matrixProtocols.map(({ name }) => name));
 	});
 
-	const shown = protocols.filter(
-		({ name }) => everything || ["breakpoint", "naive-sync", "stop-machine"].includes(name),
+	const shown = matrixProtocols.filter(
+		({ name }) => everything || ["breakpoint", "naive-sync", "stop-machine", "park-then-sync"].includes(name),
 	);
 	it.each(shown)("$name", (protocol) => {
 		const mine = cells().filter((cell) => cell.protocol === protocol);

@@ -44,7 +44,7 @@ test.each<[string, RegExp]>([
 	["agent: publish word", /'publish word': write publish PLACE VALUE$/],
 	["agent: store word", /'store word': write store PLACE BYTE\.\.\.$/],
 	["agent: lock 1", /'lock 1': write lock$/],
-	["agent: interrupt serialise", /write interrupt serialize\|flush\|park\|grace$/],
+	["agent: interrupt serialise", /write interrupt serialize\|flush\|park\|park-interruptible\|serialize-at-rest$/],
 	[
 		"agent: copyToUserPage word 1 2",
 		/write copyToUserPage PLACE BYTE\.\.\. \[equal\] by CPU \[of CPU\.\.\.\] \[threads N\] \[pinned\]$/,

@@ -155,6 +155,17 @@ describe("interrupts", () => {
 		expect(choices(machine)).toEqual([]);
 	});
 
+	test("park a CPU with interrupts off if one of two asks for that", () => {
+		const machine = machineWith([encode("nop"), encode("nop")]);
+		ask(machine, 0, Interrupt["park-interruptible"]);
+		take(machine, { kind: "interrupt", cpu: 0 });
+		expect(status(machine)).toBe(Status.attentive);
+		const other = machineWith([encode("nop")]);
+		ask(other, 0, Interrupt["park-interruptible"] | Interrupt.park);
+		take(other, { kind: "interrupt", cpu: 0 });
+		expect(status(other)).toBe(Status.parked);
+	});
+
 	test("are not for a CPU that halted", () => {
 		const machine = machineWith([encode("hlt")]);
 		ask(machine, 0, Interrupt.serialize);

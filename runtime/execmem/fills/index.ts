@@ -7,10 +7,10 @@ import { poke } from "./poke.ts";
 import { readOnlyLater } from "./read-only-later.ts";
 import { poisoned, pokeTraps, unmap } from "./releases.ts";
 import { rwThenRox } from "./rw-then-rox.ts";
-import { rwThenRoxByGrace } from "./rw-then-rox-by-grace.ts";
+import { rwThenRoxAtRest } from "./rw-then-rox-at-rest.ts";
 
-export { data, jitMap, poke, pokeTraps, readOnlyLater, rwThenRox, rwThenRoxByGrace, unmap };
-export const fills: readonly Fill[] = [poke, rwThenRox, jitMap, rwThenRoxByGrace, data, readOnlyLater];
+export { data, jitMap, poke, pokeTraps, readOnlyLater, rwThenRox, rwThenRoxAtRest, unmap };
+export const fills: readonly Fill[] = [poke, rwThenRox, jitMap, rwThenRoxAtRest, data, readOnlyLater];
 export const releases: readonly Release[] = [unmap, pokeTraps, poisoned];
 
 /** Which of them is used for what. */
@@ -19,7 +19,7 @@ export const methods = {
 	text: rwThenRox,
 	jit: jitMap,
 	inPlace: rwThenRox,
-	byGrace: rwThenRoxByGrace,
+	atRest: rwThenRoxAtRest,
 	data,
 	readOnlyLater,
 	releases,

@@ -20,7 +20,7 @@ const call = taggedBy("call", {
 	jit: objectOf({ slot, bytes }),
 	"in-place": objectOf({ slot, bytes }),
 	write: objectOf({ slot, seed }),
-	finish: objectOf({ slot, grace: yesOrNo }),
+	finish: objectOf({ slot, atRest: yesOrNo }),
 	execute: objectOf({ slot, cpus: mask }),
 	free: objectOf({ slot }),
 	flush: objectOf({}),

@@ -17,7 +17,7 @@ export type StressCall =
 	  }
 	| { readonly call: "jit" | "in-place"; readonly slot: number; readonly bytes: number }
 	| { readonly call: "write"; readonly slot: number; readonly seed: number }
-	| { readonly call: "finish"; readonly slot: number; readonly grace: boolean }
+	| { readonly call: "finish"; readonly slot: number; readonly atRest: boolean }
 	| { readonly call: "execute"; readonly slot: number; readonly cpus: number }
 	| { readonly call: "free"; readonly slot: number }
 	| { readonly call: "flush" }
@@ -95,7 +95,7 @@ function randomCall(random: Random, slot: number, { nodes, cpus }: StressCase, e
 			return { call: "write", slot, seed: random(2 ** 30) };
 		case "written":
 			next("finished");
-			return { call: "finish", slot, grace: random(3) === 0 };
+			return { call: "finish", slot, atRest: random(3) === 0 };
 		case "finished":
 			if (random(3) !== 0) return { call: "execute", slot, cpus: 1 + random(2 ** cpus - 1) };
 			next("none");

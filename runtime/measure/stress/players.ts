@@ -55,7 +55,7 @@ export function perform(stage: Stage, call: StressCall): string | undefined {
 		case "write":
 			return writeSlot(stage, piece, call.seed);
 		case "finish":
-			return finishSlot(stage, piece, call.grace);
+			return finishSlot(stage, piece, call.atRest);
 		case "execute":
 			return executeSlot(stage, piece, call.cpus);
 		case "free":
@@ -121,14 +121,14 @@ function writeSlot(stage: Stage, piece: Piece, seed: number): string | undefined
 	});
 }
 
-function finishSlot(stage: Stage, piece: Piece, grace: boolean): string | undefined {
+function finishSlot(stage: Stage, piece: Piece, atRest: boolean): string | undefined {
 	const { execmem } = stage;
-	if (grace && piece.use === "in-place") tellAll(stage, Mail.rest, 1);
+	if (atRest && piece.use === "in-place") tellAll(stage, Mail.rest, 1);
 	const outcome =
 		piece.use === "jit" && execmem.handles.has(piece.handle!)
 			? jitMap(execmem, piece.handle!)
 			: piece.use === "in-place"
-				? jitFinalize(execmem, piece.address, grace ? "grace" : "ipi")
+				? jitFinalize(execmem, piece.address, atRest ? "rest" : "ipi")
 				: execmemFinish(execmem, piece.address);
 	tellAll(stage, Mail.rest, 0);
 	return expectOutcome(stage, outcome, piece.state === "open", () => {

@@ -3,7 +3,7 @@
 import { Cpu, Global, Patcher, Status } from "../../machine/layout.ts";
 import { mapPages, protectPages, protectText, rightsOf, writePhysical } from "../../machine/memory.ts";
 import { TICKS_PER_CYCLE, ticksOf } from "../../machine/profile.ts";
-import { barrier, flush, Interrupt } from "../../machine/run.ts";
+import { barrier, flush, Interrupt, requestsOf } from "../../machine/run.ts";
 import { cpuWord, getCounter, getCpu, type Machine, PAGE, setCpu } from "../../machine/state.ts";
 import { clean, invalidate } from "../../machine/visibility.ts";
 import { isVacant } from "../drive/vacant.ts";
@@ -30,7 +30,7 @@ export function ready(system: System, patcher: number): boolean {
 		case "lock":
 			return [0, patcher + 1].includes(machine.words[Global.lock]!);
 		case "await":
-			return machine.cores.every((core) => getCpu(machine, core.id, Cpu.pending) === 0);
+			return machine.cores.every((core) => (getCpu(machine, core.id, Cpu.pending) & requestsOf(patcher)) === 0);
 		case "after":
 			return getPatcher(machine, step.patcher, Patcher.at) >= plans[step.patcher]!.steps.length;
 		case "vacate":
@@ -59,7 +59,7 @@ export function perform(system: System, patcher: number): void {
 	const before = clocks[Patcher.clock / 2]!;
 	clocks[Patcher.clock / 2] = before + act(system, step, patcher, cpu, before);
 	if (step.kind === "store") counts.stores++;
-	if (step.kind === "interrupt" && step.request !== "grace") counts.syncs++;
+	if (step.kind === "interrupt" && step.request !== "serialize-at-rest") counts.syncs++;
 	const at = getPatcher(machine, patcher, Patcher.at);
 	setPatcher(machine, patcher, Patcher.at, at + 1);
 	const duration = clocks[Patcher.clock / 2]! - before;
@@ -87,8 +87,8 @@ function act(system: System, step: Step, patcher: number, cpu: number, clock: nu
 			if (machine.words[Global.window] === patcher + 1) machine.words[Global.window] = 0;
 			return 0;
 		case "interrupt":
-			interrupt(machine, step, cpu, clock);
-			if (step.request === "grace") return 0;
+			interrupt(machine, step, patcher, cpu, clock);
+			if (step.request === "serialize-at-rest") return 0;
 			return (profile.syncRound + profile.syncCpu * asked(machine, cpu, step.cpus).length) * TICKS_PER_CYCLE;
 		case "await":
 			return Math.max(0, ...answered(machine, cpu).map((other) => getCounter(machine, other, Cpu.clock) - clock));
@@ -219,30 +219,51 @@ function asked(machine: Machine, patching: number, cpus: readonly number[] | und
 	return answered(machine, patching).filter((cpu) => cpus?.includes(cpu) ?? true);
 }
 
-function interrupt(machine: Machine, { request, cpus }: Interrupting, patching: number, clock: number): void {
+function interrupt(
+	machine: Machine,
+	{ request, cpus }: Interrupting,
+	patcher: number,
+	patching: number,
+	clock: number,
+): void {
+	const bits = Interrupt[request] & requestsOf(patcher);
 	for (const cpu of asked(machine, patching, cpus)) {
 		const status = getCpu(machine, cpu, Cpu.status) as Status;
-		// A parked CPU looks for requests while it waits: it is left parked by a patcher that died.
-		if (status === Status.parked || (request === "grace" && resting.includes(status))) comply(machine, cpu, request);
-		else setCpu(machine, cpu, Cpu.pending, getCpu(machine, cpu, Cpu.pending) | Interrupt[request]);
-		if (status !== Status.running && request !== "grace") waitUntil(machine, cpu, clock);
+		if (answersAtOnce(machine, cpu, request)) comply(machine, cpu, request);
+		else setCpu(machine, cpu, Cpu.pending, getCpu(machine, cpu, Cpu.pending) | bits);
+		if (status !== Status.running && request !== "serialize-at-rest") waitUntil(machine, cpu, clock);
 	}
 	if (patching >= 0) comply(machine, patching, request);
+}
+
+/** Whether a CPU does what it is asked for without executing anything first. One that is parked is so already, be it by a
+ * patcher that died; what else it is asked for it does where it stands if it serves interrupts there, and otherwise once it
+ * is released. */
+function answersAtOnce(machine: Machine, cpu: number, request: Request): boolean {
+	const status = getCpu(machine, cpu, Cpu.status) as Status;
+	const isParked = status === Status.parked || status === Status.attentive;
+	if (request === "serialize-at-rest")
+		return resting.includes(isParked ? (getCpu(machine, cpu, Cpu.before) as Status) : status);
+	return status === Status.attentive || (isParked && (request === "park" || request === "park-interruptible"));
 }
 
 /** A CPU that is in the middle of nothing. */
 const resting: readonly Status[] = [Status.idle, Status.hostCall, Status.patching];
 
-/** Does a request on the spot. */
+/** Does a request on the spot. Who parks is parked by somebody else, but a CPU that is parked and serves interrupts may be
+ * asked not to. */
 export function comply(machine: Machine, cpu: number, request: Request): void {
-	if (request === "serialize" || request === "grace") barrier(machine, cpu);
+	if (request === "serialize" || request === "serialize-at-rest") barrier(machine, cpu);
 	if (request === "flush") flush(machine, cpu);
+	if (request === "park" && getCpu(machine, cpu, Cpu.status) === Status.attentive)
+		setCpu(machine, cpu, Cpu.status, Status.parked);
 }
 
 /** The patching CPU's own stores are as old to it as to the others, so it serializes too. */
 function releaseParked(machine: Machine, withBarrier: boolean, patching: number, clock: number): void {
 	for (let cpu = 0; cpu < machine.config.cpus; cpu++) {
-		if (getCpu(machine, cpu, Cpu.status) === Status.parked) {
+		const status = getCpu(machine, cpu, Cpu.status);
+		if (status === Status.parked || status === Status.attentive) {
 			setCpu(machine, cpu, Cpu.status, getCpu(machine, cpu, Cpu.before));
 			setCpu(machine, cpu, Cpu.before, 0);
 			waitUntil(machine, cpu, clock);

@@ -13,8 +13,8 @@ export function describeStep(step: Step, name: (address: number) => string = hex
 		case "copy":
 			return `copy ${name(step.address)} ${step.bytes.length}`;
 		case "interrupt":
-			return step.request === "grace"
-				? "ask for grace"
+			return step.request === "serialize-at-rest"
+				? "ask to serialize at rest"
 				: `interrupt: ${step.request}${step.cpus === undefined ? "" : ` ${cpuNames(step.cpus)}`}`;
 		case "protect":
 		case "restrict":

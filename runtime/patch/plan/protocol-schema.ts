@@ -2,16 +2,15 @@
 
 import { listOf, objectOf, type Schema, taggedBy, text, yesOrNo } from "../../../linker/schema.ts";
 import type { Part, Protocol } from "./protocol.ts";
-import type { Request } from "./step.ts";
+import { requests } from "./step.ts";
 
 const parts = ["breakpoint", "spin", "tail", "head", "whole"] satisfies Part[];
-const requests = ["serialize", "flush", "park", "grace"] satisfies Request[];
 const permissions = objectOf({ permissions: objectOf({ r: yesOrNo, w: yesOrNo, x: yesOrNo }) });
 
 /** A phase as data. */
 export const phaseSchema: Schema = taggedBy("kind", {
 	write: objectOf({ part: { enum: parts } }),
-	sync: objectOf({ request: { enum: requests }, unless: { const: "coherent" } }, ["request"]),
+	sync: objectOf({ request: { enum: [...requests] }, unless: { const: "coherent" } }, ["request"]),
 	release: objectOf({ serialize: yesOrNo }),
 	trap: objectOf({ arm: yesOrNo }),
 	protect: permissions,

@@ -15,9 +15,11 @@ export interface Edit {
 	readonly means?: Uint8Array;
 }
 
-/** What every other CPU is asked to do: execute an instruction barrier, flush its TLB, stop until released; or, without
- * an interrupt, execute a barrier when it next rests (`grace`). The patching CPU does all but the third itself. */
-export type Request = "serialize" | "flush" | "park" | "grace";
+/** What every other CPU is asked to do: execute an instruction barrier, flush its TLB, stop until released, with interrupts off
+ * (`park`, as stop_machine does) or serving them meanwhile; or, without an interrupt, execute a barrier when it next rests.
+ * The patching CPU does not park, and does everything else itself. */
+export type Request = (typeof requests)[number];
+export const requests = ["serialize", "flush", "park", "park-interruptible", "serialize-at-rest"] as const;
 
 /** Virtual memory, of address space 0. */
 export interface Stretch {
@@ -55,7 +57,7 @@ export type Step =
 	  }
 	/** Asks every CPU that may execute, or these. */
 	| { readonly kind: "interrupt"; readonly request: Request; readonly cpus?: readonly number[] }
-	/** Goes on once every CPU that was asked has done it. */
+	/** Goes on once every CPU that this patcher asked has done it. */
 	| { readonly kind: "await" }
 	/** Lets parked CPUs go on; they, and the patching CPU, execute an instruction barrier first if so said. */
 	| { readonly kind: "release"; readonly serialize: boolean }

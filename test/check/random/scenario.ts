@@ -74,7 +74,9 @@ const phase = fc.constantFrom(
 	..."arm|disarm|write breakpoint|write spin|write tail|write head|write whole|sync serialize|sync flush|sync park".split(
 		"|",
 	),
-	..."sync grace|release|release unserialized|protect none|protect r|protect rw|protect rx".split("|"),
+	..."sync park-interruptible|sync serialize-at-rest|release|release unserialized|protect none|protect r|protect rw|protect rx".split(
+		"|",
+	),
 );
 const protocol = fc.oneof(
 	fc.constantFrom("breakpoint", "naive", "naive-sync", "aligned-store", "stop-machine", "spin-jump"),
@@ -96,7 +98,8 @@ const step = fc.constantFrom(
 	...[
 		"interrupt flush; await",
 		"interrupt park; await",
-		"interrupt grace; await",
+		"interrupt serialize-at-rest; await",
+		"interrupt park-interruptible; await",
 		"interrupt park",
 		"interrupt serialize",
 	],

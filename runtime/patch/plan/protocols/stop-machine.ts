@@ -2,7 +2,7 @@ import { type Protocol, release, sync, write } from "../protocol.ts";
 
 export const stopMachine: Protocol = {
 	name: "stop-machine",
-	brief: "every other CPU parked between two instructions, plain stores, released through an instruction barrier",
+	brief: "every other CPU parked with interrupts off, plain stores, released through an instruction barrier",
 	phases: [
 		sync("park"), // nobody executes
 		write("whole"), // nobody sees it happen
