@@ -6,5 +6,6 @@ export { type LinkOptions, link, TEXT_BASE } from "./link.ts";
 export { map } from "./map.ts";
 export type { Part } from "./part.ts";
 export { readImage } from "./read-image.ts";
+export { type CodeRow, rowsOf } from "./rows.ts";
 export { NULLABLE, signatureText } from "./signatures.ts";
 export type { ImageSymbol, SymbolIndex } from "./symbol-index.ts";

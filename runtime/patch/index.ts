@@ -31,6 +31,7 @@ export { type Boot, boot, planBoot, type Settled } from "./drive/boot.ts";
 export { carryOut, planQuietly, type Updated } from "./drive/carry-out.ts";
 export { allMoves, type Move, make, moves, possible } from "./drive/moves.ts";
 export { applyNow, isPatching, NOTHING, stepPatcher, submit } from "./drive/patchers.ts";
+export { describePatcher, type PhaseProgress } from "./drive/position.ts";
 export { kill, type Recovery, recover } from "./drive/recover.ts";
 export { type RunEnd, type RunLimits, run, type ScheduledUpdate, settle } from "./drive/run.ts";
 export { restoreSystem, type SavedSystem, saveSystem } from "./drive/save.ts";

@@ -7,6 +7,7 @@ import type { Machine } from "../machine/state.ts";
 import type { Change, Update } from "./change/change.ts";
 import type { Plan } from "./plan/plan.ts";
 import type { Phase, Protocol } from "./plan/protocol.ts";
+import type { Step } from "./plan/step.ts";
 
 /** What patching did so far. */
 export interface PatchCounts {
@@ -164,6 +165,10 @@ export interface Happening {
 	readonly patcher?: number;
 	/** Of a step: the phase that it belongs to. */
 	readonly phase?: Phase | undefined;
+	/** What was done, where `detail` says it in words. */
+	readonly step?: Step;
+	/** Of a trap, a fault and a first run: where the instruction is. */
+	readonly address?: number;
 	readonly what:
 		| "step"
 		| "interrupt"

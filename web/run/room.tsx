@@ -1,2 +1,279 @@
-import type { Room } from "../shell/room.ts";
-export const run: Room = { View: () => <p class="wait">Soon.</p>, keys: [] };
+// The run room: a program on a tape. Source, machine code and sites side by side; a step forwards, a step back, or a jump to
+// any place of the whole run; each call can be retargeted while CPUs run through it.
+
+import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { modelNames, protocolPhases } from "../check/known.ts";
+import type { Room, RoomProps } from "../shell/room.ts";
+import { isTyping } from "../shell/shell.tsx";
+import { type Asker, askerOf } from "../state/ask.ts";
+import { fieldsOf } from "../state/fields.ts";
+import { Code } from "./code.tsx";
+import { Cpus } from "./cpus.tsx";
+import type { Marks } from "./editor.tsx";
+import { Later } from "./later.tsx";
+import { FIRST_PROGRAM, programNames, sourceOf } from "./programs.ts";
+import type { Asked, Go, Opened, ProblemAt, Program, RunQuestion, RunView } from "./question.ts";
+import { Sites } from "./sites.tsx";
+import { Transport } from "./transport.tsx";
+
+const fetches = ["fresh", "stale", "random"] as const;
+
+interface Setting extends Omit<Program, "source" | "asked"> {
+	/** A source of one's own, instead of the program's. */
+	readonly own: string | undefined;
+}
+
+function settingOf(link: unknown): { setting: Setting; at: number; asked: readonly Asked[] } {
+	const fields = fieldsOf(link);
+	const own = fields.text("own", "");
+	return {
+		setting: {
+			own: own === "" ? undefined : own,
+			name: fields.oneOf("name", programNames, FIRST_PROGRAM),
+			protocol: fields.oneOf("protocol", Object.keys(protocolPhases), "breakpoint"),
+			model: fields.oneOf("model", modelNames, "x86"),
+			fetch: fields.oneOf("fetch", fetches, "fresh"),
+			cpus: fields.number("cpus", 2, 1, 8),
+			seed: fields.number("seed", 1, 1, 2 ** 31 - 1),
+		},
+		at: fields.number("at", 0, 0, 1e9),
+		asked: askedOf(link),
+	};
+}
+
+/** What was asked by hand, at most so often. */
+function askedOf(link: unknown): Asked[] {
+	const list = (link as { asked?: unknown } | null | undefined)?.asked;
+	if (!Array.isArray(list) || list.length > 32) return [];
+	return list.flatMap((one) => {
+		const fields = fieldsOf(one);
+		const asked = {
+			at: fields.number("at", 0, 0, 1e9),
+			key: fields.text("key", "", 100),
+			to: fields.text("to", "", 100),
+		};
+		return asked.key === "" || asked.to === "" ? [] : [asked];
+	});
+}
+
+function RunView_({ state: link, link: share }: RoomProps) {
+	const first = useMemo(() => settingOf(link), [link]);
+	const [setting, setSetting] = useState(first.setting);
+	const [source, setSource] = useState(first.setting.own);
+	const [opened, setOpened] = useState<Opened>();
+	const [view, setView] = useState<RunView>();
+	const [before, setBefore] = useState<RunView>();
+	const [problem, setProblem] = useState<ProblemAt>();
+	const [busy, setBusy] = useState<number>();
+	const [lit, setLit] = useState<number>();
+	const asker = useRef<Asker | undefined>(undefined);
+	const begin = useRef({ at: first.at, asked: first.asked });
+
+	useEffect(() => {
+		const made = askerOf(new Worker(new URL("./worker.ts", import.meta.url), { type: "module" }));
+		asker.current = made;
+		return () => made.stop();
+	}, []);
+	useEffect(() => {
+		if (setting.own === undefined) sourceOf(setting.name).then(setSource);
+	}, [setting.name, setting.own]);
+
+	const ask = useCallback(async <T extends object>(question: RunQuestion): Promise<T | undefined> => {
+		const waiting = setTimeout(() => setBusy(0), 150);
+		try {
+			const given = await asker.current!.ask<T | { problem: ProblemAt }>(question, ({ at }: { at: number }) =>
+				setBusy(at),
+			);
+			if ("problem" in given) {
+				setProblem(given.problem);
+				return undefined;
+			}
+			setProblem(undefined);
+			return given;
+		} catch (error) {
+			setProblem({ line: undefined, column: undefined, length: 1, reason: String(error) });
+			return undefined;
+		} finally {
+			clearTimeout(waiting);
+			setBusy(undefined);
+		}
+	}, []);
+	const asked = JSON.stringify(setting);
+	useEffect(() => {
+		if (source === undefined) return;
+		const { own: _, ...program } = JSON.parse(asked) as Setting;
+		const timer = setTimeout(async () => {
+			const { at, asked } = begin.current;
+			begin.current = { at: 0, asked: [] };
+			const given = await ask<Opened>({ open: { ...program, source, asked }, at });
+			if (given === undefined) return;
+			setOpened(given);
+			setBefore(undefined);
+			setView(given.view);
+		}, 200);
+		return () => clearTimeout(timer);
+	}, [source, asked, ask]);
+	useEffect(() => {
+		if (view !== undefined) share({ ...setting, at: view.at, asked: view.asked });
+	}, [setting, view, share]);
+
+	const go = useCallback(
+		async (how: Go) => {
+			const given = await ask<RunView>({ go: how });
+			if (given === undefined) return;
+			setView((now) => {
+				setBefore(now);
+				return given;
+			});
+		},
+		[ask],
+	);
+	const at = view?.at ?? 0;
+	useEffect(() => {
+		const key = (event: KeyboardEvent): void => {
+			if (isTyping(event) || event.ctrlKey || event.metaKey || event.altKey) return;
+			const how = keyed(event.key, at);
+			if (how === undefined) return;
+			event.preventDefault();
+			go(how);
+		};
+		addEventListener("keydown", key);
+		return () => removeEventListener("keydown", key);
+	}, [go, at]);
+
+	const marks = useMemo<Marks>(
+		() => ({
+			cpus: view?.cpus.map(({ line, status }) => (status === "halted" || status === "idle" ? undefined : line)) ?? [],
+			sites: opened?.sites.flatMap(({ line }) => line ?? []) ?? [],
+			lit: lit === undefined ? undefined : opened?.sites[lit]?.line,
+			problem,
+		}),
+		[view, opened, lit, problem],
+	);
+	return (
+		<div class="run">
+			<Transport view={view} busy={busy} go={go}>
+				<Settings setting={setting} change={(part) => setSetting((now) => ({ ...now, ...part }))} />
+			</Transport>
+			{problem !== undefined && (
+				<p class="verdict problem" role="alert">
+					{problem.line === undefined ? "" : `line ${problem.line}: `}
+					{problem.reason}
+				</p>
+			)}
+			<div class="columns">
+				<section class="source" aria-label="Source">
+					{source !== undefined && (
+						<Later
+							load={() => import("./editor.tsx")}
+							fallback={source}
+							props={{
+								source,
+								marks,
+								change: (own: string) => own !== source && (setSource(own), setSetting((now) => ({ ...now, own }))),
+							}}
+						/>
+					)}
+				</section>
+				{view !== undefined && opened !== undefined && (
+					<>
+						<Code view={view} lit={lit} light={setLit} />
+						<Sites
+							opened={opened}
+							view={view}
+							lit={lit}
+							light={setLit}
+							targets={(key) => ask({ plan: key })}
+							retarget={(key, to) => go({ ask: { key, to } })}
+						/>
+					</>
+				)}
+			</div>
+			{view !== undefined && <Cpus view={view} before={before} />}
+		</div>
+	);
+}
+
+/** What a key does. */
+function keyed(key: string, at: number): Go | undefined {
+	switch (key) {
+		case "s":
+		case ".":
+			return { to: at + 1 };
+		case "b":
+		case ",":
+			return { to: Math.max(0, at - 1) };
+		case "n":
+			return { until: "phase" };
+		case "p":
+			return { until: "patch" };
+		case "t":
+			return { until: "trap" };
+		case "o":
+			return { until: "print" };
+		case "g":
+			return { to: 0 };
+		case "e":
+			return { to: 1e12 };
+		default:
+			return undefined;
+	}
+}
+
+function Settings({ setting, change }: { setting: Setting; change(part: Partial<Setting>): void }) {
+	const select = (name: "protocol" | "model" | "fetch", title: string, all: readonly string[]) => (
+		<label>
+			{title}
+			<select value={setting[name]} onChange={({ currentTarget }) => change({ [name]: currentTarget.value })}>
+				{all.map((one) => (
+					<option key={one}>{one}</option>
+				))}
+			</select>
+		</label>
+	);
+	return (
+		<div class="settings">
+			<label>
+				Program
+				<select
+					value={setting.own === undefined ? setting.name : ""}
+					onChange={({ currentTarget }) => change({ name: currentTarget.value, own: undefined })}
+				>
+					{setting.own !== undefined && <option value="">your own</option>}
+					{programNames.map((one) => (
+						<option key={one}>{one}</option>
+					))}
+				</select>
+			</label>
+			{select("protocol", "Protocol", Object.keys(protocolPhases))}
+			{select("model", "Machine", modelNames)}
+			{select("fetch", "Fetches", fetches)}
+			<label>
+				CPUs
+				<input
+					type="number"
+					min="1"
+					max="8"
+					value={setting.cpus}
+					onChange={({ currentTarget }) =>
+						change({ cpus: fieldsOf({ cpus: currentTarget.valueAsNumber }).number("cpus", 2, 1, 8) })
+					}
+				/>
+			</label>
+		</div>
+	);
+}
+
+export const run: Room = {
+	View: RunView_,
+	keys: [
+		["s", "a step"],
+		["b", "a step back"],
+		["n", "to the next phase"],
+		["p", "to the next step of a patcher"],
+		["t", "to the next trap"],
+		["o", "to the next line of output"],
+		["g", "to the beginning"],
+		["e", "to the end"],
+	],
+};

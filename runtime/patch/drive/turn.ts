@@ -290,7 +290,14 @@ function serve(system: System, cpu: number): boolean {
 	const served = serveTrap(system, cpu) && getCpu(machine, cpu, Cpu.status) !== Status.trapped;
 	const duration = getCounter(machine, cpu, Cpu.clock) - clock;
 	if (served) noteEmulated(system, cpu, pc, clock);
-	system.events?.push({ clock, cpu, what: served ? "trap" : "fault", detail: placeOf(system.image, pc), duration });
+	system.events?.push({
+		clock,
+		cpu,
+		what: served ? "trap" : "fault",
+		detail: placeOf(system.image, pc),
+		address: pc,
+		duration,
+	});
 	return served;
 }
 

@@ -68,6 +68,7 @@ export function perform(system: System, patcher: number): void {
 		cpu: cpu < 0 ? undefined : cpu,
 		patcher,
 		phase: system.plans[patcher]!.phases?.[at],
+		step,
 		what: "step",
 		detail: describeStep(step),
 		duration,

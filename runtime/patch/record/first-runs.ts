@@ -34,7 +34,7 @@ function noteRun(system: System, cpu: number, address: number, clock: number): v
 	const { cpus } = system.firstRuns.get(address)!;
 	if (cpus.has(cpu)) return;
 	cpus.add(cpu);
-	system.events?.push({ clock, cpu, what: "first", detail: placeOf(system.image, address), duration: 0 });
+	system.events?.push({ clock, cpu, what: "first", detail: placeOf(system.image, address), address, duration: 0 });
 	if (cpus.size < system.machine.config.cpus) return;
 	system.machine.watch!.addresses.delete(address);
 	system.firstRuns.delete(address);
