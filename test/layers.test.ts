@@ -67,12 +67,7 @@ const packages: Record<string, readonly string[]> = {
 	linker: ["@cfworker/json-schema"],
 	"linker/compile": ["acorn", "magic-string"],
 	cli: ["commander"],
-	web: [
-		"preact",
-		"preact/hooks",
-		...["state", "view", "commands", "language"].map((part) => `@codemirror/${part}`),
-		"vite",
-	],
+	web: ["preact", "preact/hooks", ...["state", "view", "commands", "language"].map((part) => `@codemirror/${part}`)],
 	tools: ["acorn"],
 };
 const nodeFolders = ["native", "cli", "tools", "bench", "test"];

@@ -61,9 +61,17 @@ describe("npm pack", () => {
 			expect(texts).toMatch(new RegExp(`^${name}$`, "m"));
 	});
 
+	test("has the lab page, and the licences of what is in it", () => {
+		expect(files).toContain("dist/lab/index.html");
+		const texts = ["LICENSES", "LICENSES-workers"]
+			.map((name) => readFileSync(`dist/lab/${name}.txt`, "utf8"))
+			.join("\n");
+		for (const name of ["preact", "@codemirror/view", "acorn"]) expect(texts).toMatch(new RegExp(`^${name}$`, "m"));
+	});
+
 	test("has nothing else", () => {
 		const allowed =
-			/^(package\.json|README\.md|LICENSE|docs\/.+\.(md|png|svg)|docs\/schemas\/\w+\.json|fixtures\/programs\/.+\.js|native\/patchbay\.h|dist\/(linker|runtime)\/.+\.(js|d\.ts)|dist\/cli\/([\w-]+\.cjs|LICENSES\.txt))$/;
+			/^(package\.json|README\.md|LICENSE|docs\/.+\.(md|png|svg)|docs\/schemas\/\w+\.json|fixtures\/programs\/.+\.js|native\/patchbay\.h|dist\/(linker|runtime)\/.+\.(js|d\.ts)|dist\/cli\/([\w-]+\.cjs|LICENSES\.txt)|dist\/lab\/(index\.html|LICENSES(-workers)?\.txt|assets\/[\w-]+\.(js|css)))$/;
 		expect(files.filter((path) => !allowed.test(path))).toEqual([]);
 	});
 });

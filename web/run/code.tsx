@@ -59,7 +59,6 @@ function Line({ line, cpus, view, lit, light }: LineProps) {
 					{bytes.map((byte, i) => {
 						const age = story === undefined ? "same" : ageOf(byte, story.old[i]!, story.new[i]!);
 						return (
-							// biome-ignore lint/suspicious/noArrayIndexKey: a byte is its place
 							<span key={i} class={age} title={age === "same" ? undefined : age}>
 								{hexByte(byte)}
 								{glyphs[age]}

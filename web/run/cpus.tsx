@@ -6,7 +6,6 @@ export function Cpus({ view, before }: { view: RunView; before: RunView | undefi
 	return (
 		<div class="cpus">
 			{view.cpus.map((cpu, i) => (
-				// biome-ignore lint/suspicious/noArrayIndexKey: a CPU is its number
 				<Card key={i} cpu={cpu} index={i} before={before?.cpus[i]} next={view.next === `cpu${i}`} />
 			))}
 			<section class="output" aria-label="Output">
@@ -43,7 +42,6 @@ function Card({
 					const was = before?.registers[r];
 					const changed = was !== undefined && was !== value;
 					return (
-						// biome-ignore lint/suspicious/noArrayIndexKey: a register is its number
 						<div key={r} class={changed ? "changed" : ""} title={changed ? `was ${hexWord(was)}` : undefined}>
 							<dt>{r === 15 ? "sp" : `r${r}`}</dt>
 							<dd>{hexWord(value)}</dd>

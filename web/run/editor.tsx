@@ -98,7 +98,6 @@ export default function Editor({ source, marks, change }: EditorProps) {
 	const view = useRef<EditorView | undefined>(undefined);
 	const told = useRef(change);
 	told.current = change;
-	// biome-ignore lint/correctness/useExhaustiveDependencies: the editor is made once, with the source it begins with
 	useEffect(() => {
 		const root = host.current!.shadowRoot ?? host.current!.attachShadow({ mode: "open" });
 		const made = new EditorView({

@@ -11,7 +11,6 @@ interface LaterProps<P> {
 
 export function Later<P extends object>({ load, fallback, props }: LaterProps<P>) {
 	const [part, setPart] = useState<{ readonly View: ComponentType<P> }>();
-	// biome-ignore lint/correctness/useExhaustiveDependencies: it is loaded once
 	useEffect(() => {
 		load().then((loaded) => setPart({ View: loaded.default }));
 	}, []);

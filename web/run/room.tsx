@@ -128,6 +128,11 @@ function RunView_({ state: link, link: share }: RoomProps) {
 		},
 		[ask],
 	);
+	const edit = (own: string): void => {
+		if (own === source) return;
+		setSource(own);
+		setSetting((now) => ({ ...now, own }));
+	};
 	const at = view?.at ?? 0;
 	useEffect(() => {
 		const key = (event: KeyboardEvent): void => {
@@ -170,7 +175,7 @@ function RunView_({ state: link, link: share }: RoomProps) {
 							props={{
 								source,
 								marks,
-								change: (own: string) => own !== source && (setSource(own), setSetting((now) => ({ ...now, own }))),
+								change: edit,
 							}}
 						/>
 					)}

@@ -44,7 +44,7 @@ export function Sites({ opened, view, lit, light, targets, retarget }: SitesProp
 				))}
 			</div>
 			{offer !== undefined && (
-				<div class="offer" role="group" aria-label={`What ${offer.key} shall call`}>
+				<fieldset class="offer" aria-label={`What ${offer.key} shall call`}>
 					<span>{offer.key} shall call</span>
 					{offer.targets.map(({ name, plan }) => (
 						<button
@@ -63,7 +63,7 @@ export function Sites({ opened, view, lit, light, targets, retarget }: SitesProp
 					<button type="button" aria-label="Close" onClick={() => setOffer(undefined)}>
 						×
 					</button>
-				</div>
+				</fieldset>
 			)}
 			{story !== undefined && <Story story={story} place={opened.sites[shown]!.place} />}
 		</section>
@@ -84,14 +84,13 @@ function Story({ story, place }: { story: SiteStory; place: string }) {
 		new: story.new,
 		memory,
 		cuts: firsts.map((row) => ({ row, torn: false, knots: memory[row + 1]!.map((value) => ({ value, row })) })),
-		seen: spansOf(story, now),
+		seen: spansOf(story),
 		at: now,
 	};
 	return (
 		<div class="story">
 			<ol>
 				{rows.map((row, i) => (
-					// biome-ignore lint/suspicious/noArrayIndexKey: a row is its place
 					<li key={i} class={i === now ? "now" : ""}>
 						<b>{row.who}</b> {row.text}
 					</li>
@@ -103,7 +102,7 @@ function Story({ story, place }: { story: SiteStory; place: string }) {
 }
 
 /** The oldest value that any CPU may still fetch of each byte. */
-function spansOf({ seen, memory }: SiteStory, at: number): NonNullable<Woven["seen"]> {
+function spansOf({ seen, memory }: SiteStory): NonNullable<Woven["seen"]> {
 	return (memory[0] ?? []).flatMap((_, byte) => {
 		const oldest = seen.map((cpu) => cpu[byte]![0]!).reduce((a, b) => (b.age > a.age ? b : a));
 		if (oldest.age === 0 || oldest.value === memory.at(-1)![byte]) return [];

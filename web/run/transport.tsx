@@ -58,7 +58,7 @@ export function Transport({ view, busy, go, children }: TransportProps) {
 				{view?.patching.map(({ phase, done, of }, i) => (
 					<li key={`${i}.${phase}`} class={done === of ? "done" : done > 0 || isNext(view, i) ? "now" : ""}>
 						{phase}
-						<span aria-label={`${done} of ${of} steps`}>
+						<span role="img" aria-label={`${done} of ${of} steps`}>
 							{"●".repeat(done)}
 							{"○".repeat(of - done)}
 						</span>

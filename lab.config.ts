@@ -1,11 +1,13 @@
-// Builds the lab page: static files, no server behind them, one set of chunks that page and workers share.
+// Builds the lab page from web/: static files, no server behind them.
 
 import { defineConfig } from "vite";
+import { licences } from "./tools/licences.ts";
 
 export default defineConfig({
 	root: "web",
 	base: "./",
 	oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
-	worker: { format: "es" },
+	plugins: [licences()],
+	worker: { format: "es", plugins: () => [licences("LICENSES-workers.txt")] },
 	build: { outDir: "../dist/lab", emptyOutDir: true, target: "es2023", modulePreload: { polyfill: false } },
 });

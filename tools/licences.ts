@@ -1,0 +1,33 @@
+// A plugin of the bundlers: who takes packages into a bundle passes their licences on.
+
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Plugin } from "rolldown";
+
+/** Writes the licences of the packages that are inside beside the files. */
+export function licences(fileName = "LICENSES.txt"): Plugin {
+	return {
+		name: "licences",
+		generateBundle(_, files) {
+			const modules = Object.values(files).flatMap((file) => (file.type === "chunk" ? file.moduleIds : []));
+			const packages = new Set(modules.filter((path) => /[\\/]node_modules[\\/]/.test(path)).map(folderOf));
+			const texts = [...packages].sort().map((folder) => {
+				return `${folder.split(/[\\/]node_modules[\\/]/).at(-1)}\n\n${licenceOf(folder).trim()}\n`;
+			});
+			this.emitFile({ type: "asset", fileName, source: texts.join(`\n${"-".repeat(80)}\n\n`) });
+		},
+	};
+}
+
+/** The text that a package brings, or what its manifest says when it brings none. */
+function licenceOf(folder: string): string {
+	if (existsSync(join(folder, "LICENSE"))) return readFileSync(join(folder, "LICENSE"), "utf8");
+	const { license, author, repository } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+	return `Licence: ${license}\n${author?.name ?? author ?? ""}\n${repository?.url ?? repository ?? ""}`;
+}
+
+/** Of the package that a module is in. */
+function folderOf(path: string): string {
+	const [folder] = /^.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+/.exec(path)!;
+	return folder;
+}
