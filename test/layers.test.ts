@@ -68,7 +68,7 @@ const packages: Record<string, readonly string[]> = {
 	"linker/compile": ["acorn", "magic-string"],
 	cli: ["commander"],
 	web: ["preact", "preact/hooks", ...["state", "view", "commands", "language"].map((part) => `@codemirror/${part}`)],
-	tools: ["acorn"],
+	tools: ["acorn", "rolldown"],
 };
 const nodeFolders = ["native", "cli", "tools", "bench", "test"];
 const free = ["bench", "test"];

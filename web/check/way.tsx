@@ -43,13 +43,12 @@ export function Way({ lanes, selected, select }: WayProps) {
 							role="option"
 							tabIndex={-1}
 							aria-selected={i === selected}
-							aria-label={labelOf(row, i)}
 							class={`step${row.broken === undefined ? "" : " broken"}`}
 							onClick={() => select(i)}
 						>
 							<span class="number">{i + 1}</span>
 							{heads.map((head) => (
-								<span key={head} class={head === row.who ? "act" : ""}>
+								<span key={head} class={head === row.who ? "act" : ""} data-who={head}>
 									{head === row.who && <StepText row={row} />}
 								</span>
 							))}
@@ -67,13 +66,10 @@ export function Way({ lanes, selected, select }: WayProps) {
 	);
 }
 
-function labelOf(row: LaneRow, i: number): string {
-	return `${i + 1}. ${row.who}: ${row.text}${row.broken === undefined ? "" : `; this breaks '${row.broken}'`}`;
-}
-
 function StepText({ row }: { row: LaneRow }) {
 	return (
 		<>
+			<span class="unseen">{row.who}: </span>
 			<span class="text">{row.text}</span>
 			{row.merged !== undefined && <small title={row.merged.join("\n")}>+{row.merged.length}</small>}
 			{row.broken !== undefined && <b class="breaks">✗ {row.broken}</b>}

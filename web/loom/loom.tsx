@@ -31,9 +31,11 @@ export interface SeenSpan {
 }
 
 export const ROW = 36;
-const BYTE = 44;
-const GAP = 6;
-const LEFT = 10;
+/** A loom is as wide as its steps leave room for. */
+const isNarrow = matchMedia("(max-width: 700px)").matches;
+const BYTE = isNarrow ? 33 : 44;
+const GAP = isNarrow ? 3 : 6;
+const LEFT = isNarrow ? 3 : 10;
 
 const xOf = (byte: number): number => LEFT + byte * (BYTE + GAP);
 /** Where what a row stores begins, or what it fetches is. */

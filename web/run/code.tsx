@@ -47,7 +47,7 @@ function Line({ line, cpus, view, lit, light }: LineProps) {
 	const name = `${cpus === undefined ? "" : " here"}${site === undefined ? "" : " site"}${site !== undefined && site === lit ? " lit" : ""}`;
 	return (
 		<>
-			{label !== undefined && <h3>{label}:</h3>}
+			{label !== undefined && <h2>{label}:</h2>}
 			<div
 				class={`line${name}`}
 				onPointerEnter={() => light(site)}

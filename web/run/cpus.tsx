@@ -4,7 +4,8 @@ import type { CpuView, RunView } from "./question.ts";
 
 export function Cpus({ view, before }: { view: RunView; before: RunView | undefined }) {
 	return (
-		<div class="cpus">
+		// biome-ignore lint/a11y/noNoninteractiveTabindex: an area that scrolls must be reached by keyboard
+		<section class="cpus" tabIndex={0} aria-label="CPUs and output">
 			{view.cpus.map((cpu, i) => (
 				<Card key={i} cpu={cpu} index={i} before={before?.cpus[i]} next={view.next === `cpu${i}`} />
 			))}
@@ -12,7 +13,7 @@ export function Cpus({ view, before }: { view: RunView; before: RunView | undefi
 				<h2>Output</h2>
 				<pre>{view.output.join("\n")}</pre>
 			</section>
-		</div>
+		</section>
 	);
 }
 

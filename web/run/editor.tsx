@@ -111,7 +111,7 @@ export default function Editor({ source, marks, change }: EditorProps) {
 					keymap.of([...defaultKeymap, ...historyKeymap, indentWithTab]),
 					marking,
 					theme,
-					EditorView.contentAttributes.of({ "aria-label": "Source of the program" }),
+					EditorView.contentAttributes.of({ "aria-label": "Source of the program", tabindex: "0" }),
 					EditorView.updateListener.of((update) => {
 						if (update.docChanged) told.current(update.state.doc.toString());
 					}),

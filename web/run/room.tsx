@@ -4,7 +4,7 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { modelNames, protocolPhases } from "../check/known.ts";
 import type { Room, RoomProps } from "../shell/room.ts";
-import { isTyping } from "../shell/shell.tsx";
+import { isTyping } from "../shell/typing.ts";
 import { type Asker, askerOf } from "../state/ask.ts";
 import { fieldsOf } from "../state/fields.ts";
 import { Code } from "./code.tsx";

@@ -1,6 +1,6 @@
 // The sites: which key, who it calls now, the loom of the one that is looked at, and what it could be made to call.
 
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { Loom, type Woven } from "../loom/loom.tsx";
 import type { Opened, RunView, SiteStory, TargetInfo } from "./question.ts";
 
@@ -72,6 +72,10 @@ export function Sites({ opened, view, lit, light, targets, retarget }: SitesProp
 
 function Story({ story, place }: { story: SiteStory; place: string }) {
 	const { rows, memory, firsts } = story;
+	const box = useRef<HTMLDivElement>(null);
+	useEffect(() => {
+		box.current?.querySelector("li:last-child")?.scrollIntoView({ block: "nearest" });
+	}, [rows.length]);
 	if (rows.length === 0)
 		return (
 			<p class="hint">
@@ -88,7 +92,7 @@ function Story({ story, place }: { story: SiteStory; place: string }) {
 		at: now,
 	};
 	return (
-		<div class="story">
+		<div class="story" ref={box}>
 			<ol>
 				{rows.map((row, i) => (
 					<li key={i} class={i === now ? "now" : ""}>

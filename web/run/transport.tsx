@@ -16,13 +16,7 @@ export function Transport({ view, busy, go, children }: TransportProps) {
 	const length = Math.max(view?.length ?? 0, 1);
 	const isOver = view?.end !== undefined;
 	const button = (text: string, name: string, how: Go, disabled = false) => (
-		<button
-			type="button"
-			aria-label={name}
-			title={name}
-			disabled={view === undefined || disabled}
-			onClick={() => go(how)}
-		>
+		<button type="button" title={name} disabled={view === undefined || disabled} onClick={() => go(how)}>
 			{text}
 		</button>
 	);

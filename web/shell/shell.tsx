@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { type Link, linkTo, readLink } from "../state/link.ts";
 import type { Room } from "./room.ts";
 import { rooms } from "./rooms.ts";
+import { isTyping } from "./typing.ts";
 
 interface Shown {
 	readonly name: string;
@@ -114,12 +115,5 @@ export function Shell() {
 				</form>
 			</dialog>
 		</>
-	);
-}
-
-/** Whether a key goes into a text. */
-export function isTyping({ target }: Event): boolean {
-	return (
-		target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
 	);
 }

@@ -1,0 +1,136 @@
+// The page in a real browser: a protocol is edited and found out, a step is shared, a run goes back, strangers' links do nothing.
+
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { deflateRawSync } from "node:zlib";
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { canBrowse, type Lab, openLab } from "./browser.ts";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+async function violations(page: Page): Promise<string[]> {
+	return page.evaluate(async (source) => {
+		// biome-ignore lint/security/noGlobalEval: the test brings its own code, which the page may not
+		const evaluate = eval;
+		if (!("axe" in window)) evaluate(source);
+		type Found = { id: string; nodes: { target: string[] }[] };
+		const { violations } = await (window as unknown as { axe: { run(): Promise<{ violations: Found[] }> } }).axe.run();
+		return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(" ")).join(", ")}`);
+	}, axe);
+}
+
+const verdict = (page: Page, word: string) => page.locator(`.verdict.${word}:not(.was)`);
+const packed = (text: string): string => deflateRawSync(text).toString("base64url");
+
+describe.skipIf(!canBrowse)("the lab", () => {
+	let lab: Lab;
+	beforeAll(async () => {
+		lab = await openLab();
+	});
+	afterAll(async () => {
+		await lab.close();
+	});
+
+	test("a card is removed by keyboard, the verdict changes, and the torn step is shared", async () => {
+		const page = await lab.open("#check");
+		await verdict(page, "safe").waitFor();
+		await page.locator(".card", { hasText: "sync serialize" }).nth(1).focus();
+		await page.keyboard.press("Delete");
+		await verdict(page, "unsafe").waitFor();
+		expect(await page.locator(".step.broken").textContent()).toContain("torn");
+		expect(await page.locator(".cut.torn").count()).toBe(1);
+		await page.locator(".steps").focus();
+		await page.keyboard.press("ArrowUp");
+		await page.keyboard.press("ArrowUp");
+		const step = await page.locator(".step[aria-selected=true]").textContent();
+		await page.getByRole("button", { name: "Share" }).click();
+		await page.waitForFunction(() => location.hash.length > 20);
+		const { hash } = new URL(page.url());
+		expect(hash.length).toBeLessThan(1000);
+		const other = await lab.open(hash);
+		await verdict(other, "unsafe").waitFor();
+		expect(await other.locator(".step[aria-selected=true]").textContent()).toBe(step);
+	});
+
+	test("cards change places by keyboard, and say so", async () => {
+		const page = await lab.open("#check");
+		await verdict(page, "safe").waitFor();
+		await page.locator(".card").nth(1).focus();
+		await page.keyboard.press("Alt+ArrowRight");
+		await page.getByText("write breakpoint is now 3 of 8").waitFor();
+		expect(await page.locator(".card").nth(2).textContent()).toBe("write breakpoint");
+	});
+
+	test("a run goes to its end and back to the same place", async () => {
+		const page = await lab.open("#run");
+		await page.locator(".code .line").first().waitFor();
+		const stood = async () => [await page.locator(".cpus").textContent(), await page.locator(".code").textContent()];
+		await page.keyboard.press("t");
+		await page
+			.getByText(/trap|The run ended/)
+			.first()
+			.waitFor();
+		for (let i = 0; i < 3; i++) await page.keyboard.press("b");
+		const place = await page.locator(".bar output").textContent();
+		const state = await stood();
+		await page.keyboard.press("e");
+		await page.getByText("The run ended: halted").waitFor();
+		expect(await page.locator(".output pre").textContent()).toBe("3\n7");
+		const at = Number(/\d+/.exec(place!)![0]);
+		await page.locator(".slider").evaluate((slider: HTMLInputElement, value) => {
+			slider.value = String(value);
+			slider.dispatchEvent(new Event("change", { bubbles: true }));
+		}, at);
+		await page.waitForFunction(
+			(to) => document.querySelector(".bar output")!.textContent!.startsWith(`step ${to} `),
+			at,
+		);
+		expect(await stood()).toEqual(state);
+	});
+
+	test("a mistake is told with its line", async () => {
+		const own = "export function main() {\n\tprint(nobody);\n}\n";
+		const page = await lab.open(`#run/1.${packed(JSON.stringify({ own }))}`);
+		const alert = page.getByRole("alert");
+		await alert.waitFor();
+		expect(await alert.textContent()).toMatch(/^line 2: /);
+	});
+
+	test.each([
+		["a bomb", `#check/1.${packed(JSON.stringify("0".repeat(40_000_000)))}`, "unpacks to too much"],
+		["of another version", "#check/9.abc", "version 9"],
+		["damaged", "#check/1.abc", "damaged"],
+	])("a link that is %s does nothing but say so", async (_, fragment, words) => {
+		const page = await lab.open(fragment);
+		await page.getByText(words).waitFor();
+		await verdict(page, "safe").waitFor();
+	});
+
+	test("a link with fields of other types and beyond their bounds opens the default", async () => {
+		const state = { phases: ["rm -rf"], cpus: 1e9, model: { x: 1 }, kind: "__proto__", step: -4, placement: null };
+		const page = await lab.open(`#check/1.${packed(JSON.stringify(state))}`);
+		await page.locator(".verdict:not(.was)").first().waitFor();
+		expect(await page.locator(".card").count()).toBe(8);
+		expect(await page.locator(".scenario input[type=number]").inputValue()).toBe("3");
+	});
+
+	test.each([
+		["run", "light", 1440],
+		["run", "dark", 360],
+		["check", "light", 360],
+		["check", "dark", 1440],
+	] as const)("%s in %s at %i is accessible, and does not scroll sideways", async (room, scheme, width) => {
+		const page = await lab.open(`#${room}`, { scheme, width });
+		await page
+			.locator(room === "run" ? ".code .line" : ".step")
+			.first()
+			.waitFor();
+		expect(await violations(page)).toEqual([]);
+		expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+	});
+
+	test("no page complained", () => {
+		expect(lab.complaints).toEqual([]);
+	});
+});
