@@ -6,11 +6,13 @@ import type { Plugin } from "rolldown";
 
 /** Writes the licences of the packages that are inside beside the files. */
 export function licences(fileName = "LICENSES.txt"): Plugin {
+	// Bundles that are built one after the other, as workers are, write one file.
+	const packages = new Set<string>();
 	return {
 		name: "licences",
 		generateBundle(_, files) {
 			const modules = Object.values(files).flatMap((file) => (file.type === "chunk" ? file.moduleIds : []));
-			const packages = new Set(modules.filter((path) => /[\\/]node_modules[\\/]/.test(path)).map(folderOf));
+			for (const path of modules) if (/[\\/]node_modules[\\/]/.test(path)) packages.add(folderOf(path));
 			const texts = [...packages].sort().map((folder) => {
 				return `${folder.split(/[\\/]node_modules[\\/]/).at(-1)}\n\n${licenceOf(folder).trim()}\n`;
 			});
