@@ -183,8 +183,8 @@ export const mutants: readonly Mutant[] = [
 	{
 		breaks: "a CPU that is asked to park goes on",
 		file: "runtime/machine/run.ts",
-		old: "if ((pending & Interrupt.park) === 0) return;",
-		new: "if ((pending & Interrupt.park) !== 4096) return;",
+		old: 'if ((pending & (Interrupt.park | Interrupt["park-interruptible"])) === 0) return;',
+		new: "if (pending !== 0) return;",
 		witness: "fixture stop-machine",
 	},
 	{
@@ -197,7 +197,7 @@ export const mutants: readonly Mutant[] = [
 	{
 		breaks: "`await` waits for nobody",
 		file: "runtime/patch/perform/perform.ts",
-		old: "return machine.cores.every((core) => getCpu(machine, core.id, Cpu.pending) === 0);",
+		old: "return machine.cores.every((core) => (getCpu(machine, core.id, Cpu.pending) & requestsOf(patcher)) === 0);",
 		new: "return true;",
 		witness: "fixture orders/both-synced",
 	},
@@ -435,8 +435,8 @@ export const mutants: readonly Mutant[] = [
 	{
 		breaks: "interrupts that are pending are not in the state",
 		file: "runtime/check/footprint.ts",
-		old: "(words[at + Cpu.pending]! << 8) |\n",
-		new: "",
+		old: "row[to++] = words[at + Cpu.pending]!;",
+		new: "row[to++] = 0;",
 		witness: "fixture text-poke",
 	},
 	{
