@@ -6,6 +6,7 @@ import { loadCommands } from "./commands/index.ts";
 import { type Command, type CommonOptions, ExitCode, ProgramError, UsageError, writeJson } from "./shell/command.ts";
 import { checkOutputs } from "./shell/outputs.ts";
 import { version } from "./shell/package-root.ts";
+import { setSourceRoot } from "./shell/source-lines.ts";
 import { styled, type Terminal } from "./shell/terminal.ts";
 
 /** @param argv what follows `patchbay` */
@@ -66,6 +67,7 @@ function addCommand(
 	line.option("--json", "print JSON with a `schema` field instead of text");
 	line.action(async () => {
 		checkOutputs(command, line);
+		setSourceRoot(line.getOptionValue("sourceRoot"));
 		await finish(command.run(terminal, line.args, line.opts<CommonOptions>(), patchbay));
 	});
 }

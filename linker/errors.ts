@@ -17,7 +17,7 @@ export class SourceError extends Error {
 	/** @param lineText the whole source line, without its newline */
 	constructor(message: string, at: { file: string; line: number; column: number; lineText: string; length?: number }) {
 		const caret = at.lineText.slice(0, at.column - 1).replace(/[^\t]/g, " ") + "^".repeat(Math.max(1, at.length ?? 1));
-		super(`${at.file}:${at.line}:${at.column}: ${message}\n  ${at.lineText}\n  ${caret}`);
+		super(printableLines(`${at.file}:${at.line}:${at.column}: ${message}\n  ${at.lineText}\n  ${caret}`));
 		this.file = at.file;
 		this.line = at.line;
 		this.column = at.column;
@@ -29,6 +29,10 @@ export class SourceError extends Error {
 /** A mistake in an object, archive or image, or in how they fit together. The message starts with the place. */
 export class LinkError extends Error {
 	override readonly name = "LinkError";
+
+	constructor(message: string) {
+		super(printableLines(message));
+	}
 }
 
 /** A mistake of the user's as plain data. */
@@ -58,8 +62,12 @@ export function problemOf(error: unknown): Problem | undefined {
 export function suggestion(wrong: string, names: Iterable<string>): string {
 	let best = "";
 	let bestDistance = Math.max(1, Math.floor(wrong.length / 3)) + 1;
+	let left = MOST_COMPARED;
+	if (wrong.length > LONGEST_MISTYPED) return "";
 	for (const name of names) {
 		if (Math.abs(name.length - wrong.length) >= bestDistance) continue;
+		left -= wrong.length * name.length;
+		if (left < 0) break;
 		const distance = editDistance(wrong, name);
 		if (distance > 0 && distance < bestDistance) {
 			best = name;
@@ -68,6 +76,11 @@ export function suggestion(wrong: string, names: Iterable<string>): string {
 	}
 	return best === "" ? "" : ` (did you mean '${best}'?)`;
 }
+
+/** Nobody types longer names, and comparing takes time that grows with their square. */
+const LONGEST_MISTYPED = 256;
+/** Pairs of letters that are compared for one suggestion, which is a tenth of a second. */
+const MOST_COMPARED = 20_000_000;
 
 /** `; there are a, b and 17 more` */
 export function thereAre(names: readonly string[]): string {
@@ -93,6 +106,19 @@ function editDistance(a: string, b: string): number {
 		previous = row;
 	}
 	return previous[b.length]!;
+}
+
+/** The text with control characters as `\\x1b`: names from files are not to move a terminal's cursor, nor to begin a line. */
+export function printable(text: string): string {
+	return text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, (control) => {
+		const code = control.charCodeAt(0);
+		return code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
+	});
+}
+
+/** The same for text that has lines and tabs of its own. */
+function printableLines(text: string): string {
+	return text.replace(/[^\n\t]+/g, printable);
 }
 
 /** The end of every range error: `140000000 is not in [-134217728, 134217728)`. @param max inclusive */

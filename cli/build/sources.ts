@@ -1,6 +1,5 @@
 // Sources to objects: modules are compiled, each with its relative imports, and assembly is assembled.
 
-import { existsSync } from "node:fs";
 import { resolve as absolute, dirname, join, normalize } from "node:path";
 import {
 	assemble,
@@ -11,12 +10,13 @@ import {
 	rewriteFfp,
 } from "../../linker/compile/index.ts";
 import type { ElfObject } from "../../linker/elf/index.ts";
-import { readText } from "../shell/files.ts";
+import { isRegularFile } from "../shell/files.ts";
 import { checkImport } from "../shell/outputs.ts";
+import { readSource } from "../shell/source-lines.ts";
 import type { CallMode, CodeOptions } from "./call-modes.ts";
 
 export function assembleFile(file: string, { alignSites = false }: CodeOptions = {}): ElfObject {
-	return assemble(readText(file), { file, alignSites });
+	return assemble(readSource(file), { file, alignSites });
 }
 
 /** A module and, behind it, all that it imports and that is not in `seen` yet. */
@@ -73,13 +73,13 @@ export function rewriteModule(file: string, found: string[] = []): Rewritten {
 		const path = modulePath(specifier, from);
 		if (path === undefined) return undefined;
 		found.push(path);
-		return { file: path, source: readText(path) };
+		return { file: path, source: readSource(path) };
 	};
-	return rewriteFfp(readText(file), { file, resolve });
+	return rewriteFfp(readSource(file), { file, resolve });
 }
 
 function sourceOf(file: string, mode: CallMode): Resolved {
-	if (mode !== "ffp" && mode !== "ffp-retpoline") return { file, source: readText(file) };
+	if (mode !== "ffp" && mode !== "ffp-retpoline") return { file, source: readSource(file) };
 	const { code, map } = rewriteModule(file);
 	return { file, source: code, map: positionsOf(map) };
 }
@@ -87,7 +87,7 @@ function sourceOf(file: string, mode: CallMode): Resolved {
 /** The file behind a relative import, if it is there. */
 function modulePath(specifier: string, from: string): string | undefined {
 	const path = /^\.\.?\//.test(specifier) ? normalize(join(dirname(from), specifier)) : undefined;
-	if (path === undefined || !existsSync(path)) return undefined;
+	if (path === undefined || !isRegularFile(path)) return undefined;
 	checkImport(path);
 	return path;
 }

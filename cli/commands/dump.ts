@@ -7,7 +7,7 @@ import { EM_TOY } from "../../linker/isa/index.ts";
 import { listing } from "../../linker/sites/index.ts";
 import { loadObjects } from "../build/build.ts";
 import { type Command, ExitCode, writeJson } from "../shell/command.ts";
-import { readTextIfThere } from "../shell/files.ts";
+import { declareSourceRoot, sourceText } from "../shell/source-lines.ts";
 
 interface Options {
 	readonly source: boolean;
@@ -24,6 +24,7 @@ export const dump: Command<Options> = {
 	],
 	declare(line) {
 		line.option("--no-source", "leave the source lines out");
+		declareSourceRoot(line);
 	},
 	async run(terminal, files, { source, json }) {
 		const objects = await loadObjects(files, "inline");
@@ -50,7 +51,7 @@ function sourcesOf(object: ElfObject): Map<string, string> {
 	);
 	return new Map(
 		paths.flatMap((path): [string, string][] => {
-			const text = readTextIfThere(path);
+			const text = sourceText(path);
 			return text === undefined ? [] : [[path, text]];
 		}),
 	);

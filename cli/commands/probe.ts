@@ -20,6 +20,7 @@ import {
 	registerLines,
 } from "../run/probing.ts";
 import { type Command, UsageError, writeJson } from "../shell/command.ts";
+import { declareSourceRoot } from "../shell/source-lines.ts";
 
 interface Options extends BuildOptions, CrowdOptions, ModuleOptions, BootChoice {
 	readonly at?: readonly string[];
@@ -53,6 +54,7 @@ export const probe: Command<Options> = {
 		declareCrowdOptions(line);
 		line.addOption(profileOption);
 		line.addOption(maxCyclesOption);
+		declareSourceRoot(line);
 	},
 	async run(terminal, files, options) {
 		const { at = [], handler, processes } = options;

@@ -21,6 +21,7 @@ import { parseTrace, writeTrace } from "../run/trace-file.ts";
 import { type Command, UsageError, writeJson } from "../shell/command.ts";
 import { writeFile } from "../shell/files.ts";
 import { parseCycles } from "../shell/options.ts";
+import { declareSourceRoot } from "../shell/source-lines.ts";
 import { count, plural } from "../shell/table.ts";
 import { progressLine } from "../shell/terminal.ts";
 
@@ -73,6 +74,7 @@ export const run: Command<Options> = {
 		line.addOption(protocolOption);
 		line.addOption(profileOption);
 		line.addOption(maxCyclesOption);
+		declareSourceRoot(line);
 		line.option(
 			"--trace <file>",
 			"write what happened: columns to a .txt file, a Perfetto trace to a .json file",

@@ -26,6 +26,7 @@ import { parseRetarget, type Retarget } from "../run/set-option.ts";
 import { parseTrace, writeTrace } from "../run/trace-file.ts";
 import { type Command, UsageError, writeJson } from "../shell/command.ts";
 import { parseCycles } from "../shell/options.ts";
+import { declareSourceRoot } from "../shell/source-lines.ts";
 import type { Terminal } from "../shell/terminal.ts";
 
 interface Options extends BuildOptions, CrowdOptions, ModuleOptions, BootChoice {
@@ -68,6 +69,7 @@ export const trace: Command<Options> = {
 		line.addOption(protocolOption);
 		line.addOption(profileOption);
 		line.addOption(maxCyclesOption);
+		declareSourceRoot(line);
 		line.option("--trace <file>", "write what happened: .json for Perfetto, .txt for columns", parseTrace);
 	},
 	async run(terminal, files, options) {

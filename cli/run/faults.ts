@@ -6,7 +6,7 @@ import { FIRST_EVENT, Stop } from "../../linker/isa/index.ts";
 import type { Image } from "../../linker/link/index.ts";
 import { PAGE } from "../../runtime/machine/index.ts";
 import type { RunEnd, System } from "../../runtime/patch/index.ts";
-import { readTextIfThere } from "../shell/files.ts";
+import { sourceText } from "../shell/source-lines.ts";
 
 type Trap = Extract<RunEnd, { kind: "trapped" }>;
 
@@ -18,7 +18,7 @@ export function describeTrap({ image, refusal }: System, trap: Trap): string {
 		(isStackFull(trap) ? "the stack is full: this recursion is too deep" : whatHappened(trap));
 	const at = image.lines.at(trap.stop >= FIRST_EVENT ? trap.pc - 1 : trap.pc);
 	if (at === undefined) return `${image.name}: ${hex(trap.pc)} <${image.symbolize(trap.pc) ?? "?"}>: ${what}`;
-	const lineText = readTextIfThere(at.file)?.split(/\r?\n/)[at.line - 1];
+	const lineText = sourceText(at.file)?.split(/\r?\n/)[at.line - 1];
 	if (lineText === undefined) return `${at.file}:${at.line}:${at.column}: ${what}`;
 	return new SourceError(what, { ...at, lineText }).message;
 }

@@ -6,7 +6,7 @@ import type { ElfObject } from "../../linker/elf/index.ts";
 import { LinkError, suggestion } from "../../linker/errors.ts";
 import { openExecmem } from "../../runtime/execmem/open-execmem.ts";
 import type { Execmem } from "../../runtime/execmem/pieces.ts";
-import { LARGE_PAGE, PAGE } from "../../runtime/machine/index.ts";
+import { Cpu, getCounter, LARGE_PAGE, PAGE, ticksToCycles } from "../../runtime/machine/index.ts";
 import {
 	createModules,
 	loadModule,
@@ -72,6 +72,8 @@ export function pagesForModules({ load: arrivals = [] }: ModuleOptions): number 
 
 export interface Preparation extends ModuleOptions, BuildOptions, BootChoice {
 	readonly set?: readonly Retarget[];
+	/** What init functions take counts as well. */
+	readonly maxCycles?: number | undefined;
 }
 
 /** A program with the modules that it starts with. */
@@ -114,12 +116,19 @@ export async function prepareAll(system: System, options: Preparation, say: (tex
 	let ended: RunEnd | undefined;
 	for (const { file, cycle } of arrivals) {
 		const object = await loadObject(file, options.staticCalls, options);
-		if (cycle === 0) ended ??= report(whileHeld(system, () => outcomeOf(moduleName(file), load(modules, object))));
-		else deeds.push({ at: cycle, act: () => report(attempt(moduleName(file), () => load(modules, object))) });
+		const bring = (): Result => load(modules, object, cyclesLeft(system, options.maxCycles));
+		if (cycle === 0) ended ??= report(whileHeld(system, () => outcomeOf(moduleName(file), bring(), options.maxCycles)));
+		else deeds.push({ at: cycle, act: () => report(attempt(moduleName(file), bring, options.maxCycles)) });
 	}
 	if (ended === undefined) whileHeld(system, () => retarget(system, borrowed));
 	for (const { name, cycle } of unload)
-		deeds.push({ at: cycle, act: () => report(attempt(name, () => unloadModule(modules, name, { reset }))) });
+		deeds.push({
+			at: cycle,
+			act: () => {
+				const cycles = cyclesLeft(system, options.maxCycles);
+				return report(attempt(name, () => unloadModule(modules, name, { reset, cycles }), options.maxCycles));
+			},
+		});
 	return { settled, execmem, deeds, refused, ended };
 }
 
@@ -133,9 +142,15 @@ function checkNames(arrivals: readonly Arrival[], departures: readonly Departure
 	);
 }
 
-function load(modules: Modules, object: ElfObject): Result {
+function load(modules: Modules, object: ElfObject, cycles?: number): Result {
 	const describe: ModuleLoadOptions["describe"] = (trap) => describeTrap(modules.system, trap);
-	return loadModule(modules, [object], { describe });
+	return loadModule(modules, [object], { describe, cycles });
+}
+
+function cyclesLeft({ machine }: System, most: number | undefined): number | undefined {
+	if (most === undefined) return undefined;
+	const clocks = machine.cores.map(({ id }) => ticksToCycles(getCounter(machine, id, Cpu.clock)));
+	return Math.max(0, most - Math.max(...clocks));
 }
 
 type Result = ReturnType<typeof loadModule> | StillCalled;
@@ -146,17 +161,20 @@ interface Outcome {
 	readonly ended?: RunEnd;
 }
 
-function outcomeOf(name: string, result: Result): Outcome {
+/** @param most the bound of the run, which ends it; otherwise what takes too long is refused */
+function outcomeOf(name: string, result: Result, most?: number): Outcome {
 	if ("callers" in result) return { refused: `${result.refused} (--unload-resets gives it its default)` };
 	if ("refused" in result) return { refused: result.refused };
 	if (!("ended" in result)) return {};
-	return result.ended.kind === "limit" ? { refused: `${name}: it takes too long` } : { ended: result.ended };
+	return result.ended.kind === "limit" && most === undefined
+		? { refused: `${name}: it takes too long` }
+		: { ended: result.ended };
 }
 
 /** While a program runs, a module that does not fit it is refused as well. */
-function attempt(name: string, act: () => Result): Outcome {
+function attempt(name: string, act: () => Result, most: number | undefined): Outcome {
 	try {
-		return outcomeOf(name, act());
+		return outcomeOf(name, act(), most);
 	} catch (error) {
 		if (error instanceof LinkError) return { refused: error.message };
 		throw error;

@@ -18,18 +18,51 @@ import { type FileParts, wholeFile } from "../../linker/elf/file-parts.ts";
 import { LinkError, suggestion } from "../../linker/errors.ts";
 import { checkReplaceable, replaceFile, statusOf, writeThrough } from "./replace-file.ts";
 
-/** No Buffer, whose `slice` would not copy. @throws LinkError when it cannot be read */
+/** All of a file. @throws LinkError when it cannot be read */
 export function readBytes(path: string): Uint8Array {
-	const { buffer, byteOffset, byteLength } = attempt(path, () => readFileSync(path));
-	return new Uint8Array(buffer, byteOffset, byteLength);
+	const bytes = statusOf(path)?.isFile() === false ? readOnce(path) : attempt(path, () => readFileSync(path));
+	// A Buffer's `slice` would not copy.
+	return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** What pipes gave, which nobody can read again. */
+const piped = new Map<string, Uint8Array>();
+/** More than this is not taken from a pipe, which may never end. */
+const MOST_PIPED = 2 ** 30;
+
+/** Reads a pipe the first time, and remembers what it gave. */
+function readOnce(path: string): Uint8Array {
+	const known = piped.get(path);
+	if (known !== undefined) return known;
+	const status = attempt(path, () => statSync(path));
+	if (status.isCharacterDevice() || status.isBlockDevice()) throw new LinkError(`${path}: is a device, not a file`);
+	const file = attempt(path, () => openSync(path, "r"));
+	try {
+		const bytes = attempt(path, () => readToEnd(path, file));
+		piped.set(path, bytes);
+		return bytes;
+	} finally {
+		closeSync(file);
+	}
+}
+
+function readToEnd(path: string, file: number): Uint8Array {
+	const pieces: Uint8Array[] = [];
+	for (let size = 0; ; ) {
+		const piece = new Uint8Array(1 << 16);
+		const count = readSync(file, piece);
+		if (count === 0) return Buffer.concat(pieces, size);
+		pieces.push(piece.subarray(0, count));
+		size += count;
+		if (size > MOST_PIPED)
+			throw new LinkError(`${path}: gives more than ${MOST_PIPED} bytes and is no regular file; write it to one`);
+	}
 }
 
 /** The first bytes of a file; all of what is no regular file, which may not let them be read again.
  * @throws LinkError when it cannot be read */
 export function readStart(path: string, size: number): { bytes: Uint8Array; isAll: boolean } {
-	const status = statusOf(path);
-	if (status?.isCharacterDevice()) throw new LinkError(`${path}: is a device, not a file`);
-	if (status?.isFile() !== true) return { bytes: readBytes(path), isAll: true };
+	if (statusOf(path)?.isFile() !== true) return { bytes: readBytes(path), isAll: true };
 	const file = attempt(path, () => openSync(path, "r"));
 	try {
 		const bytes = new Uint8Array(size);
@@ -80,6 +113,7 @@ function attempt<T>(path: string, act: () => T): T {
 	try {
 		return act();
 	} catch (error) {
+		if (error instanceof LinkError) throw error;
 		throw new LinkError(`${path}: ${reason(error)}${near(path, error)}`);
 	}
 }
@@ -96,15 +130,6 @@ export function readJson(path: string): unknown {
 		return JSON.parse(text);
 	} catch (error) {
 		throw new LinkError(`${path}: is no JSON: ${(error as Error).message}`);
-	}
-}
-
-/** Like `readText`, for what may well be missing. */
-export function readTextIfThere(path: string): string | undefined {
-	try {
-		return readFileSync(path, "utf8");
-	} catch {
-		return undefined;
 	}
 }
 
@@ -158,6 +183,11 @@ function isSpecial(path: string): boolean {
 /** Who may read, write and run a file that is there. */
 export function modeOf(path: string): number {
 	return statSync(path).mode & 0o777;
+}
+
+/** Whether it can be read again and ends. What a file names, and nobody typed, is to be one. */
+export function isRegularFile(path: string): boolean {
+	return statusOf(path)?.isFile() === true;
 }
 
 export function isFolder(path: string): boolean {

@@ -91,6 +91,12 @@ export function namesIn(bytes: Uint8Array): Names {
 	return { bytes, view: viewOf(bytes), words: bytes.length - 3, longest };
 }
 
+/** The names with `?` for each control character, which could move a terminal's cursor. */
+export function printableBytes(names: Uint8Array): Uint8Array {
+	const isControl = (byte: number): boolean => (byte > 0 && byte < 0x20) || byte === 0x7f;
+	return names.some(isControl) ? names.map((byte) => (isControl(byte) ? 0x3f : byte)) : names;
+}
+
 /** The bytes from `start` up to a NUL. */
 export function putName(view: DataView, at: number, names: Names, start: number): number {
 	let from = start;

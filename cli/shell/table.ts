@@ -1,5 +1,7 @@
 // Tables and bars of text.
 
+import { printable } from "../../linker/errors.ts";
+
 export interface Column<Row> {
 	readonly title: string;
 	readonly align?: "left" | "right";
@@ -12,7 +14,7 @@ export function table<Row>(
 	rows: readonly Row[],
 	decorate: (text: string, column: number, row: Row | undefined) => string = (text) => text,
 ): string[] {
-	const cells = rows.map((row) => columns.map((column) => column.text(row)));
+	const cells = rows.map((row) => columns.map((column) => printable(column.text(row))));
 	const widths = columns.map(({ title }, i) => Math.max(title.length, ...cells.map((row) => row[i]!.length)));
 	const pad = (text: string, i: number): string => {
 		if (columns[i]!.align === "right") return text.padStart(widths[i]!);

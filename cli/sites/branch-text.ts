@@ -2,6 +2,7 @@
 
 import { filePath, type LineTable } from "../../linker/elf/line-table.ts";
 import { ET_REL, originOf, SHN_UNDEF, type Symbols } from "../../linker/elf/object.ts";
+import { printable } from "../../linker/errors.ts";
 import { hexAddress } from "../../linker/hex.ts";
 import { branchKinds } from "../../linker/sites/arch/index.ts";
 import { type Callee, calleeName, sectionRuns } from "../../linker/sites/branches.ts";
@@ -17,6 +18,7 @@ import {
 	NUMBER,
 	namesIn,
 	newLineBytes,
+	printableBytes,
 	put,
 	putBlanks,
 	putByte,
@@ -45,7 +47,7 @@ interface Group {
 /** In the order of the text. */
 function groupRows({ object, table, counts }: BranchList): Group[] {
 	const groups = table.callees.map((callee, number) => {
-		return { number, callee, name: calleeName(object, callee), count: counts[number]! };
+		return { number, callee, name: printable(calleeName(object, callee)), count: counts[number]! };
 	});
 	return groups.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
 }
@@ -130,11 +132,11 @@ function layOut(list: BranchList): Layout {
 	const placeWidth = widthOfPlaces(list);
 	const kindWidth = Math.max(4, ...used.map(({ kind }) => branchKinds[kind]!.length));
 	const bytesWidth = Math.max(5, ...used.map(({ length }) => 3 * length - 1));
-	const names = namesIn(object.symbols.strings);
+	const names = namesIn(printableBytes(object.symbols.strings));
 	const cells = ["place".padEnd(placeWidth), "kind".padEnd(kindWidth), "bytes".padEnd(bytesWidth)];
 	return {
 		header: `  ${[...cells, "crosses".padEnd(CROSSES), "in"].join("  ")}${lines === undefined ? "" : ", source"}\n`,
-		prefixes: object.sections.map(({ name }) => fixed(object.type === ET_REL ? `  ${name}+` : "  ")),
+		prefixes: object.sections.map(({ name }) => fixed(object.type === ET_REL ? `  ${printable(name)}+` : "  ")),
 		placeWidth,
 		kinds: architecture.branches.map(({ kind }) => fixed(branchKinds[kind]!.padEnd(kindWidth + 2))),
 		lengths: architecture.branches.map(({ length }) => length),

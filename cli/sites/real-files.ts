@@ -9,7 +9,7 @@ import { isOtherKind, nameOfKind } from "../../linker/elf/other-files.ts";
 import { readElfParts } from "../../linker/elf/reader.ts";
 import { LinkError } from "../../linker/errors.ts";
 import { EM_TOY } from "../../linker/isa/machine-number.ts";
-import { inParts, readStart } from "../shell/files.ts";
+import { inParts, isRegularFile, readStart } from "../shell/files.ts";
 
 export interface RealFile {
 	readonly file: string;
@@ -65,5 +65,7 @@ function* objectsIn(file: string, parts: FileParts, note: (text: string) => void
 
 /** What a thin archive names: a file, as seen from the archive's folder. */
 function memberFile(archive: string, name: string): Iterable<ElfObject> {
-	return inParts(resolve(dirname(archive), name), (parts) => [readElfParts(parts, `${archive}(${name})`)]);
+	const file = resolve(dirname(archive), name);
+	if (!isRegularFile(file)) throw new LinkError(`${archive}(${name}): ${file} is no regular file`);
+	return inParts(file, (parts) => [readElfParts(parts, `${archive}(${name})`)]);
 }

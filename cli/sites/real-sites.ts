@@ -2,6 +2,7 @@
 // compilers leave.
 
 import { type ElfObject, ET_REL, sectionByName, symbolName } from "../../linker/elf/index.ts";
+import { printable } from "../../linker/errors.ts";
 import { hexAddress } from "../../linker/hex.ts";
 import { RECORD_SECTION } from "../../linker/retarget/retarget-record.ts";
 import { countBranches, type Wanted } from "../../linker/sites/branches.ts";
@@ -59,7 +60,7 @@ function instead({ object, architecture }: BranchList, wanted: Wanted): string {
 
 function tableText(object: ElfObject, known: KnownTable): string {
 	const rows = known.entries.map(
-		(entry) => `  ${entry.map((address) => `${address.name} ${addressText(object, address)}`).join(", ")}\n`,
+		(entry) => `  ${entry.map((address) => `${address.name} ${printable(addressText(object, address))}`).join(", ")}\n`,
 	);
 	return `${known.section}: ${known.entries.length} ${known.entries.length === 1 ? "entry" : "entries"}\n${rows.join("")}`;
 }

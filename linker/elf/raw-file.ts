@@ -36,6 +36,34 @@ export function viewOfSection({ bytes, raw }: Pick<ElfFile, "bytes" | "raw">, in
 }
 
 /** A string table must begin and end with NUL, so that every offset in it starts a string. */
+/** Refuses names that overlap so much that reading them takes far more than the file has: one string may be the end of
+ * another, and a table of n bytes can hold n names of n / 2 bytes each.
+ * @param offsets of the names in `strings` @param bytes of the tables that name them */
+export function checkNames(place: string, strings: Uint8Array, offsets: Uint32Array, bytes: number): void {
+	const most = 64 * (strings.length + bytes);
+	if (longestString(strings) * offsets.length <= most) return;
+	let total = 0;
+	for (const offset of offsets) {
+		const end = strings.indexOf(0, offset);
+		total += (end < 0 ? strings.length : end) - offset;
+		if (total > most)
+			throw new LinkError(
+				`${place}: its names overlap and are more than ${most} bytes in all, 64 times what the tables have`,
+			);
+	}
+}
+
+function longestString(strings: Uint8Array): number {
+	let longest = 0;
+	let start = 0;
+	for (let at = 0; at < strings.length; at++) {
+		if (strings[at] !== 0) continue;
+		if (at - start > longest) longest = at - start;
+		start = at + 1;
+	}
+	return Math.max(longest, strings.length - start);
+}
+
 export function checkStrings(place: string, section: RawSection, strings: Uint8Array): void {
 	if (section.type !== SHT_STRTAB) throw new LinkError(`${place}: is of type ${section.type}, not a string table (3)`);
 	if (strings.length > 0 && (strings[0] !== 0 || strings.at(-1) !== 0))

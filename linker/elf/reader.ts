@@ -24,7 +24,15 @@ import {
 	SHT_SYMTAB_SHNDX,
 	type Symbols,
 } from "./object.ts";
-import { checkStrings, type ElfFile, readSectionNames, sectionBytes, sectionPlace, viewOfSection } from "./raw-file.ts";
+import {
+	checkNames,
+	checkStrings,
+	type ElfFile,
+	readSectionNames,
+	sectionBytes,
+	sectionPlace,
+	viewOfSection,
+} from "./raw-file.ts";
 import { checkedRelocations, type PutEntries } from "./relocation-entries.ts";
 import {
 	allocateSymbols,
@@ -111,6 +119,7 @@ function readSymbolTable(file: ElfFile, symtab: number): Symbols {
 	if (bytes.length === 0) return allocateSymbols(1, strings);
 	const extended = extendedSections(file, symtab);
 	const symbols = readSymbols({ place, bytes, strings, extended, sectionCount: file.raw.length });
+	checkNames(sectionPlace(file, link), strings, symbols.name, bytes.length);
 	if (symbols.name[0] !== 0 || symbols.info[0] !== 0 || symbols.section[0] !== 0 || symbols.value[0] !== 0)
 		throw new LinkError(`${place}+0x0: symbol 0 is not null`);
 	const locals = localCount(symbols);

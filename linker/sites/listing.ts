@@ -18,6 +18,7 @@ import {
 	symbolName,
 	symbolType,
 } from "../elf/index.ts";
+import { printable } from "../errors.ts";
 import { decode, disassemble, type Instruction, relocationTypes, type Symbolize } from "../isa/index.ts";
 import { alternatives, operationCalls, type Spot } from "./load-tables.ts";
 import { nameForMessage } from "./place.ts";
@@ -67,7 +68,7 @@ export function listing(object: ElfObject, { sources }: ListingOptions = {}): st
 	const lines = [`${object.name}:     file format elf64-toy`];
 	for (const [index, section] of object.sections.entries()) {
 		if ((section.flags & SHF_EXECINSTR) === 0 || section.data.length === 0) continue;
-		lines.push("", `Disassembly of section ${section.name}:`);
+		lines.push("", `Disassembly of section ${printable(section.name)}:`);
 		listSection({
 			object,
 			sources: read,
@@ -136,7 +137,7 @@ function symbolizer(object: ElfObject, names: ReadonlyMap<number, readonly Name[
 		const list = names.get(index) ?? [];
 		const found = list[countUpTo(list, offset) - 1];
 		if (found === undefined || offset > object.sections[index]!.size) return undefined;
-		return found.name + signedHex(offset - found.offset);
+		return printable(found.name) + signedHex(offset - found.offset);
 	};
 }
 
@@ -163,7 +164,7 @@ function listSection(context: Context): void {
 	for (const [i, start] of starts.entries()) {
 		lines.push("");
 		for (let n = countUpTo(names, start - 1); names[n]?.offset === start; n++) {
-			lines.push(`${hex(originOf(object, section) + start).padStart(16, "0")} <${names[n]!.name}>:`);
+			lines.push(`${hex(originOf(object, section) + start).padStart(16, "0")} <${printable(names[n]!.name)}>:`);
 		}
 		context.sourceLine = undefined;
 		listRange(context, start, starts[i + 1] ?? section.data.length);
@@ -182,7 +183,7 @@ function listRange(context: Context, start: number, end: number): void {
 			const instruction = decode(bytes, at);
 			const length = instruction?.length ?? 1;
 			if (instruction !== undefined) listSource(context, at);
-			for (const note of context.notes.get(at) ?? []) context.lines.push(`; ${note}`);
+			for (const note of context.notes.get(at) ?? []) context.lines.push(`; ${printable(note)}`);
 			listInstruction(context, instruction, at, length);
 			at += length;
 		}
@@ -216,7 +217,7 @@ function listSource(context: Context, at: number): void {
 	const position = lineAt(sources.table, originOf(object, section) + at, isRelocatable ? index : 0);
 	const text = position && sources.texts.get(position.file)?.[position.line - 1];
 	if (position === undefined || text === undefined) return;
-	const line = `; ${position.file}:${position.line}  ${text.trim()}`;
+	const line = printable(`; ${position.file}:${position.line}  ${text.trim()}`);
 	if (line !== context.sourceLine) lines.push(line);
 	context.sourceLine = line;
 }
@@ -238,7 +239,7 @@ function listRelocation({ object, section, lines }: Context, index: number): voi
 	const { type, symbol, addend } = section.relocations!;
 	const place = `${hex(originOf(object, section) + relocationOffset(object, section, index))}:`;
 	const name = relocationTypes[type[index]!]?.name ?? `type ${type[index]}`;
-	const target = symbol[index] === 0 ? "*ABS*" : nameForMessage(object, symbol[index]!);
+	const target = symbol[index] === 0 ? "*ABS*" : printable(nameForMessage(object, symbol[index]!));
 	const indent = " ".repeat(ADDRESS_WIDTH + 3 + BYTES_WIDTH);
 	lines.push(`${indent}${place} ${name}  ${target}${signedHex(addend[index]!)}`);
 }

@@ -2,10 +2,11 @@
 
 import { type ElfObject, ET_REL, originOf } from "../elf/object.ts";
 import { symbolName } from "../elf/symbols.ts";
+import { printable } from "../errors.ts";
 import { hex, hexAddress } from "../hex.ts";
 
 export function place(object: ElfObject, section: number, offset: number): string {
-	return `${object.name}:(${object.sections[section]!.name}+${hex(offset)})`;
+	return `${object.name}:(${printable(object.sections[section]!.name)}+${hex(offset)})`;
 }
 
 /** A place by its offset in the section's bytes: `.text+0x12`, or its address in what is linked. */
