@@ -8,7 +8,7 @@ import { check, readScenario, type Scenario } from "../../runtime/check/index.ts
 import { type Property, propertyNames } from "../../runtime/check/properties.ts";
 import { readWord } from "../../runtime/machine/words.ts";
 import type { System } from "../../runtime/patch/system.ts";
-import { litmus, litmusText, namesOf, outcomesOf, type Thread } from "./random/litmus.ts";
+import { litmus, litmusText, namesOf, outcomesOf } from "./random/litmus.ts";
 import { cpusOf, sketches, textOf } from "./random/scenario.ts";
 import { type Opinion, opinionOf } from "./second-opinion.ts";
 
@@ -64,10 +64,7 @@ export function compareEnds(chance: Chance, counts = newCounts()): void {
 /** In what registers and words litmus tests of data may end, on a model. */
 export function compareLitmus(model: string, chance: Chance, counts = newCounts()): void {
 	const ordered = !model.endsWith("-tso");
-	// A store buffer does not wait for atomic accesses yet.
-	const isShown = (threads: readonly Thread[]): boolean =>
-		ordered || threads.flat().every(({ kind }) => kind !== "swap" && kind !== "add");
-	const one = fc.property(litmus.filter(isShown), (threads) => {
+	const one = fc.property(litmus, (threads) => {
 		const ends = outcomesOf(threads, ordered);
 		const names = namesOf(threads);
 		const text = (exists?: string): string => litmusText(threads, model, exists);

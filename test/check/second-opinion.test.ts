@@ -2,9 +2,10 @@
 // says how many, OPINION_SEED which.
 
 import { afterAll, describe, expect, test } from "vitest";
+import { howMany } from "../extent.ts";
 import { BOUND, compareEnds, compareLitmus, compareVerdicts, newCounts } from "./compare.ts";
 
-const COUNT = Number(process.env.OPINIONS ?? 2000);
+const COUNT = Number(process.env.OPINIONS ?? howMany(400, 2000));
 const seed = Number(process.env.OPINION_SEED ?? 1);
 /** How many of a thousand scenarios may be too large for the second opinion. */
 const BOUNDED = 40;
