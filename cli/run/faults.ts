@@ -2,8 +2,8 @@
 
 import { SourceError } from "../../linker/errors.ts";
 import { hex } from "../../linker/hex.ts";
-import { FIRST_EVENT, Stop } from "../../linker/isa/index.ts";
-import type { Image } from "../../linker/link/index.ts";
+import { decode, FIRST_EVENT, type Instruction, Stop } from "../../linker/isa/index.ts";
+import { bytesAt, type Image } from "../../linker/link/index.ts";
 import { PAGE } from "../../runtime/machine/index.ts";
 import type { RunEnd, System } from "../../runtime/patch/index.ts";
 import { sourceText } from "../shell/source-lines.ts";
@@ -15,7 +15,7 @@ export function describeTrap({ image, refusal }: System, trap: Trap): string {
 	const what =
 		refusal ??
 		nullOperation(image, trap) ??
-		(isStackFull(trap) ? "the stack is full: this recursion is too deep" : whatHappened(trap));
+		(isStackFull(trap) ? "the stack is full: this recursion is too deep" : whatHappened(image, trap));
 	const at = image.lines.at(trap.stop >= FIRST_EVENT ? trap.pc - 1 : trap.pc);
 	if (at === undefined) return `${image.name}: ${hex(trap.pc)} <${image.symbolize(trap.pc) ?? "?"}>: ${what}`;
 	const lineText = sourceText(at.file)?.split(/\r?\n/)[at.line - 1];
@@ -35,7 +35,29 @@ function isStackFull({ stop, value, sp }: Trap): boolean {
 	return stop === Stop.storeFault && Math.abs((value >>> 0) - sp) < PAGE;
 }
 
-function whatHappened({ stop, value }: Trap): string {
+/** Says why the result is none of the type that the instruction computes in. */
+function overflow(image: Image, pc: number): string {
+	const { row, imm } = instructionAt(image, pc) ?? {};
+	const isUnsigned = row !== undefined && ["addtu", "addtui", "subtu", "multu"].includes(row.mnemonic);
+	if (isUnsigned && (row.mnemonic === "subtu" || (row.mnemonic === "addtui" && imm! < 0)))
+		return "the result is negative, and the operands are unsigned: write x | 0 for them, or coerce the result (>>> 0) if it should wrap around";
+	const type = isUnsigned ? "0 .. 4294967295 (uint)" : "-2147483648 .. 2147483647 (int)";
+	return `the result does not fit in ${type}: coerce it (| 0, >>> 0) if it should wrap around`;
+}
+
+function instructionAt(image: Image, pc: number): Instruction | undefined {
+	for (let length = 1; length <= LONGEST; length++) {
+		const bytes = bytesAt(image, pc, length);
+		const instruction = bytes && decode(bytes, 0);
+		if (instruction !== undefined) return instruction;
+	}
+	return undefined;
+}
+
+/** No instruction has more bytes. */
+const LONGEST = 16;
+
+function whatHappened(image: Image, { stop, value, pc }: Trap): string {
 	const address = hex(value >>> 0);
 	switch (stop) {
 		case Stop.illegal:
@@ -49,7 +71,7 @@ function whatHappened({ stop, value }: Trap): string {
 		case Stop.storeFault:
 			return `store to ${address}, which is not writable`;
 		case Stop.overflow:
-			return "the result does not fit in 32 bits: coerce it (| 0, >>> 0) if it should wrap around";
+			return overflow(image, pc);
 		case Stop.bounds:
 			return `index ${value} is out of range`;
 		case Stop.divide:

@@ -41,8 +41,6 @@ export type Target = FunctionBinding | "null" | "ret0";
 interface Typed {
 	readonly type: Result;
 	readonly at: Position;
-	/** Of wrapping arithmetic: no value that JavaScript computes here is larger. */
-	readonly bound?: number;
 }
 
 type Node<Kind extends string, Fields> = Typed & { readonly op: Kind } & Readonly<Fields>;

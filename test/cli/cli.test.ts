@@ -159,11 +159,25 @@ describe("run", () => {
 			const { code, out, err } = await cli("run", file);
 			expect({ code, out }).toEqual({ code: 1, out: "2147483647\n" });
 			expect(err.split("\n")).toEqual([
-				`${file}:6:2: the result does not fit in 32 bits: coerce it (| 0, >>> 0) if it should wrap around`,
+				`${file}:6:2: the result does not fit in -2147483648 .. 2147483647 (int): coerce it (| 0, >>> 0) if it should wrap around`,
 				"  \tx++;",
 				"  \t^",
 				"",
 			]);
+		});
+	});
+
+	test.each(["u - v", "u - 8", "0 - v"])("a trap of %s says that it became negative", async (difference) => {
+		await inFolder(async (folder) => {
+			const file = join(folder, "below.js");
+			const body = `function f(u, v) { u = u >>> 0; v = v >>> 0; return (${difference}) + 1; }`;
+			writeFileSync(
+				file,
+				`import { print } from "patchbay/source"; ${body} export function main() { print(f(7, 9)); }`,
+			);
+			expect((await cli("run", file)).err).toContain(
+				"the result is negative, and the operands are unsigned: write x | 0 for them",
+			);
 		});
 	});
 

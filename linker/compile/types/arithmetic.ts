@@ -3,7 +3,9 @@
 import type { AnyNode, Expression as Syntax } from "acorn";
 import type { Expression, Operator } from "../ir.ts";
 import type { Position } from "../origin.ts";
-import type { Guess } from "./bindings.ts";
+import type { Guess, Range } from "./bindings.ts";
+import { signOfSum } from "./infer.ts";
+import { fitsBoth, isOnlyUnsigned, magnitudeOf, union } from "./ranges.ts";
 import {
 	type Context,
 	conversion,
@@ -19,6 +21,7 @@ import {
 export interface Operand {
 	readonly node: Syntax | AnyNode;
 	readonly guess: Guess;
+	readonly range: Range;
 	readonly check: (context: Context, wanted: Wanted) => Expression;
 }
 
@@ -28,6 +31,8 @@ export interface Operation {
 	readonly left: Operand;
 	readonly right: Operand;
 	readonly node: Syntax | AnyNode;
+	/** Between which values the result lies, if nothing cuts it. */
+	readonly range: Range;
 	readonly at: Position;
 }
 
@@ -59,7 +64,7 @@ export function operate(c: Surroundings, operation: Operation, context: Context,
 /** `+`, `-`, `*`: trapping where the exact value is used, wrapping where only its low 32 bits are. */
 export function arithmetic(c: Surroundings, operation: Operation, context: Context, wanted: Wanted): Expression {
 	if (context !== "exact") return wrapped(c, operation);
-	const type = agreed(c, operation, wanted);
+	const type = agreed(c, operation, wanted, operation.range);
 	const [left, right] = operands(c, operation, type);
 	return { op: "binary", operator: trapping[operation.operator]![type], left, right, type, at: where(c, operation) };
 }
@@ -68,9 +73,7 @@ export function arithmetic(c: Surroundings, operation: Operation, context: Conte
 function wrapped(c: Surroundings, operation: Operation): Expression {
 	for (const { node, guess } of [operation.left, operation.right]) if (guess === "bool") refuseBoolean(c, node);
 	const [left, right] = [operation.left.check("wrapped", undefined), operation.right.check("wrapped", undefined)];
-	const [a, b] = [magnitude(left), magnitude(right)];
-	const bound = operation.operator === "*" ? a * b : a + b;
-	if (bound > 2 ** 53) refuse(c, operation.node, inexact(c, operation));
+	if (magnitudeOf(operation.range) > 2 ** 53) refuse(c, operation.node, inexact(c, operation));
 	return {
 		op: "binary",
 		operator: wrapping[operation.operator]!,
@@ -78,7 +81,6 @@ function wrapped(c: Surroundings, operation: Operation): Expression {
 		right,
 		type: "int",
 		at: where(c, operation),
-		bound,
 	};
 }
 
@@ -88,13 +90,22 @@ function inexact(c: Surroundings, { operator, left, right, node }: Operation): s
 	return `a product can need more than 53 bits, and Node rounds: write Math.imul(${text(c, left.node)}, ${text(c, right.node)})`;
 }
 
-/** Operands of one type, which decides the instruction. */
-export function agreed(c: Surroundings, { left, right, node }: Operation, wanted: Wanted): "int" | "uint" {
+/** The type of both operands, which decides the instruction. @param range what else the type has to hold, if it can */
+export function agreed(
+	c: Surroundings,
+	{ left, right, node }: Operation,
+	wanted: Wanted,
+	range: Range,
+): "int" | "uint" {
 	for (const operand of [left, right]) if (operand.guess === "bool") refuseBoolean(c, operand.node);
-	const known = [left.guess, right.guess].filter((guess) => guess === "int" || guess === "uint");
-	if (known.length < 2 || known[0] === known[1]) return known[0] ?? wanted ?? "int";
-	refuse(c, node, mixed(c, left, right));
+	const firm = [left, right].filter((side) => !fitsBoth(side.range));
+	const signs = firm.map(({ guess }) => guess).filter((guess) => guess === "int" || guess === "uint");
+	if (signs.length === 2 && signs[0] !== signs[1]) refuse(c, node, mixed(c, left, right));
+	return signOfSum([left, right], range) ?? wanted ?? (isOnlyUnsigned(range) ? "uint" : "int");
 }
+
+/** For operators whose result is no larger than the operands. */
+const operandRange = ({ left, right }: Operation) => union(left.range, right.range);
 
 export function operands(c: Surroundings, { left, right }: Operation, type: "int" | "uint"): [Expression, Expression] {
 	return [exactly(c, left, right, type), exactly(c, right, left, type)];
@@ -109,17 +120,6 @@ function exactly(c: Surroundings, operand: Operand, other: Operand, type: "int" 
 		operand.node,
 		`'${shown}' is ${value.type} beside '${beside}', which is ${type}: ${conversion(c, operand.node, type)}`,
 	);
-}
-
-/** No number that the expression stands for is larger. */
-export function magnitude(value: Expression): number {
-	return value.bound ?? (value.type === "uint" ? 2 ** 32 : 2 ** 31);
-}
-
-/** A constant of 0 or more bounds what `&` makes of it. */
-function boundOfMask(left: Expression, right: Expression): number | undefined {
-	const masks = [left, right].flatMap((side) => (side.op === "constant" && side.value >= 0 ? [side.value] : []));
-	return masks.length > 0 ? Math.min(...masks) : undefined;
 }
 
 function mixed(c: Surroundings, left: Operand, right: Operand): string {
@@ -139,7 +139,7 @@ export function division(c: Surroundings, operation: Operation, context: Context
 		const to = operation.node.type === "AssignmentExpression" ? `${text(c, left.node)} = ` : "";
 		refuse(c, operation.node, `a division may leave a fraction: write ${to}(${shown}) | 0, or ${to}(${shown}) >>> 0`);
 	}
-	const type = agreed(c, operation, undefined);
+	const type = agreed(c, operation, undefined, operandRange(operation));
 	const [a, b] = operands(c, operation, type);
 	return {
 		op: "binary",
@@ -153,11 +153,10 @@ export function division(c: Surroundings, operation: Operation, context: Context
 
 /** `x % 0` is NaN in Node: 0 once coerced, a trap where the value is used as it is. */
 export function remainder(c: Surroundings, operation: Operation, context: Context, wanted: Wanted): Expression {
-	const bothSmall = operation.left.guess === "either" && operation.right.guess === "either";
-	const type = agreed(c, operation, wanted);
+	const type = agreed(c, operation, wanted, operandRange(operation));
 	const [left, right] = operands(c, operation, type);
 	const operator = context === "coerced" ? (type === "int" ? "rem" : "remu") : trapping["%"]![type];
-	return { op: "binary", operator, left, right, type: bothSmall ? "either" : type, at: where(c, operation) };
+	return { op: "binary", operator, left, right, type, at: where(c, operation) };
 }
 
 const bitwise: Record<string, Operator> = { "&": "and", "|": "or", "^": "xor", "<<": "shl", ">>": "sar", ">>>": "shr" };
@@ -168,9 +167,7 @@ export function bits(c: Surroundings, operation: Operation): Expression {
 	for (const operand of [left, right]) if (operand.guess === "bool") refuseBit(c, operation, operand);
 	const values = { left: left.check("coerced", undefined), right: right.check("coerced", undefined) };
 	const operator = bitwise[operation.operator]!;
-	const bound = operator === "and" ? boundOfMask(values.left, values.right) : undefined;
-	const type = operator === "shr" ? "uint" : bound !== undefined ? "either" : "int";
-	return { op: "binary", operator, ...values, type, at: where(c, operation), ...(bound !== undefined && { bound }) };
+	return { op: "binary", operator, ...values, type: operator === "shr" ? "uint" : "int", at: where(c, operation) };
 }
 
 function refuseBit(c: Surroundings, { operator, left, right, node }: Operation, operand: Operand): never {

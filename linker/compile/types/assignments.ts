@@ -8,12 +8,14 @@ import type { Type } from "./bindings.ts";
 import { numberOf, tableLength } from "./constant.ts";
 import { elementType } from "./infer.ts";
 import { memberName } from "./key-forms.ts";
+import { fitsBoth } from "./ranges.ts";
 import {
 	at,
 	bindingOf,
 	type Context,
 	conversion,
 	guess,
+	range,
 	refuse,
 	refuseValueless,
 	type Surroundings,
@@ -93,18 +95,38 @@ function compound(
 	wanted: Wanted,
 ): Expression {
 	const target = node.left as Syntax;
-	const old: Operand = { node: target, guess: type, check: () => ({ op: "old", type, at: at(c, target) }) };
+	const old: Operand = {
+		node: target,
+		guess: type,
+		range: range(c, target),
+		check: () => ({ op: "old", type: typeHeld(c, target, type), at: at(c, target) }),
+	};
 	const right: Operand = {
 		node: node.right,
 		guess: guess(c, node.right),
+		range: range(c, node.right),
 		check: (context, wanted) => c.numeric(node.right, context, wanted),
 	};
-	const operation: Operation = { operator: node.operator.slice(0, -1), left: old, right, node, at: at(c, node) };
-	const value = operate(c, operation, contextOf(place, used), wanted);
-	if (place.kind !== "element" && value.type !== type && value.type !== "either")
+	const operation: Operation = {
+		operator: node.operator.slice(0, -1),
+		left: old,
+		right,
+		node,
+		range: range(c, node),
+		at: at(c, node),
+	};
+	const value = operate(c, operation, contextOf(place, used), place.kind === "element" ? wanted : signIn(type));
+	if (place.kind !== "element" && value.type !== type && !fitsBoth(operation.range))
 		refuseResult(c, node, operation, type);
 	return { op: "modify", place, value, yields: "new", type: value.type, at: at(c, node) };
 }
+
+/** The sign that a variable of the type needs. */
+const signIn = (type: Type): Wanted => (type === "uint" ? "uint" : "int");
+
+/** What the variable holds may fit both types, whichever of them it has. */
+const typeHeld = (c: Surroundings, node: Syntax, type: Type): Type =>
+	type !== "bool" && fitsBoth(range(c, node)) ? "either" : type;
 
 /** Nobody but the table sees the value of `table[i] += x;`, and it keeps the low bits. */
 function contextOf(place: Place, used: boolean): Context {
@@ -128,14 +150,28 @@ export function step(c: Surroundings, node: UpdateExpression, used: boolean, wan
 	if (type === "bool")
 		refuse(c, node, `'${text(c, node.argument)}' is a boolean: ${conversion(c, node.argument, "int")}`);
 	const position = at(c, node);
-	const old: Operand = { node, guess: type, check: () => ({ op: "old", type, at: position }) };
+	const target = node.argument as Syntax;
+	const old: Operand = {
+		node,
+		guess: type,
+		range: range(c, target),
+		check: () => ({ op: "old", type: typeHeld(c, target, type), at: position }),
+	};
 	const one: Operand = {
 		node,
 		guess: "either",
-		check: () => ({ op: "constant", value: 1, type: "either", at: position, bound: 1 }),
+		range: { low: 1, high: 1 },
+		check: () => ({ op: "constant", value: 1, type: "either", at: position }),
 	};
-	const operation: Operation = { operator: node.operator[0]!, left: old, right: one, node, at: position };
-	const value = arithmetic(c, operation, contextOf(place, used), wanted);
+	const operation: Operation = {
+		operator: node.operator[0]!,
+		left: old,
+		right: one,
+		node,
+		range: range(c, node),
+		at: position,
+	};
+	const value = arithmetic(c, operation, contextOf(place, used), place.kind === "element" ? wanted : signIn(type));
 	const yields = used && !node.prefix ? "old" : "new";
 	return { op: "modify", place, value, yields, type: yields === "old" ? type : value.type, at: position };
 }

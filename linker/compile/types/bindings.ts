@@ -14,6 +14,12 @@ export type Result = Type | "none";
 /** What inference knows of an expression: `flex` is arithmetic that may still become int or uint. */
 export type Guess = Result | "flex";
 
+/** The numbers from one to another, both included. */
+export interface Range {
+	readonly low: number;
+	readonly high: number;
+}
+
 /** A parameter or a variable of a function. */
 export interface Local {
 	readonly kind: "local";
@@ -164,6 +170,10 @@ export interface Analysis {
 	readonly constants: Map<Node, number | boolean | undefined>;
 	/** What inference knows so far. */
 	readonly guesses: Map<Local | Variable | FunctionBinding, Guess>;
+	/** Ranges of expressions found so far. */
+	readonly ranges: Map<Node, Range>;
+	/** Variables that only ever hold what both types do, whichever of the two they have. */
+	readonly small: Set<Local | Variable>;
 	/** Types of expressions; filled when those of variables and results are final. */
 	readonly types: Map<Node, Guess>;
 	settled: boolean;
@@ -179,6 +189,8 @@ export function newAnalysis(): Analysis {
 		uses: new Map(),
 		constants: new Map(),
 		guesses: new Map(),
+		ranges: new Map(),
+		small: new Set(),
 		types: new Map(),
 		settled: false,
 	};

@@ -5,7 +5,8 @@ import type { Condition } from "../../isa/index.ts";
 import type { Expression } from "../ir.ts";
 import { agreed, type Operand, operands } from "./arithmetic.ts";
 import { queriedKey, targetOf } from "./calls.ts";
-import { at, guess, refuse, type Surroundings, text } from "./surroundings.ts";
+import { union } from "./ranges.ts";
+import { at, guess, range, refuse, type Surroundings, text } from "./surroundings.ts";
 
 const conditions: Record<string, Record<"int" | "uint", Condition>> = {
 	"<": { int: "lt", uint: "ult" },
@@ -28,10 +29,13 @@ export function comparison(c: Surroundings, node: BinaryExpression): Expression 
 	const operand = (side: Syntax): Operand => ({
 		node: side,
 		guess: guess(c, side),
+		range: range(c, side),
 		check: (context, wanted) => c.numeric(side, context, wanted),
 	});
-	const operation = { operator: node.operator, left: operand(left), right: operand(right), node, at: at(c, node) };
-	const type = agreed(c, operation, undefined);
+	const both = union(range(c, left), range(c, right));
+	const sides = { left: operand(left), right: operand(right) };
+	const operation = { operator: node.operator, ...sides, node, range: both, at: at(c, node) };
+	const type = agreed(c, operation, undefined, both);
 	const [x, y] = operands(c, operation, type);
 	const condition = conditions[node.operator]![type];
 	return { op: "compare", condition, left: x, right: y, type: "bool", at: operation.at };

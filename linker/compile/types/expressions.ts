@@ -3,13 +3,14 @@
 
 import type { AnyNode, BinaryExpression, Expression as Syntax } from "acorn";
 import type { Expression } from "../ir.ts";
-import { arithmetic, magnitude, type Operand, operate } from "./arithmetic.ts";
+import { arithmetic, type Operand, operate } from "./arithmetic.ts";
 import { assignment, element, step } from "./assignments.ts";
 import type { Analysis, Module, Type } from "./bindings.ts";
 import { call } from "./calls.ts";
 import { comparison } from "./comparisons.ts";
 import { coercion, constantOf, type Value } from "./constant.ts";
-import { typeOfValue } from "./infer.ts";
+import { signOf, typeOfValue } from "./infer.ts";
+import { fitsBoth } from "./ranges.ts";
 import { staticBranch } from "./static-keys.ts";
 import {
 	at,
@@ -18,6 +19,7 @@ import {
 	conversion,
 	guess,
 	operandText,
+	range,
 	refuse,
 	refuseBoolean,
 	refuseValueless,
@@ -37,7 +39,13 @@ export function surroundings(analysis: Analysis, module: Module): Surroundings {
 	return c;
 }
 
+/** A number. What fits both types has both, whatever it is computed as. */
 function numeric(c: Surroundings, node: Syntax, context: Context = "exact", wanted?: Wanted): Expression {
+	const value = number(c, node, context, wanted);
+	return value.type !== "either" && fitsBoth(range(c, node)) ? { ...value, type: "either" } : value;
+}
+
+function number(c: Surroundings, node: Syntax, context: Context, wanted: Wanted): Expression {
 	if (guess(c, node) === "bool") refuseBoolean(c, node);
 	const value = constantOf(c.analysis, node);
 	if (value !== undefined) return constant(c, node, Number(value), context);
@@ -169,7 +177,7 @@ function constant(c: Surroundings, node: Syntax, value: number, context: Context
 	if (context === "wrapped" && !Number.isSafeInteger(value)) checkConstant(c, node, value);
 	const said = node.type === "BinaryExpression" ? coercion(node) : undefined;
 	const type = said ?? (typeOfValue(value) as Type);
-	return { op: "constant", value: value | 0, type, at: at(c, node), bound: Math.abs(value) };
+	return { op: "constant", value: value | 0, type, at: at(c, node) };
 }
 
 export function checkConstant(c: Surroundings, node: Syntax | AnyNode, value: Value): void {
@@ -201,6 +209,7 @@ function read(c: Surroundings, node: Syntax & { type: "Identifier" | "MemberExpr
 const operand = (c: Surroundings, node: Syntax): Operand => ({
 	node,
 	guess: guess(c, node),
+	range: range(c, node),
 	check: (context, wanted) => numeric(c, node, context, wanted),
 });
 
@@ -217,19 +226,18 @@ function negation(
 		value,
 		type: value < 0 ? "int" : "either",
 		at: position,
-		bound: 1,
 	});
 	if (node.operator === "~") {
 		const left = numeric(c, node.argument, "coerced");
 		return { op: "binary", operator: "xor", left, right: number(-1), type: "int", at: position };
 	}
 	const argument = operand(c, node.argument);
-	if (context === "exact" && argument.guess === "uint")
+	if (context === "exact" && argument.guess === "uint" && !fitsBoth(argument.range))
 		refuse(c, node, `'${text(c, node.argument)}' is uint and has no negative: write -(${text(c, node.argument)} | 0)`);
-	const zero: Operand = { node, guess: "either", check: () => number(0) };
+	const zero: Operand = { node, guess: "either", range: { low: 0, high: 0 }, check: () => number(0) };
 	return arithmetic(
 		c,
-		{ operator: "-", left: zero, right: argument, at: position, node },
+		{ operator: "-", left: zero, right: argument, at: position, node, range: range(c, node) },
 		context,
 		wanted === "uint" ? undefined : wanted,
 	);
@@ -238,7 +246,7 @@ function negation(
 function binary(c: Surroundings, node: BinaryExpression, context: Context, wanted: Wanted): Expression {
 	const { operator } = node;
 	const [left, right] = [operand(c, node.left as Syntax), operand(c, node.right)];
-	const operation = { operator, left, right, at: at(c, node), node };
+	const operation = { operator, left, right, range: range(c, node), at: at(c, node), node };
 	return cast(c, node) ?? operate(c, operation, context, wanted);
 }
 
@@ -248,8 +256,7 @@ function cast(c: Surroundings, node: BinaryExpression): Expression | undefined {
 	if (type === undefined) return undefined;
 	const left = node.left as Syntax;
 	const value = guess(c, left) === "bool" ? boolean(c, left) : numeric(c, left, "coerced");
-	const { bound: _, ...rest } = value;
-	return { ...rest, type };
+	return { ...value, type };
 }
 
 /** The value of `a && b` is a or b: both have one type. */
@@ -266,8 +273,7 @@ function conditional(
 ): Expression {
 	const test = condition(c, node.test);
 	const [yes, no] = alternatives(c, node.consequent, node.alternate, context, wanted);
-	const bound = Math.max(magnitude(yes), magnitude(no));
-	return { op: "choose", test, yes, no, type: shared(yes, no), at: at(c, node), ...(context !== "exact" && { bound }) };
+	return { op: "choose", test, yes, no, type: shared(yes, no), at: at(c, node) };
 }
 
 function alternatives(
@@ -278,7 +284,7 @@ function alternatives(
 	wanted: Wanted,
 ): [Expression, Expression] {
 	if (context !== "exact") return [numeric(c, a, context), numeric(c, b, context)];
-	const type = [guess(c, a), guess(c, b)].find((one) => one === "int" || one === "uint") ?? wanted;
+	const type = signOf([a, b].map((side) => ({ guess: guess(c, side), range: range(c, side) }))) ?? wanted;
 	const values: [Expression, Expression] = [numeric(c, a, context, type), numeric(c, b, context, type)];
 	if (type !== undefined)
 		for (const [i, value] of values.entries())

@@ -3,21 +3,11 @@
 //
 // Requires: bind.ts for all modules. After `inferTypes`: the type of every variable and result is final.
 
-import type { AssignmentExpression, BinaryExpression, CallExpression, Expression, Node } from "acorn";
-import { calledKey } from "./bind.ts";
-import type {
-	Analysis,
-	Builtin,
-	FunctionBinding,
-	Guess,
-	Key,
-	Local,
-	Result,
-	Table,
-	Type,
-	Variable,
-} from "./bindings.ts";
-import { coercion, constantOf, isImul, numberOf, type Value } from "./constant.ts";
+import type { AssignmentExpression, BinaryExpression, Expression, Node } from "acorn";
+import type { Analysis, FunctionBinding, Guess, Key, Local, Range, Result, Table, Type, Variable } from "./bindings.ts";
+import { coercion, constantOf, type Value } from "./constant.ts";
+import { findSmall, fitsBoth, isOnlyUnsigned, rangeOf, union } from "./ranges.ts";
+import { isNullable, modelOf, typeOfCall } from "./results.ts";
 
 type Typed = Local | Variable | FunctionBinding;
 
@@ -30,10 +20,24 @@ export function inferTypes(analysis: Analysis): void {
 	for (const [binding, guess] of analysis.guesses)
 		if (binding.kind === "function" && isOpen(guess)) analysis.guesses.set(binding, "int");
 	infer(analysis, sources);
-	for (const [binding, guess] of analysis.guesses) setType(binding, guess === "flex" ? "int" : (guess as Type));
+	const types = Array.from(
+		analysis.guesses,
+		([binding, guess]) => [binding, settledType(analysis, sources.get(binding)!, guess)] as const,
+	);
+	for (const [binding, type] of types) setType(binding, type);
 	analysis.guesses.clear();
+	findSmall(analysis, new Map([...sources].filter(isVariable)));
 	analysis.settled = true;
 }
+
+/** Arithmetic without a sign is int, unless only uint holds all that it can give. */
+function settledType(analysis: Analysis, sources: readonly Expression[], guess: Guess): Type {
+	if (guess !== "flex") return guess as Type;
+	return isOnlyUnsigned(sources.map((source) => rangeOf(analysis, source)).reduce(union)) ? "uint" : "int";
+}
+
+const isVariable = (entry: [Typed, readonly Expression[]]): entry is [Local | Variable, readonly Expression[]] =>
+	entry[0].kind !== "function";
 
 /** Every variable and function with what its type follows from. */
 function assignedTo(analysis: Analysis): Map<Typed, readonly Expression[]> {
@@ -54,10 +58,11 @@ function assignedTo(analysis: Analysis): Map<Typed, readonly Expression[]> {
 function infer(analysis: Analysis, sources: ReadonlyMap<Typed, readonly Expression[]>): void {
 	for (let changed = true; changed; ) {
 		changed = false;
+		analysis.ranges.clear();
 		for (const [binding, values] of sources) {
 			const old = analysis.guesses.get(binding)!;
 			if (!isOpen(old)) continue;
-			const guess = values.map((value) => typeOf(analysis, value)).reduce(join);
+			const guess = agree(values.map((value) => sideOf(analysis, value)));
 			if (guess === old || guess === "none" || guess === "either") continue;
 			analysis.guesses.set(binding, guess);
 			changed = true;
@@ -72,18 +77,48 @@ function setType(binding: Typed, type: Type): void {
 	else binding.type = type;
 }
 
-/** The type of values that come from either of two places. Disagreement is for check.ts to report. */
-function join(a: Guess, b: Guess): Guess {
-	if (a === "none" || b === "none") return a === "none" ? b : a;
-	if (!isOpen(a)) return a;
-	if (!isOpen(b)) return b;
-	return a === "flex" ? a : b;
+/** What is known of one of several expressions that are to have one type. */
+export interface Side {
+	readonly guess: Guess;
+	readonly range: Range;
 }
 
-/** The type of a sum: it may leave the range of its operands. */
-function arithmetic(a: Guess, b: Guess): Guess {
-	if (a === "int" || a === "uint") return a;
-	return b === "int" || b === "uint" ? b : "flex";
+export const sideOf = (analysis: Analysis, node: Node): Side => ({
+	guess: typeOf(analysis, node),
+	range: rangeOf(analysis, node),
+});
+
+/** The type of values that come from one of several places. What fits both types yields to the others; other
+ * disagreement is for check.ts to report. */
+export function agree(sides: readonly Side[]): Guess {
+	const guesses = sides.map(({ guess }) => guess).filter((guess) => guess !== "none");
+	const sign = signOf(sides);
+	if (sign !== undefined && !guesses.includes("bool")) return sign;
+	return guesses.find((guess) => !isOpen(guess)) ?? guesses.find((guess) => guess === "flex") ?? guesses[0] ?? "none";
+}
+
+/** The sign that the sides ask for: those that fit both types only if the others ask for none, or for the same. */
+export function signOf(sides: readonly Side[]): "int" | "uint" | undefined {
+	const signed = sides.filter(({ guess }) => guess === "int" || guess === "uint");
+	const firm = signed.filter(({ range }) => !fitsBoth(range));
+	return [...firm, ...signed][0]?.guess as "int" | "uint" | undefined;
+}
+
+/** The type of a sum: it may leave the range of its operands. What can be negative is no reason to be uint if both
+ * operands fit int. */
+export function signOfSum(sides: readonly Side[], range: Range): "int" | "uint" | undefined {
+	return range.low < 0 && sides.every((side) => fitsBoth(side.range)) ? undefined : signOf(sides);
+}
+
+function arithmetic(analysis: Analysis, node: Node, operands: readonly Node[]): Guess {
+	const range = rangeOf(analysis, node);
+	if (fitsBoth(range)) return "either";
+	return (
+		signOfSum(
+			operands.map((operand) => sideOf(analysis, operand)),
+			range,
+		) ?? "flex"
+	);
 }
 
 export function typeOf(analysis: Analysis, node: Node): Guess {
@@ -104,17 +139,18 @@ function guessOf(analysis: Analysis, node: Expression): Guess {
 		case "Identifier":
 			return typeOfName(analysis, node);
 		case "UnaryExpression":
-			return node.operator === "!" ? "bool" : node.operator === "~" ? "int" : arithmetic(of(node.argument), "either");
+			if (node.operator === "!") return "bool";
+			return node.operator === "~" ? "int" : arithmetic(analysis, node, [node.argument]);
 		case "BinaryExpression":
 			return typeOfBinary(analysis, node);
 		case "LogicalExpression":
-			return join(of(node.left), of(node.right));
+			return agree([node.left, node.right].map((side) => sideOf(analysis, side)));
 		case "ConditionalExpression":
-			return join(of(node.consequent), of(node.alternate));
+			return agree([node.consequent, node.alternate].map((side) => sideOf(analysis, side)));
 		case "AssignmentExpression":
 			return typeOfAssignment(analysis, node);
 		case "UpdateExpression":
-			return arithmetic(of(node.argument), "either");
+			return arithmetic(analysis, node, [node.argument]);
 		case "MemberExpression": {
 			const binding = analysis.uses.get(node.object);
 			return binding?.kind === "table" && node.computed ? elementType(binding) : "none";
@@ -144,61 +180,37 @@ function typeOfName(analysis: Analysis, node: Node): Guess {
 }
 
 function typeOfBinary(analysis: Analysis, node: BinaryExpression): Guess {
-	const [left, right] = [typeOf(analysis, node.left), typeOf(analysis, node.right)];
 	switch (node.operator) {
 		case "+":
 		case "-":
 		case "*":
 		case "/":
-			return arithmetic(left, right);
 		case "%":
-			return left === "either" && right === "either" ? "either" : arithmetic(left, right);
+			return arithmetic(analysis, node, [node.left, node.right]);
 		case "&":
-			return isSmall(analysis, node.left) || isSmall(analysis, node.right) ? "either" : "int";
 		case "|":
 		case "^":
 		case "<<":
 		case ">>":
-			return "int";
+			return fitsBoth(rangeOf(analysis, node)) ? "either" : "int";
 		case ">>>":
-			return "uint";
+			return fitsBoth(rangeOf(analysis, node)) ? "either" : "uint";
 		default:
 			return "bool";
 	}
 }
 
-/** A mask that clears the sign. */
-function isSmall(analysis: Analysis, node: Node): boolean {
-	const value = numberOf(analysis, node);
-	return value !== undefined && (value | 0) >= 0;
-}
-
 function typeOfAssignment(analysis: Analysis, node: AssignmentExpression): Guess {
-	const right = typeOf(analysis, node.right);
-	const isVariable = node.left.type === "Identifier";
-	if (node.operator === "=") return isVariable && right === "flex" ? typeOf(analysis, node.left) : right;
-	if (node.operator === ">>>=") return "uint";
-	if (["&=", "|=", "^=", "<<=", ">>="].includes(node.operator)) return "int";
-	return arithmetic(typeOf(analysis, node.left), right);
-}
-
-function typeOfCall(analysis: Analysis, node: CallExpression): Guess {
-	if (isImul(node)) return "int";
-	const key = calledKey(analysis, node);
-	if (key !== undefined) return keyResult(analysis, key);
-	const binding = analysis.uses.get(node.callee);
-	if (binding?.kind === "builtin") return isKeyTest(binding) ? "bool" : "none";
-	return binding?.kind === "function" ? resultOf(analysis, binding) : "none";
-}
-
-const isKeyTest = ({ name }: Builtin) => name === "isEnabled" || name === "staticBranch";
-
-const resultOf = (analysis: Analysis, fn: FunctionBinding): Guess => analysis.guesses.get(fn) ?? fn.result;
-
-function keyResult(analysis: Analysis, key: Key): Guess {
-	if (isNullable(key)) return "none";
-	const model = modelOf(analysis, key);
-	return model === undefined ? "int" : resultOf(analysis, model);
+	const { left, operator } = node;
+	if (operator === "=") {
+		const right = typeOf(analysis, node.right);
+		return left.type === "Identifier" && right === "flex" ? typeOf(analysis, left) : right;
+	}
+	if (["&=", "|=", "^=", "<<=", ">>=", ">>>="].includes(operator)) {
+		if (fitsBoth(rangeOf(analysis, node))) return "either";
+		return operator === ">>>=" ? "uint" : "int";
+	}
+	return arithmetic(analysis, node, [left, node.right]);
 }
 
 /** What both sides of a call agree on. */
@@ -207,18 +219,6 @@ export interface Signature {
 	readonly result: Result;
 	/** May be null: a call's result cannot be used. */
 	readonly nullable: boolean;
-}
-
-/** An operation that is null has to be set before the program starts; then it has a result like any other. */
-const isNullable = ({ initial, form }: Key) => initial === "null" && form !== "paravirt";
-
-/** The function that a key takes its signature from: its default, the one it is `like`, or the first it is given. */
-function modelOf(analysis: Analysis, key: Key): FunctionBinding | undefined {
-	for (const name of key.model === undefined ? key.updates : [key.model]) {
-		const binding = analysis.uses.get(name);
-		if (binding?.kind === "function") return binding;
-	}
-	return undefined;
 }
 
 export function functionSignature(fn: FunctionBinding): Signature {

@@ -3,8 +3,9 @@
 import type { AnyNode, Expression as Syntax } from "acorn";
 import type { Expression } from "../ir.ts";
 import { fail, type Position, positionAt, positionOf, quote } from "../origin.ts";
-import type { Analysis, Binding, Guess, Module, Type } from "./bindings.ts";
+import type { Analysis, Binding, Guess, Module, Range, Type } from "./bindings.ts";
 import { typeOf } from "./infer.ts";
+import { rangeOf } from "./ranges.ts";
 
 /** What becomes of a value. `exact`: it is used as it is. `wrapped`: only sums lie between it and a coercion to 32 bits.
  * `coerced`: it is cut to 32 bits at once, fractions and all. */
@@ -59,6 +60,10 @@ export function operandText(c: Surroundings, node: Syntax | AnyNode): string {
 
 export function guess(c: Surroundings, node: Syntax | AnyNode): Guess {
 	return typeOf(c.analysis, node);
+}
+
+export function range(c: Surroundings, node: Syntax | AnyNode): Range {
+	return rangeOf(c.analysis, node);
 }
 
 export function bindingOf(c: Surroundings, node: Syntax | AnyNode): Binding | undefined {

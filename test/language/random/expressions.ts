@@ -82,10 +82,27 @@ export function ofType(s: Scene, type: Type, depth: number): Code {
 	return type === "int" ? int(s, depth) : uint(s, depth);
 }
 
-/** Small enough that a few sums do not overflow. */
+/** Small enough that a few sums do not overflow; signed and unsigned at once, or coerced to the type. */
 export function small(s: Scene, type: NumberType, depth: number): Code {
-	const value = code`(${loose(s, depth - 1)} & ${s.dice.pick([7, 63, 255, 1023])})`;
-	return type === "int" ? value : code`(${value} >>> 0)`;
+	const { dice } = s;
+	const value = fittingBoth(s, depth);
+	if (dice.once(2)) return value;
+	return type === "int" ? code`(${value} | 0)` : code`(${value} >>> 0)`;
+}
+
+/** Up to 1023, in one of the ways that the compiler knows of. */
+function fittingBoth(s: Scene, depth: number): Code {
+	const { dice } = s;
+	switch (dice.roll(5)) {
+		case 0:
+			return code`(${coerced(s, depth - 1)} >>> ${22 + dice.roll(10)})`;
+		case 1:
+			return code`((${coerced(s, depth - 1)} >>> 0) % ${1 + dice.roll(1000)})`;
+		case 2:
+			return code`((${loose(s, depth - 1)} & 255) + (${loose(s, depth - 1)} >>> 24))`;
+		default:
+			return code`(${loose(s, depth - 1)} & ${dice.pick([7, 63, 255, 1023])})`;
+	}
 }
 
 /** Sums and the like that only their low 32 bits count of. */
@@ -282,6 +299,7 @@ export function bool(s: Scene, depth: number): Code {
 		default: {
 			const type = dice.pick(["int", "uint"] as const);
 			const operator = dice.pick(["<", "<=", ">", ">=", "===", "!==", "==", "!="]);
+			if (dice.once(4)) return code`(${small(s, type, depth)} ${operator} ${anyNumber(s, depth - 1)})`;
 			return code`(${ofType(s, type, depth - 1)} ${operator} ${ofType(s, type, depth - 1)})`;
 		}
 	}

@@ -1,0 +1,195 @@
+// Between which values an expression lies, as intervals. What lies in 0 .. 2^31-1 is the same number signed and unsigned,
+// so it fits wherever one of the two is asked for: `x >>> 1`, `u % 6`, `x & mask`, and small sums of such.
+//
+// The interval is that of the number Node computes, before anything cuts it to 32 bits: that of `a + b` reaches beyond
+// them. What a call gives has the whole range of its type, because patching may put another function in its place.
+
+import type { AnyNode, Node, Expression as Syntax } from "acorn";
+import type { Analysis, Guess, Local, Range, Table, Variable } from "./bindings.ts";
+import { constantOf } from "./constant.ts";
+import { typeOfCall } from "./results.ts";
+
+const INT: Range = { low: -(2 ** 31), high: 2 ** 31 - 1 };
+const UINT: Range = { low: 0, high: 2 ** 32 - 1 };
+const SMALL: Range = { low: 0, high: 2 ** 31 - 1 };
+
+const ofGuess: Record<Guess, Range> = {
+	int: INT,
+	uint: UINT,
+	either: SMALL,
+	bool: { low: 0, high: 1 },
+	flex: { low: INT.low, high: UINT.high },
+	none: { low: INT.low, high: UINT.high },
+};
+
+const within = (inner: Range, outer: Range) => inner.low >= outer.low && inner.high <= outer.high;
+
+/** Whether all values are the same signed and unsigned. */
+export const fitsBoth = (range: Range): boolean => within(range, SMALL);
+
+/** Whether all values are unsigned ones, and some are too large for signed. */
+export const isOnlyUnsigned = (range: Range): boolean => within(range, UINT) && !within(range, INT);
+
+/** No number in the range is further from 0. */
+export const magnitudeOf = ({ low, high }: Range): number => Math.max(Math.abs(low), Math.abs(high));
+
+export function union(a: Range, b: Range): Range {
+	return { low: Math.min(a.low, b.low), high: Math.max(a.high, b.high) };
+}
+
+export function rangeOf(analysis: Analysis, node: Node): Range {
+	const { ranges } = analysis;
+	const known = ranges.get(node);
+	if (known !== undefined) return known;
+	const range = computed(analysis, node as Syntax);
+	ranges.set(node, range);
+	return range;
+}
+
+/** What a variable holds of that: anything else traps, or is refused. */
+export function heldRange(analysis: Analysis, node: Node, type: Guess): Range {
+	const range = rangeOf(analysis, node);
+	const { low, high } = ofGuess[type];
+	return { low: Math.max(range.low, low), high: Math.min(range.high, high) };
+}
+
+function computed(analysis: Analysis, node: Syntax): Range {
+	const of = (part: Node) => rangeOf(analysis, part);
+	const value = constantOf(analysis, node);
+	if (value !== undefined) return { low: Number(value), high: Number(value) };
+	switch (node.type) {
+		case "Identifier":
+			return rangeOfName(analysis, node);
+		case "UnaryExpression":
+			return unary(node.operator, of(node.argument));
+		case "BinaryExpression":
+			return binary(node.operator, of(node.left), of(node.right));
+		case "LogicalExpression":
+			return union(of(node.left), of(node.right));
+		case "ConditionalExpression":
+			return union(of(node.consequent), of(node.alternate));
+		case "AssignmentExpression":
+			return node.operator === "=" ? of(node.right) : binary(node.operator.slice(0, -1), of(node.left), of(node.right));
+		case "UpdateExpression": {
+			const { low, high } = of(node.argument);
+			return node.operator === "++" ? { low, high: high + 1 } : { low: low - 1, high };
+		}
+		case "MemberExpression":
+			return rangeOfElement(analysis, node);
+		case "SequenceExpression":
+			return of(node.expressions.at(-1)!);
+		case "CallExpression":
+			return ofGuess[typeOfCall(analysis, node)];
+		default:
+			return ofGuess.none;
+	}
+}
+
+function rangeOfName(analysis: Analysis, node: AnyNode): Range {
+	const binding = analysis.uses.get(node);
+	if (binding?.kind !== "local" && binding?.kind !== "variable") return ofGuess.none;
+	const type = analysis.guesses.get(binding) ?? binding.type;
+	if (binding.kind === "local" && !binding.writable) return heldRange(analysis, binding.sources[0]!, type);
+	return analysis.small.has(binding) ? SMALL : ofGuess[type];
+}
+
+function rangeOfElement(analysis: Analysis, node: Node & { object: Node }): Range {
+	const table = analysis.uses.get(node.object);
+	return table?.kind === "table" ? ofElement[table.element] : ofGuess.none;
+}
+
+const ofElement: Record<Table["element"], Range> = {
+	Int32Array: INT,
+	Uint32Array: UINT,
+	Uint8Array: { low: 0, high: 255 },
+};
+
+function unary(operator: string, { low, high }: Range): Range {
+	if (operator === "-") return { low: -high, high: -low };
+	if (operator === "!") return ofGuess.bool;
+	const cut = toInt({ low, high });
+	return { low: ~cut.high, high: ~cut.low };
+}
+
+/** As `| 0` and `>>> 0` cut it: a fraction goes, and NaN becomes 0. */
+const toInt = (range: Range) => cutTo(range, INT);
+const toUint = (range: Range) => cutTo(range, UINT);
+
+function cutTo({ low, high }: Range, type: Range): Range {
+	const whole = { low: Math.trunc(low), high: Math.trunc(high) };
+	return within(whole, type) ? whole : type;
+}
+
+type Rule = (a: Range, b: Range) => Range;
+
+const rules: Readonly<Record<string, Rule>> = {
+	"+": (a, b) => ({ low: a.low + b.low, high: a.high + b.high }),
+	"-": (a, b) => ({ low: a.low - b.high, high: a.high - b.low }),
+	"*": (a, b) => {
+		const products = [a.low * b.low, a.low * b.high, a.high * b.low, a.high * b.high];
+		return { low: Math.min(...products), high: Math.max(...products) };
+	},
+	// Whole numbers divide to nothing larger; of a division by 0, a coercion makes 0.
+	"/": (a, b) => (a.low >= 0 && b.low >= 0 ? { low: 0, high: a.high } : symmetric(magnitudeOf(a))),
+	// The remainder has the sign of the dividend, and is smaller than the divisor.
+	"%": (a, b) => {
+		const most = Math.min(magnitudeOf(a), Math.max(0, magnitudeOf(b) - 1));
+		return { low: a.low >= 0 ? 0 : -most, high: a.high <= 0 ? 0 : most };
+	},
+	"&": (a, b) => {
+		const limits = [toInt(a), toInt(b)].flatMap(({ low, high }) => (low >= 0 ? [high] : []));
+		return limits.length === 0 ? INT : { low: 0, high: Math.min(...limits) };
+	},
+	"|": bitsOfBoth,
+	"^": bitsOfBoth,
+	"<<": (a, b) => {
+		const cut = toInt(a);
+		const shifted = exactly(b, (by) => ({ low: cut.low * 2 ** by, high: cut.high * 2 ** by }));
+		return shifted !== undefined && within(shifted, INT) ? shifted : INT;
+	},
+	">>": (a, b) => {
+		const { low, high } = toInt(a);
+		const shifted = exactly(b, (by) => ({ low: low >> by, high: high >> by }));
+		return shifted ?? { low: Math.min(low, 0), high: Math.max(high, 0) };
+	},
+	">>>": (a, b) => {
+		const { low, high } = toUint(a);
+		return exactly(b, (by) => ({ low: low >>> by, high: high >>> by })) ?? { low: 0, high };
+	},
+};
+
+function binary(operator: string, a: Range, b: Range): Range {
+	return rules[operator]?.(a, b) ?? ofGuess.bool;
+}
+
+const symmetric = (most: number): Range => ({ low: -most, high: most });
+
+/** Of two that are not negative, `|` and `^` set no bit above the highest there is. */
+function bitsOfBoth(a: Range, b: Range): Range {
+	const [x, y] = [toInt(a), toInt(b)];
+	if (x.low < 0 || y.low < 0) return INT;
+	return { low: 0, high: 2 ** (32 - Math.clz32(Math.max(x.high, y.high))) - 1 };
+}
+
+/** What a shift by a known distance gives. */
+function exactly({ low, high }: Range, shift: (by: number) => Range): Range | undefined {
+	return low === high ? shift(low & 31) : undefined;
+}
+
+/** Finds the variables that only ever hold what fits both types, as counters from 0 upwards do. It assumes it of all,
+ * and takes out those that a value of theirs contradicts: no step of a program is then the first to break it.
+ * Requires: the type of every variable is final. */
+export function findSmall(analysis: Analysis, sources: ReadonlyMap<Local | Variable, readonly Syntax[]>): void {
+	const { small, ranges } = analysis;
+	for (const binding of sources.keys()) if (binding.type === "int" || binding.type === "uint") small.add(binding);
+	for (let changed = true; changed; ) {
+		changed = false;
+		ranges.clear();
+		for (const binding of small) {
+			if (sources.get(binding)!.every((source) => fitsBoth(heldRange(analysis, source, binding.type)))) continue;
+			small.delete(binding);
+			changed = true;
+		}
+	}
+	ranges.clear();
+}
