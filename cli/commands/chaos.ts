@@ -5,7 +5,8 @@ import { models } from "../../runtime/machine/index.ts";
 import { type StormCase, type StormCounts, storm } from "../../runtime/measure/index.ts";
 import { protocols } from "../../runtime/patch/index.ts";
 import { type Command, ExitCode, writeJson } from "../shell/command.ts";
-import { type Column, count, table } from "../shell/table.ts";
+import { type Stopped, stoppable } from "../shell/stop.ts";
+import { type Column, count, plural, table } from "../shell/table.ts";
 import { progressLine, type Terminal } from "../shell/terminal.ts";
 
 interface Options {
@@ -48,12 +49,14 @@ export const chaos: Command<Options> = {
 	},
 	async run(terminal, _, options) {
 		if (options.native) return (await import("../compare/native-chaos.ts")).chaosNative(terminal, options);
-		const cells = measure(terminal, options);
+		const { has: cells, wasStopped } = await stoppable((stopped) => measure(terminal, options, stopped));
+		if (wasStopped) terminal.note(`stopped after ${plural(cells.length, "cell")}\n`);
 		const { calls, cpus, seed } = options;
-		if (options.json) await writeJson(terminal, "patchbay/chaos@1", { calls, cpus, seed, cells });
+		if (options.json)
+			await writeJson(terminal, "patchbay/chaos@1", { calls, cpus, seed, cells, ...(wasStopped && { stopped: true }) });
 		else if (options.markdown) await terminal.write(page(options, cells));
 		else await terminal.write(`${drawTables(cells).join("\n")}\n`);
-		return ExitCode.ok;
+		return wasStopped ? ExitCode.stopped : ExitCode.ok;
 	},
 };
 
@@ -73,12 +76,17 @@ function declareOptions(line: CommandLine): void {
 	line.option("--updates <n>", "of --native, by each writer at each place", whole(1e9), 100_000);
 }
 
-function measure(terminal: Terminal, { protocol, model, calls, cpus, seed }: Options): Cell[] {
+async function measure(
+	terminal: Terminal,
+	{ protocol, model, calls, cpus, seed }: Options,
+	stopped: Stopped,
+): Promise<Cell[]> {
 	const show = progressLine(terminal);
 	const cells: Cell[] = [];
 	for (const site of placements) {
 		for (const name of protocol ?? runnable) {
 			for (const hardware of model ?? modelNames) {
+				if (await stopped()) return cells;
 				show(`${name} on ${hardware}, ${site} site`);
 				const found = {
 					protocol: protocols.find((each) => each.name === name)!,
@@ -107,7 +115,9 @@ function rowsOf(cells: readonly Cell[], site: Placement): Row[] {
 }
 
 /** `0` when nothing went wrong, else what did: torn, stale, lost; and runs that died. */
-function outcome({ counts }: Cell): string {
+function outcome(cell: Cell | undefined): string {
+	if (cell === undefined) return "";
+	const { counts } = cell;
 	if (counts === null) return "refused";
 	const { torn, stale, lost, died } = counts;
 	if (torn + stale + lost + died === 0) return "0";
@@ -119,11 +129,11 @@ function drawTables(cells: readonly Cell[]): string[] {
 		const rows = rowsOf(cells, site);
 		const columns: Column<Row>[] = [
 			{ title: `${site} site`, text: ({ protocol }) => protocol },
-			...rows[0]!.cells.map(
+			...(rows[0]?.cells ?? []).map(
 				({ model }, column): Column<Row> => ({
 					title: model,
 					align: "right",
-					text: (row) => outcome(row.cells[column]!),
+					text: (row) => outcome(row.cells[column]),
 				}),
 			),
 		];
@@ -160,8 +170,8 @@ const titles = {
 
 function markdownTable(site: Placement, rows: readonly Row[]): string {
 	const line = (texts: readonly string[]): string => `| ${texts.join(" | ")} |\n`;
-	const models = rows[0]!.cells.map(({ model }) => model);
-	const body = rows.map(({ protocol, cells }) => line([protocol, ...cells.map(outcome)]));
+	const models = (rows[0]?.cells ?? []).map(({ model }) => model);
+	const body = rows.map(({ protocol, cells }) => line([protocol, ...cells.map((cell) => outcome(cell))]));
 	return `\n## ${titles[site]}\n\n${line(["protocol", ...models])}${line(["---", ...models.map(() => "---:")])}${body.join("")}`;
 }
 

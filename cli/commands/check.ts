@@ -1,11 +1,14 @@
 // `patchbay check`: explores scenarios exhaustively and says `safe`, `unsafe` with a shortest counterexample, or `undecided`.
 
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { InvalidArgumentError } from "commander";
 import {
+	type CheckOptions,
+	checking,
 	check as checkScenario,
 	type Judged,
 	onEveryModel,
+	REPORT_EVERY,
 	type Scenario,
 	VERDICTS_SCHEMA,
 	type Verdict,
@@ -14,7 +17,8 @@ import { counterexampleEvents } from "../check/counterexample.ts";
 import { expectationLine, judge, readScenarioFile, verdictText } from "../check/scenarios.ts";
 import { type Command, ExitCode, UsageError, writeJson } from "../shell/command.ts";
 import { writeFile } from "../shell/files.ts";
-import { count } from "../shell/table.ts";
+import { STOP, type Stopped, stoppable } from "../shell/stop.ts";
+import { count, plural } from "../shell/table.ts";
 import type { Terminal } from "../shell/terminal.ts";
 
 interface Options {
@@ -74,10 +78,12 @@ export const check: Command<Options> = {
 	async run(terminal, files, options) {
 		if (options.trace !== undefined && files.length > 1) throw new UsageError("--trace takes one scenario at a time");
 		const mine = files.filter((_, i) => options.shard === undefined || i % options.shard.of === options.shard.part - 1);
-		const judged =
+		const { has: judged, wasStopped } = await stoppable((stopped) =>
 			options.jobs > 1 && mine.length > 1
-				? await inParallel(terminal, mine, options)
-				: await oneByOne(terminal, mine, options);
+				? inParallel(terminal, mine, options, stopped)
+				: oneByOne(terminal, mine, options, stopped),
+		);
+		if (wasStopped) terminal.note(`stopped: ${judged.length} of ${plural(mine.length, "file")} begun\n`);
 		if (options.json === true) {
 			const [only] = judged;
 			if (files.length === 1 && only !== undefined) {
@@ -85,6 +91,7 @@ export const check: Command<Options> = {
 				await writeJson(terminal, schema, verdict);
 			} else await writeJson(terminal, VERDICTS_SCHEMA, { verdicts: judged });
 		}
+		if (wasStopped) return ExitCode.stopped;
 		if (options.expect === true)
 			return judged.every(({ failed }) => failed === undefined) ? ExitCode.ok : ExitCode.violation;
 		return exitCode(judged.map(({ verdict }) => verdict));
@@ -95,16 +102,19 @@ async function oneByOne(
 	terminal: Terminal,
 	files: readonly string[],
 	options: Options & { json?: true },
+	stopped: Stopped,
 ): Promise<Judged[]> {
 	const all: Judged[] = [];
 	for (const [file, scenario] of files.flatMap((file) => scenariosIn(file, options))) {
-		const verdict = checkScenario(scenario, {
+		if (await stopped()) break;
+		const checkOptions: CheckOptions = {
 			bounds: boundsOf(options),
 			reductions: { symmetry: options.symmetry, merge: options.merge },
 			outcomes: options.outcomes === true,
 			progress: (found, expanded) =>
 				terminal.note(`${file}: ${count(found)} states found, ${count(expanded)} expanded\n`),
-		});
+		};
+		const verdict = await checkUntil(stopped, scenario, checkOptions);
 		const judged: Judged = { file, verdict, failed: judge(scenario, verdict) };
 		all.push(judged);
 		const steps = verdict.trace ?? verdict.sample;
@@ -118,6 +128,21 @@ async function oneByOne(
 		);
 	}
 	return all;
+}
+
+/** Looks at the outside world between two reports. */
+const LOOKS = 16;
+
+/** Checks, or gives up when somebody says so. */
+async function checkUntil(stopped: Stopped, scenario: Scenario, options: CheckOptions): Promise<Verdict> {
+	const checked = checking(scenario, options);
+	for (let looks = 1; ; looks++) {
+		const verdict = checked.advance(REPORT_EVERY / LOOKS);
+		// All ends are found in one go.
+		if (verdict !== undefined) return options.outcomes === true ? checkScenario(scenario, options) : verdict;
+		if (await stopped()) return checked.giveUp(`stopped with ${checked.expanded} states expanded`);
+		if (checked.found > 0 && looks % LOOKS === 0) options.progress?.(checked.found, checked.expanded);
+	}
 }
 
 function boundsOf({ maxStates, maxMemory, maxUnits, maxValues, maxStores }: Options) {
@@ -140,11 +165,17 @@ async function inParallel(
 	terminal: Terminal,
 	files: readonly string[],
 	options: Options & { json?: true },
+	stopped: Stopped,
 ): Promise<Judged[]> {
 	const { jobs } = options;
-	const parts = await Promise.all(
-		Array.from({ length: jobs }, (_, i) => shardProcess(terminal, files, options, `${i + 1}/${jobs}`)),
-	);
+	const workers = Array.from({ length: jobs }, (_, i) => startShard(files, options, `${i + 1}/${jobs}`));
+	const asking = setInterval(async () => {
+		if (!(await stopped())) return;
+		clearInterval(asking);
+		for (const worker of workers) if (worker.connected) worker.send(STOP, () => {});
+	}, 50);
+	const parts = await Promise.all(workers.map((worker, i) => shardVerdicts(terminal, worker, `${i + 1}/${jobs}`)));
+	clearInterval(asking);
 	const all = files.flatMap((file) => parts.flat().filter((judged) => judged.file === file));
 	if (options.json !== true) {
 		for (const judged of all)
@@ -157,12 +188,7 @@ async function inParallel(
 	return all;
 }
 
-async function shardProcess(
-	terminal: Terminal,
-	files: readonly string[],
-	options: Options,
-	part: string,
-): Promise<Judged[]> {
+function startShard(files: readonly string[], options: Options, part: string): ChildProcess {
 	const { model, maxStates, maxMemory, maxUnits, maxValues, maxStores, symmetry, merge } = options;
 	const flags = [
 		...["--json", "--shard", part, "--max-states", String(maxStates), "--max-memory", String(maxMemory)],
@@ -173,12 +199,15 @@ async function shardProcess(
 		...(symmetry ? [] : ["--no-symmetry"]),
 		...(merge ? [] : ["--no-merge"]),
 	];
-	const child = spawn(process.execPath, [process.argv[1]!, "check", ...files, ...flags], {
-		stdio: ["ignore", "pipe", "pipe"],
+	return spawn(process.execPath, [process.argv[1]!, "check", ...files, ...flags], {
+		stdio: ["ignore", "pipe", "pipe", "ipc"],
 	});
+}
+
+async function shardVerdicts(terminal: Terminal, child: ChildProcess, part: string): Promise<Judged[]> {
 	const out: Buffer[] = [];
-	child.stdout.on("data", (data: Buffer) => out.push(data));
-	child.stderr.on("data", (data: Buffer) => terminal.note(data.toString()));
+	child.stdout!.on("data", (data: Buffer) => out.push(data));
+	child.stderr!.on("data", (data: Buffer) => terminal.note(data.toString()));
 	const code = await new Promise<number>((resolve) => child.on("close", (status) => resolve(status ?? ExitCode.usage)));
 	const text = Buffer.concat(out).toString();
 	if (text === "") throw new Error(`part ${part} ended with exit code ${code}`);

@@ -2,6 +2,7 @@
 
 import { Option } from "commander";
 import {
+	type Cell,
 	checkCell,
 	type FillRow,
 	fillMarkdown,
@@ -14,7 +15,8 @@ import {
 } from "../../runtime/check/index.ts";
 import { models } from "../../runtime/machine/index.ts";
 import { type Command, type CommonOptions, ExitCode, writeJson } from "../shell/command.ts";
-import { table } from "../shell/table.ts";
+import { type Stopped, stoppable } from "../shell/stop.ts";
+import { plural, table } from "../shell/table.ts";
 import type { Terminal } from "../shell/terminal.ts";
 
 interface Options {
@@ -48,26 +50,47 @@ export const matrix: Command<Options> = {
 		const cells = matrixCells(Number(options.cpus)).filter(
 			({ protocol }) => options.protocol?.includes(protocol.name) ?? true,
 		);
-		const verdicts: Verdict[] = [];
-		for (const [i, cell] of cells.entries()) {
-			verdicts.push(checkCell(cell));
-			if (i % 200 === 199) terminal.note(`${i + 1} of ${cells.length} cells\n`);
-		}
-		const rows = matrixRows(cells, verdicts);
-		if (options.json === true) await writeJson(terminal, "patchbay/matrix@1", { rows });
+		const { has: verdicts, wasStopped } = await stoppable((stopped) => checkCells(terminal, cells, stopped));
+		if (wasStopped) terminal.note(`stopped after ${verdicts.length} of ${plural(cells.length, "cell")}\n`);
+		const whole = wholeRows(cells, verdicts.length);
+		const rows = matrixRows(
+			cells.filter((_, i) => whole(i)),
+			verdicts.filter((_, i) => whole(i)),
+		);
+		if (options.json === true)
+			await writeJson(terminal, "patchbay/matrix@1", { rows, ...(wasStopped && { stopped: true }) });
 		else if (options.markdown === true) await terminal.write(matrixMarkdown(rows));
-		else {
-			const titles = Object.keys(rows[0]!.outcomes);
+		else if (rows.length > 0) {
+			const titles = [...new Set(rows.flatMap(({ outcomes }) => Object.keys(outcomes)))];
 			const columns = [
 				{ title: "protocol", text: (row: (typeof rows)[number]) => row.protocol },
 				{ title: "model", text: (row: (typeof rows)[number]) => row.model },
-				...titles.map((title) => ({ title, text: (row: (typeof rows)[number]) => row.outcomes[title]! })),
+				...titles.map((title) => ({ title, text: (row: (typeof rows)[number]) => row.outcomes[title] ?? "" })),
 			];
 			await terminal.write(`${table(columns, rows).join("\n")}\n`);
 		}
-		return ExitCode.ok;
+		return wasStopped ? ExitCode.stopped : ExitCode.ok;
 	},
 };
+
+/** Which cells belong to rows that were checked to the end: a row says nothing of what was left out.
+ * @param checked how many cells were */
+function wholeRows(cells: readonly Cell[], checked: number): (index: number) => boolean {
+	const rowOf = ({ protocol, model }: Cell): string => `${protocol.name} on ${model.name}`;
+	const unfinished = new Set(cells.slice(checked).map(rowOf));
+	return (index) => !unfinished.has(rowOf(cells[index]!));
+}
+
+/** The verdicts of the cells, in their order, until somebody says stop. */
+async function checkCells(terminal: Terminal, cells: readonly Cell[], stopped: Stopped): Promise<Verdict[]> {
+	const verdicts: Verdict[] = [];
+	for (const cell of cells) {
+		if (await stopped()) break;
+		verdicts.push(checkCell(cell));
+		if (verdicts.length % 200 === 0) terminal.note(`${verdicts.length} of ${cells.length} cells\n`);
+	}
+	return verdicts;
+}
 
 async function showFills(terminal: Terminal, { json, markdown }: Options & CommonOptions): Promise<ExitCode> {
 	const rows = fillRows(models);

@@ -17,6 +17,7 @@ import {
 } from "../../runtime/measure/index.ts";
 import { type Command, ExitCode, writeJson } from "../shell/command.ts";
 import { readJson } from "../shell/files.ts";
+import { type Stopped, stoppable } from "../shell/stop.ts";
 import { count, plural } from "../shell/table.ts";
 import { progressLine, type Terminal } from "../shell/terminal.ts";
 
@@ -49,10 +50,15 @@ export const stress: Command<Options> = {
 	},
 	async run(terminal, _, options) {
 		const counts: StressCounts = { calls: 0, refused: 0, executions: 0, shootdowns: 0, trapped: 0 };
-		const failed = options.replay === undefined ? search(terminal, options, counts) : again(options.replay, counts);
-		if (options.json) await writeJson(terminal, STRESS_SCHEMA, { counts, failed: failed ?? null });
+		const { has: failed, wasStopped } = await stoppable(async (stopped) =>
+			options.replay === undefined ? search(terminal, options, counts, stopped) : again(options.replay, counts),
+		);
+		const stopped = wasStopped && failed === undefined;
+		if (options.json)
+			await writeJson(terminal, STRESS_SCHEMA, { counts, failed: failed ?? null, ...(stopped && { stopped }) });
 		else await terminal.write(failed === undefined ? summary(counts) : report(failed));
-		return failed === undefined ? ExitCode.ok : ExitCode.violation;
+		if (stopped) terminal.note("stopped before the last case\n");
+		return stopped ? ExitCode.stopped : failed === undefined ? ExitCode.ok : ExitCode.violation;
 	},
 };
 
@@ -64,9 +70,14 @@ function declareOptions(line: CommandLine): void {
 	line.option("--replay <file>", "the failure that `stress --json` wrote, again");
 }
 
-function search(terminal: Terminal, { seed, cases, calls, model }: Options, counts: StressCounts): Failed | undefined {
+async function search(
+	terminal: Terminal,
+	{ seed, cases, calls, model }: Options,
+	counts: StressCounts,
+	stopped: Stopped,
+): Promise<Failed | undefined> {
 	const show = progressLine(terminal);
-	for (let i = 0; i < cases; i++) {
+	for (let i = 0; i < cases && !(await stopped()); i++) {
 		const one = stressCase(seed + i, calls, model === undefined ? {} : { model });
 		const where = `seed ${one.seed}, ${one.model}, ${plural(one.cpus, "CPU")}`;
 		const { failure } = tried(one, counts, (done) => done % 20 === 0 && show(`${where}: ${done} of ${calls} calls`));

@@ -9,5 +9,7 @@ export const ExitCode = {
 	badInput: 3,
 	/** A bound was reached before there was an answer. */
 	bound: 4,
+	/** Ctrl-C stopped it, and it said what it had. */
+	stopped: 130,
 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];

@@ -11,6 +11,7 @@ import {
 	beginSearch,
 	type Exploration,
 	explore,
+	givenUp,
 	type Path,
 	REPORT_EVERY,
 	type Search,
@@ -107,6 +108,8 @@ export interface Checking {
 	readonly expanded: number;
 	/** Goes on until so many more states and steps were looked at. @returns the verdict, once there is one */
 	advance(effort: number): Verdict | undefined;
+	/** Gives up. @returns the verdict that it is undecided */
+	giveUp(why: string): Verdict;
 }
 
 /** Begins a check. @throws SourceError and LinkError for mistakes in the scenario */
@@ -116,7 +119,7 @@ export function checking(scenario: Scenario, options: CheckOptions = {}): Checki
 	const built = build(scenario, bounds);
 	if ("refused" in built) {
 		const refused = refusedVerdict(scenario, reductions, built.refused);
-		return { found: 0, expanded: 0, advance: () => refused };
+		return { found: 0, expanded: 0, advance: () => refused, giveUp: () => refused };
 	}
 	const attempts = attemptsAt(built, judgedIn(scenario), reductions);
 	let space: MachineSpace | undefined;
@@ -139,6 +142,11 @@ export function checking(scenario: Scenario, options: CheckOptions = {}): Checki
 				space = search = undefined;
 				return undefined;
 			}
+		},
+		giveUp(why) {
+			space ??= attempts.begin();
+			search ??= beginSearch(space, bounds);
+			return verdictOf(scenario, attempts.reductions, built, space, givenUp(search, why));
 		},
 	};
 }

@@ -184,6 +184,11 @@ function backwards(
 	return { before, starts };
 }
 
+/** What a search that is given up has found. */
+export function givenUp({ table, steps, expanded }: Search, why: string): Exploration {
+	return { ...result(table, steps, Math.max(0, expanded - 1)), verdict: "undecided", bound: why };
+}
+
 function result(table: Table, steps: number, last: number): Exploration {
 	const sample = pathTo(table, last);
 	const nothing = { fault: undefined, path: [], bound: undefined };

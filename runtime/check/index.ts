@@ -12,7 +12,7 @@ export {
 	VERDICT_SCHEMA,
 	type Verdict,
 } from "./check.ts";
-export { type Bounds, type Exploration, explore, type Space } from "./explore.ts";
+export { type Bounds, type Exploration, explore, REPORT_EVERY, type Space } from "./explore.ts";
 export { type FillRow, fillMarkdown, fillRows } from "./fill-table.ts";
 export { readScenario } from "./header.ts";
 export {

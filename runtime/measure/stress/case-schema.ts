@@ -50,6 +50,7 @@ export const stressSchema: Schema = objectOf(
 	{
 		schema: { const: STRESS_SCHEMA },
 		counts: objectOf({ calls: count, refused: count, executions: count, shootdowns: count, trapped: count }),
+		stopped: yesOrNo,
 		failed: { ...objectOf({ what: text, case: objectOf(fields) }), type: ["object", "null"] },
 	},
 	["schema", "failed"],

@@ -1,0 +1,128 @@
+// Long commands that somebody stops: they say what they have, and nobody who works for them is left.
+
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { beforeAll, expect, test } from "vitest";
+import { inFolder } from "./command-line.ts";
+
+const command = resolve("dist/cli/main.cjs");
+
+beforeAll(() => {
+	if (!existsSync(command)) throw new Error("dist/ is missing: npm run build");
+});
+
+interface Running {
+	readonly child: ChildProcess;
+	readonly ended: Promise<{ code: number | null; signal: string | null; out: string; err: string }>;
+}
+
+function start(...argv: readonly string[]): Running {
+	const child = spawn(process.execPath, [command, ...argv], { stdio: ["ignore", "pipe", "pipe"] });
+	let [out, err] = ["", ""];
+	child.stdout!.on("data", (data) => {
+		out += data;
+	});
+	child.stderr!.on("data", (data) => {
+		err += data;
+	});
+	const ended = once(child, "close").then(([code, signal]) => ({ code, signal, out, err }));
+	return { child, ended };
+}
+
+/** Scenarios that take minutes. */
+function longScenarios(folder: string): string[] {
+	const text = readFileSync("fixtures/check/text-poke.s", "utf8");
+	return ["a.s", "b.s"].map((name) => {
+		const file = join(folder, name);
+		writeFileSync(file, text.replace(/^# expect.*\n/m, "").replace("# cpu: 2 caller", "# cpu: 5 caller"));
+		return file;
+	});
+}
+
+const slowly = ["--no-symmetry", "--no-merge"];
+
+/** Resolves when the command has said something. */
+async function hasBegun({ child }: Running): Promise<void> {
+	await once(child.stderr!, "data");
+}
+
+test("check says at Ctrl-C how far it is", () =>
+	inFolder(async (folder) => {
+		const [file] = longScenarios(folder);
+		const running = start("check", file!, ...slowly, "--json");
+		await hasBegun(running);
+		running.child.kill("SIGINT");
+		const { code, out, err } = await running.ended;
+		expect(code).toBe(130);
+		const verdict = JSON.parse(out);
+		expect(verdict).toMatchObject({ schema: "patchbay/verdict@1", verdict: "undecided" });
+		expect(verdict.why).toMatch(/^stopped with \d+ states expanded$/);
+		expect(verdict.states).toBeGreaterThan(1000);
+		expect(err).toMatch(/stopped: 1 of 1 file begun\n$/);
+	}));
+
+test("check asks its workers at Ctrl-C", () =>
+	inFolder(async (folder) => {
+		const files = longScenarios(folder);
+		const running = start("check", ...files, ...slowly, "--jobs", "2");
+		await hasBegun(running);
+		running.child.kill("SIGINT");
+		const { code, out } = await running.ended;
+		expect(code).toBe(130);
+		expect(out.match(/^ {2}stopped with/gm)).toHaveLength(2);
+	}));
+
+test.each(["SIGTERM", "SIGKILL"] as const)("the workers of check end with it, also at %s", (signal) =>
+	inFolder(async (folder) => {
+		const running = start("check", ...longScenarios(folder), ...slowly, "--jobs", "2");
+		await hasBegun(running);
+		const workers = childrenOf(running.child.pid!);
+		expect(workers).toHaveLength(2);
+		running.child.kill(signal);
+		expect(await running.ended).toMatchObject({ signal });
+		for (const worker of workers) while (isRunning(worker)) await wait(20);
+	}),
+);
+
+function childrenOf(pid: number): number[] {
+	return execFileSync("ps", ["-o", "pid=", "--ppid", String(pid)], { encoding: "utf8" })
+		.trim()
+		.split(/\s+/)
+		.map(Number);
+}
+
+function isRunning(pid: number): boolean {
+	try {
+		process.kill(pid, 0);
+		return true;
+	} catch {
+		return false;
+	}
+}
+
+test.each([
+	["stress", "--cases", "100000"],
+	["matrix", "--cpus", "3"],
+	["chaos", "--calls", "1000000"],
+])("%s says at Ctrl-C what it has", async (...argv) => {
+	const { child, ended } = start(...argv, "--json");
+	while (processorTime(child.pid!) < BEGUN) await wait(20);
+	child.kill("SIGINT");
+	const { code, out, err } = await ended;
+	expect(code).toBe(130);
+	expect(JSON.parse(out)).toMatchObject({ schema: `patchbay/${argv[0]}@1`, stopped: true });
+	expect(err).toMatch(/stopped /);
+});
+
+/** Hundredths of a second of processor time that a process has had: much more than it takes to begin. */
+const BEGUN = 200;
+
+function processorTime(pid: number): number {
+	const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+		.replace(/^.*\) /, "")
+		.split(" ");
+	return Number(fields[11]) + Number(fields[12]);
+}
