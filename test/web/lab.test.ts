@@ -120,10 +120,12 @@ describe.skipIf(!canBrowse)("the lab", () => {
 		["run", "dark", 360],
 		["check", "light", 360],
 		["check", "dark", 1440],
+		["learn", "light", 360],
+		["learn", "dark", 1440],
 	] as const)("%s in %s at %i is accessible, and does not scroll sideways", async (room, scheme, width) => {
 		const page = await lab.open(`#${room}`, { scheme, width });
 		await page
-			.locator(room === "run" ? ".code .line" : ".step")
+			.locator(room === "check" ? ".step" : ".code .line")
 			.first()
 			.waitFor();
 		expect(await violations(page)).toEqual([]);

@@ -2,41 +2,14 @@
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Room, RoomProps } from "../shell/room.ts";
-import { type Asker, askerOf } from "../state/ask.ts";
+import type { Asker } from "../state/ask.ts";
 import { fieldsOf } from "../state/fields.ts";
+import { kinds, LAST, placements, type State, startChecker, stateOf } from "./ask.ts";
 import { knownPhases, modelNames, protocolPhases } from "./known.ts";
-import type { Checked, Progress, Question } from "./question.ts";
+import type { Checked, Progress } from "./question.ts";
 import { Rail } from "./rail.tsx";
 import { StandBefore } from "./stand.tsx";
 import { Way } from "./way.tsx";
-
-const kinds = {
-	call: "call fifo",
-	tail: "jmp fifo",
-	conditional: "jeq fifo",
-	null: "call → nop5",
-	ret0: "call → ret0",
-};
-const placements = { aligned: "inside 8 bytes", straddling: "across 8 bytes" };
-
-interface State extends Question {
-	/** The selected step; beyond the last one, the last. */
-	readonly step: number;
-}
-
-const LAST = 9999;
-
-function stateOf(link: unknown): State {
-	const fields = fieldsOf(link);
-	return {
-		phases: fields.list("phases", knownPhases, protocolPhases.breakpoint!, 24),
-		kind: fields.oneOf("kind", Object.keys(kinds), "call"),
-		placement: fields.oneOf("placement", Object.keys(placements), "straddling"),
-		cpus: fields.number("cpus", 2, 1, 3),
-		model: fields.oneOf("model", modelNames, "x86"),
-		step: fields.number("step", LAST, 0, LAST),
-	};
-}
 
 /** After an edit nothing is asked for a moment: who drags goes through many protocols. */
 const PATIENCE = 80;
@@ -52,7 +25,7 @@ function CheckView({ state: link, link: share }: RoomProps) {
 	const asked = JSON.stringify(question);
 
 	useEffect(() => {
-		const made = askerOf(new Worker(new URL("./worker.ts", import.meta.url), { type: "module" }));
+		const made = startChecker();
 		asker.current = made;
 		return () => made.stop();
 	}, []);

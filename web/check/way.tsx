@@ -2,6 +2,7 @@
 
 import type { LaneRow, Lanes } from "../../runtime/check/index.ts";
 import { type Cut, Loom, type SeenSpan, type Woven } from "../loom/loom.tsx";
+import { isTorn } from "./torn.ts";
 
 interface WayProps {
 	readonly lanes: Lanes;
@@ -81,8 +82,7 @@ function wovenOf({ sites, rows, stands }: Lanes, site: number, selected: number)
 	const { address, old, new: becomes } = sites[site]!;
 	const cuts = rows.flatMap((row, i): Cut[] => {
 		if (row.read === undefined || row.pc !== address || row.read.length < old.length) return [];
-		const moments = new Set(row.read.map(({ stand }) => stand));
-		return [{ row: i, torn: moments.size > 1, knots: row.read.map(({ value, stand }) => ({ value, row: stand })) }];
+		return [{ row: i, torn: isTorn(row), knots: row.read.map(({ value, stand }) => ({ value, row: stand })) }];
 	});
 	const memory = stands.map((stand) => stand.memory[site]!);
 	const cpu = rows[selected]?.kind === "patch" ? undefined : rows[selected]?.index;
@@ -107,9 +107,9 @@ function spansOf(memory: readonly (readonly number[])[], bytes: Views, at: numbe
 function wordsOf({ sites, rows }: Lanes, site: number): string {
 	const stores = rows.filter(({ kind, text }) => kind === "patch" && text.startsWith("store")).length;
 	const last = rows.at(-1);
-	const isTorn = last?.read !== undefined && new Set(last.read.map(({ stand }) => stand)).size > 1;
-	const torn = isTorn
-		? `; the last step fetches bytes of different moments: ${last.read.map(({ value }) => value.toString(16)).join(" ")}`
-		: "";
+	const torn =
+		last?.read !== undefined && isTorn(last)
+			? `; the last step fetches bytes of different moments: ${last.read.map(({ value }) => value.toString(16)).join(" ")}`
+			: "";
 	return `The bytes of ${sites[site]!.place} through ${rows.length} steps and ${stores} stores${torn}.`;
 }

@@ -5,56 +5,17 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks"
 import { modelNames, protocolPhases } from "../check/known.ts";
 import type { Room, RoomProps } from "../shell/room.ts";
 import { isTyping } from "../shell/typing.ts";
-import { type Asker, askerOf } from "../state/ask.ts";
+import type { Asker } from "../state/ask.ts";
 import { fieldsOf } from "../state/fields.ts";
+import { fetches, type Setting, settingOf, startRunner } from "./ask.ts";
 import { Code } from "./code.tsx";
 import { Cpus } from "./cpus.tsx";
 import type { Marks } from "./editor.tsx";
 import { Later } from "./later.tsx";
-import { FIRST_PROGRAM, programNames, sourceOf } from "./programs.ts";
-import type { Asked, Go, Opened, ProblemAt, Program, RunQuestion, RunView } from "./question.ts";
+import { programNames, sourceOf } from "./programs.ts";
+import type { Go, Opened, ProblemAt, RunQuestion, RunView } from "./question.ts";
 import { Sites } from "./sites.tsx";
 import { Transport } from "./transport.tsx";
-
-const fetches = ["fresh", "stale", "random"] as const;
-
-interface Setting extends Omit<Program, "source" | "asked"> {
-	/** A source of one's own, instead of the program's. */
-	readonly own: string | undefined;
-}
-
-function settingOf(link: unknown): { setting: Setting; at: number; asked: readonly Asked[] } {
-	const fields = fieldsOf(link);
-	const own = fields.text("own", "");
-	return {
-		setting: {
-			own: own === "" ? undefined : own,
-			name: fields.oneOf("name", programNames, FIRST_PROGRAM),
-			protocol: fields.oneOf("protocol", Object.keys(protocolPhases), "breakpoint"),
-			model: fields.oneOf("model", modelNames, "x86"),
-			fetch: fields.oneOf("fetch", fetches, "fresh"),
-			cpus: fields.number("cpus", 2, 1, 8),
-			seed: fields.number("seed", 1, 1, 2 ** 31 - 1),
-		},
-		at: fields.number("at", 0, 0, 1e9),
-		asked: askedOf(link),
-	};
-}
-
-/** What was asked by hand, at most so often. */
-function askedOf(link: unknown): Asked[] {
-	const list = (link as { asked?: unknown } | null | undefined)?.asked;
-	if (!Array.isArray(list) || list.length > 32) return [];
-	return list.flatMap((one) => {
-		const fields = fieldsOf(one);
-		const asked = {
-			at: fields.number("at", 0, 0, 1e9),
-			key: fields.text("key", "", 100),
-			to: fields.text("to", "", 100),
-		};
-		return asked.key === "" || asked.to === "" ? [] : [asked];
-	});
-}
 
 function RunView_({ state: link, link: share }: RoomProps) {
 	const first = useMemo(() => settingOf(link), [link]);
@@ -70,7 +31,7 @@ function RunView_({ state: link, link: share }: RoomProps) {
 	const begin = useRef({ at: first.at, asked: first.asked });
 
 	useEffect(() => {
-		const made = askerOf(new Worker(new URL("./worker.ts", import.meta.url), { type: "module" }));
+		const made = startRunner();
 		asker.current = made;
 		return () => made.stop();
 	}, []);

@@ -5,4 +5,5 @@ import type { Room } from "./room.ts";
 export const rooms: Readonly<Record<string, { readonly title: string; readonly load: () => Promise<Room> }>> = {
 	run: { title: "Run", load: async () => (await import("../run/room.tsx")).run },
 	check: { title: "Check", load: async () => (await import("../check/room.tsx")).check },
+	learn: { title: "Learn", load: async () => (await import("../learn/room.tsx")).learn },
 };
