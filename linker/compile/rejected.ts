@@ -45,10 +45,10 @@ export const rejectedNodes: Readonly<Record<string, string>> = {
 
 /** Unary, binary, logical and assignment operators. */
 export const rejectedOperators: Readonly<Record<string, string>> = {
-	"**": "there is no '**': write Math.imul(x, x), or 1 << n for a power of two",
-	"**=": "there is no '**=': write x = Math.imul(x, x)",
-	"??": "there is no '??': a number is never null; write x !== 0 ? x : y",
-	"??=": "there is no '??=': a number is never null; write if (x === 0) x = y",
+	"**": "there is no '**': write x * x, or 1 << n for a power of two below 2147483648",
+	"**=": "there is no '**=': write x *= x for a square",
+	"??": "there is no '??': a number is never null; write x alone",
+	"??=": "there is no '??=': a number is never null; leave it out",
 	"&&=": "there is no '&&=': write if (x) x = y",
 	"||=": "there is no '||=': write if (!x) x = y",
 	in: "there is no 'in': write i < table.length",
@@ -87,15 +87,17 @@ export const rejectedNames: Readonly<Record<string, string>> = {
 
 /** Members of Math other than imul, and what takes their place. */
 export const mathInstead: Readonly<Record<string, string>> = {
-	abs: "write x < 0 ? -x : x",
-	ceil: "numbers are integers; write (a + b - 1) / b | 0 for a division rounded up",
-	clz32: "count in a loop: while (x < 0x80000000) x = x << 1 >>> 0",
-	floor: "write (a / b) | 0",
-	max: "write a > b ? a : b",
-	min: "write a < b ? a : b",
-	pow: "write Math.imul(x, x), or 1 << n for a power of two",
+	abs: "write x < 0 ? -x : x, with a const x = f() for a call",
+	ceil: "numbers are integers; write ((a + (-a % b + b) % b) / b) | 0 for a division rounded up",
+	clz32: "count in a loop: let n = 0; while (n < 32 && x << n >= 0) n++;",
+	floor:
+		"numbers are integers; write ((a - (a % b + b) % b) / b) | 0 for a division rounded down, or (a / b) | 0 if nothing is negative",
+	max: "write a > b ? a : b, with a const a = f() for a call",
+	min: "write a < b ? a : b, with a const a = f() for a call",
+	pow: "write x * x, or 1 << n for a power of two below 2147483648",
 	random: "keep a seed in a module-level variable: seed = (Math.imul(seed, 1664525) + 1013904223) | 0",
-	round: "numbers are integers; write (a + (b >> 1)) / b | 0 for a rounded division",
-	sign: "write x < 0 ? -1 : x > 0 ? 1 : 0",
-	trunc: "write (a / b) | 0",
+	round:
+		"numbers are integers; write ((2 * a + b - ((2 * a + b) % (2 * b) + 2 * b) % (2 * b)) / (2 * b)) | 0 for a rounded division",
+	sign: "write x < 0 ? -1 : x > 0 ? 1 : 0, with a const x = f() for a call",
+	trunc: "numbers are integers; write (a / b) | 0 for a division",
 };

@@ -124,7 +124,7 @@ function exactly(c: Surroundings, operand: Operand, other: Operand, type: "int" 
 
 function mixed(c: Surroundings, left: Operand, right: Operand): string {
 	const [int, uint] = left.guess === "int" ? [left.node, right.node] : [right.node, left.node];
-	return `'${text(c, int)}' is int and '${text(c, uint)}' is uint: ${conversion(c, uint, "int")} for int, or ${operandText(c, int)} >>> 0 for uint`;
+	return `'${text(c, int)}' is int and '${text(c, uint)}' is uint: ${conversion(c, uint, "int")}, or ${operandText(c, int)} >>> 0 if that is never negative`;
 }
 
 function where(c: Surroundings, { left, right, operator, at }: Operation): Position {

@@ -136,7 +136,8 @@ function contextOf(place: Place, used: boolean): Context {
 function refuseResult(c: Surroundings, node: AssignmentExpression, { operator }: Operation, type: Type): never {
 	const name = text(c, node.left as Syntax);
 	const value = `(${name} ${operator} ${text(c, node.right)})`;
-	const instead = type === "uint" ? `${value} >>> 0` : `${value} | 0`;
+	const instead =
+		type === "uint" ? `${value} >>> 0 if that is never negative` : `${value} | 0 if that is always below 2147483648`;
 	refuse(
 		c,
 		node,

@@ -233,7 +233,11 @@ function negation(
 	}
 	const argument = operand(c, node.argument);
 	if (context === "exact" && argument.guess === "uint" && !fitsBoth(argument.range))
-		refuse(c, node, `'${text(c, node.argument)}' is uint and has no negative: write -(${text(c, node.argument)} | 0)`);
+		refuse(
+			c,
+			node,
+			`'${text(c, node.argument)}' is uint and has no negative: write -(${text(c, node.argument)} | 0) if it is always below 2147483648`,
+		);
 	const zero: Operand = { node, guess: "either", range: { low: 0, high: 0 }, check: () => number(0) };
 	return arithmetic(
 		c,

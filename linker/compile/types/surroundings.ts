@@ -4,6 +4,7 @@ import type { AnyNode, Expression as Syntax } from "acorn";
 import type { Expression } from "../ir.ts";
 import { fail, type Position, positionAt, positionOf, quote } from "../origin.ts";
 import type { Analysis, Binding, Guess, Module, Range, Type } from "./bindings.ts";
+import { constantOf } from "./constant.ts";
 import { typeOf } from "./infer.ts";
 import { rangeOf } from "./ranges.ts";
 
@@ -75,7 +76,10 @@ export function conversion(c: Surroundings, node: Syntax | AnyNode, wanted: Type
 	const operand = operandText(c, node);
 	if (wanted === "bool") return node.type === "Literal" ? `write ${Boolean(node.value)}` : `write ${operand} !== 0`;
 	if (guess(c, node) === "bool") return `write ${operand} ? 1 : 0`;
-	return wanted === "uint" ? `write ${operand} >>> 0` : `write ${operand} | 0`;
+	const value = constantOf(c.analysis, node);
+	if (typeof value === "number") return `${value} is not one`;
+	if (wanted === "uint") return `write ${operand} >>> 0 if it is never negative`;
+	return `write ${operand} | 0 if it is always below 2147483648`;
 }
 
 export function refuseBoolean(c: Surroundings, node: Syntax | AnyNode): never {
