@@ -80,20 +80,18 @@ export const rejectedNames: Readonly<Record<string, string>> = {
 	Int16Array: "'Int16Array' is not available: write new Int32Array(...)",
 	Uint16Array: "'Uint16Array' is not available: write new Uint32Array(...)",
 	Uint8ClampedArray: "'Uint8ClampedArray' is not available: write new Uint8Array(...)",
-	Math: "of Math there is only Math.imul(a, b)",
+	Math: "of Math there are only imul, min and max, of two numbers",
 	Date: "there is no clock: pass the time as an argument",
 	eval: "'eval' is not available: write the code as a function",
 };
 
-/** Members of Math other than imul, and what takes their place. */
+/** Members of Math other than those of the language, and what takes their place. */
 export const mathInstead: Readonly<Record<string, string>> = {
 	abs: "write x < 0 ? -x : x, with a const x = f() for a call",
 	ceil: "numbers are integers; write ((a + (-a % b + b) % b) / b) | 0 for a division rounded up",
 	clz32: "count in a loop: let n = 0; while (n < 32 && x << n >= 0) n++;",
 	floor:
 		"numbers are integers; write ((a - (a % b + b) % b) / b) | 0 for a division rounded down, or (a / b) | 0 if nothing is negative",
-	max: "write a > b ? a : b, with a const a = f() for a call",
-	min: "write a < b ? a : b, with a const a = f() for a call",
 	pow: "write x * x, or 1 << n for a power of two below 2147483648",
 	random: "keep a seed in a module-level variable: seed = (Math.imul(seed, 1664525) + 1013904223) | 0",
 	round:

@@ -5,7 +5,7 @@ import type { Expression, Target } from "../ir.ts";
 import { mathInstead, rejectedNames } from "../rejected.ts";
 import { calledKey } from "./bind.ts";
 import type { BuiltinName, FunctionBinding, Key } from "./bindings.ts";
-import { isImul } from "./constant.ts";
+import { extremeOf, isImul } from "./constant.ts";
 import { expressions } from "./declare.ts";
 import { functionSignature, keySignature, type Signature } from "./infer.ts";
 import { memberName } from "./key-forms.ts";
@@ -15,6 +15,8 @@ import { at, bindingOf, guess, refuse, refuseBoolean, type Surroundings, text } 
 /** @param used whether somebody reads the result */
 export function call(c: Surroundings, node: CallExpression, used: boolean): Expression {
 	if (isImul(node)) return imul(c, node);
+	if (extremeOf(node) !== undefined)
+		refuse(c, node, `'${text(c, node)}' does nothing here: assign it to a variable, or leave it out`);
 	const key = calledKey(c.analysis, node);
 	const binding = key ?? bindingOf(c, node.callee as Syntax);
 	switch (binding?.kind) {

@@ -59,7 +59,7 @@ function evaluate(analysis: Analysis, node: Expression): Value | undefined {
 			return binding?.kind === "table" && memberName(node) === "length" ? tableLength(analysis, binding) : undefined;
 		}
 		case "CallExpression":
-			return isImul(node) ? imul(node.arguments.map(of)) : undefined;
+			return onNumbers(node, node.arguments.map(of));
 		default:
 			return undefined;
 	}
@@ -107,16 +107,25 @@ function binary(operator: Operator, a: Value | undefined, b: Value | undefined):
 	return (operator === "|" || operator === ">>>") && b === 0 ? Number(a) : undefined;
 }
 
-/** `Math.imul(...)` */
-export function isImul(node: CallExpression): boolean {
-	const { callee } = node;
-	if (callee.type !== "MemberExpression" || callee.object.type !== "Identifier") return false;
-	return callee.object.name === "Math" && memberName(callee) === "imul";
+/** `imul` of `Math.imul(...)` */
+function mathName({ callee }: CallExpression): string | undefined {
+	if (callee.type !== "MemberExpression" || callee.object.type !== "Identifier") return undefined;
+	return callee.object.name === "Math" ? memberName(callee) : undefined;
 }
 
-function imul(values: readonly (Value | undefined)[]): Value | undefined {
-	const [a, b] = values;
-	return values.length === 2 && typeof a === "number" && typeof b === "number" ? Math.imul(a, b) : undefined;
+export const isImul = (node: CallExpression): boolean => mathName(node) === "imul";
+
+/** Which of `Math.min(a, b)` and `Math.max(a, b)` the call is, if it is one. */
+export function extremeOf(node: CallExpression): "min" | "max" | undefined {
+	const name = mathName(node);
+	return (name === "min" || name === "max") && node.arguments.length === 2 ? name : undefined;
+}
+
+function onNumbers(node: CallExpression, [a, b]: readonly (Value | undefined)[]): Value | undefined {
+	if (node.arguments.length !== 2 || typeof a !== "number" || typeof b !== "number") return undefined;
+	const extreme = extremeOf(node);
+	if (extreme !== undefined) return Math[extreme](a, b);
+	return isImul(node) ? Math.imul(a, b) : undefined;
 }
 
 /** 64 MiB of elements: more is a slip of the keyboard. */

@@ -7,8 +7,8 @@ import { arithmetic, type Operand, operate } from "./arithmetic.ts";
 import { assignment, element, step } from "./assignments.ts";
 import type { Analysis, Module, Type } from "./bindings.ts";
 import { call } from "./calls.ts";
-import { comparison } from "./comparisons.ts";
-import { coercion, constantOf, type Value } from "./constant.ts";
+import { comparison, extremum } from "./comparisons.ts";
+import { coercion, constantOf, extremeOf, type Value } from "./constant.ts";
 import { signOf, typeOfValue } from "./infer.ts";
 import { fitsBoth } from "./ranges.ts";
 import { staticBranch } from "./static-keys.ts";
@@ -65,8 +65,10 @@ function number(c: Surroundings, node: Syntax, context: Context, wanted: Wanted)
 			return assignment(c, node, true, wanted);
 		case "UpdateExpression":
 			return step(c, node, true, wanted);
-		case "CallExpression":
-			return call(c, node, true);
+		case "CallExpression": {
+			const extreme = extremeOf(node);
+			return extreme === undefined ? call(c, node, true) : extremum(c, node, extreme, wanted);
+		}
 		case "SequenceExpression":
 			return sequence(c, node.expressions, (last) => numeric(c, last, context, wanted));
 		default:

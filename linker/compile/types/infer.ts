@@ -5,7 +5,7 @@
 
 import type { AssignmentExpression, BinaryExpression, Expression, Node } from "acorn";
 import type { Analysis, FunctionBinding, Guess, Key, Local, Range, Result, Table, Type, Variable } from "./bindings.ts";
-import { coercion, constantOf, type Value } from "./constant.ts";
+import { coercion, constantOf, extremeOf, type Value } from "./constant.ts";
 import { findSmall, fitsBoth, isOnlyUnsigned, rangeOf, union } from "./ranges.ts";
 import { isNullable, modelOf, typeOfCall } from "./results.ts";
 
@@ -156,7 +156,8 @@ function guessOf(analysis: Analysis, node: Expression): Guess {
 			return binding?.kind === "table" && node.computed ? elementType(binding) : "none";
 		}
 		case "CallExpression":
-			return typeOfCall(analysis, node);
+			if (extremeOf(node) === undefined) return typeOfCall(analysis, node);
+			return fitsBoth(rangeOf(analysis, node)) ? "either" : agree(node.arguments.map((side) => sideOf(analysis, side)));
 		case "SequenceExpression":
 			return of(node.expressions.at(-1)!);
 		default:

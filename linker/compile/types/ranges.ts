@@ -6,7 +6,7 @@
 
 import type { AnyNode, Node, Expression as Syntax } from "acorn";
 import type { Analysis, Guess, Local, Range, Table, Variable } from "./bindings.ts";
-import { constantOf } from "./constant.ts";
+import { constantOf, extremeOf } from "./constant.ts";
 import { typeOfCall } from "./results.ts";
 
 const INT: Range = { low: -(2 ** 31), high: 2 ** 31 - 1 };
@@ -78,11 +78,18 @@ function computed(analysis: Analysis, node: Syntax): Range {
 			return rangeOfElement(analysis, node);
 		case "SequenceExpression":
 			return of(node.expressions.at(-1)!);
-		case "CallExpression":
+		case "CallExpression": {
+			const extreme = extremeOf(node);
+			if (extreme !== undefined) return between(Math[extreme], node.arguments.map(of));
 			return ofGuess[typeOfCall(analysis, node)];
+		}
 		default:
 			return ofGuess.none;
 	}
+}
+
+function between(extreme: typeof Math.min, ranges: readonly Range[]): Range {
+	return { low: extreme(...ranges.map(({ low }) => low)), high: extreme(...ranges.map(({ high }) => high)) };
 }
 
 function rangeOfName(analysis: Analysis, node: AnyNode): Range {

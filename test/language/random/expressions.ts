@@ -222,10 +222,12 @@ function eitherOf(s: Scene, yes: Code, no: Code, depth: number): Code {
 
 function eitherType(s: Scene, type: NumberType, depth: number): Code | undefined {
 	const { dice } = s;
-	switch (dice.roll(9)) {
+	switch (dice.roll(10)) {
 		case 0:
 		case 1:
 			return arithmetic(s, type, depth);
+		case 8:
+			return code`Math.${dice.pick(["min", "max"])}(${unknown(s, type)}, ${ofType(s, type, depth - 1)})`;
 		case 2:
 			return remainder(s, type, depth);
 		case 3:
