@@ -28,6 +28,7 @@ const expressions = [
 	"(((u >>> 1) / 3) | 0) - 5",
 	"(-(a & 7) % 5) + 4",
 	"~(u & 255) + 1",
+	"((few = 9 >>> 0), (few -= 2) - 8)",
 	"Math.min(a, 5)",
 	"Math.max(u, 5)",
 	"Math.min(u, 100) - 200",
@@ -44,6 +45,7 @@ function pick(a) { return (a & 1) === 1 ? a >>> 2 : a % 10; }
 function rose(u) { u = u >>> 0; let n = 0; for (let i = 0; i < u; i++) n += i; return n; }
 function all(a, u) {
 	u = u >>> 0;
+	let few = 7 >>> 0;
 ${expressions.map((expression) => `	print(${expression});`).join("\n")}
 }
 export function main() {

@@ -36,7 +36,7 @@ export interface Operation {
 	readonly at: Position;
 }
 
-const trapping: Record<string, Record<"int" | "uint", Operator>> = {
+export const trapping: Record<string, Record<"int" | "uint", Operator>> = {
 	"+": { int: "addt", uint: "addtu" },
 	"-": { int: "subt", uint: "subtu" },
 	"*": { int: "mult", uint: "multu" },

@@ -3,7 +3,7 @@
 import type { AssignmentExpression, MemberExpression, Node, Expression as Syntax, UpdateExpression } from "acorn";
 import type { Expression, Place } from "../ir.ts";
 import { mathInstead, rejectedNames } from "../rejected.ts";
-import { arithmetic, type Operand, type Operation, operate } from "./arithmetic.ts";
+import { arithmetic, type Operand, type Operation, operate, trapping } from "./arithmetic.ts";
 import type { Type } from "./bindings.ts";
 import { numberOf, tableLength } from "./constant.ts";
 import { elementType } from "./infer.ts";
@@ -116,7 +116,7 @@ function compound(
 		at: at(c, node),
 	};
 	const value = operate(c, operation, contextOf(place, used), place.kind === "element" ? wanted : signIn(type));
-	if (place.kind !== "element" && value.type !== type && !fitsBoth(operation.range))
+	if (place.kind !== "element" && value.type !== type && (operation.operator in trapping || !fitsBoth(operation.range)))
 		refuseResult(c, node, operation, type);
 	return { op: "modify", place, value, yields: "new", type: value.type, at: at(c, node) };
 }

@@ -4,7 +4,7 @@
 // The interval is that of the number Node computes, before anything cuts it to 32 bits: that of `a + b` reaches beyond
 // them. What a call gives has the whole range of its type, because patching may put another function in its place.
 
-import type { AnyNode, Node, Expression as Syntax } from "acorn";
+import type { AnyNode, AssignmentExpression, Node, Expression as Syntax } from "acorn";
 import type { Analysis, Guess, Local, Range, Table, Variable } from "./bindings.ts";
 import { constantOf, extremeOf } from "./constant.ts";
 import { typeOfCall } from "./results.ts";
@@ -48,9 +48,18 @@ export function rangeOf(analysis: Analysis, node: Node): Range {
 
 /** What a variable holds of that: anything else traps, or is refused. */
 export function heldRange(analysis: Analysis, node: Node, type: Guess): Range {
-	const range = rangeOf(analysis, node);
-	const { low, high } = ofGuess[type];
-	return { low: Math.max(range.low, low), high: Math.min(range.high, high) };
+	return common(rangeOf(analysis, node), ofGuess[type]);
+}
+
+function common(a: Range, b: Range): Range {
+	return { low: Math.max(a.low, b.low), high: Math.min(a.high, b.high) };
+}
+
+/** What arithmetic on a variable leaves there, once its type is final: anything else traps. */
+function stored(analysis: Analysis, target: Node, range: Range): Range {
+	const binding = analysis.uses.get(target);
+	if ((binding?.kind !== "local" && binding?.kind !== "variable") || analysis.guesses.size > 0) return range;
+	return common(range, ofGuess[binding.type]);
 }
 
 function computed(analysis: Analysis, node: Syntax): Range {
@@ -69,10 +78,11 @@ function computed(analysis: Analysis, node: Syntax): Range {
 		case "ConditionalExpression":
 			return union(of(node.consequent), of(node.alternate));
 		case "AssignmentExpression":
-			return node.operator === "=" ? of(node.right) : binary(node.operator.slice(0, -1), of(node.left), of(node.right));
+			return compound(analysis, node);
 		case "UpdateExpression": {
 			const { low, high } = of(node.argument);
-			return node.operator === "++" ? { low, high: high + 1 } : { low: low - 1, high };
+			const range = node.operator === "++" ? { low, high: high + 1 } : { low: low - 1, high };
+			return stored(analysis, node.argument, range);
 		}
 		case "MemberExpression":
 			return rangeOfElement(analysis, node);
@@ -90,6 +100,12 @@ function computed(analysis: Analysis, node: Syntax): Range {
 
 function between(extreme: typeof Math.min, ranges: readonly Range[]): Range {
 	return { low: extreme(...ranges.map(({ low }) => low)), high: extreme(...ranges.map(({ high }) => high)) };
+}
+
+function compound(analysis: Analysis, { operator, left, right }: AssignmentExpression): Range {
+	if (operator === "=") return rangeOf(analysis, right);
+	const range = binary(operator.slice(0, -1), rangeOf(analysis, left), rangeOf(analysis, right));
+	return ["+=", "-=", "*="].includes(operator) ? stored(analysis, left, range) : range;
 }
 
 function rangeOfName(analysis: Analysis, node: AnyNode): Range {
