@@ -116,8 +116,8 @@ function compound(
 		at: at(c, node),
 	};
 	const value = operate(c, operation, contextOf(place, used), place.kind === "element" ? wanted : signIn(type));
-	if (place.kind !== "element" && value.type !== type && (operation.operator in trapping || !fitsBoth(operation.range)))
-		refuseResult(c, node, operation, type);
+	const isKnownToFit = fitsBoth(operation.range) && (type === "either" || !(operation.operator in trapping));
+	if (place.kind !== "element" && value.type !== type && !isKnownToFit) refuseResult(c, node, operation, type);
 	return { op: "modify", place, value, yields: "new", type: value.type, at: at(c, node) };
 }
 
