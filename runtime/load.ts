@@ -14,6 +14,7 @@ import type { Model } from "./machine/model.ts";
 import { ideal } from "./machine/models/index.ts";
 import type { CostProfile } from "./machine/profile.ts";
 import { endTurn, type FetchPolicy, type Machine, PAGE, setCpu, takeFrames } from "./machine/state.ts";
+import { drainAll } from "./machine/store-buffer.ts";
 
 /** Stacks hang below this address, each above an unmapped page. */
 export const STACKS_END = 0x7000_0000;
@@ -119,6 +120,7 @@ export function start(machine: Machine, cpu: number, address: number): void {
 	const core = machine.cores[cpu]!;
 	const sp = core.r[SP]! - 4;
 	core.store32(sp, STACKS_END);
+	drainAll(machine, cpu);
 	core.r[SP] = sp;
 	endTurn(machine);
 	setCpu(machine, cpu, Cpu.pc, address);

@@ -150,7 +150,7 @@ export function machineSpace(
 		const freed = move.kind === "step" && isFreed(from);
 		const sp = move.kind === "patch" ? 0 : machine.cores[move.who]!.r[SP]!;
 		const found = judged(built, sites, judge, move, seen);
-		if (move.kind === "patch") judgePatcherStores(use, move.who);
+		if (move.kind === "patch") judgePatcherStores(use, move.who, stepBefore(system, move.who)!);
 		else judgeStackUse(use, move.who, sp);
 		if (move.kind !== "patch") emptyOwn(system, move.who, emptied);
 		if (move.kind === "step") ({ fetched: instruction, fetchedBytes: bytes } = machine.cores[move.who]!);

@@ -9,6 +9,7 @@ import { SP } from "../../linker/isa/sets/toy.ts";
 import { placeOf } from "../../linker/link/image.ts";
 import { Cpu } from "../machine/layout.ts";
 import { getCpu } from "../machine/state.ts";
+import type { Step } from "../patch/plan/step.ts";
 import type { System } from "../patch/system.ts";
 import type { Stack } from "./footprint.ts";
 
@@ -53,8 +54,10 @@ export function judgeStackUse(use: StackUse, cpu: number, sp: number): void {
 	cores[cpu]!.executed = undefined;
 }
 
-/** The same of a store by a patcher or agent. */
-export function judgePatcherStores(use: StackUse, patcher: number): void {
+/** The same of a patcher or agent that just did this step. What a step makes CPUs do, such as emptying their store buffers, is no
+ * store of the patcher's. */
+export function judgePatcherStores(use: StackUse, patcher: number, { kind }: Step): void {
+	if (!storing.has(kind)) return;
 	for (const physical of use.system.machine.written!) {
 		const owner = ownerOf(use.stacks, physical);
 		if (owner < 0) continue;
@@ -63,6 +66,8 @@ export function judgePatcherStores(use: StackUse, patcher: number): void {
 		if (use.symmetry) throw new Unfounded("symmetry");
 	}
 }
+
+const storing: ReadonlySet<Step["kind"]> = new Set(["store", "copy", "poison", "clone"]);
 
 /** Whether a CPU's stack pointer is in its own stack, so that what it pushes and pops is there. */
 export function hasOwnStack(use: StackUse, cpu: number): boolean {
@@ -124,7 +129,7 @@ function usesPointer(instruction: Instruction): boolean {
 	return operandsOf(row).data.some((letter) => instruction[letter] === SP);
 }
 
-const pushesOrPops: ReadonlySet<string> = new Set(["push", "pop", "call", "ret", "callr"]);
+const pushesOrPops: ReadonlySet<string> = new Set(["push", "pop", "call", "ret", "callr", "iret"]);
 
 interface Operands {
 	readonly data: readonly ("a" | "b" | "c")[];
