@@ -8,7 +8,7 @@ import { entryNamed, type LoadOptions, load, start } from "../runtime/load.ts";
 import { createMachine } from "../runtime/machine/machine.ts";
 import { mapPages, physicalIn, writePhysical } from "../runtime/machine/memory.ts";
 import type { Model } from "../runtime/machine/model.ts";
-import { models } from "../runtime/machine/models/index.ts";
+import { models, withStoreBuffer } from "../runtime/machine/models/index.ts";
 import type { CostProfile } from "../runtime/machine/profile.ts";
 import { profiles } from "../runtime/machine/profiles/index.ts";
 import { type Machine, type MachineConfig, PAGE, takeFrames } from "../runtime/machine/state.ts";
@@ -27,8 +27,10 @@ export const quick: CostProfile = {
 	farLine: 40,
 };
 
+/** `NAME-tso` is the model NAME with a store buffer. */
 export function modelNamed(name: string): Model {
-	return models.find((model) => model.name === name)!;
+	const found = models.find((model) => model.name === name.replace(/-tso$/, ""))!;
+	return name.endsWith("-tso") ? withStoreBuffer(found) : found;
 }
 
 export function protocolNamed(name: string): Protocol {

@@ -49,7 +49,7 @@ interface Case {
 
 const cases = fc.record({
 	cpus: fc.integer({ min: 1, max: 4 }),
-	model: fc.constantFrom("ideal", "x86", "arm", "riscv"),
+	model: fc.constantFrom("ideal", "x86", "arm", "riscv", "x86-tso", "arm-tso"),
 	fetch: fc.constantFrom<FetchPolicy>("fresh", "stale", "random"),
 	protocol: fc.constantFrom("breakpoint", "stop-machine"),
 	seed: fc.integer({ min: 1, max: 2 ** 31 - 1 }),

@@ -18,6 +18,7 @@ import {
 	setCpu,
 	turnEnd,
 } from "../../machine/state.ts";
+import { drain, waiting } from "../../machine/store-buffer.ts";
 import { ready } from "../perform/perform.ts";
 import { serveTrap } from "../perform/trap.ts";
 import { noteEmulated, noteFirstRuns } from "../record/first-runs.ts";
@@ -119,9 +120,10 @@ export function peekTurn(system: System): Turn | undefined {
 function nextTurn(system: System): NextTurn | undefined {
 	const { machine } = system;
 	if (machine.words[Global.turn] !== 0) {
-		const cut = cutTurn(system, machine.words[Global.turn]! - 1);
+		const cpu = machine.words[Global.turn]! - 1;
+		const cut = cutTurn(system, cpu);
 		if (cut !== undefined) return cut;
-		endTurn(machine);
+		finishTurn(machine, cpu);
 	}
 	const never = Number.POSITIVE_INFINITY;
 	const turn: NextTurn = { clock: never, kind: "cpu", index: -1, nextCpu: never, nextPatch: never, end: undefined };
@@ -231,11 +233,22 @@ function stepCpu(system: System, turn: NextTurn, reach: Reach): RunEnd | undefin
 /** Notes in the buffer what is left of a turn that ended before its time, though nothing stopped the CPU. */
 function keepRest(machine: Machine, cpu: number, stop: number, end: number): void {
 	if (stop !== Stop.none || getCounter(machine, cpu, Cpu.clock) >= end) {
-		endTurn(machine);
+		finishTurn(machine, cpu);
 		return;
 	}
 	machine.words[Global.turn] = cpu + 1;
 	turnEnd(machine)[0] = end;
+}
+
+/** A turn is over. Of the stores that wait in the CPU's buffer, where the model has one, some drain now: how many the seed decides.
+ * All do where the CPU goes on no further by itself, since nobody would drain them later. */
+function finishTurn(machine: Machine, cpu: number): void {
+	endTurn(machine);
+	const stores = waiting(machine, cpu);
+	if (stores === 0) return;
+	const goesOn = getCpu(machine, cpu, Cpu.status) === Status.running;
+	const draining = goesOn ? random(machine, stores + 1) : stores;
+	for (let i = 0; i < draining; i++) drain(machine, cpu);
 }
 
 /** A trap that nobody serves ends the process. Where it is the only one the run ends too; else the others go on. */
