@@ -4,9 +4,9 @@
 import type { Fill, Release } from "../execmem/fill.ts";
 import { fills, releases } from "../execmem/fills/index.ts";
 import type { Model } from "../machine/model.ts";
-import { models } from "../machine/models/index.ts";
 import { type Phase, phaseText } from "../patch/plan/protocol.ts";
 import { check, type Verdict } from "./check.ts";
+import { outcome, tabulated } from "./matrix.ts";
 import type { Scenario } from "./scenario.ts";
 
 /** A fill of text with its release. */
@@ -67,7 +67,7 @@ export interface FillRow {
 	readonly outcomes: readonly string[];
 }
 
-export function fillRows(on: readonly Model[]): FillRow[] {
+export function fillRows(on: readonly Model[] = tabulated): FillRow[] {
 	const outcomes = (method: Method): string[] => on.map((model) => outcome(checkMethod(method, model)));
 	return methods.flatMap((method) => [
 		{ fill: method.fill.name, text: "whole", outcomes: outcomes(method) },
@@ -79,18 +79,14 @@ export function fillRows(on: readonly Model[]): FillRow[] {
 	]);
 }
 
-function outcome({ verdict, property, path }: Verdict): string {
-	return verdict === "unsafe" ? `${property} ${path.length}` : verdict;
-}
-
-/** The page docs/fills.md. @param rows of all models */
-export function fillMarkdown(rows: readonly FillRow[]): string {
+/** The page docs/fills.md. @param on the models that the rows are about */
+export function fillMarkdown(rows: readonly FillRow[], on: readonly Model[] = tabulated): string {
 	const sections = methods.map(({ fill, release }) => {
 		const lines = rows
 			.filter((row) => row.fill === fill.name)
 			.map(({ text, outcomes }) => `| ${[text, ...outcomes].join(" | ")} |`);
-		const head = ["without", ...models.map(({ name }) => name)].join(" | ");
-		return `## ${fill.name}\n\n${fill.brief}; released by \`${release.name}\`: ${release.brief}\n\n| ${head} |\n|${" --- |".repeat(models.length + 1)}\n${lines.join("\n")}\n`;
+		const head = ["without", ...on.map(({ name }) => name)].join(" | ");
+		return `## ${fill.name}\n\n${fill.brief}; released by \`${release.name}\`: ${release.brief}\n\n| ${head} |\n|${" --- |".repeat(on.length + 1)}\n${lines.join("\n")}\n`;
 	});
 	return `${preface}\n${sections.join("\n")}`;
 }

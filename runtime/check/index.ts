@@ -29,6 +29,7 @@ export {
 	type Cell,
 	cells as matrixCells,
 	checkCell,
+	type Extent,
 	type MatrixRow,
 	matrixMarkdown,
 	matrixProtocols,
@@ -38,11 +39,12 @@ export {
 	type SiteKind,
 	scenarioOf,
 	siteKinds,
+	tabulated,
 } from "./matrix.ts";
 export type { Outcome } from "./outcomes.ts";
 export { type PokeText, pokesOf, withProtocol } from "./poke-text.ts";
 export { type Occurrence, occurrences, type Property, properties } from "./properties.ts";
-export { onEveryModel, protocolOf, SCENARIO_SCHEMA, type Scenario } from "./scenario.ts";
+export { type Expectation, onEveryModel, protocolOf, SCENARIO_SCHEMA, type Scenario } from "./scenario.ts";
 export { scenarioFromJson, scenarioSchema } from "./schema/scenario.ts";
 export {
 	type Judged,

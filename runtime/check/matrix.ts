@@ -1,8 +1,8 @@
 // The verdict matrix: every protocol on every model, over numbers of CPUs, kinds of sites and where they lie.
 
 import type { Model } from "../machine/model.ts";
-import { models } from "../machine/models/index.ts";
-import { type Protocol, phaseText, sync, write } from "../patch/plan/protocol.ts";
+import { models, withStoreBuffer } from "../machine/models/index.ts";
+import { type Protocol, sync, write } from "../patch/plan/protocol.ts";
 import { protocols } from "../patch/plan/protocols/index.ts";
 import { check, type Verdict } from "./check.ts";
 import type { Scenario } from "./scenario.ts";
@@ -40,11 +40,25 @@ const parkings: readonly Protocol[] = [
 /** The protocols of the matrix. */
 export const matrixProtocols: readonly Protocol[] = [...protocols, ...parkings];
 
-/** Every cell. @param most CPUs at most */
-export function cells(most = 3): Cell[] {
+/** The models that tables have a row or a column for: every one, and two with a store buffer. */
+export const tabulated: readonly Model[] = [
+	...models,
+	...models.filter(({ name }) => name === "x86" || name === "arm").map(withStoreBuffer),
+];
+
+/** What a matrix is about: everything, unless said otherwise. */
+export interface Extent {
+	readonly protocols?: readonly Protocol[];
+	readonly models?: readonly Model[];
+	/** CPUs at most. */
+	readonly most?: number;
+}
+
+/** Every cell. */
+export function cells({ protocols: of = matrixProtocols, models: on = tabulated, most = 3 }: Extent = {}): Cell[] {
 	const all: Cell[] = [];
-	for (const protocol of matrixProtocols)
-		for (const model of models)
+	for (const protocol of of)
+		for (const model of on)
 			for (const kind of siteKinds)
 				for (const placement of placements)
 					for (let cpus = 1; cpus <= most; cpus++) all.push({ protocol, model, cpus, kind, placement });
@@ -62,13 +76,13 @@ export function scenarioOf({ protocol, model, cpus, kind, placement }: Cell): Sc
 		program: programOf(kind, placement),
 		model,
 		cpus: [{ entry: "caller", count: cpus }],
-		patchers: [{ poke: { site: kind === "null" || kind === "ret0" ? kind : "deadline" }, protocol: textOf(protocol) }],
+		patchers: [{ poke: { site: kind === "null" || kind === "ret0" ? kind : "deadline" }, protocol: named(protocol) }],
 	};
 }
 
-/** A registered protocol goes by its name, which keeps its requirements; a changed one by its phases. */
-function textOf(protocol: Protocol): string | readonly string[] {
-	return protocols.includes(protocol) ? protocol.name : protocol.phases.map(phaseText);
+/** A registered protocol goes by its name. */
+function named(protocol: Protocol): string | Protocol {
+	return protocols.includes(protocol) ? protocol.name : protocol;
 }
 
 const siteText: Record<SiteKind, string> = {
@@ -127,7 +141,9 @@ export function matrixRows(all: readonly Cell[], verdicts: readonly Verdict[]): 
 	}));
 }
 
-function outcome({ verdict, property, path }: Verdict): string {
+/** A verdict in a cell: what breaks in how many steps, or which bound kept it from being decided. */
+export function outcome({ verdict, property, path, why }: Verdict): string {
+	if (verdict === "undecided") return `undecided: ${why}`;
 	return verdict === "unsafe" ? `${property} ${path.length}` : verdict;
 }
 
@@ -140,11 +156,11 @@ function mapValues<A, B>(record: Readonly<Record<string, A>>, change: (value: A)
 	return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
 }
 
-/** The page docs/verdicts.md. */
-export function matrixMarkdown(rows: readonly MatrixRow[]): string {
+/** The page docs/verdicts.md. @param of the protocols in the rows */
+export function matrixMarkdown(rows: readonly MatrixRow[], of: readonly Protocol[] = matrixProtocols): string {
 	const titles = Object.keys(rows[0]!.outcomes);
 	const sections = [...new Set(rows.map(({ protocol }) => protocol))].map((name) => {
-		const brief = matrixProtocols.find((protocol) => protocol.name === name)!.brief;
+		const brief = of.find((protocol) => protocol.name === name)!.brief;
 		const lines = rows
 			.filter(({ protocol }) => protocol === name)
 			.map(({ model, outcomes }) => `| ${[model, ...Object.values(outcomes)].join(" | ")} |`);
@@ -158,6 +174,7 @@ const preface = `# Verdicts
 Every protocol on every model, for one site that one, two and three CPUs run through all the time while a patcher retargets
 it once. \`safe\` means that every interleaving and every fetch the model allows was explored; otherwise the property that
 breaks and the number of steps of the shortest counterexample. \`refused\` means that the protocol does not take such a
-site. Where the number of CPUs makes a difference, the outcomes for 1 / 2 / 3 are given. \`patchbay matrix\` prints this
-page; [checking.md](checking.md) says what the words mean and explains the interesting cells.
+site. Where the number of CPUs makes a difference, the outcomes for 1 / 2 / 3 are given. On \`x86-tso\` and \`arm-tso\` the stores
+of programs wait in a buffer first. \`patchbay matrix --markdown\` prints this page; [checking.md](checking.md) says what the words
+mean and explains the interesting cells.
 `;

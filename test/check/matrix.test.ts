@@ -3,7 +3,16 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { ablate } from "../../runtime/check/ablate.ts";
-import { cells, checkCell, matrixMarkdown, matrixProtocols, matrixRows } from "../../runtime/check/matrix.ts";
+import { check } from "../../runtime/check/check.ts";
+import {
+	cells,
+	checkCell,
+	matrixMarkdown,
+	matrixProtocols,
+	matrixRows,
+	scenarioOf,
+	tabulated,
+} from "../../runtime/check/matrix.ts";
 import { synthesize, type Wish } from "../../runtime/check/synthesize.ts";
 import { models } from "../../runtime/machine/models/index.ts";
 import { profiles } from "../../runtime/machine/profiles/index.ts";
@@ -24,9 +33,20 @@ describe("the verdict matrix is what docs/verdicts.md says", () => {
 		({ name }) => everything || ["breakpoint", "naive-sync", "stop-machine", "park-then-sync"].includes(name),
 	);
 	it.each(shown)("$name", (protocol) => {
-		const mine = cells().filter((cell) => cell.protocol === protocol);
+		const mine = cells({ protocols: [protocol] });
 		const section = matrixMarkdown(matrixRows(mine, mine.map(checkCell))).split(/^(?=## )/m)[1]!;
 		expect(page.split(/^(?=## )/m).map((text) => text.trim())).toContain(section.trim());
+	});
+});
+
+describe("on a machine with a store buffer", () => {
+	const buffered = tabulated.filter(({ buffer }) => buffer !== undefined);
+	const mine = cells({ protocols: [protocolNamed("stop-machine")], models: buffered, most: 2 });
+	const few = mine.filter(({ kind, placement }) => kind === "call" && placement === "aligned");
+
+	it.each(few)("what a release drains is nobody's store: $model.name, $cpus CPUs", (cell) => {
+		const { verdict } = check(scenarioOf(cell), { reductions: { merge: false, symmetry: false } });
+		expect(verdict).toBe("safe");
 	});
 });
 
