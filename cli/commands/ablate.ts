@@ -1,11 +1,12 @@
 // `patchbay ablate`: which phases of a protocol are needed, on which model.
 
 import { Option } from "commander";
-import { suggestion } from "../../linker/errors.ts";
 import { type Ablation, ablate as ablateOn } from "../../runtime/check/index.ts";
 import { models } from "../../runtime/machine/index.ts";
 import { protocols } from "../../runtime/patch/index.ts";
-import { type Command, ExitCode, UsageError, writeJson } from "../shell/command.ts";
+import { modelNames, modelOf } from "../run/models.ts";
+import { protocolOf } from "../run/protocols.ts";
+import { type Command, ExitCode, writeJson } from "../shell/command.ts";
 import { type Column, table } from "../shell/table.ts";
 import { styled } from "../shell/terminal.ts";
 
@@ -21,17 +22,15 @@ export const ablate: Command<Options> = {
 	examples: [
 		["ablate breakpoint", "is the second sync of text_poke_bp needed?"],
 		["ablate breakpoint --model amd-quad --model arm", "on these models only"],
+		["ablate mine.json --model x86-tso", "a protocol of one's own"],
 	],
 	declare(line) {
-		line.addOption(new Option("--model <name...>", "on these models").choices(models.map(({ name }) => name)));
+		line.option("--model <name...>", `on these models: ${modelNames}`);
 		line.addOption(new Option("--cpus <n>", "CPUs that run through the site").choices(["1", "2", "3"]).default("2"));
 	},
 	async run(terminal, [name], options) {
-		const protocol = protocols.find((one) => one.name === name);
-		const known = protocols.map((one) => one.name);
-		if (protocol === undefined)
-			throw new UsageError(`no protocol '${name}'${suggestion(name!, known)}; there are ${known.join(", ")}`);
-		const chosen = models.filter((model) => options.model?.includes(model.name) ?? true);
+		const protocol = protocolOf(name!, protocols);
+		const chosen = options.model?.map(modelOf) ?? models;
 		const rows = new Map<string, Ablation[]>();
 		for (const model of chosen) {
 			for (const one of ablateOn(protocol, model, Number(options.cpus))) {
@@ -41,7 +40,7 @@ export const ablate: Command<Options> = {
 		}
 		if (options.json === true) {
 			await writeJson(terminal, "patchbay/ablation@1", {
-				protocol: name,
+				protocol: protocol.name,
 				cpus: Number(options.cpus),
 				ablations: [...rows.values()].flat(),
 			});

@@ -3,7 +3,8 @@
 import { type Command as CommandLine, InvalidArgumentError, Option } from "commander";
 import { models } from "../../runtime/machine/index.ts";
 import { type StormCase, type StormCounts, storm } from "../../runtime/measure/index.ts";
-import { protocols } from "../../runtime/patch/index.ts";
+import { modelNames, modelOf } from "../run/models.ts";
+import { namesOf, protocolOf, running } from "../run/protocols.ts";
 import { type Command, ExitCode, writeJson } from "../shell/command.ts";
 import { type Stopped, stoppable } from "../shell/stop.ts";
 import { type Column, count, plural, table } from "../shell/table.ts";
@@ -30,9 +31,6 @@ interface Cell {
 	/** Null: the protocol does not take such a site. */
 	readonly counts: StormCounts | null;
 }
-
-const runnable = protocols.filter(({ requires }) => requires !== "quiet").map(({ name }) => name);
-const modelNames = models.map(({ name }) => name);
 
 export const chaos: Command<Options> = {
 	name: "chaos",
@@ -61,8 +59,8 @@ export const chaos: Command<Options> = {
 };
 
 function declareOptions(line: CommandLine): void {
-	line.addOption(new Option("--protocol <name...>", "these protocols only").choices(runnable));
-	line.addOption(new Option("--model <name...>", "these models only").choices(modelNames));
+	line.option("--protocol <name...>", `these protocols only: ${namesOf(running)}`);
+	line.option("--model <name...>", `these models only: ${modelNames}`);
 	line.option("--calls <n>", "calls of each site by each protocol on each model", whole(1e9), 50_000);
 	line.option("--cpus <n>", "CPUs that call", whole(64), 4);
 	line.option("--seed <n>", "of all random choices", whole(2 ** 31 - 1), 1);
@@ -76,24 +74,19 @@ function declareOptions(line: CommandLine): void {
 	line.option("--updates <n>", "of --native, by each writer at each place", whole(1e9), 100_000);
 }
 
-async function measure(
-	terminal: Terminal,
-	{ protocol, model, calls, cpus, seed }: Options,
-	stopped: Stopped,
-): Promise<Cell[]> {
+async function measure(terminal: Terminal, options: Options, stopped: Stopped): Promise<Cell[]> {
+	const { calls, cpus, seed } = options;
+	const chosen = options.protocol?.map((name) => protocolOf(name)) ?? running;
+	const hardware = options.model?.map(modelOf) ?? models;
 	const show = progressLine(terminal);
 	const cells: Cell[] = [];
 	for (const site of placements) {
-		for (const name of protocol ?? runnable) {
-			for (const hardware of model ?? modelNames) {
+		for (const protocol of chosen) {
+			for (const model of hardware) {
 				if (await stopped()) return cells;
-				show(`${name} on ${hardware}, ${site} site`);
-				const found = {
-					protocol: protocols.find((each) => each.name === name)!,
-					model: models.find((each) => each.name === hardware)!,
-				};
-				const counts = storm({ ...found, site, cpus, calls, seed }) ?? null;
-				cells.push({ protocol: name, model: hardware, site, counts });
+				show(`${protocol.name} on ${model.name}, ${site} site`);
+				const counts = storm({ protocol, model, site, cpus, calls, seed }) ?? null;
+				cells.push({ protocol: protocol.name, model: model.name, site, counts });
 			}
 		}
 	}

@@ -13,8 +13,11 @@ import {
 	VERDICTS_SCHEMA,
 	type Verdict,
 } from "../../runtime/check/index.ts";
+import { protocols } from "../../runtime/patch/index.ts";
 import { counterexampleEvents } from "../check/counterexample.ts";
 import { expectationLine, judge, readScenarioFile, verdictText } from "../check/scenarios.ts";
+import { modelNames, modelOf } from "../run/models.ts";
+import { namesOf, protocolOf } from "../run/protocols.ts";
 import { type Command, ExitCode, UsageError, writeJson } from "../shell/command.ts";
 import { writeFile } from "../shell/files.ts";
 import { STOP, type Stopped, stoppable } from "../shell/stop.ts";
@@ -24,6 +27,7 @@ import type { Terminal } from "../shell/terminal.ts";
 interface Options {
 	readonly expect?: true;
 	readonly model?: string;
+	readonly protocol?: string;
 	readonly maxStates: number;
 	readonly maxMemory: number;
 	readonly maxUnits: number;
@@ -53,6 +57,7 @@ export const check: Command<Options> = {
 		["check poke.s", "safe, or a shortest counterexample"],
 		["check poke.s --json > cex.json", "and `run --replay cex.json` goes the same way again"],
 		["check poke.s --model arm", "the same on another model"],
+		["check poke.s --model mine.json --protocol new.json", "on a machine of one's own, by a protocol of one's own"],
 		["check sb.s --outcomes", "all final values, and how many final states have them"],
 		["check fixtures/check/*.s --expect", "does every header's expectation hold?"],
 		["check *.s --json --shard 3/8 > 3.json", "one part of eight of a campaign; `merge` joins them"],
@@ -60,7 +65,8 @@ export const check: Command<Options> = {
 	outputs: ["trace"],
 	declare(line) {
 		line.option("--expect", "judge by the expectations in the headers: exit 0 when all hold");
-		line.option("--model <name>", "check on this model instead of the scenario's");
+		line.option("--model <name>", `check on this model instead of the scenario's: ${modelNames}`);
+		line.option("--protocol <name>", `patchers patch by this protocol instead of theirs: ${namesOf(protocols)}`);
 		line.option("--max-states <n>", "give up after so many states (exit 4)", whole, 20_000_000);
 		line.option("--max-memory <MiB>", "give up beyond so much memory for states (exit 4)", whole, 8192);
 		line.option("--max-units <n>", "give up when more units are in flux at once (exit 4)", whole, 256);
@@ -153,11 +159,23 @@ function boundsOf({ maxStates, maxMemory, maxUnits, maxValues, maxStores }: Opti
 	};
 }
 
-/** A file's scenario on the model asked for; where expectations are judged, on every model it has one for. */
-function scenariosIn(file: string, { model, expect }: Options): [string, Scenario][] {
-	const scenario = readScenarioFile(file);
-	if (model !== undefined) return [[file, { ...scenario, model }]];
+/** A file's scenario on the model and by the protocol asked for; where expectations are judged, on every model it has one for. */
+function scenariosIn(file: string, { model, protocol, expect }: Options): [string, Scenario][] {
+	const scenario = withProtocol(readScenarioFile(file), protocol);
+	if (model !== undefined)
+		return [[file, { ...scenario, model: isFile(model) ? modelOf(model) : modelOf(model).name }]];
 	return (expect === true ? onEveryModel(scenario) : [scenario]).map((one) => [file, one]);
+}
+
+function withProtocol(scenario: Scenario, text: string | undefined): Scenario {
+	if (text === undefined || scenario.patchers === undefined) return scenario;
+	const found = protocolOf(text, protocols);
+	const protocol = isFile(text) ? found : found.name;
+	return { ...scenario, patchers: scenario.patchers.map((part) => ({ ...part, protocol })) };
+}
+
+function isFile(text: string): boolean {
+	return text.endsWith(".json");
 }
 
 /** The same command in several processes, one shard each. */
@@ -189,11 +207,12 @@ async function inParallel(
 }
 
 function startShard(files: readonly string[], options: Options, part: string): ChildProcess {
-	const { model, maxStates, maxMemory, maxUnits, maxValues, maxStores, symmetry, merge } = options;
+	const { model, protocol, maxStates, maxMemory, maxUnits, maxValues, maxStores, symmetry, merge } = options;
 	const flags = [
 		...["--json", "--shard", part, "--max-states", String(maxStates), "--max-memory", String(maxMemory)],
 		...["--max-units", String(maxUnits), "--max-values", String(maxValues), "--max-stores", String(maxStores)],
 		...(model === undefined ? [] : ["--model", model]),
+		...(protocol === undefined ? [] : ["--protocol", protocol]),
 		...(options.expect === true ? ["--expect"] : []),
 		...(options.outcomes === true ? ["--outcomes"] : []),
 		...(symmetry ? [] : ["--no-symmetry"]),

@@ -1,7 +1,7 @@
 // `patchbay cost`: what updates cost over sites, CPUs and protocols, all sites together or one by one, by doing them.
 
-import { type Command as CommandLine, InvalidArgumentError, Option } from "commander";
-import { type CostProfile, models, profiles } from "../../runtime/machine/index.ts";
+import { type Command as CommandLine, InvalidArgumentError } from "commander";
+import type { CostProfile, Model } from "../../runtime/machine/index.ts";
 import {
 	type PassCost,
 	passCosts,
@@ -10,8 +10,11 @@ import {
 	type UpdateCost,
 	updateCost,
 } from "../../runtime/measure/index.ts";
-import { protocols } from "../../runtime/patch/index.ts";
-import { drawHits, type HitCost, hitCosts } from "../compare/hit-costs.ts";
+import type { Protocol } from "../../runtime/patch/index.ts";
+import { drawHits, hitCosts } from "../compare/hit-costs.ts";
+import { profileOf, profileOption } from "../run/cost-profiles.ts";
+import { modelNames, modelOf } from "../run/models.ts";
+import { namesOf, protocolOf, running } from "../run/protocols.ts";
 import { type Command, ExitCode, writeJson } from "../shell/command.ts";
 import { plot } from "../shell/plot.ts";
 import { type Column, count, table } from "../shell/table.ts";
@@ -26,6 +29,13 @@ interface Options {
 	readonly profile: string;
 }
 
+/** What is measured on what, read from the options. */
+interface Wanted extends Pick<Options, "kind" | "sites" | "cpus"> {
+	readonly protocols: readonly Protocol[];
+	readonly model: Model;
+	readonly profile: CostProfile;
+}
+
 interface Row {
 	readonly kind: SiteFamily;
 	readonly protocol: string;
@@ -36,7 +46,6 @@ interface Row {
 }
 
 const MOST_SITES = 4096;
-const measurable = protocols.filter(({ requires }) => requires !== "quiet").map(({ name }) => name);
 
 export const cost: Command<Options> = {
 	name: "cost",
@@ -53,16 +62,19 @@ export const cost: Command<Options> = {
 		declareOptions(line);
 	},
 	async run(terminal, _, options) {
-		const rows = measure(terminal, options);
+		const wanted = wantedBy(options);
+		const { model, profile } = wanted;
+		const rows = measure(terminal, wanted);
+		const passes = passCosts(profile);
+		const hits = hitCosts(profile, model);
 		if (options.json) {
-			const { model, profile } = options;
-			const passes = passCosts(profileNamed(profile));
-			await writeJson(terminal, "patchbay/cost@1", { model, profile, rows, passes, hits: hitsOf(options) });
+			const names = { model: model.name, profile: profile.name };
+			await writeJson(terminal, "patchbay/cost@1", { ...names, rows, passes, hits });
 			return ExitCode.ok;
 		}
-		const curves = options.sites.length > 1 ? drawCurves(terminal, options, rows) : [];
-		const lines = [...drawTable(terminal, rows), ...published(rows), ...curves, "", ...drawPasses(terminal, options)];
-		lines.push("", ...drawHits(terminal, hitsOf(options)));
+		const curves = options.sites.length > 1 ? drawCurves(terminal, wanted, rows) : [];
+		const lines = [...drawTable(terminal, rows), ...published(rows), ...curves, "", ...drawPasses(terminal, passes)];
+		lines.push("", ...drawHits(terminal, hits));
 		await terminal.write(`${lines.join("\n")}\n`);
 		return ExitCode.ok;
 	},
@@ -72,24 +84,25 @@ function declareOptions(line: CommandLine): void {
 	line.option("--kind <name,...>", `what is patched: ${siteFamilies.join(", ")}`, parseFamilies, ["call"]);
 	line.option("--sites <n,...>", "numbers of sites", numbers(MOST_SITES), [1, 4, 16, 56]);
 	line.option("--cpus <n,...>", "numbers of CPUs, each running a loop over all sites", numbers(256), [2, 24]);
-	line.option("--protocol <name,...>", "how code is patched", parseProtocols, ["breakpoint", "stop-machine"]);
-	line.addOption(
-		new Option("--model <name>", "what hardware promises about instruction fetch")
-			.choices(models.map(({ name }) => name))
-			.default("x86"),
-	);
-	line.addOption(
-		new Option("--profile <name>", "what things cost").choices(profiles.map(({ name }) => name)).default("in-order"),
-	);
+	line.option("--protocol <name,...>", `how code is patched: ${namesOf(running)}`, listed, [
+		"breakpoint",
+		"stop-machine",
+	]);
+	line.option("--model <name>", `what hardware promises: ${modelNames}`, "x86");
+	line.addOption(profileOption);
 }
 
-function measure(terminal: Terminal, options: Options): Row[] {
+function wantedBy({ kind, sites, cpus, protocol, model, profile }: Options): Wanted {
+	const protocols = protocol.map((name) => protocolOf(name));
+	return { kind, sites, cpus, protocols, model: modelOf(model), profile: profileOf(profile) };
+}
+
+function measure(terminal: Terminal, wanted: Wanted): Row[] {
 	const show = progressLine(terminal);
-	const model = models.find(({ name }) => name === options.model)!;
-	const profile = profileNamed(options.profile);
-	const rows = casesOf(options).map(({ kind, name, cpus, sites }): Row => {
+	const { model, profile } = wanted;
+	const rows = casesOf(wanted).map(({ kind, protocol, cpus, sites }): Row => {
+		const { name } = protocol;
 		show(`${kind}, ${name}, ${cpus} CPUs, ${sites} sites`);
-		const protocol = protocols.find((one) => one.name === name)!;
 		const one = { family: kind, sites, cpus, protocol, model, profile };
 		const [unbatched, batched] = [updateCost({ ...one, batched: false }), updateCost({ ...one, batched: true })];
 		return { kind, protocol: name, cpus, sites, unbatched, batched };
@@ -98,18 +111,10 @@ function measure(terminal: Terminal, options: Options): Row[] {
 	return rows;
 }
 
-function casesOf({ kind: kinds, protocol, cpus: crowds, sites: counts }: Options) {
+function casesOf({ kind: kinds, protocols, cpus: crowds, sites: counts }: Wanted) {
 	return kinds.flatMap((kind) =>
-		protocol.flatMap((name) => crowds.flatMap((cpus) => counts.map((sites) => ({ kind, name, cpus, sites })))),
+		protocols.flatMap((protocol) => crowds.flatMap((cpus) => counts.map((sites) => ({ kind, protocol, cpus, sites })))),
 	);
-}
-
-function hitsOf({ profile, model }: Options): HitCost[] {
-	return hitCosts(profileNamed(profile), models.find(({ name }) => name === model)!);
-}
-
-function profileNamed(name: string): CostProfile {
-	return profiles.find((profile) => profile.name === name)!;
 }
 
 /** Each figure twice: one by one, together. */
@@ -147,28 +152,22 @@ function published(rows: readonly Row[]): string[] {
 	];
 }
 
-function drawPasses(terminal: Terminal, { profile }: Options): string[] {
+function drawPasses(terminal: Terminal, passes: readonly PassCost[]): string[] {
 	const columns: Column<PassCost>[] = [
 		{ title: "passing a site, undisturbed", text: ({ site }) => site },
 		{ title: "cycles more", align: "right", text: ({ cycles }) => cycles.toFixed(2) },
 	];
-	return table(columns, passCosts(profileNamed(profile)), (text, _, row) =>
-		row === undefined ? styled(terminal, "bold", text) : text,
-	);
+	return table(columns, passes, (text, _, row) => (row === undefined ? styled(terminal, "bold", text) : text));
 }
 
 /** Over the sites, at the most CPUs. */
-function drawCurves(
-	terminal: Terminal,
-	{ cpus, protocol: names, kind: kinds }: Options,
-	rows: readonly Row[],
-): string[] {
+function drawCurves(terminal: Terminal, { cpus, protocols, kind: kinds }: Wanted, rows: readonly Row[]): string[] {
 	const most = Math.max(...cpus);
 	const size = { width: Math.max(20, Math.min(72, terminal.width - 30)), height: 12 };
 	const curvesOf = (field: keyof UpdateCost) =>
 		kinds
-			.flatMap((kind) => names.map((name) => ({ kind, name })))
-			.flatMap(({ kind, name: protocol }, i) => {
+			.flatMap((kind) => protocols.map(({ name: protocol }) => ({ kind, protocol })))
+			.flatMap(({ kind, protocol }, i) => {
 				const name = kinds.length > 1 ? `${kind}, ${protocol}` : protocol;
 				const own = rows.filter((row) => row.kind === kind && row.protocol === protocol && row.cpus === most);
 				const points = (how: "unbatched" | "batched") =>
@@ -204,10 +203,7 @@ function parseFamilies(text: string): SiteFamily[] {
 	return siteFamilies.filter((family) => names.includes(family));
 }
 
-function parseProtocols(text: string): string[] {
-	const names = text.split(",");
-	const unknown = names.find((name) => !measurable.includes(name));
-	if (unknown !== undefined)
-		throw new InvalidArgumentError(`No protocol '${unknown}'; there are ${measurable.join(", ")}.`);
-	return [...new Set(names)];
+/** Each once. */
+function listed(text: string): string[] {
+	return [...new Set(text.split(","))];
 }

@@ -4,6 +4,7 @@ import { Option } from "commander";
 import {
 	type Cell,
 	checkCell,
+	type Extent,
 	type FillRow,
 	fillMarkdown,
 	fillRows,
@@ -11,9 +12,11 @@ import {
 	matrixMarkdown,
 	matrixProtocols,
 	matrixRows,
+	tabulated,
 	type Verdict,
 } from "../../runtime/check/index.ts";
-import { models } from "../../runtime/machine/index.ts";
+import { modelNames, modelOf } from "../run/models.ts";
+import { namesOf, protocolOf } from "../run/protocols.ts";
 import { type Command, type CommonOptions, ExitCode, writeJson } from "../shell/command.ts";
 import { type Stopped, stoppable } from "../shell/stop.ts";
 import { plural, table } from "../shell/table.ts";
@@ -21,6 +24,7 @@ import type { Terminal } from "../shell/terminal.ts";
 
 interface Options {
 	readonly protocol?: readonly string[];
+	readonly model?: readonly string[];
 	readonly cpus: string;
 	readonly fills?: true;
 	readonly markdown?: true;
@@ -32,13 +36,13 @@ export const matrix: Command<Options> = {
 	brief: "Check every protocol on every model, for every kind of site and number of CPUs.",
 	examples: [
 		["matrix --protocol breakpoint --cpus 2", "one protocol, up to two CPUs"],
+		["matrix --protocol mine.json --model x86-tso mine-too.json", "a protocol and a machine of one's own"],
 		["matrix --fills", "every way to fill memory instead, whole and without each phase"],
-		["matrix --markdown > docs/verdicts.md", "the page of the documentation (half a minute)"],
+		["matrix --markdown > docs/verdicts.md", "the page of the documentation (a minute)"],
 	],
 	declare(line) {
-		line.addOption(
-			new Option("--protocol <name...>", "these protocols only").choices(matrixProtocols.map(({ name }) => name)),
-		);
+		line.option("--protocol <name...>", `these protocols only: ${namesOf(matrixProtocols)}`);
+		line.option("--model <name...>", `these models only: ${modelNames}`);
 		line.addOption(new Option("--cpus <n>", "up to so many CPUs").choices(["1", "2", "3"]).default("3"));
 		line.addOption(
 			new Option("--fills", "fills of memory instead of protocols, with one CPU").conflicts(["protocol", "cpus"]),
@@ -47,9 +51,12 @@ export const matrix: Command<Options> = {
 	},
 	async run(terminal, _operands, options) {
 		if (options.fills === true) return showFills(terminal, options);
-		const cells = matrixCells(Number(options.cpus)).filter(
-			({ protocol }) => options.protocol?.includes(protocol.name) ?? true,
-		);
+		const of: Required<Extent> = {
+			protocols: options.protocol?.map((name) => protocolOf(name, matrixProtocols)) ?? matrixProtocols,
+			models: options.model?.map(modelOf) ?? tabulated,
+			most: Number(options.cpus),
+		};
+		const cells = matrixCells(of);
 		const { has: verdicts, wasStopped } = await stoppable((stopped) => checkCells(terminal, cells, stopped));
 		if (wasStopped) terminal.note(`stopped after ${verdicts.length} of ${plural(cells.length, "cell")}\n`);
 		const whole = wholeRows(cells, verdicts.length);
@@ -59,7 +66,7 @@ export const matrix: Command<Options> = {
 		);
 		if (options.json === true)
 			await writeJson(terminal, "patchbay/matrix@1", { rows, ...(wasStopped && { stopped: true }) });
-		else if (options.markdown === true) await terminal.write(matrixMarkdown(rows));
+		else if (options.markdown === true) await terminal.write(matrixMarkdown(rows, of.protocols));
 		else if (rows.length > 0) {
 			const titles = [...new Set(rows.flatMap(({ outcomes }) => Object.keys(outcomes)))];
 			const columns = [
@@ -92,10 +99,11 @@ async function checkCells(terminal: Terminal, cells: readonly Cell[], stopped: S
 	return verdicts;
 }
 
-async function showFills(terminal: Terminal, { json, markdown }: Options & CommonOptions): Promise<ExitCode> {
+async function showFills(terminal: Terminal, { model, json, markdown }: Options & CommonOptions): Promise<ExitCode> {
+	const models = model?.map(modelOf) ?? tabulated;
 	const rows = fillRows(models);
 	if (json === true) await writeJson(terminal, "patchbay/fills@1", { models: models.map(({ name }) => name), rows });
-	else if (markdown === true) await terminal.write(fillMarkdown(rows));
+	else if (markdown === true) await terminal.write(fillMarkdown(rows, models));
 	else {
 		const columns = [
 			{ title: "fill", text: (row: FillRow) => row.fill },

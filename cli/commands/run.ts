@@ -15,7 +15,7 @@ import { type Deed, execute } from "../run/execute.ts";
 import { describeTrap } from "../run/faults.ts";
 import { declareModuleOptions, type ModuleOptions, pagesForModules, prepareAll } from "../run/modules.ts";
 import { hitLines, listHits, pagesForProbes, parsePlace, probeAt } from "../run/probing.ts";
-import { protocolOf, protocolOption } from "../run/run-protocol.ts";
+import { protocolOf, protocolOption } from "../run/protocols.ts";
 import { parseTimedRetarget, type Retarget } from "../run/set-option.ts";
 import { parseTrace, writeTrace } from "../run/trace-file.ts";
 import { type Command, UsageError, writeJson } from "../shell/command.ts";

@@ -2,8 +2,8 @@
 
 import { InvalidArgumentError, Option } from "commander";
 import { letterTexts, placements, synthesize as search, siteKinds } from "../../runtime/check/index.ts";
-import { models } from "../../runtime/machine/index.ts";
 import { profileOf, profileOption } from "../run/cost-profiles.ts";
+import { modelNames, modelOf } from "../run/models.ts";
 import { type Command, ExitCode, writeJson } from "../shell/command.ts";
 import { count } from "../shell/table.ts";
 import { styled } from "../shell/terminal.ts";
@@ -27,7 +27,7 @@ export const synthesize: Command<Options> = {
 		["synthesize --model amd-quad --placement aligned", "one store and one sync"],
 	],
 	declare(line) {
-		line.addOption(new Option("--model <name>", "the machine").choices(models.map(({ name }) => name)).default("x86"));
+		line.option("--model <name>", `the machine: ${modelNames}`, "x86");
 		line.option("--length <n>", "phases at most", length, 8);
 		line.addOption(
 			new Option("--placement <where>", "where the site lies").choices([...placements]).default("straddling"),
@@ -38,9 +38,10 @@ export const synthesize: Command<Options> = {
 		line.addOption(profileOption);
 	},
 	async run(terminal, _operands, options) {
+		const model = modelOf(options.model);
 		const found = search(
 			{
-				model: models.find(({ name }) => name === options.model)!,
+				model,
 				length: options.length,
 				placements: placements.filter((one) => one === options.placement),
 				kinds: siteKinds.filter((one) => one === options.kind),
@@ -53,13 +54,13 @@ export const synthesize: Command<Options> = {
 			},
 		);
 		if (options.json === true)
-			await writeJson(terminal, "patchbay/synthesis@1", { model: options.model, found: found ?? null });
+			await writeJson(terminal, "patchbay/synthesis@1", { model: model.name, found: found ?? null });
 		else if (found === undefined)
-			await terminal.write(`no order of at most ${options.length} phases is safe on ${options.model}\n`);
+			await terminal.write(`no order of at most ${options.length} phases is safe on ${model.name}\n`);
 		else {
 			const phases = found.phases.map((phase, i) => `  ${i + 1}. ${styled(terminal, "bold", phase)}`).join("\n");
 			await terminal.write(
-				`${phases}\n\n${count(found.cycles)} cycles on ${options.model}; the cheapest of ${count(found.tried)} beginnings tried, ${count(found.complete)} of them complete\n`,
+				`${phases}\n\n${count(found.cycles)} cycles on ${model.name}; the cheapest of ${count(found.tried)} beginnings tried, ${count(found.complete)} of them complete\n`,
 			);
 		}
 		return found === undefined ? ExitCode.violation : ExitCode.ok;

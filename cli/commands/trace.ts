@@ -21,7 +21,7 @@ import { profileOf, profileOption } from "../run/cost-profiles.ts";
 import { type CrowdOptions, declareCrowdOptions, loadCrowd } from "../run/crowd.ts";
 import { execute } from "../run/execute.ts";
 import { declareModuleOptions, type ModuleOptions, pagesForModules, prepareAll } from "../run/modules.ts";
-import { protocolOf, protocolOption } from "../run/run-protocol.ts";
+import { protocolOf, protocolOption } from "../run/protocols.ts";
 import { parseRetarget, type Retarget } from "../run/set-option.ts";
 import { parseTrace, writeTrace } from "../run/trace-file.ts";
 import { type Command, UsageError, writeJson } from "../shell/command.ts";

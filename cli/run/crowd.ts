@@ -11,6 +11,7 @@ import {
 	models,
 } from "../../runtime/machine/index.ts";
 import { UsageError } from "../shell/command.ts";
+import { modelNames, modelOf } from "./models.ts";
 
 export interface CrowdOptions {
 	readonly cpus?: number;
@@ -32,11 +33,7 @@ const MOST_CPUS = 256;
 export function declareCrowdOptions(line: CommandLine): void {
 	line.option("--cpus <n>", "so many CPUs; those without an entry idle", parseCpus);
 	line.option("--entry <function[*n]>", "what the next n CPUs run; may be given again", parseEntry);
-	line.addOption(
-		new Option("--model <name>", "what hardware promises about instruction fetch")
-			.choices(models.map(({ name }) => name))
-			.default(models[0]!.name),
-	);
+	line.option("--model <name>", `what hardware promises: ${modelNames}`, models[0]!.name);
 	line.addOption(
 		new Option("--fetch <policy>", "which of the bytes that a CPU may see it does see")
 			.choices(fetchPolicies.filter((policy) => policy !== "chosen"))
@@ -58,7 +55,7 @@ export function loadCrowd(image: Image, options: CrowdOptions, profile: CostProf
 	if (addresses.length > cpus)
 		throw new UsageError(`--entry names work for ${addresses.length} CPUs, --cpus says ${cpus}`);
 	if (cpus > MOST_CPUS) throw new UsageError(`${cpus} CPUs: there may be ${MOST_CPUS}`);
-	const model = models.find(({ name }) => name === options.model)!;
+	const model = modelOf(options.model);
 	const machine = load(image, { profile, model, cpus, fetch, seed, processes, spare });
 	for (const [cpu, address] of addresses.entries()) start(machine, cpu, address);
 	return machine;

@@ -19,7 +19,7 @@ export {
 } from "./memory.ts";
 export type { Model } from "./model.ts";
 export { modelSchema } from "./model-schema.ts";
-export { ideal, models } from "./models/index.ts";
+export { ideal, models, variants, withStoreBuffer } from "./models/index.ts";
 export type { FetchNote, InstructionTlb, Sighting, TlbShape, Watch } from "./observers.ts";
 export { type CostProfile, TICKS_PER_CYCLE, ticksToCycles } from "./profile.ts";
 export { profileSchema } from "./profile-schema.ts";

@@ -120,7 +120,7 @@ describe("the command", () => {
 		[["--kind", "jump"], "No 'jump'; there are call, label, entry"],
 		[["--sites", "0"], "from 1 to 4096"],
 		[["--cpus", "2,257"], "from 1 to 256"],
-		[["--protocol", "early"], "No protocol 'early'; there are breakpoint"],
+		[["--protocol", "early"], "no protocol 'early'; there are breakpoint"],
 	])("refuses %j", async (argv, message) => {
 		const seen = await cli("cost", ...argv);
 		expect(seen.err).toContain(message);
