@@ -8,7 +8,7 @@ import { DEFAULT_MODEL, type Scenario } from "./scenario.ts";
 
 /** The assumptions of a verdict about a scenario, the most important first. */
 export function assumptionsOf(scenario: Scenario, { system }: Built): string[] {
-	const { model } = system.machine.config;
+	const { model, cpus } = system.machine.config;
 	const steps = system.plans.flatMap((plan) => plan.steps);
 	const maintains = steps.some(({ kind }) => kind === "clean" || kind === "invalidate");
 	return [
@@ -17,6 +17,8 @@ export function assumptionsOf(scenario: Scenario, { system }: Built): string[] {
 		...(steps.length > 0 ? ["each step of a patcher is done at once and in order"] : []),
 		...(storesAtSites(system, scenario) ? ["what an agent stores at a site is not judged by stale"] : []),
 		...(maintains ? ["cache maintenance is done at once"] : []),
+		...(scenario.nmi === undefined ? ["no NMI comes"] : []),
+		...(scenario.exists === undefined ? [`no more than ${cpus === 1 ? "one CPU" : `${cpus} CPUs`}`] : []),
 		...(scenario.properties === undefined ? [] : [`only ${scenario.properties.join(", ") || "nothing"} is judged`]),
 	];
 }

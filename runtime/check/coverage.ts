@@ -124,7 +124,9 @@ function outcomeGaps(terms: readonly Term[], coverage: Coverage): string[] {
 	for (const [i, term] of terms.entries()) {
 		const before = places.get(term.place);
 		if (before !== undefined && before.value !== term.value)
-			gaps.push(`an outcome: ${term.place} cannot be ${before.value} and ${term.value} at once`);
+			gaps.push(
+				`the outcome, which is never possible: ${term.place} cannot be ${before.value} and ${term.value} at once`,
+			);
 		else if (terms.length > 1 && !coverage.terms.has(i))
 			gaps.push(`${term.place}=${term.value}, which holds in no end`);
 		places.set(term.place, term);

@@ -33,6 +33,9 @@ describe("assumptions", () => {
 		[["model: x86-tso", "cpu: main"], "data in TSO order"],
 		[["cpu: main", "agent: publish word 1"], "each step of a patcher is done at once and in order"],
 		[["model: arm", "cpu: main", "agent: clean main"], "cache maintenance is done at once"],
+		[["cpu: main"], "no NMI comes"],
+		[["cpu: main"], "no more than one CPU"],
+		[["cpu: 3 main"], "no more than 3 CPUs"],
 		[["cpu: main", "always: torn stale"], "only torn, stale is judged"],
 	])("%j rests on: %s", (header, text) => {
 		expect(verdict(header).assumptions).toContain(text);
@@ -45,6 +48,10 @@ describe("assumptions", () => {
 		expect(verdict([...header, "always: torn stale"], code).assumptions).toContain(text);
 		expect(verdict([...header, "always: torn"], code).assumptions).not.toContain(text);
 		expect(verdict(header.slice(0, 3), code).assumptions).not.toContain(text);
+	});
+
+	test("that no NMI comes is not assumed where one may", () => {
+		expect(verdict(["cpu: main", "nmi: other"]).assumptions).not.toContain("no NMI comes");
 	});
 
 	test("a named model is no assumption", () => {
@@ -79,7 +86,7 @@ describe("what was never exercised", () => {
 	test("is an outcome that contradicts itself, or a part of it that never holds", () => {
 		const both = verdict(["model: x86", "cpu: main", "exists: 0:r1=1 & 0:r1=0x2"]);
 		expect(both).toMatchObject({ verdict: "forbidden" });
-		expect(both.unexercised).toContain("an outcome: 0:r1 cannot be 1 and 2 at once");
+		expect(both.unexercised).toContain("the outcome, which is never possible: 0:r1 cannot be 1 and 2 at once");
 		const never = verdict(["model: x86", "cpu: main", "exists: 0:r0=0 & 0:r1=5"]);
 		expect(never.unexercised).toEqual(["0:r1=5, which holds in no end"]);
 	});
