@@ -1,5 +1,6 @@
 // How much the tests try. `npm test` takes part of what is slow, so that it is over in a few minutes; `npm run test:all`,
-// which .ci/run calls, takes all of it. STORM=all, PROBES=all and OPINIONS=n go further still, and take long.
+// which .ci/run calls, takes all of it. STORM=all, PROBES=all,
+// OPINIONS=n and KILLS=n go further still, and take long.
 
 /** Says whether everything is to be tried. */
 export const everything = process.env.PATCHBAY_TESTS === "all";

@@ -1,6 +1,7 @@
 // Commands that are killed while they write: the old file or the new one is there, whole, and the next run leaves nothing
 // beside it. A preloaded script kills the process before its n-th call of the file system that can change something, for
-// every n that there is, so no moment between two calls is left out.
+// every n that there is, so no moment between two calls is left out. Besides, it is killed at moments that nobody chose;
+// KILLS says how many for each command.
 
 import { type SpawnSyncReturns, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -159,7 +160,7 @@ describe.each(everything ? writings : writings.filter(({ name }) => name === "pa
 			start(folder, writing.argv);
 		});
 		const longest = performance.now() - began;
-		const times = howMany(2, 200);
+		const times = Number(process.env.KILLS ?? howMany(2, 8));
 		for (let i = 0; i < times; i++) await killedAfter(writing, whole, (longest * (i + 0.5)) / times);
 	});
 });
