@@ -6,10 +6,13 @@ import { type CostProfile, profileSchema, profiles } from "../../runtime/machine
 import { UsageError } from "../shell/command.ts";
 import { readJson } from "../shell/files.ts";
 
-export const profileOption = new Option(
-	"--profile <name>",
-	`what instructions cost: ${profiles.map(({ name }) => name).join(", ")} or a .json file`,
-).default(profiles[0]!.name);
+/** The option with a profile that is taken when none is named. */
+export function profileOptionOf(byDefault: string): Option {
+	const names = profiles.map(({ name }) => name).join(", ");
+	return new Option("--profile <name>", `what instructions cost: ${names} or a .json file`).default(byDefault);
+}
+
+export const profileOption = profileOptionOf(profiles[0]!.name);
 
 /** @throws UsageError for a name that is none, LinkError for a file that holds no profile */
 export function profileOf(text: string): CostProfile {
