@@ -80,7 +80,9 @@ export function storm(one: StormCase): StormCounts | undefined {
 	return counts;
 }
 
-/** @returns false when the protocol refuses the site */
+/** Makes one run. It ends when all calls are made, by a trap, or where some CPU may still see more values than the machine
+ * remembers, as with a fetch queue that nobody ever empties: what was counted until then counts.
+ * @returns false when the protocol refuses the site */
 function stormOnce(image: Image, { protocol, model, cpus }: StormCase, seed: number, counts: StormCounts): boolean {
 	const machine = load(image, {
 		profile,
@@ -90,6 +92,7 @@ function stormOnce(image: Image, { protocol, model, cpus }: StormCase, seed: num
 		cpus,
 		stack: PAGE,
 		histories: 256,
+		values: 255,
 		started: false,
 	});
 	for (let cpu = 0; cpu < cpus; cpu++) start(machine, cpu, entryNamed(image, "main"));
@@ -112,7 +115,6 @@ function stormOnce(image: Image, { protocol, model, cpus }: StormCase, seed: num
 		count(machine, counts, [ways.one, ways.two, ...transient], undefined);
 		holds = ways[to];
 	}
-	if (end.kind === "bound") throw new Error(`assert: ${end.why}, although three targets take turns`);
 	if (end.kind === "trapped") counts.died++;
 	counts.updates += system.counts.updates;
 	countCalls(machine, counts);
