@@ -45,7 +45,7 @@ describe("on a machine with a store buffer", () => {
 	const few = mine.filter(({ kind, placement }) => kind === "call" && placement === "aligned");
 
 	it.each(few)("what a release drains is nobody's store: $model.name, $cpus CPUs", (cell) => {
-		const { verdict } = check(scenarioOf(cell), { reductions: { merge: false, symmetry: false } });
+		const { verdict } = check(scenarioOf(cell));
 		expect(verdict).toBe("safe");
 	});
 });
