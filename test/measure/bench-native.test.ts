@@ -60,7 +60,7 @@ test.skipIf(!hasNative())("bench-native measures, and its profile runs", () =>
 		writeFileSync(path, '{"name":"half"}');
 		expect(await cli("run", pick, "--profile", path)).toMatchObject({
 			code: 3,
-			err: expect.stringMatching(/has no source/),
+			err: expect.stringMatching(/'source' is missing/),
 		});
 	}),
 );
