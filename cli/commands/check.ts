@@ -20,7 +20,7 @@ import { modelNames, modelOf } from "../run/models.ts";
 import { namesOf, protocolOf } from "../run/protocols.ts";
 import { type Command, ExitCode, UsageError, writeJson } from "../shell/command.ts";
 import { writeFile } from "../shell/files.ts";
-import { STOP, type Stopped, stoppable } from "../shell/stop.ts";
+import { JOB, STOP, type Stopped, stoppable } from "../shell/stop.ts";
 import { count, plural } from "../shell/table.ts";
 import type { Terminal } from "../shell/terminal.ts";
 
@@ -220,6 +220,7 @@ function startShard(files: readonly string[], options: Options, part: string): C
 	];
 	return spawn(process.execPath, [process.argv[1]!, "check", ...files, ...flags], {
 		stdio: ["ignore", "pipe", "pipe", "ipc"],
+		env: { ...process.env, [JOB]: "1" },
 	});
 }
 

@@ -6,6 +6,14 @@ import { setImmediate as breathe } from "node:timers/promises";
 /** What a process says to those that work for it. */
 export const STOP = "stop";
 
+/** The variable that a process sets for those that it starts to work for it. */
+export const JOB = "PATCHBAY_JOB";
+
+/** Says whether this process works for another one. Who started it may have a channel to it for purposes of its own. */
+function isJob(): boolean {
+	return process.connected === true && process.env[JOB] !== undefined;
+}
+
 /** Whether somebody asked to stop. Resolves after signals that came have been told. */
 export type Stopped = () => Promise<boolean>;
 
@@ -16,15 +24,15 @@ export async function stoppable<T>(act: (stopped: Stopped) => Promise<T>): Promi
 	let asked = false;
 	const ask = (): void => {
 		asked = true;
-		if (process.connected !== true) process.off("SIGINT", ask);
+		if (!isJob()) process.off("SIGINT", ask);
 	};
 	const hear = (message: unknown): void => {
 		if (message === STOP) ask();
 	};
 	const ignore = (): void => {};
-	process.on("SIGINT", process.connected === true ? ignore : ask);
+	process.on("SIGINT", isJob() ? ignore : ask);
 	process.on("message", hear);
-	process.channel?.unref();
+	if (isJob()) process.channel?.unref();
 	try {
 		const has = await act(async () => {
 			await breathe();
@@ -40,7 +48,7 @@ export async function stoppable<T>(act: (stopped: Stopped) => Promise<T>): Promi
 
 /** A process that works for another ends with it, however that one ends. */
 export function endWithParent(): void {
-	if (process.connected !== true) return;
+	if (!isJob()) return;
 	process.on("disconnect", () => process.exit(1));
 	process.channel?.unref();
 }
