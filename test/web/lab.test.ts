@@ -40,10 +40,13 @@ describe.skipIf(!canBrowse)("the lab", () => {
 		await verdict(page, "unsafe").waitFor();
 		expect(await page.locator(".step.broken").textContent()).toContain("torn");
 		expect(await page.locator(".cut.torn").count()).toBe(1);
+		const last = (await page.locator(".step").count()) - 1;
 		await page.locator(".steps").focus();
 		await page.keyboard.press("ArrowUp");
 		await page.keyboard.press("ArrowUp");
-		const step = await page.locator(".step[aria-selected=true]").textContent();
+		const selected = page.locator(`#step${last - 2}[aria-selected=true]`);
+		await selected.waitFor();
+		const step = await selected.textContent();
 		await page.getByRole("button", { name: "Share" }).click();
 		await page.waitForFunction(() => location.hash.length > 20);
 		const { hash } = new URL(page.url());
@@ -62,31 +65,55 @@ describe.skipIf(!canBrowse)("the lab", () => {
 		expect(await page.locator(".card").nth(2).textContent()).toBe("write breakpoint");
 	});
 
+	/** Where a run stands, when it has come to a place other than this one. */
+	async function placeAfter(page: Page, before: number): Promise<number> {
+		const now = await page.waitForFunction((before) => {
+			const [, digits] = /^step ([\d,]+)/.exec(document.querySelector(".bar output")!.textContent!) ?? [];
+			const place = Number(digits?.replaceAll(",", ""));
+			return digits !== undefined && place !== before ? { place } : undefined;
+		}, before);
+		return (await now.jsonValue())!.place;
+	}
+
+	const standsAt = (page: Page, place: number) =>
+		page.locator(".bar output", { hasText: new RegExp(`^step ${place.toLocaleString("en")}( |$)`) }).waitFor();
+
 	test("a run goes to its end and back to the same place", async () => {
 		const page = await lab.open("#run");
+		await standsAt(page, 0);
 		await page.locator(".code .line").first().waitFor();
 		const stood = async () => [await page.locator(".cpus").textContent(), await page.locator(".code").textContent()];
 		await page.keyboard.press("t");
-		await page
-			.getByText(/trap|The run ended/)
-			.first()
-			.waitFor();
-		for (let i = 0; i < 3; i++) await page.keyboard.press("b");
-		const place = await page.locator(".bar output").textContent();
+		const trap = await placeAfter(page, 0);
+		// Three quick presses are three steps, although none waits for the answer to the one before.
+		await page.evaluate(() => {
+			for (let i = 0; i < 3; i++) dispatchEvent(new KeyboardEvent("keydown", { key: "b" }));
+		});
+		await standsAt(page, trap - 3);
 		const state = await stood();
 		await page.keyboard.press("e");
 		await page.getByText("The run ended: halted").waitFor();
 		expect(await page.locator(".output pre").textContent()).toBe("3\n7");
-		const at = Number(/\d+/.exec(place!)![0]);
 		await page.locator(".slider").evaluate((slider: HTMLInputElement, value) => {
 			slider.value = String(value);
 			slider.dispatchEvent(new Event("change", { bubbles: true }));
-		}, at);
-		await page.waitForFunction(
-			(to) => document.querySelector(".bar output")!.textContent!.startsWith(`step ${to} `),
-			at,
-		);
+		}, trap - 3);
+		await standsAt(page, trap - 3);
 		expect(await stood()).toEqual(state);
+	});
+
+	test("keys are answered in order, also behind a long way", async () => {
+		const page = await lab.open("#run");
+		await standsAt(page, 0);
+		await page.locator(".code .line").first().waitFor();
+		await page.keyboard.press("t");
+		const trap = await placeAfter(page, 0);
+		await page.keyboard.press("g");
+		await standsAt(page, 0);
+		await page.evaluate(() => {
+			for (const key of "ssstbbsb") dispatchEvent(new KeyboardEvent("keydown", { key }));
+		});
+		await standsAt(page, trap - 2);
 	});
 
 	test("a mistake is told with its line", async () => {
@@ -124,10 +151,8 @@ describe.skipIf(!canBrowse)("the lab", () => {
 		["learn", "dark", 1440],
 	] as const)("%s in %s at %i is accessible, and does not scroll sideways", async (room, scheme, width) => {
 		const page = await lab.open(`#${room}`, { scheme, width });
-		await page
-			.locator(room === "check" ? ".step" : ".code .line")
-			.first()
-			.waitFor();
+		for (const part of room === "check" ? [".verdict:not(.was)", ".step"] : [".code .line", ".cm-content"])
+			await page.locator(part).first().waitFor();
 		expect(await violations(page)).toEqual([]);
 		expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
 	});

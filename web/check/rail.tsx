@@ -1,6 +1,6 @@
 // The protocol as cards on a rail: what is written is bold, what is waited for dashed. Cards are moved by hand or by key.
 
-import { useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 interface RailProps {
 	readonly phases: readonly string[];
@@ -12,20 +12,24 @@ interface RailProps {
 export function Rail({ phases, known, change }: RailProps) {
 	const list = useRef<HTMLOListElement>(null);
 	const [dragged, setDragged] = useState<number>();
-	const focus = (card: number): void => {
-		setTimeout(() => list.current?.querySelectorAll<HTMLElement>(".card")[card]?.focus(), 30);
-	};
+	/** The card that has the focus when the change that was made is drawn. */
+	const next = useRef<number | undefined>(undefined);
+	const focus = (card: number): void => list.current?.querySelectorAll<HTMLElement>(".card")[card]?.focus();
+	useLayoutEffect(() => {
+		if (next.current !== undefined) focus(next.current);
+		next.current = undefined;
+	}, [phases]);
 	const move = (from: number, to: number): void => {
 		if (to < 0 || to >= phases.length || from === to) return;
+		next.current = to;
 		change(
 			phases.toSpliced(from, 1).toSpliced(to, 0, phases[from]!),
 			`${phases[from]} is now ${to + 1} of ${phases.length}`,
 		);
-		focus(to);
 	};
 	const remove = (card: number): void => {
+		next.current = Math.max(0, Math.min(card, phases.length - 2));
 		change(phases.toSpliced(card, 1), `${phases[card]} is removed; ${phases.length - 1} are left`);
-		focus(Math.max(0, Math.min(card, phases.length - 2)));
 	};
 	const onKey = (event: KeyboardEvent, card: number): void => {
 		const step = event.key === "ArrowLeft" ? -1 : event.key === "ArrowRight" ? 1 : 0;
@@ -80,8 +84,8 @@ export function Rail({ phases, known, change }: RailProps) {
 					onChange={({ currentTarget }) => {
 						const phase = currentTarget.value;
 						currentTarget.value = "";
+						next.current = phases.length;
 						change([...phases, phase], `${phase} is added at the end`);
-						focus(phases.length);
 					}}
 				>
 					<option value="">+ add</option>

@@ -1,6 +1,6 @@
 // The check room: a protocol as cards, a scenario beside it, the verdict as one edits, and the way to it as lanes and loom.
 
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Room, RoomProps } from "../shell/room.ts";
 import type { Asker } from "../state/ask.ts";
 import { fieldsOf } from "../state/fields.ts";
@@ -42,10 +42,11 @@ function CheckView({ state: link, link: share }: RoomProps) {
 		}, PATIENCE);
 		return () => clearTimeout(timer);
 	}, [asked]);
-	useEffect(() => share(state), [state, share]);
+	useLayoutEffect(() => share(state), [state, share]);
 
 	const lanes = answer !== undefined && "lanes" in answer ? answer.lanes : undefined;
-	const selected = Math.min(step, Math.max(0, (lanes?.rows.length ?? 1) - 1));
+	const last = Math.max(0, (lanes?.rows.length ?? 1) - 1);
+	const selected = Math.min(step, last);
 	const change = (part: Partial<State>): void => setState((now) => ({ ...now, step: LAST, ...part }));
 	return (
 		<div class="check">
@@ -65,7 +66,14 @@ function CheckView({ state: link, link: share }: RoomProps) {
 				<Sentence answer={answer} stale={stale} progress={progress} />
 				{lanes !== undefined && lanes.rows.length > 0 && (
 					<div class={`find${stale ? " was" : ""}`}>
-						<Way lanes={lanes} selected={selected} select={(row) => setState((now) => ({ ...now, step: row }))} />
+						<Way
+							lanes={lanes}
+							selected={selected}
+							select={(row) => setState((now) => ({ ...now, step: row }))}
+							move={(by) =>
+								setState((now) => ({ ...now, step: Math.max(0, Math.min(last, Math.min(last, now.step) + by)) }))
+							}
+						/>
 						<StandBefore lanes={lanes} row={selected} />
 					</div>
 				)}

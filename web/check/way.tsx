@@ -8,16 +8,18 @@ interface WayProps {
 	readonly lanes: Lanes;
 	readonly selected: number;
 	select(row: number): void;
+	/** Selects the step that is so many behind the selected one. */
+	move(by: number): void;
 }
 
-export function Way({ lanes, selected, select }: WayProps) {
+export function Way({ lanes, selected, select, move }: WayProps) {
 	const { rows, cpus, patchers } = lanes;
 	const heads = [...patchers.map((_, i) => `patcher${i}`), ...Array.from({ length: cpus }, (_, i) => `cpu${i}`)];
 	const onKey = (event: KeyboardEvent): void => {
 		const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
 		if (step === 0) return;
 		event.preventDefault();
-		select(Math.min(rows.length - 1, Math.max(0, selected + step)));
+		move(step);
 	};
 	return (
 		<div class="way">

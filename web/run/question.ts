@@ -18,15 +18,20 @@ export interface Asked {
 	readonly to: string;
 }
 
+/** A way to go: to a place; so many steps on from where the way before it ended, or back; until something happens; or an
+ * update that is asked for. */
 export type Go =
 	| { readonly to: number }
+	| { readonly by: number }
 	| { readonly until: "phase" | "patch" | "trap" | "print" | "cpu"; readonly cpu?: number }
 	| { readonly ask: { readonly key: string; readonly to: string } };
 
 export type RunQuestion =
 	| { readonly open: Program; readonly at: number }
 	| { readonly go: Go }
-	| { readonly plan: string };
+	| { readonly plan: string }
+	/** Ends the ways that were asked for before, where they have come to. */
+	| { readonly stop: true };
 
 export interface ProblemAt {
 	readonly line: number | undefined;

@@ -1,7 +1,7 @@
 // The run room: a program on a tape. Source, machine code and sites side by side; a step forwards, a step back, or a jump to
 // any place of the whole run; each call can be retargeted while CPUs run through it.
 
-import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { modelNames, protocolPhases } from "../check/known.ts";
 import type { Room, RoomProps } from "../shell/room.ts";
 import { isTyping } from "../shell/typing.ts";
@@ -74,7 +74,8 @@ function RunView_({ state: link, link: share }: RoomProps) {
 		}, 200);
 		return () => clearTimeout(timer);
 	}, [source, asked, ask]);
-	useEffect(() => {
+	// A link, and who judges a lesson, says what is on the screen, never what was there before.
+	useLayoutEffect(() => {
 		if (view !== undefined) share({ ...setting, at: view.at, asked: view.asked });
 	}, [setting, view, share]);
 
@@ -94,18 +95,20 @@ function RunView_({ state: link, link: share }: RoomProps) {
 		setSource(own);
 		setSetting((now) => ({ ...now, own }));
 	};
-	const at = view?.at ?? 0;
-	useEffect(() => {
+	const isOpen = view !== undefined;
+	useLayoutEffect(() => {
+		if (!isOpen) return;
 		const key = (event: KeyboardEvent): void => {
 			if (isTyping(event) || event.ctrlKey || event.metaKey || event.altKey) return;
-			const how = keyed(event.key, at);
+			if (event.key === "Escape") ask({ stop: true });
+			const how = ways[event.key];
 			if (how === undefined) return;
 			event.preventDefault();
 			go(how);
 		};
 		addEventListener("keydown", key);
 		return () => removeEventListener("keydown", key);
-	}, [go, at]);
+	}, [go, ask, isOpen]);
 
 	const marks = useMemo<Marks>(
 		() => ({
@@ -160,31 +163,19 @@ function RunView_({ state: link, link: share }: RoomProps) {
 	);
 }
 
-/** What a key does. */
-function keyed(key: string, at: number): Go | undefined {
-	switch (key) {
-		case "s":
-		case ".":
-			return { to: at + 1 };
-		case "b":
-		case ",":
-			return { to: Math.max(0, at - 1) };
-		case "n":
-			return { until: "phase" };
-		case "p":
-			return { until: "patch" };
-		case "t":
-			return { until: "trap" };
-		case "o":
-			return { until: "print" };
-		case "g":
-			return { to: 0 };
-		case "e":
-			return { to: 1e12 };
-		default:
-			return undefined;
-	}
-}
+/** What keys do. */
+const ways: Readonly<Record<string, Go>> = {
+	s: { by: 1 },
+	".": { by: 1 },
+	b: { by: -1 },
+	",": { by: -1 },
+	n: { until: "phase" },
+	p: { until: "patch" },
+	t: { until: "trap" },
+	o: { until: "print" },
+	g: { to: 0 },
+	e: { to: 1e12 },
+};
 
 function Settings({ setting, change }: { setting: Setting; change(part: Partial<Setting>): void }) {
 	const select = (name: "protocol" | "model" | "fetch", title: string, all: readonly string[]) => (
@@ -241,5 +232,6 @@ export const run: Room = {
 		["o", "to the next line of output"],
 		["g", "to the beginning"],
 		["e", "to the end"],
+		["Escape", "ends a long way where it has come to"],
 	],
 };

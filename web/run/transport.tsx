@@ -24,8 +24,8 @@ export function Transport({ view, busy, go, children }: TransportProps) {
 		<div class="transport">
 			<div class="bar">
 				{button("start", "To the beginning", { to: 0 }, at === 0)}
-				{button("◀ back", "A step back", { to: Math.max(0, at - 1) }, at === 0)}
-				{button("step ▶", "A step", { to: at + 1 }, isOver)}
+				{button("◀ back", "A step back", { by: -1 }, at === 0)}
+				{button("step ▶", "A step", { by: 1 }, isOver)}
 				{button("phase", "To the next phase of a patcher", { until: "phase" }, isOver)}
 				{button("patcher", "To the next step of a patcher", { until: "patch" }, isOver)}
 				{button("trap", "To the next trap", { until: "trap" }, isOver)}

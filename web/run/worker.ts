@@ -57,21 +57,36 @@ interface Open {
 	readonly initial: readonly Uint8Array[];
 }
 
-let open: Open | undefined;
-let newest = 0;
+type Numbered = RunQuestion & { readonly id: number };
 
-addEventListener("message", async ({ data }: MessageEvent<RunQuestion & { readonly id: number }>) => {
-	newest = data.id;
-	try {
-		postMessage({ id: data.id, result: await answer(data) });
-	} catch (error) {
-		const problem = problemOf(error) ?? (error instanceof RangeError ? { reason: error.message } : undefined);
-		if (problem === undefined) postMessage({ id: data.id, failed: String(error) });
-		else postMessage({ id: data.id, result: { problem } });
-	}
+let open: Open | undefined;
+/** Ways that were asked for before this question end where they are: nobody can see any more where they would have ended. */
+let cutBefore = 0;
+let before: Promise<void> = Promise.resolve();
+
+// Questions are answered one after the other, so that three steps back are three steps, however fast they were asked for.
+addEventListener("message", ({ data }: MessageEvent<Numbered>) => {
+	if (makesEarlierVain(data)) cutBefore = data.id;
+	before = before.then(() => respond(data));
 });
 
-async function answer(question: RunQuestion & { readonly id: number }): Promise<object> {
+/** Whether all that was asked for before may as well be left where it is: a place is reached from anywhere. */
+function makesEarlierVain(question: RunQuestion): boolean {
+	return "open" in question || "stop" in question || ("go" in question && "to" in question.go);
+}
+
+async function respond(question: Numbered): Promise<void> {
+	const { id } = question;
+	try {
+		postMessage({ id, result: await answer(question) });
+	} catch (error) {
+		const problem = problemOf(error) ?? (error instanceof RangeError ? { reason: error.message } : undefined);
+		if (problem === undefined) postMessage({ id, failed: String(error) });
+		else postMessage({ id, result: { problem } });
+	}
+}
+
+async function answer(question: Numbered): Promise<object> {
 	if ("open" in question) {
 		open = begin(question.open);
 		await goTo(open.tape, question.at, question.id);
@@ -79,7 +94,7 @@ async function answer(question: RunQuestion & { readonly id: number }): Promise<
 	}
 	if (open === undefined) throw new Error("nothing is open");
 	if ("plan" in question) return targetsOf(open, question.plan);
-	await go(open, question.go, question.id);
+	if ("go" in question) await go(open, question.go, question.id);
 	return viewOf(open);
 }
 
@@ -113,6 +128,7 @@ function begin({ source, name, protocol, model, fetch, cpus, seed, asked }: Prog
 
 async function go({ tape }: Open, how: Go, id: number): Promise<void> {
 	if ("to" in how) return goTo(tape, how.to, id);
+	if ("by" in how) return goTo(tape, Math.max(0, tape.at + how.by), id);
 	if ("ask" in how) {
 		tape.ask({ [how.ask.key]: how.ask.to });
 		return;
@@ -144,7 +160,7 @@ async function go({ tape }: Open, how: Go, id: number): Promise<void> {
 	while (!tape.until(isThere, SLICE) && tape.end === undefined) {
 		postMessage({ id, progress: { at: tape.at } });
 		await new Promise((resume) => setTimeout(resume));
-		if (id !== newest) return;
+		if (id < cutBefore) return;
 	}
 }
 
@@ -157,7 +173,7 @@ async function goTo(tape: Tape, to: number, id: number): Promise<void> {
 		if (tape.goto(Math.min(to, tape.at + SLICE)) !== undefined) return;
 		postMessage({ id, progress: { at: tape.at } });
 		await new Promise((resume) => setTimeout(resume));
-		if (id !== newest) return;
+		if (id < cutBefore) return;
 	}
 }
 
