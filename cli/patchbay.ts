@@ -1,7 +1,7 @@
 // The command line: finds the command, runs it, and turns what comes of it into messages and exit codes.
 
 import { CommanderError, Command as CommandLine } from "commander";
-import { LinkError, SourceError } from "../linker/errors.ts";
+import { LinkError, problemOf, SourceError } from "../linker/errors.ts";
 import { loadCommands } from "./commands/index.ts";
 import { type Command, type CommonOptions, ExitCode, ProgramError, UsageError, writeJson } from "./shell/command.ts";
 import { checkOutputs } from "./shell/outputs.ts";
@@ -80,10 +80,10 @@ function examplesText(terminal: Terminal, examples: readonly (readonly [string, 
 	return `${styled(terminal, "bold", "Examples:")}\n${lines.join("\n")}\n`;
 }
 
-/** For programs that read standard output: what went wrong, and where in a source. */
+/** For programs that read standard output: what went wrong, and where. */
 function reportJson(terminal: Terminal, error: unknown, exitCode: number): Promise<void> {
 	const { message } = error instanceof Error ? error : { message: String(error) };
-	const at = error instanceof SourceError ? { file: error.file, line: error.line, column: error.column } : {};
+	const { length: _, ...at } = problemOf(error) ?? { length: 0 };
 	return writeJson(terminal, "patchbay/error@1", { message, exitCode, ...at });
 }
 

@@ -1,18 +1,32 @@
-// The user's errors. The simulated program's faults are trap values (runtime/machine), ours are `assert`s;
-// only these two classes mean "your input is wrong", and the CLI turns them into exit code 3.
+// What goes wrong, as values of four classes: a mistake in a source (`SourceError`), a mistake in any other input or in how
+// inputs fit together (`LinkError`), a call of a function with what it does not take (`ArgumentError`), and a machine that has
+// no room for what happens (`BoundReached`, beside the machine). The library's functions throw nothing else when they get
+// arguments of their types; docs/errors.md tells of it. The simulated program's faults are trap values (runtime/machine), and
+// broken promises of ours are plain `Error`s. The CLI turns the first two into exit code 3.
+
+/** What the four classes have in common. */
+export abstract class PatchbayError extends Error {
+	/** The input that it is about, as its reader named it; "" where it is about none. */
+	readonly file: string = "";
+	/** 1-based; undefined where it is about no line. */
+	readonly line: number | undefined;
+	/** In bytes, from the start of the section that the message names, else of the file; undefined where it is about no byte. */
+	readonly offset: number | undefined;
+	/** What is wrong, without the place. */
+	abstract readonly reason: string;
+}
 
 /** A mistake in a source program (`.js` or `.s`), printed with the line and a caret. */
-export class SourceError extends Error {
+export class SourceError extends PatchbayError {
 	override readonly name = "SourceError";
-	readonly file: string;
-	/** 1-based. */
-	readonly line: number;
+	override readonly file: string;
+	override readonly line: number;
 	/** 1-based, counted in UTF-16 units as editors do. */
 	readonly column: number;
 	/** How many characters it is about. */
 	readonly length: number;
 	/** What is wrong, without the place and the source line. */
-	readonly reason: string;
+	override readonly reason: string;
 
 	/** @param lineText the whole source line, without its newline */
 	constructor(message: string, at: { file: string; line: number; column: number; lineText: string; length?: number }) {
@@ -26,16 +40,56 @@ export class SourceError extends Error {
 	}
 }
 
-/** A mistake in an object, archive or image, or in how they fit together. The message starts with the place. */
-export class LinkError extends Error {
+/** A mistake in an object, archive, image, scenario or JSON file, or in how they fit together. The message starts with the
+ * place, which the fields repeat. */
+export class LinkError extends PatchbayError {
 	override readonly name = "LinkError";
+	override readonly file: string;
+	override readonly line: number | undefined;
+	override readonly offset: number | undefined;
+	override readonly reason: string;
 
 	constructor(message: string) {
 		super(printableLines(message));
+		const { file, line, offset, reason } = placeOf(this.message);
+		this.file = file;
+		this.line = line;
+		this.offset = offset;
+		this.reason = reason;
 	}
 }
 
-/** A mistake of the user's as plain data. */
+/** A call of a function of the library with an argument that it does not take: a number out of its range, or what the
+ * things that it is called with do not allow. */
+export class ArgumentError extends PatchbayError {
+	override readonly name = "ArgumentError";
+	override readonly reason: string;
+
+	constructor(reason: string) {
+		super(printableLines(reason));
+		this.reason = reason;
+	}
+}
+
+/** Takes the place off a message: `a.s:7: `, `a.o:(.text+0x12): `, `a.o:(.text)+0x12: `, `a.a+0x44: ` or `a.o: `. */
+function placeOf(message: string): { file: string; line?: number; offset?: number; reason: string } {
+	const exact = /^([^\n]+?)(?::(\d+)(?::\d+)?|(?::\([^\s()]*?\+?(0x[0-9a-f]+)?\))?(?:\+(0x[0-9a-f]+))?): (.*)$/s.exec(
+		message,
+	);
+	if (exact === null) return { file: "", reason: message };
+	const [, file, line, inside, behind, reason] = exact as unknown as [string, string, ...(string | undefined)[]];
+	const offset = behind ?? inside;
+	// A sentence may have a colon, too; the name of a file that stands without a line or an offset has no space.
+	if (line === undefined && offset === undefined && /\s/.test(file)) return { file: "", reason: message };
+	return {
+		file,
+		reason: reason!,
+		...(line !== undefined && { line: Number(line) }),
+		...(offset !== undefined && { offset: Number(offset) }),
+	};
+}
+
+/** What went wrong as plain data. */
 export interface Problem {
 	readonly file: string;
 	/** 1-based; undefined where the mistake is in no line. */
@@ -43,19 +97,17 @@ export interface Problem {
 	/** 1-based. */
 	readonly column: number | undefined;
 	readonly length: number;
+	/** In bytes; undefined where the mistake is at no byte. */
+	readonly offset: number | undefined;
 	readonly reason: string;
 }
 
-/** What an error tells the user; undefined when it is none of the user's. */
+/** What an error of the four classes tells; undefined when it is none of them. */
 export function problemOf(error: unknown): Problem | undefined {
-	if (error instanceof SourceError) {
-		const { file, line, column, length, reason } = error;
-		return { file, line, column, length, reason };
-	}
-	if (!(error instanceof LinkError)) return undefined;
-	const [, file, line, reason] = /^([^\s:]+)(?::(\d+))?: (.*)$/s.exec(error.message) ?? [];
-	if (file === undefined) return { file: "", line: undefined, column: undefined, length: 1, reason: error.message };
-	return { file, line: line === undefined ? undefined : Number(line), column: undefined, length: 1, reason: reason! };
+	if (!(error instanceof PatchbayError)) return undefined;
+	const { file, line, offset, reason } = error;
+	const { column, length } = error instanceof SourceError ? error : { column: undefined, length: 1 };
+	return { file, line, column, length, offset, reason };
 }
 
 /** Says what the closest of `names` to `wrong` is, as ` (did you mean 'x'?)`, or nothing when none is near. */

@@ -1,6 +1,6 @@
 // Sources to objects (`patchbay/compile`): the compiler of the language, its rewriting to pointers, and the assembler.
 
-export { LinkError, type Problem, problemOf, SourceError } from "../errors.ts";
+export { ArgumentError, LinkError, PatchbayError, type Problem, problemOf, SourceError } from "../errors.ts";
 export { type AssembleOptions, assemble } from "./assemble.ts";
 export { type CompileOptions, compile } from "./compile.ts";
 export type { Position, PositionMap } from "./origin.ts";

@@ -2,6 +2,8 @@
 // reference for what the simulated machine must print. Node cannot patch code, so here a static call is a pointer
 // in both forms and a static key a number; what the compiler refuses is a TypeError here as far as it can be seen at run time.
 
+import { ArgumentError } from "../errors.ts";
+
 /** What a key can call. */
 export type Callable = (...args: never[]) => unknown;
 type AnyCallable = (...args: number[]) => unknown;
@@ -102,7 +104,7 @@ export interface StaticKey {
 const users = new WeakMap<StaticKey, number>();
 
 export function staticKey(initial: boolean): StaticKey {
-	if (typeof initial !== "boolean") throw new TypeError("staticKey: write staticKey(false) or staticKey(true)");
+	if (typeof initial !== "boolean") throw new ArgumentError("staticKey: write staticKey(false) or staticKey(true)");
 	const key = {} as StaticKey;
 	users.set(key, initial ? 1 : 0);
 	return key;
@@ -127,7 +129,7 @@ export function enable(key: StaticKey): void {
 
 /** Takes the key its only user, if it has one. */
 export function disable(key: StaticKey): void {
-	if (usersOf("disable", key) > 1) throw new RangeError("disable: the key has several users, who decrement it");
+	if (usersOf("disable", key) > 1) throw new ArgumentError("disable: the key has several users, who decrement it");
 	users.set(key, 0);
 }
 
@@ -139,13 +141,13 @@ export function increment(key: StaticKey): void {
 /** One user less; with the last one the key is disabled. */
 export function decrement(key: StaticKey): void {
 	const count = usersOf("decrement", key);
-	if (count === 0) throw new RangeError("decrement: the key has no user");
+	if (count === 0) throw new ArgumentError("decrement: the key has no user");
 	users.set(key, count - 1);
 }
 
 function usersOf(who: string, key: StaticKey): number {
 	const count = typeof key === "object" && key !== null ? users.get(key) : undefined;
-	if (count === undefined) throw new TypeError(`${who}: the first argument must be a key made with staticKey`);
+	if (count === undefined) throw new ArgumentError(`${who}: the first argument must be a key made with staticKey`);
 	return count;
 }
 
@@ -182,7 +184,7 @@ export const paravirt: Paravirt = (native: Callable | null, ...rest: readonly un
 };
 
 const bug: Code = () => {
-	throw new TypeError("a call of an operation that is null");
+	throw new ArgumentError("a call of an operation that is null");
 };
 
 /** One line: the values, with a space between. */
@@ -250,7 +252,9 @@ function pointerOf(who: string, holder: unknown): Pointer {
 	const isObject = typeof holder === "function" || (typeof holder === "object" && holder !== null);
 	const pointer = isObject ? pointers.get(holder) : undefined;
 	if (pointer === undefined) {
-		throw new TypeError(`${who}: the first argument must be a key made with staticCall, or an FFP made with defineFfp`);
+		throw new ArgumentError(
+			`${who}: the first argument must be a key made with staticCall, or an FFP made with defineFfp`,
+		);
 	}
 	return pointer;
 }
@@ -258,10 +262,11 @@ function pointerOf(who: string, holder: unknown): Pointer {
 /** The code that stands for a target as the program names it. */
 function codeOf(who: string, target: unknown, nullable: boolean): Code {
 	if (target === null && nullable) return nothing;
-	if (target === null) throw new TypeError(`${who}: this key may not be null, only one made with staticCall(null)`);
+	if (target === null) throw new ArgumentError(`${who}: this key may not be null, only one made with staticCall(null)`);
 	if (isPlain(target)) return zero;
-	if (typeof target !== "function") throw new TypeError(`${who}: ${typeof target} given where a function is needed`);
-	if (pointers.has(target)) throw new TypeError(`${who}: a key given where a function is needed`);
+	if (typeof target !== "function")
+		throw new ArgumentError(`${who}: ${typeof target} given where a function is needed`);
+	if (pointers.has(target)) throw new ArgumentError(`${who}: a key given where a function is needed`);
 	return target as Code;
 }
 
@@ -273,14 +278,16 @@ function isPlain(target: unknown): boolean {
 function agree(what: string, pointer: Pointer, count: number): void {
 	pointer.parameters ??= count;
 	if (count === pointer.parameters) return;
-	throw new TypeError(`${what} ${count} argument${count === 1 ? "" : "s"} where the key takes ${pointer.parameters}`);
+	throw new ArgumentError(
+		`${what} ${count} argument${count === 1 ? "" : "s"} where the key takes ${pointer.parameters}`,
+	);
 }
 
 function checkPrintable(value: unknown): void {
 	if (typeof value === "string") return;
-	if (typeof value === "boolean") throw new TypeError("print of a boolean: write b ? 1 : 0");
-	if (typeof value !== "number") throw new TypeError(`print of ${value}: only numbers and text can be printed`);
+	if (typeof value === "boolean") throw new ArgumentError("print of a boolean: write b ? 1 : 0");
+	if (typeof value !== "number") throw new ArgumentError(`print of ${value}: only numbers and text can be printed`);
 	if (value !== (value | 0) && value !== value >>> 0) {
-		throw new TypeError(`print of ${value}: not an integer of 32 bits, write x | 0 or x >>> 0`);
+		throw new ArgumentError(`print of ${value}: not an integer of 32 bits, write x | 0 or x >>> 0`);
 	}
 }

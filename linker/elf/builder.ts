@@ -1,6 +1,7 @@
 // An object under construction: plain data that grows, and the functions that grow it. The assembler, the compiler
 // and the collector build with it; `finish` gives the finished object, with local symbols first as ELF demands.
 
+import { ArgumentError } from "../errors.ts";
 import {
 	type ElfObject,
 	ET_REL,
@@ -126,7 +127,7 @@ export function reserve(section: SectionBuilder, size: number): number {
 
 /** Appends bytes and returns their offset. */
 export function append(section: SectionBuilder, bytes: ArrayLike<number>): number {
-	if (section.type === SHT_NOBITS) throw new Error(`${section.name} cannot hold bytes`);
+	if (section.type === SHT_NOBITS) throw new ArgumentError(`${section.name} cannot hold bytes`);
 	const offset = reserve(section, bytes.length);
 	section.bytes.set(bytes, offset);
 	return offset;
@@ -161,7 +162,7 @@ export interface SymbolDefinition {
  * who can ask `isDefined`. */
 export function defineSymbol(builder: ObjectBuilder, name: string, definition: SymbolDefinition): number {
 	const id = reference(builder, name);
-	if (isDefined(builder, id)) throw new Error(`${builder.name}: symbol '${name}' is already defined`);
+	if (isDefined(builder, id)) throw new ArgumentError(`${builder.name}: symbol '${name}' is already defined`);
 	place(builder, id, definition);
 	return id;
 }
@@ -303,7 +304,7 @@ function finishSymbols(builder: ObjectBuilder, newIndex: Uint32Array): Symbols {
 	for (let id = 1; id < builder.symbolCount; id++) {
 		const i = newIndex[id]!;
 		if (finalBinding(builder, id) === STB_LOCAL && !isDefined(builder, id))
-			throw new Error(`${builder.name}: local symbol ${id} is never defined`);
+			throw new ArgumentError(`${builder.name}: local symbol ${id} is never defined`);
 		to.name[i] = from.name[id]!;
 		to.value[i] = from.value[id]!;
 		to.size[i] = from.size[id]!;

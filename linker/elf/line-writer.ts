@@ -1,6 +1,7 @@
 // DWARF 4 line tables for code under construction: the section `.debug_line`, which debuggers, readelf and objdump
 // read, with a relocation for the address where each stretch of code starts.
 
+import { ArgumentError } from "../errors.ts";
 import {
 	append,
 	type ObjectBuilder,
@@ -83,7 +84,7 @@ function encodeSequence(sequence: LineSequence): number[] {
 	let state: LineRow = { offset: start, file: 0, line: 1, column: 0 };
 	for (const row of sequence.rows) {
 		if (row.offset < state.offset || row.offset > sequence.end)
-			throw new Error(`line row at ${row.offset} is not in [${state.offset}, ${sequence.end}]`);
+			throw new ArgumentError(`line row at ${row.offset} is not in [${state.offset}, ${sequence.end}]`);
 		if (row.file !== state.file) bytes.push(DW_LNS_set_file, ...unsigned(row.file + 1));
 		if (row.column !== state.column) bytes.push(DW_LNS_set_column, ...unsigned(row.column));
 		bytes.push(...advance(row.offset - state.offset, row.line - state.line));

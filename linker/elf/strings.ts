@@ -1,5 +1,7 @@
 // ELF string tables, NUL-terminated UTF-8: a growing one for writers, and lazy decoding for readers.
 
+import { ArgumentError } from "../errors.ts";
+
 /** A string table under construction: equal strings share one entry. */
 export interface StringTable {
 	bytes: Uint8Array;
@@ -16,7 +18,7 @@ export function newStringTable(): StringTable {
 export function addString(table: StringTable, text: string): number {
 	const known = table.offsets.get(text);
 	if (known !== undefined) return known;
-	if (text.includes("\0")) throw new Error(`a name cannot contain NUL: ${JSON.stringify(text)}`);
+	if (text.includes("\0")) throw new ArgumentError(`a name cannot contain NUL: ${JSON.stringify(text)}`);
 	const offset = table.size;
 	reserve(table, text.length * 3 + 1);
 	table.size += encode(text, table.bytes, offset) + 1;

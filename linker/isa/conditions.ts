@@ -1,5 +1,7 @@
 // The condition codes of Jcc and SETcc: a four-bit number each, and which values of the flags satisfy it.
 
+import { ArgumentError } from "../errors.ts";
+
 /** Flag bits as `cmp` leaves them. */
 export const EQUAL = 1;
 export const LESS = 2;
@@ -52,6 +54,6 @@ export function inverse(condition: Condition): Condition {
 	const index = conditions.indexOf(condition);
 	const pair = index % 2 === 1 ? index + 1 : index - 1;
 	const name = conditions[pair];
-	if (index === 0 || name === undefined) throw new RangeError(`condition '${condition}' has no inverse`);
+	if (index === 0 || name === undefined) throw new ArgumentError(`condition '${condition}' has no inverse`);
 	return name;
 }

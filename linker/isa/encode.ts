@@ -1,6 +1,7 @@
 // Operands to bytes. The inverse of decode.ts; operands out of range are a bug of the caller (the assembler and the
 // compiler check the user's first) and throw a RangeError.
 
+import { ArgumentError } from "../errors.ts";
 import { conditions } from "./conditions.ts";
 import { type Format, formats, REL_MAX, REL_MIN, type Row } from "./instruction-set.ts";
 import { rowOf, takesCondition } from "./lookup.ts";
@@ -75,7 +76,7 @@ export function encode(mnemonic: string, operands: Operands = {}): Uint8Array {
 		const value = operands[name] ?? 0;
 		const { min, max } = bounds(row, name);
 		if (value >= min && value <= max && Number.isInteger(value)) return value;
-		throw new RangeError(`${mnemonic}: ${name} = ${value} is not an integer in [${min}, ${max}]`);
+		throw new ArgumentError(`${mnemonic}: ${name} = ${value} is not an integer in [${min}, ${max}]`);
 	};
 	const bytes = new Uint8Array(formats[row.format].length);
 	bytes[0] = row.opcode;

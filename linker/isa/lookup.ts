@@ -1,6 +1,7 @@
 // Ways into the instruction table: by mnemonic, by opcode, and by what an assembler writes (a mnemonic with its
 // condition). Checks once, at load, that no two rows share an opcode or a spelling.
 
+import { ArgumentError } from "../errors.ts";
 import { conditions } from "./conditions.ts";
 import { formats, type Row } from "./instruction-set.ts";
 import { rows } from "./sets/toy.ts";
@@ -53,7 +54,7 @@ export const spellings: ReadonlyMap<string, Spelling> = unique(
 /** @param mnemonic the row's own, without a condition: `j`, `set` */
 export function rowOf(mnemonic: string): Row {
 	const row = byMnemonic.get(mnemonic);
-	if (row === undefined) throw new RangeError(`no instruction '${mnemonic}' in the table`);
+	if (row === undefined) throw new ArgumentError(`no instruction '${mnemonic}' in the table`);
 	return row;
 }
 

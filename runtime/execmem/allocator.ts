@@ -2,6 +2,7 @@
 // It touches no machine. An area is a run of whole pages; it is opened when a first piece reaches into it and closed when
 // the last one is gone, so memory that nobody uses is never kept. Whatever is refused leaves everything as it was.
 
+import { ArgumentError } from "../../linker/errors.ts";
 import { hex } from "../../linker/hex.ts";
 import { PAGE } from "../machine/state.ts";
 import {
@@ -130,9 +131,9 @@ export interface Allocator {
 export function createAllocator(options: AllocatorOptions): Allocator {
 	const { near, anywhere, reserved = [], nodes = { distances: [[10]] } } = options;
 	for (const edge of [near.start, near.end, anywhere.start, anywhere.end])
-		if (edge % AREA !== 0) throw new RangeError(`${hex(edge)}: ranges are whole areas of ${AREA} bytes`);
+		if (edge % AREA !== 0) throw new ArgumentError(`${hex(edge)}: ranges are whole areas of ${AREA} bytes`);
 	if (anywhere.start < AREA || anywhere.end > 2 ** 32 || near.start < anywhere.start || near.end > anywhere.end)
-		throw new RangeError("ranges lie one in the other between 2 MiB and 4 GiB");
+		throw new ArgumentError("ranges lie one in the other between 2 MiB and 4 GiB");
 	const count = nodes.distances.length;
 	const areas = createFreeAreas(typeNames.length * count * 2);
 	for (const { start, end } of reserved) reserve(areas, start, end);

@@ -27,6 +27,7 @@ export { profiles } from "./profiles/index.ts";
 export { advance, type Choice, choices, flush, Interrupt, interruptible, take } from "./run.ts";
 export {
 	addCounter,
+	BoundReached,
 	type FetchPolicy,
 	fetchPolicies,
 	getCounter,

@@ -1,5 +1,6 @@
 // Makes machines, and copies them.
 
+import { ArgumentError } from "../../linker/errors.ts";
 import { SimulatedCore } from "./core.ts";
 import { reindexHistories } from "./histories.ts";
 import { Cpu, Global, layoutOf, MOST_PATCHERS, Status } from "./layout.ts";
@@ -8,11 +9,13 @@ import { type Machine, type MachineConfig, PAGE, setCpu } from "./state.ts";
 
 /** A machine with zeroed memory, nothing mapped and every CPU halted. */
 export function createMachine(config: MachineConfig): Machine {
-	if (config.cpus < 1 || config.cpus > 256) throw new RangeError(`${config.cpus} CPUs: 1 to 256 are supported`);
+	if (config.cpus < 1 || config.cpus > 256) throw new ArgumentError(`${config.cpus} CPUs: 1 to 256 are supported`);
 	if (config.patchers > MOST_PATCHERS)
-		throw new RangeError(`${config.patchers} patchers: at most ${MOST_PATCHERS} are supported`);
-	if (config.values < 2 || config.values > 255) throw new RangeError(`${config.values} values: 2 to 255 are supported`);
-	if (config.memory % PAGE !== 0) throw new RangeError(`${config.memory} bytes of memory: not a multiple of ${PAGE}`);
+		throw new ArgumentError(`${config.patchers} patchers: at most ${MOST_PATCHERS} are supported`);
+	if (config.values < 2 || config.values > 255)
+		throw new ArgumentError(`${config.values} values: 2 to 255 are supported`);
+	if (config.memory % PAGE !== 0)
+		throw new ArgumentError(`${config.memory} bytes of memory: not a multiple of ${PAGE}`);
 	const layout = layoutOf(config, config.model.buffer !== undefined, config.model.queue);
 	const buffer = new ArrayBuffer(layout.bytes);
 	const cores: SimulatedCore[] = [];

@@ -2,6 +2,7 @@
 // with r/w/x; none may be writable and executable. Entries that change stay visible to CPUs that have not flushed their
 // TLB, by the same histories as stale code bytes. `translate` is the slow, certain way; cores cache what it says.
 
+import { ArgumentError } from "../../linker/errors.ts";
 import { hex } from "../../linker/hex.ts";
 import { dropDecoded } from "./decode-cache.ts";
 import { CODE, historyOf, type Value } from "./histories.ts";
@@ -54,7 +55,7 @@ export function mapPages(
 		flagsOf(permissions) | (large ? LARGE : 0) | (text && machine.config.model.upkeep !== "none" ? TEXT : 0);
 	refuseBoth(permissions, address);
 	if (address % size !== 0 || physical % size !== 0)
-		throw new RangeError(`${hex(address)} -> ${hex(physical)}: not aligned to a page of ${size} bytes`);
+		throw new ArgumentError(`${hex(address)} -> ${hex(physical)}: not aligned to a page of ${size} bytes`);
 	for (let offset = 0; offset < bytes; offset += size) {
 		setEntry(machine, space, (address + offset) / PAGE, (physical + offset) / PAGE, flags);
 	}
@@ -266,7 +267,7 @@ export function reindexEntries(machine: Machine): void {
 }
 
 function refuseBoth({ w, x }: Permissions, address: number): void {
-	if (w && x) throw new RangeError(`${hex(address)} would be writable and executable`);
+	if (w && x) throw new ArgumentError(`${hex(address)} would be writable and executable`);
 }
 
 export function isPresent(flags: number): boolean {
@@ -363,7 +364,7 @@ function changeFlags(
 
 function newEntry(machine: Machine, key: number): number {
 	const index = machine.words[Global.entries]!;
-	if (index >= machine.config.entries) throw new RangeError(`page table full: ${machine.config.entries} entries`);
+	if (index >= machine.config.entries) throw new ArgumentError(`page table full: ${machine.config.entries} entries`);
 	machine.words[Global.entries] = index + 1;
 	machine.entries.set(key, index);
 	return index;

@@ -1,6 +1,7 @@
 // The state of a machine: plain data over one buffer, and views of it. Everything beside the buffer is derived from it
 // and can be dropped at any time. machine.ts makes one, run.ts moves it.
 
+import { ArgumentError, PatchbayError } from "../../linker/errors.ts";
 import type { Core as InstructionCore } from "../../linker/isa/core.ts";
 import type { Instruction } from "../../linker/isa/instruction-set.ts";
 import { Cpu, Global, type Layout } from "./layout.ts";
@@ -41,12 +42,16 @@ export const fetchPolicies: readonly FetchPolicy[] = ["fresh", "stale", "random"
 export type Bound = "units" | "values" | "stores";
 
 /** There is no room for what happens. Whoever drives the machine ends here: its state is not to be gone on with. */
-export class BoundReached extends Error {
+export class BoundReached extends PatchbayError {
+	override readonly name = "BoundReached";
+	override readonly reason: string;
 	readonly bound: Bound;
 	readonly limit: number;
 
 	constructor(bound: Bound, limit: number) {
-		super(`more than ${limit} ${boundTexts[bound]}`);
+		const reason = `more than ${limit} ${boundTexts[bound]}`;
+		super(reason);
+		this.reason = reason;
 		this.bound = bound;
 		this.limit = limit;
 	}
@@ -173,7 +178,9 @@ export function takeFrames(machine: Machine, bytes: number): number {
 	const first = machine.words[Global.frames]!;
 	const count = Math.ceil(bytes / PAGE);
 	if ((first + count) * PAGE > machine.config.memory) {
-		throw new RangeError(`out of physical memory: ${count} pages wanted, ${machine.config.memory / PAGE - first} left`);
+		throw new ArgumentError(
+			`out of physical memory: ${count} pages wanted, ${machine.config.memory / PAGE - first} left`,
+		);
 	}
 	machine.words[Global.frames] = first + count;
 	return first * PAGE;

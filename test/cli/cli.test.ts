@@ -33,7 +33,13 @@ describe("help", () => {
 
 	test("a failing command says so in JSON too", async () => {
 		const { code, out, err } = await cli("run", "nowhere.js", "--json");
-		expect(JSON.parse(out)).toEqual({ schema: "patchbay/error@1", message: "nowhere.js: no such file", exitCode: 3 });
+		expect(JSON.parse(out)).toEqual({
+			schema: "patchbay/error@1",
+			message: "nowhere.js: no such file",
+			exitCode: 3,
+			file: "nowhere.js",
+			reason: "no such file",
+		});
 		expect({ code, err }).toEqual({ code: 3, err: "nowhere.js: no such file\n" });
 	});
 

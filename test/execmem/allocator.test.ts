@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { ArgumentError } from "../../linker/errors.ts";
 import {
 	type Allocator,
 	type AllocatorOptions,
@@ -265,7 +266,7 @@ describe("ranges", () => {
 			{ near: { start: 0, end: AREA }, anywhere: { start: 0, end: AREA } },
 			{ near: { start: AREA, end: 17 * AREA }, anywhere: space.anywhere },
 		];
-		for (const options of wrong) expect(() => createAllocator(options)).toThrow(RangeError);
+		for (const options of wrong) expect(() => createAllocator(options)).toThrow(ArgumentError);
 	});
 });
 

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { compile } from "../../linker/compile/compile.ts";
-import { SourceError } from "../../linker/errors.ts";
+import { ArgumentError, SourceError } from "../../linker/errors.ts";
 import { runUnderNode } from "./programs.ts";
 
 const cases: readonly [name: string, statement: string][] = [
@@ -50,5 +50,5 @@ test("what surrounds the misuse is right", async () => {
 test.each(cases)("%s", async (_, statement) => {
 	const source = program(statement);
 	expect(() => compile(source, { file: "main.js" })).toThrow(SourceError);
-	await expect(run(source)).rejects.toThrow(TypeError);
+	await expect(run(source)).rejects.toThrow(ArgumentError);
 });

@@ -14,6 +14,7 @@ import {
 	staticCall,
 	update,
 } from "../../linker/compile/source.ts";
+import { ArgumentError } from "../../linker/errors.ts";
 
 const fifo = (now: number) => now & 7;
 const deadline = (now: number) => (now * 5) & 7;
@@ -71,7 +72,7 @@ describe("a static call", () => {
 			// @ts-expect-error not a key
 			update(pair, pair);
 		};
-		expect(misuse).toThrow(TypeError);
+		expect(misuse).toThrow(ArgumentError);
 	});
 
 	test("follows any sequence of updates", () => {
@@ -142,7 +143,7 @@ describe("misuse is a TypeError that says what is wrong", () => {
 	const untyped2 = (value: unknown) => value as (...args: number[]) => unknown;
 	for (const [name, run, message] of cases) {
 		test(name, () => {
-			expect(() => capturePrint(run)).toThrow(TypeError);
+			expect(() => capturePrint(run)).toThrow(ArgumentError);
 			expect(() => capturePrint(run)).toThrow(message);
 		});
 	}

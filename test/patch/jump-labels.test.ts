@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { compile, type Resolve, rewriteFfp } from "../../linker/compile/index.ts";
 import * as node from "../../linker/compile/source.ts";
 import { readElf, writeElf } from "../../linker/elf/index.ts";
-import { LinkError, SourceError } from "../../linker/errors.ts";
+import { ArgumentError, LinkError, SourceError } from "../../linker/errors.ts";
 import { encode } from "../../linker/isa/index.ts";
 import { bytesAt, type Image, link, readImage } from "../../linker/link/index.ts";
 import { enabledAt } from "../../linker/sites/index.ts";
@@ -211,7 +211,7 @@ describe("switching", () => {
 		const system: System = systemOf(build("export function main() { decrement(key); }"));
 		expect(run(system)).toMatchObject({ kind: "trapped" });
 		expect(system.refusal).toBe("'key' has no user");
-		expect(() => node.decrement(node.staticKey(false))).toThrow(new RangeError("decrement: the key has no user"));
+		expect(() => node.decrement(node.staticKey(false))).toThrow(new ArgumentError("decrement: the key has no user"));
 	});
 });
 
@@ -299,7 +299,7 @@ describe("under Node", () => {
 	test("keys count, and what is no key is refused", () => {
 		const key = node.staticKey(true);
 		node.increment(key);
-		expect(() => node.disable(key)).toThrow(RangeError);
+		expect(() => node.disable(key)).toThrow(ArgumentError);
 		node.decrement(key);
 		node.disable(key);
 		expect([node.isEnabled(key), node.staticBranch(key, true)]).toEqual([false, false]);

@@ -1,6 +1,6 @@
 // Runs a program away from the page, on a tape: every answer is what the machine is like at one step of it.
 
-import { compile, problemOf } from "../../linker/compile/index.ts";
+import { compile, LinkError, problemOf } from "../../linker/compile/index.ts";
 import { decode, disassemble } from "../../linker/isa/index.ts";
 import { type CodeRow, type Image, link, placeOf, rowsOf } from "../../linker/link/index.ts";
 import {
@@ -80,7 +80,7 @@ async function respond(question: Numbered): Promise<void> {
 	try {
 		postMessage({ id, result: await answer(question) });
 	} catch (error) {
-		const problem = problemOf(error) ?? (error instanceof RangeError ? { reason: error.message } : undefined);
+		const problem = problemOf(error);
 		if (problem === undefined) postMessage({ id, failed: String(error) });
 		else postMessage({ id, result: { problem } });
 	}
@@ -101,7 +101,7 @@ async function answer(question: Numbered): Promise<object> {
 function begin({ source, name, protocol, model, fetch, cpus, seed, asked }: Program): Open {
 	const image = link([compile(source, { file: name })], { name });
 	const size = image.segments.reduce((sum, { memorySize }) => sum + memorySize, 0);
-	if (size > MOST_MEMORY) throw new RangeError(`the program wants ${size} bytes; the page gives ${MOST_MEMORY}`);
+	if (size > MOST_MEMORY) throw new LinkError(`${name}: wants ${size} bytes; the page gives ${MOST_MEMORY}`);
 	const machine = load(image, {
 		profile: profiles[0]!,
 		model: models.find((one) => one.name === model) ?? models[0]!,

@@ -1,6 +1,7 @@
 // A system put aside and taken up again: the machine's words, and what lies beside them. Nothing of it is shared with the
 // system that runs on.
 
+import { ArgumentError } from "../../../linker/errors.ts";
 import { restore } from "../../machine/machine.ts";
 import type { System, TracedCall } from "../system.ts";
 
@@ -71,9 +72,10 @@ function copyTracer({ tracer }: Pick<System, "tracer">): System["tracer"] {
 }
 
 function refuseOthers({ machine, trapServers }: System): void {
-	if (trapServers.length > 1) throw new Error("a system with probes cannot be saved: they have a state of their own");
+	if (trapServers.length > 1)
+		throw new ArgumentError("a system with probes cannot be saved: they have a state of their own");
 	if (machine.instructionTlbs !== undefined)
-		throw new Error("a system whose instruction TLBs are counted cannot be saved");
+		throw new ArgumentError("a system whose instruction TLBs are counted cannot be saved");
 }
 
 function replaceAll<T>(list: T[] | undefined, by: readonly T[] | undefined): void {
