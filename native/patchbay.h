@@ -8,11 +8,10 @@
  *     int next = static_call(pick)(now);        a call
  *     static_call_update(pick, deadline);       from here on `pick` calls `deadline`; 0, or a negative errno
  *
- * One file of the program (of all its shared objects, one) says `#define _GNU_SOURCE` and `#define PATCHBAY_RUNTIME` before
- * its first #include, and brings the code. Objects are compiled, then `patchbay collect foo.o --user` adds the table of their
- * calls; without it, or where text may not be written, calls go through a trampoline `jmp *key` and are as right, only
- * slower. docs/native.md says what is guaranteed, what is refused, and how everything lies in memory.
- */
+ * One file of the program (of all its shared objects, one) says `#define _GNU_SOURCE` and `#define PATCHBAY_RUNTIME`
+ * before its first #include, and brings the code. Objects are compiled, then `patchbay collect foo.o --user` adds the table
+ * of their calls; without it, or where text may not be written, calls go through a trampoline `jmp *key` and are as right,
+ * only slower. docs/native.md says what is guaranteed, what is refused, and how everything lies in memory. */
 #ifndef PATCHBAY_H
 #define PATCHBAY_H
 
@@ -39,8 +38,7 @@ struct static_call_key {
 	struct patchbay *runtime;   /* what patches its sites; null before the first is known */
 };
 
-/* A row of the section static_call_sites, between __start_static_call_sites and __stop_static_call_sites. Both words count
- * from themselves. */
+/* A row of the section static_call_sites. Each word counts from itself. */
 struct static_call_site {
 	int32_t addr; /* the instruction */
 	int32_t key;  /* the key with flags in its low three bits */
@@ -74,28 +72,24 @@ struct patchbay {
 };
 extern struct patchbay __patchbay;
 
-/* The tables of one linked object. */
-struct patchbay_object {
-	const struct static_call_site *sites, *sites_end;
-	const struct jump_entry *jumps, *jumps_end;
-};
-
 /* ---- Static calls ---- */
 
 /* What a key calls that is null, and one that returns 0; each object has its own. */
 PATCHBAY_HIDDEN void __static_call_return(void);
 PATCHBAY_HIDDEN long __static_call_return0(void);
 
-#define DECLARE_STATIC_CALL(name, func)                \
-	PATCHBAY_C struct static_call_key __SCK__##name;      \
+#define DECLARE_STATIC_CALL(name, func)            \
+	PATCHBAY_C struct static_call_key __SCK__##name; \
 	PATCHBAY_C __typeof__(func) __SCT__##name
 
-#define PATCHBAY_DEFINE(name, type, func)                                                                             \
-	DECLARE_STATIC_CALL(name, type);                                                                                     \
-	PATCHBAY_C PATCHBAY_HIDDEN struct static_call_key __SCL__##name __attribute__((alias("__SCK__" #name)));             \
-	struct static_call_key __SCK__##name __attribute__((used)) = {                                           \
-	    (patchbay_function *)(func), (patchbay_function *)(func), (patchbay_function *)__SCT__##name, 0};                \
-	__asm__(".pushsection .static_call.text, \"ax\"\n" PATCHBAY_TRAMPOLINE("__SCT__" #name, "__SCL__" #name) ".popsection\n")
+#define PATCHBAY_DEFINE(name, type, func)                                                                          \
+	DECLARE_STATIC_CALL(name, type);                                                                                 \
+	PATCHBAY_C PATCHBAY_HIDDEN struct static_call_key __SCL__##name __attribute__((alias("__SCK__" #name)));         \
+	struct static_call_key __SCK__##name __attribute__((used)) = {                                                   \
+	    (patchbay_function *)(func), (patchbay_function *)(func), (patchbay_function *)__SCT__##name, 0};            \
+	__asm__(".pushsection .static_call.text, \"ax\"\n.globl __SCT__" #name "\n.type __SCT__" #name ", %function\n"   \
+	        ".balign 16\n__SCT__" #name ": " PATCHBAY_TRAMPOLINE("__SCL__" #name) "\n"                               \
+	        ".size __SCT__" #name ", . - __SCT__" #name "\n.popsection\n")
 
 #define DEFINE_STATIC_CALL(name, func) PATCHBAY_DEFINE(name, func, func)
 /* A static call of a function's type that calls nothing at the start; call it with static_call_cond. */
@@ -106,84 +100,82 @@ PATCHBAY_HIDDEN long __static_call_return0(void);
 #define static_call(name) __SCT__##name
 /* For keys that may be null: no result. Arguments are computed in any case. */
 #define static_call_cond(name) (void)__SCT__##name
-
 /* What a key calls now; null for nothing. */
 #define static_call_query(name) ((__typeof__(&__SCT__##name))__patchbay_query(PATCHBAY_KEY(name)))
 
-/* One of the changes that `static_call_update_all` makes at once. NULL: nothing; static_call_ret0(name): return 0. */
+/* One of the changes that `static_call_update_all` makes at once; of a static key, if func is null. */
 struct static_call_change {
-	struct static_call_key *key;
+	void *key;
 	patchbay_function *func;
+	int enabled;
 };
-#define static_call_change(name, func)                                                                        \
-	__extension__({                                                                                              \
-		PATCHBAY_SAME_TYPE(name, func);                                                                             \
-		__typeof__(&__SCT__##name) patchbay_func = (func);                                                          \
-		struct static_call_change patchbay_change = {PATCHBAY_KEY(name), (patchbay_function *)patchbay_func};                    \
-		patchbay_change;                                                                                            \
+/* For func also NULL: nothing; and static_call_ret0(name): return 0. */
+#define static_call_change(name, func)                                                                             \
+	__extension__({                                                                                                  \
+		PATCHBAY_SAME_TYPE(name, func);                                                                                \
+		__typeof__(&__SCT__##name) patchbay_func = (func);                                                             \
+		struct static_call_change patchbay_change = {                                                                  \
+		    PATCHBAY_KEY(name), patchbay_func ? (patchbay_function *)patchbay_func : __static_call_return, 0};         \
+		patchbay_change;                                                                                               \
 	})
 #define static_call_ret0(name) ((__typeof__(&__SCT__##name))(patchbay_function *)__static_call_return0)
 
 /* 0, or a negative errno with nothing changed; patchbay_status() then says why. */
 #define static_call_update(name, func) static_call_update_all(static_call_change(name, func))
-#define static_call_update_all(...)                                                                           \
-	__extension__({                                                                                              \
-		const struct static_call_change patchbay_all[] = {__VA_ARGS__};                                             \
-		__patchbay_update(patchbay_all, sizeof patchbay_all / sizeof *patchbay_all);                                \
+#define static_call_update_all(...)                                                                                \
+	__extension__({                                                                                                  \
+		const struct static_call_change patchbay_all[] = {__VA_ARGS__};                                                \
+		__patchbay_update(patchbay_all, sizeof patchbay_all / sizeof *patchbay_all);                                   \
 	})
 /* Calls what it called at the start. */
-#define static_call_reset(name)                                                                               \
-	__extension__({                                                                                              \
-		struct static_call_key *patchbay_key = PATCHBAY_KEY(name);                                                  \
-		const struct static_call_change patchbay_back = {patchbay_key, patchbay_key->initial};                      \
-		__patchbay_update(&patchbay_back, 1);                                                                       \
+#define static_call_reset(name)                                                                                    \
+	__extension__({                                                                                                  \
+		struct static_call_key *patchbay_key = PATCHBAY_KEY(name);                                                     \
+		const struct static_call_change patchbay_back = {patchbay_key, patchbay_key->initial, 0};                      \
+		__patchbay_update(&patchbay_back, 1);                                                                          \
 	})
 
 #ifdef __cplusplus
 #define PATCHBAY_SAME_TYPE(name, func) ((void)0) /* C++ converts no function pointer to another by itself */
+#define PATCHBAY_IS_TRUE(name) __is_same(decltype(__SK__##name), struct static_key_true)
 #else
-#define PATCHBAY_SAME_TYPE(name, func)                                                                        \
-	_Static_assert(__builtin_types_compatible_p(__typeof__(func), __typeof__(__SCT__##name)) ||                  \
-	                   __builtin_types_compatible_p(__typeof__(func), __typeof__(&__SCT__##name)) ||             \
-	                   __builtin_types_compatible_p(__typeof__(func), void *),                                   \
+#define PATCHBAY_SAME_TYPE(name, func)                                                                             \
+	_Static_assert(__builtin_types_compatible_p(__typeof__(func), __typeof__(__SCT__##name)) ||                      \
+	                   __builtin_types_compatible_p(__typeof__(func), __typeof__(&__SCT__##name)) ||                 \
+	                   __builtin_types_compatible_p(__typeof__(func), void *),                                       \
 	               "the static call '" #name "' is of another type than " #func)
+#define PATCHBAY_IS_TRUE(name) __builtin_types_compatible_p(__typeof__(__SK__##name), struct static_key_true)
 #endif
 
 /* ---- Static keys ---- */
 
 #define DECLARE_STATIC_KEY_TRUE(name) PATCHBAY_C PATCHBAY_HIDDEN struct static_key_true __SK__##name
 #define DECLARE_STATIC_KEY_FALSE(name) PATCHBAY_C PATCHBAY_HIDDEN struct static_key_false __SK__##name
-#define DEFINE_STATIC_KEY_TRUE(name)     \
-	DECLARE_STATIC_KEY_TRUE(name);          \
+#define DEFINE_STATIC_KEY_TRUE(name) \
+	DECLARE_STATIC_KEY_TRUE(name);     \
 	struct static_key_true __SK__##name __attribute__((used)) = {{1, 1}}
-#define DEFINE_STATIC_KEY_FALSE(name)    \
-	DECLARE_STATIC_KEY_FALSE(name);         \
+#define DEFINE_STATIC_KEY_FALSE(name) \
+	DECLARE_STATIC_KEY_FALSE(name);     \
 	struct static_key_false __SK__##name __attribute__((used)) = {{0, 0}}
 
 /* Whether the key is on. The likely way is the one that follows. */
 #define static_branch_likely(name) PATCHBAY_BRANCH(name, 1)
 #define static_branch_unlikely(name) PATCHBAY_BRANCH(name, 0)
-
-#ifdef __cplusplus
-#define PATCHBAY_IS_TRUE(name) __is_same(decltype(__SK__##name), struct static_key_true)
-#else
-#define PATCHBAY_IS_TRUE(name) __builtin_types_compatible_p(__typeof__(__SK__##name), struct static_key_true)
-#endif
-#define PATCHBAY_BRANCH(name, expected)                                                                       \
-	__extension__({                                                                                              \
-		__label__ patchbay_jump;                                                                                    \
-		int patchbay_way;                                                                                           \
-		__asm__ goto(".if %c0\n771: " PATCHBAY_NOP "\n.else\n771: " PATCHBAY_JUMP("%l[patchbay_jump]") "\n.endif\n" \
-		             ".pushsection __jump_table, \"a?\"\n.balign 8\n"                                               \
-		             "772: .long 771b - ., %l[patchbay_jump] - .\n.quad __SK__" #name " + %c1 - .\n.popsection\n"   \
-		             ".reloc 771b, " PATCHBAY_NONE ", 772b\n" /* whoever keeps the code keeps its row */             \
-		             : : "i"(PATCHBAY_IS_TRUE(name) == (expected)), "i"(expected) : : patchbay_jump);               \
-		patchbay_way = (expected);                                                                                  \
-		if (0) {                                                                                                    \
-		patchbay_jump:                                                                                              \
-			patchbay_way = !(expected);                                                                                \
-		}                                                                                                           \
-		patchbay_way;                                                                                               \
+#define PATCHBAY_BRANCH(name, expected)                                                                            \
+	__extension__({                                                                                                  \
+		__label__ patchbay_jump;                                                                                       \
+		int patchbay_way;                                                                                              \
+		__asm__ goto(".if %c0\n771: " PATCHBAY_NOP "\n.else\n771: " PATCHBAY_JUMP("%l[patchbay_jump]") "\n.endif\n"    \
+		             ".pushsection __jump_table, \"a?\"\n.balign 8\n"                                                  \
+		             "772: .long 771b - ., %l[patchbay_jump] - .\n.quad __SK__" #name " + %c1 - .\n.popsection\n"      \
+		             ".reloc 771b, " PATCHBAY_NONE ", 772b\n" /* whoever keeps the code keeps its row */               \
+		             : : "i"(PATCHBAY_IS_TRUE(name) == (expected)), "i"(expected) : : patchbay_jump);                  \
+		patchbay_way = (expected);                                                                                     \
+		if (0) {                                                                                                       \
+		patchbay_jump:                                                                                                 \
+			patchbay_way = !(expected);                                                                                  \
+		}                                                                                                              \
+		patchbay_way;                                                                                                  \
 	})
 
 /* Each 0, or a negative errno with nothing changed. inc and dec count users; enable and disable set 1 and 0. */
@@ -194,28 +186,28 @@ struct static_call_change {
 #define static_key_count(name) __atomic_load_n(&__SK__##name.key.enabled, __ATOMIC_ACQUIRE)
 #define static_key_enabled(name) (static_key_count(name) > 0)
 
-/* ---- The runtime's functions ---- */
+/* ---- The runtime's functions, and what every object has: its tables, known from when it is loaded until it goes ---- */
 
-/* How text is written, how many sites there are, which are left on trampolines and why, and why the last refused change was
- * refused: lines of `name: value`. As snprintf: returns the length of all of it, and cuts what does not fit. */
+/* How text is written, how many sites there are, which are left on trampolines and why, and why the last refused change
+ * was refused: lines of `name: value`. As snprintf: returns the length of all of it, and cuts what does not fit. */
 size_t patchbay_status(char *buffer, size_t size);
 
+struct patchbay_object {
+	const struct static_call_site *sites, *sites_end;
+	const struct jump_entry *jumps, *jumps_end;
+};
 int __patchbay_update(const struct static_call_change *changes, size_t count);
 int __patchbay_key(struct static_key *key, int adds, int value);
 patchbay_function *__patchbay_query(const struct static_call_key *key);
 void __patchbay_attach(const struct patchbay_object *object) __attribute__((weak));
 void __patchbay_detach(const struct patchbay_object *object) __attribute__((weak));
 
-/* ---- What every object has: its tables, made known when it is loaded and forgotten when it is unloaded ---- */
-
 extern const struct static_call_site __start_static_call_sites[] __attribute__((weak)) PATCHBAY_HIDDEN;
 extern const struct static_call_site __stop_static_call_sites[] __attribute__((weak)) PATCHBAY_HIDDEN;
 extern const struct jump_entry __start___jump_table[] __attribute__((weak)) PATCHBAY_HIDDEN;
 extern const struct jump_entry __stop___jump_table[] __attribute__((weak)) PATCHBAY_HIDDEN;
-
 static const struct patchbay_object patchbay_tables = {__start_static_call_sites, __stop_static_call_sites,
                                                        __start___jump_table, __stop___jump_table};
-
 static __attribute__((constructor(101), used)) void patchbay_loaded(void) {
 	if (__patchbay_attach) __patchbay_attach(&patchbay_tables);
 }
@@ -229,46 +221,39 @@ static __attribute__((destructor(101), used)) void patchbay_unloaded(void) {
 
 /* ---- Instructions ---- */
 
-/* The two functions that stand for nothing and for 0. A signature follows, by which they are known in every object. With
- * -flto one assembly has the lines of all files, hence .ifndef. */
-#define PATCHBAY_FUNCTIONS(type, nothing, zero)                                                        \
-	__asm__(".ifndef __static_call_return\n.pushsection .text.patchbay, \"axG\", " type "progbits, __static_call_return, comdat\n"      \
-	        ".weak __static_call_return\n.hidden __static_call_return\n.type __static_call_return, " type "function\n" \
-	        "__static_call_return: " nothing "\n.size __static_call_return, . - __static_call_return\n"   \
-	        ".weak __static_call_return0\n.hidden __static_call_return0\n.type __static_call_return0, " type "function\n" \
-	        "__static_call_return0: " zero "\n.size __static_call_return0, . - __static_call_return0\n.popsection\n.endif\n")
-
 #if defined(__x86_64__)
-#define PATCHBAY_KEY(name)                                                                             \
-	__extension__({                                                                                       \
-		struct static_call_key *patchbay_at;                                                                 \
-		__asm__("movq __SCK__" #name "@GOTPCREL(%%rip), %0" : "=r"(patchbay_at));                            \
-		patchbay_at;                                                                                         \
-	})
-#define PATCHBAY_TRAMPOLINE(name, key)                                                    \
-	".globl " name "\n.type " name ", @function\n.balign 16\n" name ": endbr64\njmp *" key "(%rip)\n" \
-	".byte 0x0f, 0xb9, 0xcc\n.size " name ", . - " name "\n"
+#define PATCHBAY_ADDRESS(name) "movq __SCK__" name "@GOTPCREL(%%rip), %0"
+#define PATCHBAY_TRAMPOLINE(key) "endbr64\njmp *" key "(%rip)\n.byte 0x0f, 0xb9, 0xcc"
 #define PATCHBAY_NONE "R_X86_64_NONE"
 #define PATCHBAY_NOP ".byte 0x0f, 0x1f, 0x44, 0x00, 0x00"
 #define PATCHBAY_JUMP(label) ".byte 0xe9\n.long " label " - . - 4"
-PATCHBAY_FUNCTIONS("@", "endbr64\nret\n.byte 0x0f, 0xb9, 0xcc", "endbr64\nxorl %eax, %eax\nret\n.byte 0x0f, 0xb9, 0xcc");
+#define PATCHBAY_NOTHING "endbr64\nret\n.byte 0x0f, 0xb9, 0xcc"
+#define PATCHBAY_ZERO "endbr64\nxorl %eax, %eax\nret\n.byte 0x0f, 0xb9, 0xcc"
 #elif defined(__aarch64__)
-#define PATCHBAY_KEY(name)                                                                             \
-	__extension__({                                                                                       \
-		struct static_call_key *patchbay_at;                                                                 \
-		__asm__("adrp %0, :got:__SCK__" #name "\n\tldr %0, [%0, :got_lo12:__SCK__" #name "]" : "=r"(patchbay_at)); \
-		patchbay_at;                                                                                         \
-	})
-#define PATCHBAY_TRAMPOLINE(name, key)                                                                 \
-	".globl " name "\n.type " name ", %function\n.balign 16\n" name ": hint #34\nadrp x16, " key          \
-	"\nldr x16, [x16, :lo12:" key "]\nbr x16\n.size " name ", . - " name "\n"
+#define PATCHBAY_ADDRESS(name) "adrp %0, :got:__SCK__" name "\n\tldr %0, [%0, :got_lo12:__SCK__" name "]"
+#define PATCHBAY_TRAMPOLINE(key) "hint #34\nadrp x16, " key "\nldr x16, [x16, :lo12:" key "]\nbr x16"
 #define PATCHBAY_NONE "R_AARCH64_NONE"
 #define PATCHBAY_NOP "nop"
 #define PATCHBAY_JUMP(label) "b " label
-PATCHBAY_FUNCTIONS("%", "hint #34\nret\nudf #0x5c7", "hint #34\nmov x0, #0\nret\nudf #0x5c7");
+#define PATCHBAY_NOTHING "hint #34\nret\nudf #0x5c7"
+#define PATCHBAY_ZERO "hint #34\nmov x0, #0\nret\nudf #0x5c7"
 #else
 #error "patchbay.h knows x86-64 and AArch64"
 #endif
+
+#define PATCHBAY_KEY(name)                                                                                         \
+	__extension__({                                                                                                  \
+		struct static_call_key *patchbay_at;                                                                           \
+		__asm__(PATCHBAY_ADDRESS(#name) : "=r"(patchbay_at));                                                          \
+		patchbay_at;                                                                                                   \
+	})
+/* The two functions that stand for nothing and for 0. A signature follows, by which they are known in every object. With
+ * -flto one assembly has the lines of all files, hence .ifndef. */
+#define PATCHBAY_WEAK(name, code)                                                                                  \
+	".weak " name "\n.hidden " name "\n.type " name ", %function\n" name ": " code "\n.size " name ", . - " name "\n"
+__asm__(".ifndef __static_call_return\n.pushsection .text.patchbay, \"axG\", %progbits, __static_call_return, comdat\n"
+        PATCHBAY_WEAK("__static_call_return", PATCHBAY_NOTHING) PATCHBAY_WEAK("__static_call_return0", PATCHBAY_ZERO)
+        ".popsection\n.endif\n");
 
 /* ---- The runtime: in one file ---- */
 
@@ -296,24 +281,23 @@ PATCHBAY_FUNCTIONS("%", "hint #34\nret\nudf #0x5c7", "hint #34\nmov x0, #0\nret\
 extern "C" {
 #endif
 
-enum { PATCHBAY_CALL, PATCHBAY_TAIL, PATCHBAY_CONDITIONAL, PATCHBAY_LABEL };
+enum { PATCHBAY_CALL, PATCHBAY_TAIL, PATCHBAY_CONDITIONAL, PATCHBAY_LABEL }; /* kinds of sites */
+enum { PATCHBAY_AUTO, PATCHBAY_OFF, PATCHBAY_TRAMPOLINES, PATCHBAY_MEM, PATCHBAY_MPROTECT };
+static const char *const patchbay_modes[] = {"auto", "off", "trampoline", "mem", "mprotect"};
 
 /* One instruction that a key decides. */
 struct patchbay_site {
 	unsigned char *at;
-	const void *key;      /* a static_call_key, or a static_key of a label */
-	const void *object;   /* whose table it is of */
-	unsigned char *label; /* where a label's jump goes */
-	const char *left;     /* why it is never changed; null for all others */
-	uint32_t home;        /* the last four bytes that the linker gave it: a call of the trampoline */
-	unsigned char kind, length;
-	unsigned char detail; /* of a label: what its key is where the code goes on; of a conditional jump: its second byte */
+	const void *key;       /* a static_call_key, or a static_key of a label */
+	const void *object;    /* whose table it is of */
+	unsigned char *label;  /* where a label's jump goes */
+	const char *left;      /* why it is never changed; null for all others */
+	unsigned char home[6]; /* the branch that the linker wrote: a call of the trampoline; of a label: a jump anywhere */
+	unsigned char kind, length, expected; /* expected: of a label, what its key is where the code goes on */
 };
 
-/* One store changes a site; or a breakpoint stands there meanwhile; or it stays as it is. */
+/* What a site is to become: by one store; slowly, which takes a breakpoint if others run; or not, so that it stays. */
 enum { PATCHBAY_AT_ONCE, PATCHBAY_SLOWLY, PATCHBAY_NOT };
-
-/* What a site is to become. */
 struct patchbay_edit {
 	const struct patchbay_site *site;
 	unsigned char bytes[6];
@@ -323,90 +307,66 @@ struct patchbay_edit {
 /* All sites: a table is replaced, never changed, for the trap handler reads it without a lock. */
 struct patchbay_table {
 	size_t count;
-	struct patchbay_site *sites;  /* by address */
-	uint32_t *by_key;             /* indices of sites, by key, then by address */
-	struct patchbay_edit *edits;  /* room for an edit of each, so that updates allocate nothing */
-};
-
-/* What a key is to be. */
-struct patchbay_value {
-	void *key;
-	patchbay_function *func;
-	int enabled;
-	unsigned char is_call, is_nothing, is_zero;
+	struct patchbay_site *sites; /* by address */
+	struct patchbay_edit *edits; /* room for an edit of each, so that updates allocate nothing */
 };
 
 struct patchbay __patchbay = {{'p', 'a', 't', 'c', 'h', 'b', 'a', 'y'}, 1, 0, 0, 0, 0};
-
 static pthread_mutex_t patchbay_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
 	struct patchbay_table *table;
-	int readers;          /* trap handlers that may hold a table */
-	int armed;            /* our trap handler was installed once */
-	int mem;              /* the open /proc/self/mem; 0: text is written where it stands */
-	const char *mode;     /* auto, off, trampoline, mem, mprotect */
-	const char *off;      /* why no text is written in mode off */
-	const char *writes;   /* how text was written last; null: it was not */
-	char why[160];        /* why a site was left on its trampoline last */
-	char refusal[160];    /* why a change was refused last */
+	int readers;        /* trap handlers that may hold a table */
+	int armed;          /* our trap handler was installed once */
+	int by_mem, mem;    /* text is written through `mem`, the open /proc/self/mem */
+	int mode;
+	const char *off;    /* why no text is written in mode off */
+	const char *writes; /* how text was written last; null: it was not */
+	char why[160];      /* why a site was left on its trampoline last */
+	char refusal[160];  /* why a change was refused last */
 	struct sigaction next, first;
 	struct timespec looked;
 	unsigned long threads;
 	sigset_t forking;
 } patchbay;
 
+static void patchbay_say(char *text, const char *what, const char *detail, long number) {
+	int length = snprintf(text, 160, "%s%s%s", what, detail ? ": " : "", detail ? detail : "");
+	if (number && length < 160) snprintf(text + length, (size_t)(160 - length), " %#lx", number);
+}
+
+static int patchbay_by_address(const void *a, const void *b) {
+	const struct patchbay_site *one = (const struct patchbay_site *)a, *other = (const struct patchbay_site *)b;
+	return one->at < other->at ? -1 : one->at > other->at;
+}
+
 /* -- What instructions say, per architecture -- */
 
-static uintptr_t patchbay_trampoline(const struct patchbay_site *site) {
-	return (uintptr_t)((const struct static_call_key *)site->key)->tramp;
-}
-
 #if defined(__x86_64__)
-static const unsigned char patchbay_nop5[] = {0x0f, 0x1f, 0x44, 0x00, 0x00};
-static const unsigned char patchbay_zero5[] = {0x2e, 0x2e, 0x2e, 0x31, 0xc0}; /* cs cs cs xor %eax, %eax */
-static const unsigned char patchbay_ret5[] = {0xc3, 0xcc, 0xcc, 0xcc, 0xcc};
 #define PATCHBAY_SIGNATURE 8
 
-static int patchbay_goes(const struct patchbay_site *site, uintptr_t to, uint32_t *field) {
+/* Whether two branches have the same opcode, so that they differ in their last four bytes at most. */
+static int patchbay_alike(const struct patchbay_site *site, const unsigned char *a, const unsigned char *b) {
+	return memcmp(a, b, site->length - 4u) == 0;
+}
+/* Writes the site's branch to an address. @returns whether it reaches that far */
+static int patchbay_goes(const struct patchbay_site *site, uintptr_t to, unsigned char *bytes) {
 	intptr_t distance = (intptr_t)to - (intptr_t)site->at - site->length;
-	*field = (uint32_t)distance;
-	return distance == (int32_t)*field;
-}
-
-/* Puts a branch to the function into `bytes`; out of reach, one to the trampoline. */
-static void patchbay_branch(const struct patchbay_site *site, uintptr_t to, unsigned char *bytes) {
-	uint32_t field;
-	if (!patchbay_goes(site, to, &field) && (site->kind == PATCHBAY_LABEL ||
-	    !patchbay_goes(site, patchbay_trampoline(site), &field))) field = site->home;
-	bytes[0] = site->kind == PATCHBAY_CALL ? 0xe8 : site->kind == PATCHBAY_CONDITIONAL ? 0x0f : 0xe9;
-	if (site->kind == PATCHBAY_CONDITIONAL) bytes[1] = site->detail;
+	int32_t field = (int32_t)distance;
+	memcpy(bytes, site->home, site->length);
 	memcpy(bytes + site->length - 4, &field, 4);
+	return distance == field;
 }
-
-static void patchbay_want(const struct patchbay_site *site, const struct patchbay_value *value, unsigned char *bytes) {
-	if (site->kind == PATCHBAY_LABEL) {
-		if (value->enabled == site->detail) memcpy(bytes, patchbay_nop5, 5);
-		else patchbay_branch(site, (uintptr_t)site->label, bytes);
-	} else if (site->kind == PATCHBAY_CALL && value->is_nothing) memcpy(bytes, patchbay_nop5, 5);
-	else if (site->kind == PATCHBAY_CALL && value->is_zero) memcpy(bytes, patchbay_zero5, 5);
-	else if (site->kind == PATCHBAY_TAIL && value->is_nothing) memcpy(bytes, patchbay_ret5, 5);
-	else patchbay_branch(site, (uintptr_t)value->func, bytes);
+/* The instruction that does nothing, or returns 0, in the place of the branch; null where there is none. */
+static const unsigned char *patchbay_form(int kind, int zero) {
+	static const unsigned char nop5[] = {0x0f, 0x1f, 0x44, 0x00, 0x00}, ret5[] = {0xc3, 0xcc, 0xcc, 0xcc, 0xcc};
+	static const unsigned char zero5[] = {0x2e, 0x2e, 0x2e, 0x31, 0xc0}; /* cs cs cs xor %eax, %eax */
+	if (zero) return kind == PATCHBAY_CALL ? zero5 : 0;
+	return kind == PATCHBAY_TAIL ? ret5 : kind == PATCHBAY_CONDITIONAL ? 0 : nop5;
 }
-
-/* Whether a site holds a form of its kind; anything else was put there by somebody else. */
-static int patchbay_known(const struct patchbay_site *site) {
-	const unsigned char *at = site->at;
-	if (site->kind == PATCHBAY_CONDITIONAL) return at[0] == 0x0f && at[1] == site->detail;
-	if (at[0] == (site->kind == PATCHBAY_CALL ? 0xe8 : 0xe9)) return 1;
-	if (site->kind == PATCHBAY_TAIL) return memcmp(at, patchbay_ret5, 5) == 0;
-	return memcmp(at, patchbay_nop5, 5) == 0 || (site->kind == PATCHBAY_CALL && memcmp(at, patchbay_zero5, 5) == 0);
-}
-
 static int patchbay_fits(const struct patchbay_edit *edit) {
-	const unsigned char *field = edit->site->at + edit->site->length - 4;
-	return ((uintptr_t)field & 15) <= 12 && memcmp(edit->bytes, edit->site->at, edit->site->length - 4) == 0;
+	return (((uintptr_t)edit->site->at + edit->site->length - 4u) & 15) <= 12 &&
+	       patchbay_alike(edit->site, edit->bytes, edit->site->at);
 }
-
 static void patchbay_store(void *at, const unsigned char *bytes) {
 	uint32_t word;
 	memcpy(&word, bytes, 4);
@@ -414,11 +374,14 @@ static void patchbay_store(void *at, const unsigned char *bytes) {
 }
 static void patchbay_clean(void *at, size_t size) { (void)at, (void)size; }
 
-static int patchbay_kind(struct patchbay_site *site, int tail) {
-	site->kind = !tail ? PATCHBAY_CALL : site->at[0] == 0x0f ? PATCHBAY_CONDITIONAL : PATCHBAY_TAIL;
+/* Takes the branch that the linker wrote. @returns whether it is one */
+static int patchbay_take(struct patchbay_site *site) {
+	static const unsigned char jump[6] = {0xe9};
+	if (site->kind == PATCHBAY_TAIL && site->at[0] == 0x0f) site->kind = PATCHBAY_CONDITIONAL;
 	site->length = site->kind == PATCHBAY_CONDITIONAL ? 6 : 5;
-	site->detail = site->at[1];
-	return site->kind == PATCHBAY_CONDITIONAL ? (site->at[1] & 0xf0) == 0x80 : patchbay_known(site);
+	memcpy(site->home, site->kind == PATCHBAY_LABEL ? jump : site->at, site->length);
+	if (site->kind == PATCHBAY_CONDITIONAL) return (site->home[1] & 0xf0) == 0x80;
+	return site->home[0] == (site->kind == PATCHBAY_CALL ? 0xe8 : 0xe9);
 }
 
 /* Whether a conditional jump with this second byte is taken. */
@@ -427,57 +390,47 @@ static int patchbay_taken(unsigned condition, unsigned long long flags) {
 	const int holds[] = {over, carry, zero, carry | zero, sign, parity, sign ^ over, zero | (sign ^ over)};
 	return holds[condition >> 1 & 7] ^ (condition & 1);
 }
-
 /* Does what the key says now in the place of the breakpoint. */
 static void patchbay_emulate(const struct patchbay_site *site, ucontext_t *context) {
 	greg_t *registers = context->uc_mcontext.gregs;
 	uintptr_t next = (uintptr_t)site->at + site->length, to = (uintptr_t)site->label;
 	int taken = 1;
 	if (site->kind == PATCHBAY_LABEL)
-		taken = (__atomic_load_n(&((const struct static_key *)site->key)->enabled, __ATOMIC_ACQUIRE) > 0) != site->detail;
+		taken = (__atomic_load_n(&((const struct static_key *)site->key)->enabled, __ATOMIC_ACQUIRE) > 0) != site->expected;
 	else to = (uintptr_t)__atomic_load_n(&((const struct static_call_key *)site->key)->func, __ATOMIC_ACQUIRE);
-	if (site->kind == PATCHBAY_CONDITIONAL) taken = patchbay_taken(site->detail, (unsigned long long)registers[REG_EFL]);
+	if (site->kind == PATCHBAY_CONDITIONAL)
+		taken = patchbay_taken(site->home[1], (unsigned long long)registers[REG_EFL]);
 	if (site->kind == PATCHBAY_CALL) {
 		registers[REG_RSP] -= 8;
 		memcpy((void *)registers[REG_RSP], &next, 8);
 	}
 	registers[REG_RIP] = (greg_t)(taken ? to : next);
 }
-#else
+#else /* AArch64: only B, BL and NOP may replace each other while they are executed, and each does by one store */
 #define PATCHBAY_SIGNATURE 12
-#define PATCHBAY_NOP_WORD 0xd503201fu
 static uint32_t patchbay_word(const void *at) { uint32_t word; memcpy(&word, at, 4); return word; }
-
-static int patchbay_goes(const struct patchbay_site *site, uintptr_t to, uint32_t *word) {
+static int patchbay_alike(const struct patchbay_site *site, const unsigned char *a, const unsigned char *b) {
+	return (void)site, patchbay_word(a) >> 26 == patchbay_word(b) >> 26;
+}
+static int patchbay_goes(const struct patchbay_site *site, uintptr_t to, unsigned char *bytes) {
 	intptr_t distance = (intptr_t)to - (intptr_t)site->at;
-	*word = (site->kind == PATCHBAY_CALL ? 0x94000000u : 0x14000000u) | ((uint32_t)(distance >> 2) & 0x3ffffffu);
+	uint32_t word = (patchbay_word(site->home) & 0xfc000000u) | ((uint32_t)(distance >> 2) & 0x3ffffffu);
+	memcpy(bytes, &word, 4);
 	return distance >= -(1 << 27) && distance < (1 << 27);
 }
-
-/* Only B, BL and NOP may replace each other while they are executed. */
-static void patchbay_want(const struct patchbay_site *site, const struct patchbay_value *value, unsigned char *bytes) {
-	uint32_t word;
-	if (site->kind == PATCHBAY_LABEL ? value->enabled == site->detail : site->kind == PATCHBAY_CALL && value->is_nothing)
-		word = PATCHBAY_NOP_WORD;
-	else if (!patchbay_goes(site, site->kind == PATCHBAY_LABEL ? (uintptr_t)site->label : (uintptr_t)value->func, &word) &&
-	         (site->kind == PATCHBAY_LABEL ||
-	          !patchbay_goes(site, patchbay_trampoline(site), &word))) word = site->home;
-	memcpy(bytes, &word, 4);
+static const unsigned char *patchbay_form(int kind, int zero) {
+	static const unsigned char nop4[] = {0x1f, 0x20, 0x03, 0xd5};
+	return zero || kind == PATCHBAY_TAIL ? 0 : nop4;
 }
-static int patchbay_known(const struct patchbay_site *site) {
-	uint32_t word = patchbay_word(site->at);
-	return (word & 0xfc000000u) == (site->kind == PATCHBAY_CALL ? 0x94000000u : 0x14000000u) ||
-	       (word == PATCHBAY_NOP_WORD && site->kind != PATCHBAY_TAIL);
-}
-static int patchbay_fits(const struct patchbay_edit *edit) { (void)edit; return 1; }
+static int patchbay_fits(const struct patchbay_edit *edit) { return (void)edit, 1; }
 static void patchbay_store(void *at, const unsigned char *bytes) {
 	__atomic_store_n((uint32_t *)at, patchbay_word(bytes), __ATOMIC_RELEASE);
 }
 static void patchbay_clean(void *at, size_t size) { __builtin___clear_cache((char *)at, (char *)at + size); }
-static int patchbay_kind(struct patchbay_site *site, int tail) {
-	site->kind = tail ? PATCHBAY_TAIL : PATCHBAY_CALL;
-	site->length = 4;
-	return patchbay_known(site);
+static int patchbay_take(struct patchbay_site *site) {
+	static const unsigned char jump[4] = {0x00, 0x00, 0x00, 0x14};
+	memcpy(site->home, site->kind == PATCHBAY_LABEL ? jump : site->at, site->length = 4);
+	return patchbay_word(site->home) >> 26 == (site->kind == PATCHBAY_CALL ? 0x25 : 0x05);
 }
 #endif
 
@@ -485,81 +438,84 @@ static int patchbay_is(patchbay_function *func, patchbay_function *known) {
 	return func == known || memcmp((void *)(uintptr_t)func, (void *)(uintptr_t)known, PATCHBAY_SIGNATURE) == 0;
 }
 
-static struct patchbay_value patchbay_call_value(struct static_call_key *key, patchbay_function *func) {
-	struct patchbay_value value = {key, func ? func : __static_call_return, 0, 1, 0, 0};
-	value.is_nothing = patchbay_is(value.func, __static_call_return);
-	value.is_zero = patchbay_is(value.func, (patchbay_function *)__static_call_return0);
-	return value;
+/* Writes what the site is for this change: out of reach of the function, a branch to the trampoline. */
+static void patchbay_want(const struct patchbay_site *site, const struct static_call_change *to, unsigned char *bytes) {
+	int is_label = site->kind == PATCHBAY_LABEL;
+	const unsigned char *form = 0;
+	if (is_label ? (to->enabled > 0) == site->expected : patchbay_is(to->func, __static_call_return))
+		form = patchbay_form(site->kind, 0);
+	else if (!is_label && patchbay_is(to->func, (patchbay_function *)__static_call_return0))
+		form = patchbay_form(site->kind, 1);
+	if (form) memcpy(bytes, form, site->length);
+	else if (!patchbay_goes(site, is_label ? (uintptr_t)site->label : (uintptr_t)to->func, bytes) && !is_label &&
+	         !patchbay_goes(site, (uintptr_t)((const struct static_call_key *)site->key)->tramp, bytes))
+		memcpy(bytes, site->home, site->length);
 }
-static struct patchbay_value patchbay_key_value(struct static_key *key, int enabled) {
-	struct patchbay_value value = {key, 0, enabled > 0, 0, 0, 0};
-	return value;
+/* Whether a site holds a form of its kind; anything else was put there by somebody else. */
+static int patchbay_known(const struct patchbay_site *site) {
+	const unsigned char *nothing = patchbay_form(site->kind, 0), *zero = patchbay_form(site->kind, 1);
+	return patchbay_alike(site, site->at, site->home) || (nothing && memcmp(site->at, nothing, site->length) == 0) ||
+	       (zero && memcmp(site->at, zero, site->length) == 0);
+}
+static int patchbay_on_trampoline(const struct patchbay_site *site) {
+	unsigned char bytes[6];
+	if (site->kind == PATCHBAY_LABEL) return 0;
+	return memcmp(site->at, site->home, site->length) == 0 ||
+	       (patchbay_goes(site, (uintptr_t)((const struct static_call_key *)site->key)->tramp, bytes) &&
+	        memcmp(site->at, bytes, site->length) == 0);
 }
 
 /* -- Who may be in the way -- */
 
-static void patchbay_say(char *text, const char *what, const char *detail, long number) {
-	snprintf(text, 160, "%s%s%s", what, detail ? ": " : "", detail ? detail : "");
-	if (number) snprintf(text + strlen(text), 160 - strlen(text), " %#lx", number);
-}
+/* Every thread serializes before this returns, or before it is back in user mode. */
+static void patchbay_sync(void) { syscall(SYS_membarrier, 32 /* PRIVATE_EXPEDITED_SYNC_CORE */, 0, 0); }
 
-static int patchbay_sync(void) { return (int)syscall(SYS_membarrier, 32 /* PRIVATE_EXPEDITED_SYNC_CORE */, 0, 0); }
-
+/* 0: not known. */
 static unsigned long patchbay_threads(void) {
 	struct stat status;
 	return stat("/proc/self/task", &status) == 0 && status.st_nlink > 2 ? (unsigned long)status.st_nlink - 2 : 0;
 }
 
 #if defined(__x86_64__)
-/* Whether the thread has SIGTRAP blocked, and would die of a breakpoint. */
+/* Whether the thread has SIGTRAP blocked, and would die of a breakpoint. libc itself blocks all signals for moments, such as
+ * when a thread starts, so it is looked at for a while. */
 static int patchbay_blocks(const char *tid) {
-	char text[4096];
-	snprintf(text, sizeof text, "/proc/self/task/%.20s/status", tid);
-	int file = open(text, O_RDONLY | O_CLOEXEC);
-	if (file < 0) return 0;
-	ssize_t size = read(file, text, sizeof text - 1);
-	close(file);
-	text[size < 0 ? 0 : size] = 0;
-	const char *mask = strstr(text, "\nSigBlk:");
-	return mask && (strtoull(mask + 8, 0, 16) >> (SIGTRAP - 1) & 1);
+	char path[64], text[4096];
+	snprintf(path, sizeof path, "/proc/self/task/%.20s/status", tid);
+	for (int looks = 0; looks < 64; looks++, sched_yield()) {
+		int file = open(path, O_RDONLY | O_CLOEXEC);
+		ssize_t size = file < 0 ? 0 : read(file, text, sizeof text - 1);
+		if (file >= 0) close(file);
+		text[size < 0 ? 0 : size] = 0;
+		const char *mask = strstr(text, "\nSigBlk:");
+		if (!mask || !(strtoull(mask + 8, 0, 16) >> (SIGTRAP - 1) & 1)) return 0;
+	}
+	return 1;
 }
 
-/* A thread other than this one that blocks SIGTRAP, or 0. Looks when threads came or went, and every 10 ms. */
+/* A thread other than this one that blocks SIGTRAP, or 0. Looks when threads came or went, and every 10 ms; by system
+ * calls, for opendir would allocate, and this may run in a signal handler. */
 static long patchbay_blocked(void) {
 	struct timespec now;
 	unsigned long threads = patchbay_threads();
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	long long past = (now.tv_sec - patchbay.looked.tv_sec) * 1000000000LL + now.tv_nsec - patchbay.looked.tv_nsec;
 	if (threads == 1 || (threads == patchbay.threads && past < 10000000)) return 0;
-	char entries[2048], self[24];
-	long size, found = 0;
+	char entries[2048];
+	long size, found = 0, self = syscall(SYS_gettid);
 	int folder = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	snprintf(self, sizeof self, "%ld", (long)syscall(SYS_gettid));
 	while (folder >= 0 && !found && (size = syscall(SYS_getdents64, folder, entries, sizeof entries)) > 0)
 		for (long at = 0; at < size && !found;) { /* d_ino, d_off: 8 bytes each; d_reclen: 2; d_type: 1; d_name */
 			unsigned short length;
 			const char *name = entries + at + 19;
 			memcpy(&length, entries + at + 16, 2);
 			at += length;
-			if (name[0] == '.' || strcmp(name, self) == 0) continue;
-			int looks = 0; /* libc itself blocks all signals for moments, such as when a thread starts */
-			while (looks < 64 && patchbay_blocks(name)) looks++, sched_yield();
-			if (looks == 64) found = atol(name);
+			if (name[0] != '.' && atol(name) != self && patchbay_blocks(name)) found = atol(name);
 		}
 	if (folder >= 0) close(folder);
 	patchbay.threads = found ? 0 : threads;
 	patchbay.looked = now;
 	return found;
-}
-
-static const struct patchbay_site *patchbay_find(const struct patchbay_table *table, const unsigned char *at) {
-	size_t low = 0, high = table ? table->count : 0;
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		if (table->sites[middle].at < at) low = middle + 1;
-		else high = middle;
-	}
-	return table && low < table->count && table->sites[low].at == at && !table->sites[low].left ? &table->sites[low] : 0;
 }
 
 static __thread int patchbay_forwarding __attribute__((tls_model("initial-exec")));
@@ -590,13 +546,13 @@ static void patchbay_trap(int number, siginfo_t *info, void *argument) {
 	int error = errno, ours = 0;
 	if (info->si_code > 0) {
 		__atomic_add_fetch(&patchbay.readers, 1, __ATOMIC_SEQ_CST);
-		const struct patchbay_site *site = patchbay_find(__atomic_load_n(&patchbay.table, __ATOMIC_SEQ_CST), at);
-		if (site) {
-			patchbay_emulate(site, context);
-			__atomic_add_fetch(&__patchbay.traps, 1, __ATOMIC_RELAXED);
-		}
+		const struct patchbay_table *table = __atomic_load_n(&patchbay.table, __ATOMIC_SEQ_CST);
+		const struct patchbay_site wanted = {at, 0, 0, 0, 0, {0}, 0, 0, 0}, *site = (const struct patchbay_site *)(table ?
+		    bsearch(&wanted, table->sites, table->count, sizeof wanted, patchbay_by_address) : 0);
+		ours = site && !site->left;
+		if (ours) patchbay_emulate(site, context);
+		if (ours) __atomic_add_fetch(&__patchbay.traps, 1, __ATOMIC_RELAXED);
 		__atomic_sub_fetch(&patchbay.readers, 1, __ATOMIC_SEQ_CST);
-		ours = site != 0;
 		if (!ours && info->si_code == SI_KERNEL && *at != 0xcc) { /* it is gone: what stands there now is right */
 			context->uc_mcontext.gregs[REG_RIP]--;
 			ours = 1;
@@ -630,23 +586,24 @@ static const char *patchbay_arm(void) {
 	return sigaction(SIGTRAP, &ours, 0) == 0 ? 0 : "sigaction is refused";
 }
 #else
-static const char *patchbay_arm(void) { return "never needed"; }
+static const char *patchbay_arm(void) { return 0; } /* there are no breakpoints */
 #endif
 
 /* -- Writing text -- */
 
-/* The end of the run of edits from `i` on that are near each other in one object. */
-static size_t patchbay_run(const struct patchbay_edit *edits, size_t i, size_t count, size_t gap) {
+/* The end of the run of edits from `i` on within 64 KiB of one object, which are written, or protected, at once. */
+static size_t patchbay_run(const struct patchbay_edit *edits, size_t i, size_t count) {
 	size_t end = i + 1;
-	while (end < count && edits[end].site->object == edits[i].site->object && edits[end].site->at > edits[end - 1].site->at &&
-	       (gap < 65536 ? edits[end].site->at - edits[i].site->at : edits[end].site->at - edits[end - 1].site->at) < (ptrdiff_t)gap) end++;
+	while (end < count && edits[end].site->object == edits[i].site->object &&
+	       edits[end].site->at - edits[i].site->at < 65536) end++;
 	return end;
 }
 
+/* @returns an errno, or 0 */
 static int patchbay_protect(const struct patchbay_edit *edits, size_t count, int protection) {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 	for (size_t i = 0, end; i < count; i = end) {
-		end = patchbay_run(edits, i, count, 65536);
+		end = patchbay_run(edits, i, count);
 		uintptr_t from = (uintptr_t)edits[i].site->at & -page, to = (uintptr_t)edits[end - 1].site->at + 6;
 		if (mprotect((void *)from, to - from, protection) == 0) continue;
 		int error = errno;
@@ -656,64 +613,54 @@ static int patchbay_protect(const struct patchbay_edit *edits, size_t count, int
 	return 0;
 }
 
-/* Writes bytes `from` to `to` of the edits made slowly: those they shall have, or a breakpoint. @returns an errno, or 0 */
+/* Writes bytes `from` to `to` of the edits made slowly: those they shall have, or a breakpoint. Through /proc/self/mem a run
+ * is written whole, from a copy. @returns an errno, or 0 */
 static int patchbay_write(const struct patchbay_edit *edits, size_t count, int from, int to, int breakpoint) {
-	unsigned char text[4096 + 8];
+	static unsigned char copy[65536 + 6];
 	for (size_t i = 0, end; i < count; i = end) {
-		end = patchbay.mem == 0 ? i + 1 : patchbay_run(edits, i, count, 4096);
+		end = patchbay.by_mem ? patchbay_run(edits, i, count) : i + 1;
 		unsigned char *start = edits[i].site->at;
 		size_t size = (size_t)(edits[end - 1].site->at - start) + edits[end - 1].site->length;
-		if (patchbay.mem > 0) memcpy(text, start, size);
+		if (patchbay.by_mem) memcpy(copy, start, size);
 		for (size_t each = i; each < end; each++) {
 			const struct patchbay_edit *edit = &edits[each];
-			volatile unsigned char *at = patchbay.mem == 0 ? edit->site->at : text + (edit->site->at - start);
+			volatile unsigned char *at = patchbay.by_mem ? copy + (edit->site->at - start) : edit->site->at;
 			for (int byte = from; byte < to && byte < edit->site->length && edit->how == PATCHBAY_SLOWLY; byte++)
 				at[byte] = breakpoint ? 0xcc : edit->bytes[byte];
 		}
-		if (patchbay.mem > 0 && pwrite(patchbay.mem, text, size, (off_t)(uintptr_t)start) != (ssize_t)size) return errno;
+		if (patchbay.by_mem && pwrite(patchbay.mem, copy, size, (off_t)(uintptr_t)start) != (ssize_t)size) return errno;
 		patchbay_clean(start, size);
 	}
 	return 0;
 }
 
-static int patchbay_off(void) { return strcmp(patchbay.mode, "off") == 0; }
-
 /* Makes the text of the edits writable. @returns whether it is; `why` says why not */
 static int patchbay_open(struct patchbay_edit *edits, size_t count) {
-	int error = EPERM;
-	if (patchbay_off()) return patchbay_say(patchbay.why, patchbay.off, 0, 0), 0;
-	if (strcmp(patchbay.mode, "mem") != 0) {
+	int error;
+	*patchbay.why = 0;
+	if (patchbay.mode == PATCHBAY_OFF) return patchbay_say(patchbay.why, patchbay.off, 0, 0), 0;
+	if (patchbay.mode != PATCHBAY_MEM) {
 		error = patchbay_protect(edits, count, PROT_READ | PROT_WRITE | PROT_EXEC);
 		if (error == 0) return patchbay.writes = "mprotect", 1;
 		patchbay_say(patchbay.why, "mprotect", strerror(error), 0);
-		if (strcmp(patchbay.mode, "mprotect") == 0) return 0;
+		if (patchbay.mode == PATCHBAY_MPROTECT) return 0;
 	}
-	/* opened anew each time: after a fork it would still be the parent's memory */
-	patchbay.mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
-	if (patchbay.mem < 0) error = errno;
+	patchbay.mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC); /* anew: after a fork it would still be the parent's memory */
+	error = patchbay.mem < 0 ? errno : 0;
+	patchbay.by_mem = 1;
 	for (size_t i = 0; i < count; i++) edits[i].how = PATCHBAY_SLOWLY; /* nobody promises that the kernel stores once */
-	if (patchbay.mem > 0 && (error = patchbay_write(edits, count, 0, 0, 0)) == 0) return patchbay.writes = "/proc/self/mem", 1;
-	size_t length = strcmp(patchbay.mode, "mem") == 0 ? 0 : strlen(patchbay.why);
-	snprintf(patchbay.why + length, sizeof patchbay.why - length, "%s/proc/self/mem: %s", length ? "; " : "",
-	         strerror(error));
-	if (patchbay.mem > 0) close(patchbay.mem);
-	patchbay.mem = 0;
+	if (!error) error = patchbay_write(edits, count, 0, 0, 0);
+	if (!error) return patchbay.writes = "/proc/self/mem", 1;
+	if (patchbay.mem >= 0) close(patchbay.mem);
+	patchbay.by_mem = 0;
+	size_t length = strlen(patchbay.why);
+	snprintf(patchbay.why + length, sizeof patchbay.why - length, "%s/proc/self/mem: %s", length ? "; " : "", strerror(error));
 	return 0;
 }
-
 static int patchbay_close(const struct patchbay_edit *edits, size_t count) {
-	if (patchbay.mem == 0) return patchbay_protect(edits, count, PROT_READ | PROT_EXEC);
-	close(patchbay.mem);
-	patchbay.mem = 0;
-	return 0;
-}
-
-static int patchbay_on_trampoline(const struct patchbay_site *site) {
-	uint32_t field, now;
-	if (site->kind == PATCHBAY_LABEL || !patchbay_known(site)) return 0;
-	memcpy(&now, site->at + site->length - 4, 4);
-	if (site->length > 4 && site->at[0] != (site->kind == PATCHBAY_CALL ? 0xe8 : site->kind == PATCHBAY_TAIL ? 0xe9 : 0x0f)) return 0;
-	return now == site->home || (patchbay_goes(site, patchbay_trampoline(site), &field) && now == field);
+	if (!patchbay.by_mem) return patchbay_protect(edits, count, PROT_READ | PROT_EXEC);
+	patchbay.by_mem = 0;
+	return close(patchbay.mem) == 0 ? 0 : errno;
 }
 
 /* Leaves out the edits that cannot be made, where the site calls its trampoline, which is right too. @returns 0, or -EBUSY
@@ -721,36 +668,22 @@ static int patchbay_on_trampoline(const struct patchbay_site *site) {
 static int patchbay_leave_out(struct patchbay_edit *edits, size_t count, int also_at_once, const char *why) {
 	for (size_t i = 0; i < count; i++) {
 		if (edits[i].how == PATCHBAY_AT_ONCE && !also_at_once) continue;
-		if (!patchbay_on_trampoline(edits[i].site)) {
-			patchbay_say(patchbay.refusal, why, "at", (long)edits[i].site->at);
-			return -EBUSY;
-		}
+		if (!patchbay_on_trampoline(edits[i].site))
+			return patchbay_say(patchbay.refusal, why, "at", (long)edits[i].site->at), -EBUSY;
 		edits[i].how = PATCHBAY_NOT;
 	}
 	if (why != patchbay.why) patchbay_say(patchbay.why, why, 0, 0);
 	return 0;
 }
 
-static void patchbay_set_keys(const struct patchbay_value *values, size_t count) {
-	for (size_t i = 0; i < count; i++)
-		if (values[i].is_call) __atomic_store_n(&((struct static_call_key *)values[i].key)->func, values[i].func, __ATOMIC_SEQ_CST);
-		else __atomic_store_n(&((struct static_key *)values[i].key)->enabled, values[i].enabled, __ATOMIC_SEQ_CST);
-}
-
-static size_t patchbay_count(const struct patchbay_edit *edits, size_t count, int how) {
-	size_t found = 0;
-	for (size_t i = 0; i < count; i++) found += edits[i].how == how;
-	return found;
-}
-
 /* The stores, and what is true behind each. @returns an errno, or 0 */
-static int patchbay_poke(struct patchbay_edit *edits, size_t count) {
-	int error = 0, slowly = patchbay_count(edits, count, PATCHBAY_SLOWLY) > 0;
+static int patchbay_poke(struct patchbay_edit *edits, size_t count, int slowly) {
+	int error = 0;
 	for (size_t i = 0; i < count; i++) {
-		unsigned char *field = edits[i].site->at + edits[i].site->length - 4;
+		size_t opcode = edits[i].site->length - 4u;
 		if (edits[i].how != PATCHBAY_AT_ONCE) continue;
-		patchbay_store(field, edits[i].bytes + edits[i].site->length - 4); /* a call goes to the old or to the new function */
-		patchbay_clean(field, 4);
+		patchbay_store(edits[i].site->at + opcode, edits[i].bytes + opcode); /* a call goes to the old or the new function */
+		patchbay_clean(edits[i].site->at + opcode, 4);
 	}
 	if (slowly) {
 		error = patchbay_write(edits, count, 0, 1, 1);
@@ -763,36 +696,41 @@ static int patchbay_poke(struct patchbay_edit *edits, size_t count) {
 	return error;
 }
 
-/* Sets the keys and makes the edits, as one change. @param quiet nobody else executes anything: order does not matter */
-static int patchbay_apply(struct patchbay_edit *edits, size_t count, const struct patchbay_value *values, size_t keys, int quiet) {
-	int error = 0, opened = count > 0 && patchbay_open(edits, count);
-	const char *why = 0;
+/* -- Changes -- */
+
+/* Sets the keys and makes the edits, as one change. @param quiet nobody else executes the sites: order does not matter */
+static int patchbay_apply(struct patchbay_edit *edits, size_t count, const struct static_call_change *changes, size_t keys,
+                          int quiet) {
+	int error = 0, slowly = 0, opened = count > 0 && patchbay_open(edits, count);
 	if (count > 0 && !opened && patchbay_leave_out(edits, count, 1, patchbay.why) != 0) return -EPERM;
-	if (quiet) for (size_t i = 0; i < count && opened; i++) edits[i].how = PATCHBAY_SLOWLY;
-	else if (patchbay_count(edits, count, PATCHBAY_SLOWLY) > 0) why = patchbay_arm();
-	if (why) error = patchbay_leave_out(edits, count, 0, why);
-	if (!error) {
-		patchbay_set_keys(values, keys);
-		if (opened) error = quiet ? patchbay_write(edits, count, 0, 6, 0) : patchbay_poke(edits, count);
+	for (size_t i = 0; i < count && opened; i++) {
+		if (quiet) edits[i].how = PATCHBAY_SLOWLY;
+		slowly |= edits[i].how == PATCHBAY_SLOWLY;
 	}
+	const char *why = slowly && !quiet ? patchbay_arm() : 0;
+	if (why) error = patchbay_leave_out(edits, count, 0, why);
+	for (const struct static_call_change *each = changes; each < changes + keys && !error; each++)
+		if (each->func) __atomic_store_n(&((struct static_call_key *)each->key)->func, each->func, __ATOMIC_SEQ_CST);
+		else __atomic_store_n(&((struct static_key *)each->key)->enabled, each->enabled, __ATOMIC_SEQ_CST);
+	if (opened && !error && quiet) error = patchbay_write(edits, count, 0, 6, 0);
+	else if (opened && !error) error = patchbay_poke(edits, count, slowly && !why);
 	if (opened) patchbay_close(edits, count);
 	return error > 0 ? -error : error;
 }
 
-/* Adds what the site needs for the value. @returns 0, or -EBUSY where somebody else changed its bytes */
-static int patchbay_plan(struct patchbay_edit *edits, size_t *count, const struct patchbay_site *site, const struct patchbay_value *value) {
+/* Adds what the site needs for the change. @returns 0, or -EBUSY where somebody else changed its bytes */
+static int patchbay_plan(struct patchbay_edit *edits, size_t *count, const struct patchbay_site *site,
+                         const struct static_call_change *change) {
 	struct patchbay_edit *edit = &edits[*count];
 	if (site->left) return 0;
 	edit->site = site;
-	patchbay_want(site, value, edit->bytes);
+	patchbay_want(site, change, edit->bytes);
 	if (memcmp(edit->bytes, site->at, site->length) == 0) return 0;
 	if (!patchbay_known(site)) return patchbay_say(patchbay.refusal, "another tool's bytes", "at", (long)site->at), -EBUSY;
 	edit->how = patchbay_fits(edit) ? PATCHBAY_AT_ONCE : PATCHBAY_SLOWLY;
 	++*count;
 	return 0;
 }
-
-/* -- Changes -- */
 
 /* No handler of this thread may interrupt a change, for it might ask for one; faults and breakpoints still come through. */
 static void patchbay_begin(sigset_t *old) {
@@ -812,50 +750,43 @@ static void patchbay_end(const sigset_t *old) {
 static void patchbay_before_fork(void) { sigset_t old; patchbay_begin(&old); patchbay.forking = old; }
 static void patchbay_after_fork(void) { sigset_t old = patchbay.forking; patchbay_end(&old); }
 
-/* Adds what the sites of a key need; they are found by bisection. */
-static int patchbay_plan_key(size_t *count, const struct patchbay_value *value) {
+/* Looks at all sites, for they lie by address. */
+static int patchbay_change(const struct static_call_change *changes, size_t keys) {
 	const struct patchbay_table *table = patchbay.table;
-	size_t low = 0, high = table ? table->count : 0;
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		if ((uintptr_t)table->sites[table->by_key[middle]].key < (uintptr_t)value->key) low = middle + 1;
-		else high = middle;
-	}
-	for (; table && low < table->count && table->sites[table->by_key[low]].key == value->key; low++) {
-		int error = patchbay_plan(table->edits, count, &table->sites[table->by_key[low]], value);
-		if (error) return error;
-	}
-	return 0;
-}
-
-static int patchbay_change(const struct patchbay_value *values, size_t count) {
 	size_t edits = 0;
 	int error = 0;
-	for (size_t i = 0; i < count && !error; i++) error = patchbay_plan_key(&edits, &values[i]);
-	if (!error) error = patchbay_apply(patchbay.table ? patchbay.table->edits : 0, edits, values, count, 0);
+	for (size_t site = 0; table && site < table->count; site++)
+		for (size_t i = 0; i < keys && !error; i++)
+			if (table->sites[site].key == changes[i].key)
+				error = patchbay_plan(table->edits, &edits, &table->sites[site], &changes[i]);
+	if (!error) error = patchbay_apply(table ? table->edits : 0, edits, changes, keys, 0);
 	if (error) __patchbay.refused++;
 	else __patchbay.updates++;
 	return error;
 }
 
+static int patchbay_refuse(int error, const char *why) {
+	patchbay_say(patchbay.refusal, why, 0, 0);
+	__patchbay.refused++;
+	return error;
+}
+
 int __patchbay_update(const struct static_call_change *changes, size_t count) {
-	struct patchbay_value values[64];
-	size_t needed = 0;
-	int error = count > 64 ? -E2BIG : 0;
+	struct static_call_change needed[64];
+	size_t keys = 0;
+	int error = 0;
 	sigset_t old;
 	patchbay_begin(&old);
+	if (count > 64) error = patchbay_refuse(-E2BIG, "more than 64 keys at once");
 	for (size_t i = 0; i < count && !error; i++) {
-		struct static_call_key *key = changes[i].key;
-		for (size_t other = 0; other < i; other++) if (changes[other].key == key) error = -EINVAL;
-		if (key->runtime && key->runtime != &__patchbay) error = -EXDEV;
-		struct patchbay_value value = patchbay_call_value(key, changes[i].func);
-		if (value.func != key->func) values[needed++] = value;
+		const struct static_call_key *key = (const struct static_call_key *)changes[i].key;
+		for (size_t other = 0; other < i && !error; other++)
+			if (changes[other].key == key) error = patchbay_refuse(-EINVAL, "a key is named twice");
+		if (!error && key->runtime && key->runtime != &__patchbay)
+			error = patchbay_refuse(-EXDEV, "the key belongs to another runtime of this process");
+		if (changes[i].func != key->func) needed[keys++] = changes[i];
 	}
-	if (error) {
-		patchbay_say(patchbay.refusal, error == -E2BIG ? "more than 64 keys at once" : error == -EINVAL ?
-		             "a key is named twice" : "the key belongs to another runtime of this process", 0, 0);
-		__patchbay.refused++;
-	} else if (needed > 0) error = patchbay_change(values, needed);
+	if (!error && keys > 0) error = patchbay_change(needed, keys);
 	patchbay_end(&old);
 	return error;
 }
@@ -864,14 +795,12 @@ int __patchbay_key(struct static_key *key, int adds, int value) {
 	sigset_t old;
 	patchbay_begin(&old);
 	int was = key->enabled, now = adds ? was + value : value ? (was > 0 ? was : 1) : 0, error = 0;
-	if (now < 0 || (adds && value > 0 && was == INT_MAX) || (!adds && !value && was > 1)) {
-		patchbay_say(patchbay.refusal, now < 0 ? "the static key has no user left to leave" : "the static key has more users", 0, 0);
-		__patchbay.refused++;
-		error = now < 0 ? -EINVAL : -EBUSY;
-	} else if ((was > 0) != (now > 0)) {
-		struct patchbay_value change = patchbay_key_value(key, now);
-		error = patchbay_change(&change, 1);
-	} else __atomic_store_n(&key->enabled, now, __ATOMIC_RELEASE);
+	struct static_call_change change = {key, 0, now};
+	if (now < 0) error = patchbay_refuse(-EINVAL, "the static key has no user left to leave");
+	else if ((adds && value > 0 && was == INT_MAX) || (!adds && !value && was > 1))
+		error = patchbay_refuse(-EBUSY, "the static key has more users");
+	else if ((was > 0) != (now > 0)) error = patchbay_change(&change, 1);
+	else __atomic_store_n(&key->enabled, now, __ATOMIC_RELEASE);
 	patchbay_end(&old);
 	return error;
 }
@@ -883,34 +812,15 @@ patchbay_function *__patchbay_query(const struct static_call_key *key) {
 
 /* -- Objects that come and go -- */
 
-static int patchbay_by_address(const void *a, const void *b) {
-	const struct patchbay_site *one = (const struct patchbay_site *)a, *other = (const struct patchbay_site *)b;
-	return one->at < other->at ? -1 : one->at > other->at;
-}
-static const struct patchbay_site *patchbay_sorting;
-static int patchbay_by_key(const void *a, const void *b) {
-	const struct patchbay_site *one = patchbay_sorting + *(const uint32_t *)a, *other = patchbay_sorting + *(const uint32_t *)b;
-	if (one->key == other->key) return one->at < other->at ? -1 : one->at > other->at;
-	return (uintptr_t)one->key < (uintptr_t)other->key ? -1 : 1;
-}
-
-static void patchbay_free(struct patchbay_table *table) {
-	if (!table) return;
-	free(table->sites);
-	free(table->by_key);
-	free(table->edits);
-	free(table);
-}
-
 /* The table without the sites of `object`, with room for `more`. @returns null where there is no memory */
 static struct patchbay_table *patchbay_copy(const void *object, size_t more) {
-	struct patchbay_table *old = patchbay.table, *table = (struct patchbay_table *)calloc(1, sizeof *table);
-	size_t room = (old ? old->count : 0) + more + 1;
+	const struct patchbay_table *old = patchbay.table;
+	size_t room = (old ? old->count : 0) + more;
+	struct patchbay_table *table = (struct patchbay_table *)calloc(
+	    1, sizeof *table + room * (sizeof *table->sites + sizeof *table->edits));
 	if (!table) return 0;
-	table->sites = (struct patchbay_site *)calloc(room, sizeof *table->sites);
-	table->by_key = (uint32_t *)calloc(room, sizeof *table->by_key);
-	table->edits = (struct patchbay_edit *)calloc(room, sizeof *table->edits);
-	if (!table->sites || !table->by_key || !table->edits) return patchbay_free(table), (struct patchbay_table *)0;
+	table->sites = (struct patchbay_site *)(table + 1);
+	table->edits = (struct patchbay_edit *)(table->sites + room);
 	for (size_t i = 0; old && i < old->count; i++)
 		if (old->sites[i].object != object) table->sites[table->count++] = old->sites[i];
 	return table;
@@ -920,40 +830,32 @@ static struct patchbay_table *patchbay_copy(const void *object, size_t more) {
 static void patchbay_replace(struct patchbay_table *table) {
 	struct patchbay_table *old = patchbay.table;
 	qsort(table->sites, table->count, sizeof *table->sites, patchbay_by_address);
-	for (size_t i = 0; i < table->count; i++) table->by_key[i] = (uint32_t)i;
-	patchbay_sorting = table->sites;
-	qsort(table->by_key, table->count, sizeof *table->by_key, patchbay_by_key);
 	__atomic_store_n(&patchbay.table, table, __ATOMIC_SEQ_CST);
 	while (__atomic_load_n(&patchbay.readers, __ATOMIC_SEQ_CST) > 0) sched_yield();
-	patchbay_free(old);
+	free(old);
 }
 
-static void patchbay_add_call(struct patchbay_table *table, const struct static_call_site *row, const void *object) {
-	struct patchbay_site *site = &table->sites[table->count++];
+static void patchbay_add_call(struct patchbay_site *site, const struct static_call_site *row) {
 	uintptr_t key = (uintptr_t)&row->key + (uintptr_t)(intptr_t)row->key;
-	site->object = object;
 	site->at = (unsigned char *)&row->addr + row->addr;
 	site->key = (void *)(key & ~(uintptr_t)7);
 	if (key & STATIC_CALL_SITE_IMPORT) memcpy(&site->key, site->key, sizeof site->key);
-	if (!patchbay_kind(site, (int)(key & STATIC_CALL_SITE_TAIL))) site->left = "holds no call that can be patched";
-	memcpy(&site->home, site->at + site->length - 4, 4);
+	site->kind = key & STATIC_CALL_SITE_TAIL ? PATCHBAY_TAIL : PATCHBAY_CALL;
 	struct static_call_key *owner = (struct static_call_key *)site->key;
 	if (!owner->runtime) owner->runtime = &__patchbay;
-	if (owner->runtime != &__patchbay) site->left = "its key belongs to another runtime of this process";
-	else if (strcmp(patchbay.mode, "auto") != 0 && strcmp(patchbay.mode, "mem") != 0 && strcmp(patchbay.mode, "mprotect") != 0)
-		site->left = patchbay_off() ? patchbay.off : "PATCHBAY=trampoline";
+	if (!patchbay_take(site)) site->left = "holds no call that can be patched";
+	else if (owner->runtime != &__patchbay) site->left = "its key belongs to another runtime of this process";
+	else if (patchbay.mode == PATCHBAY_OFF) site->left = patchbay.off;
+	else if (patchbay.mode == PATCHBAY_TRAMPOLINES) site->left = "PATCHBAY=trampoline";
 }
-
-static void patchbay_add_label(struct patchbay_table *table, const struct jump_entry *row, const void *object) {
-	struct patchbay_site *site = &table->sites[table->count++];
+static void patchbay_add_label(struct patchbay_site *site, const struct jump_entry *row) {
 	uintptr_t key = (uintptr_t)&row->key + (uintptr_t)row->key;
-	site->object = object;
 	site->at = (unsigned char *)&row->code + row->code;
 	site->label = (unsigned char *)&row->target + row->target;
 	site->key = (void *)(key & ~(uintptr_t)3);
 	site->kind = PATCHBAY_LABEL;
-	site->length = sizeof(PATCHBAY_NOP) > 10 ? 5 : 4;
-	site->detail = key & 1;
+	site->expected = key & 1;
+	patchbay_take(site);
 }
 
 static void patchbay_start(void) {
@@ -961,47 +863,49 @@ static void patchbay_start(void) {
 	const char *mode = getenv("PATCHBAY");
 	if (started++) return;
 	pthread_atfork(patchbay_before_fork, patchbay_after_fork, patchbay_after_fork);
-	patchbay.mode = mode && *mode ? mode : "auto";
 	patchbay.off = "PATCHBAY=off";
-	const char *const modes[] = {"auto", "off", "trampoline", "mem", "mprotect"};
-	int known = 0;
-	for (size_t i = 0; i < 5; i++) known |= strcmp(patchbay.mode, modes[i]) == 0;
-	if (!known) {
-		fprintf(stderr, "PATCHBAY=%s: is not off, trampoline, mem or mprotect; text is not patched\n", mode);
-		patchbay.mode = "off";
-		patchbay.off = "PATCHBAY is not off, trampoline, mem or mprotect";
+	for (int i = 0; mode && *mode; i++) {
+		if (i == 5) {
+			fprintf(stderr, "PATCHBAY=%s: is not off, trampoline, mem or mprotect; text is not patched\n", mode);
+			patchbay.mode = PATCHBAY_OFF;
+			patchbay.off = "PATCHBAY is not off, trampoline, mem or mprotect";
+		} else if (strcmp(mode, patchbay_modes[i]) == 0) patchbay.mode = i;
+		else continue;
+		break;
 	}
-	if (!patchbay_off() && syscall(SYS_membarrier, 64 /* REGISTER_..._SYNC_CORE */, 0, 0) != 0) {
-		patchbay.off = "membarrier is refused, so nobody can be made to serialize";
-		patchbay.mode = "off";
-	}
+	if (patchbay.mode == PATCHBAY_OFF || syscall(SYS_membarrier, 64 /* REGISTER_..._SYNC_CORE */, 0, 0) == 0) return;
+	patchbay.off = "membarrier is refused, so nobody can be made to serialize";
+	patchbay.mode = PATCHBAY_OFF;
 }
 
 void __patchbay_attach(const struct patchbay_object *object) {
 	const void *id = object->sites ? (const void *)object->sites : (const void *)object->jumps;
 	size_t calls = (size_t)(object->sites_end - object->sites), labels = (size_t)(object->jumps_end - object->jumps), edits = 0;
+	int known = 0, error = 0;
 	sigset_t old;
 	if (calls + labels == 0) return;
 	patchbay_begin(&old);
 	patchbay_start();
-	int known = 0, error = 0;
 	for (size_t i = 0; patchbay.table && i < patchbay.table->count && !known; i++) known = patchbay.table->sites[i].object == id;
 	struct patchbay_table *table = known ? 0 : patchbay_copy(id, calls + labels);
-	if (table) {
-		for (size_t i = 0; i < calls; i++) patchbay_add_call(table, &object->sites[i], id);
-		for (size_t i = 0; i < labels; i++) patchbay_add_label(table, &object->jumps[i], id);
-		patchbay_replace(table);
-		for (size_t i = 0; i < table->count && !error; i++) {
-			const struct patchbay_site *site = &table->sites[i];
-			if (site->object != id) continue;
-			struct patchbay_value value = site->kind == PATCHBAY_LABEL
-			    ? patchbay_key_value((struct static_key *)site->key, ((const struct static_key *)site->key)->enabled)
-			    : patchbay_call_value((struct static_call_key *)site->key, ((const struct static_call_key *)site->key)->func);
-			error = patchbay_plan(table->edits, &edits, site, &value);
-		}
-		if (!error) error = patchbay_apply(table->edits, edits, 0, 0, patchbay_threads() == 1);
-		if (error) __patchbay.refused++;
-	} else if (!known) patchbay_say(patchbay.why, "no memory for the table of sites", 0, 0);
+	if (!table && !known) patchbay_say(patchbay.why, "no memory for the table of sites", 0, 0);
+	for (size_t i = 0; table && i < calls + labels; i++) {
+		struct patchbay_site *site = &table->sites[table->count++];
+		site->object = id;
+		if (i < calls) patchbay_add_call(site, &object->sites[i]);
+		else patchbay_add_label(site, &object->jumps[i - calls]);
+	}
+	if (table) patchbay_replace(table);
+	for (size_t i = 0; table && i < table->count && !error; i++) {
+		const struct patchbay_site *site = &table->sites[i];
+		struct static_call_change now = {0, 0, 0};
+		if (site->object != id) continue;
+		if (site->kind == PATCHBAY_LABEL) now.enabled = ((const struct static_key *)site->key)->enabled;
+		else now.func = ((const struct static_call_key *)site->key)->func;
+		error = patchbay_plan(table->edits, &edits, site, &now);
+	}
+	if (table && !error) error = patchbay_apply(table->edits, edits, 0, 0, patchbay_threads() == 1);
+	if (error) __patchbay.refused++;
 	patchbay_end(&old);
 }
 
@@ -1016,25 +920,26 @@ void __patchbay_detach(const struct patchbay_object *object) {
 }
 
 size_t patchbay_status(char *buffer, size_t size) {
-	size_t calls = 0, labels = 0, waiting = 0, length = 0;
+	size_t labels = 0, waiting = 0, length = 0, count;
 	sigset_t old;
 	patchbay_begin(&old);
-	const struct patchbay_table *table = patchbay.table;
-	for (size_t i = 0; table && i < table->count; i++) {
-		const struct patchbay_site *site = &table->sites[i];
-		site->kind == PATCHBAY_LABEL ? labels++ : calls++;
-		waiting += (size_t)(site->left != 0 || patchbay_on_trampoline(site));
+	const struct patchbay_site *sites = patchbay.table ? patchbay.table->sites : 0;
+	count = patchbay.table ? patchbay.table->count : 0;
+	for (size_t i = 0; i < count; i++) {
+		labels += sites[i].kind == PATCHBAY_LABEL;
+		waiting += sites[i].left || patchbay_on_trampoline(&sites[i]);
 	}
-#define PATCHBAY_SAY(...) length += (size_t)snprintf(length < size ? buffer + length : 0, length < size ? size - length : 0, __VA_ARGS__)
-	PATCHBAY_SAY("mode: %s\ntext: %s\ncalls: %zu\nbranches: %zu\non trampolines: %zu\n", patchbay.mode ? patchbay.mode : "auto", patchbay.writes ? patchbay.writes : "not written", calls, labels, waiting);
+#define PATCHBAY_SAY(...) \
+	length += (size_t)snprintf(length < size ? buffer + length : 0, length < size ? size - length : 0, __VA_ARGS__)
+	PATCHBAY_SAY("mode: %s\ntext: %s\n", patchbay_modes[patchbay.mode], patchbay.writes ? patchbay.writes : "not written");
+	PATCHBAY_SAY("calls: %zu\nbranches: %zu\non trampolines: %zu\n", count - labels, labels, waiting);
 	PATCHBAY_SAY("updates: %llu\nrefused: %llu\ntraps: %llu\n", (unsigned long long)__patchbay.updates,
 	             (unsigned long long)__patchbay.refused, (unsigned long long)__patchbay.traps);
 	if (*patchbay.refusal) PATCHBAY_SAY("refusal: %s\n", patchbay.refusal);
-	for (size_t i = 0; table && i < table->count; i++) {
-		const struct patchbay_site *site = &table->sites[i];
-		if (!site->left && !patchbay_on_trampoline(site)) continue;
-		PATCHBAY_SAY("left: %p: %s\n", (void *)site->at, site->left ? site->left : *patchbay.why ? patchbay.why : "its function is out of reach");
-	}
+	for (size_t i = 0; i < count; i++)
+		if (sites[i].left || patchbay_on_trampoline(&sites[i]))
+			PATCHBAY_SAY("left: %p: %s\n", (void *)sites[i].at,
+			             sites[i].left ? sites[i].left : *patchbay.why ? patchbay.why : "its function is out of reach");
 	patchbay_end(&old);
 	return length;
 }
