@@ -37,6 +37,15 @@ const expressions = [
 	"(u >>> 1 || 3) - 9",
 	"pick(a) - (u >>> 4)",
 	"rose(u % 20) - 30",
+	...["<", "<=", ">", ">=", "===", "!=="].flatMap((operator) => [
+		`a ${operator} u ? 1 : 0`,
+		`u ${operator} a ? 1 : 0`,
+		`pick(a) ${operator} (u + 0) && u ${operator} pick(a) ? 1 : 0`,
+		`-(a & 7) ${operator} u ? 1 : 0`,
+	]),
+	"Math.min(a, u)",
+	"Math.max(u, a)",
+	"Math.max(pick(a), u)",
 ];
 
 const program = `

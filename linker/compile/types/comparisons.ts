@@ -1,13 +1,14 @@
-// Comparisons, checked: numbers of one signedness, booleans for equality, and what a static call calls now.
+// Comparisons, checked: numbers of any sign, booleans for equality, and what a static call calls now.
 
 import type { BinaryExpression, CallExpression, Expression as Syntax } from "acorn";
 import type { Condition } from "../../isa/index.ts";
 import type { Expression, Place } from "../ir.ts";
-import { agreed, type Operand, operands } from "./arithmetic.ts";
-import type { Local } from "./bindings.ts";
+import type { Operand } from "./arithmetic.ts";
+import type { Local, Type } from "./bindings.ts";
 import { queriedKey, targetOf } from "./calls.ts";
-import { union } from "./ranges.ts";
-import { at, guess, range, refuse, type Surroundings, text, type Wanted } from "./surroundings.ts";
+import { firmSign } from "./infer.ts";
+import { fitsBoth, isOnlyUnsigned, isSigned } from "./ranges.ts";
+import { at, guess, range, refuse, refuseBoolean, type Surroundings, text, type Wanted } from "./surroundings.ts";
 
 const conditions: Record<string, Record<"int" | "uint", Condition>> = {
 	"<": { int: "lt", uint: "ult" },
@@ -27,32 +28,85 @@ export function comparison(c: Surroundings, node: BinaryExpression): Expression 
 	if (query !== undefined) return query;
 	const [a, b] = [guess(c, left), guess(c, right)];
 	if (a === "bool" || b === "bool") return booleanComparison(c, node, left, right);
-	const both = union(range(c, left), range(c, right));
-	const sides = { left: operandOf(c, left), right: operandOf(c, right) };
-	const operation = { operator: node.operator, ...sides, node, range: both, at: at(c, node) };
-	const type = agreed(c, operation, undefined, both);
-	const [x, y] = operands(c, operation, type);
-	const condition = conditions[node.operator]![type];
-	return { op: "compare", condition, left: x, right: y, type: "bool", at: operation.at };
+	const position = at(c, node);
+	const [x, y] = sides(c, [operandOf(c, left), operandOf(c, right)], neededSign, undefined);
+	const types = [x.type, y.type];
+	if (types.includes("int") && types.includes("uint")) return mixedComparison(node, node.operator, x, y);
+	const condition = conditions[node.operator]![types.includes("uint") ? "uint" : "int"];
+	return { op: "compare", condition, left: x, right: y, type: "bool", at: position };
 }
 
-/** `Math.min(a, b)` and `Math.max(a, b)`: both are evaluated once, then compared. */
+/** Both operands, each of its own sign; what may have either takes that of the other. */
+function sides(
+	c: Surroundings,
+	[left, right]: readonly [Operand, Operand],
+	signOf: (side: Operand) => Wanted,
+	wanted: Wanted,
+): [Expression, Expression] {
+	for (const { node, guess } of [left, right]) if (guess === "bool") refuseBoolean(c, node);
+	const check = (own: Operand, other: Operand) => own.check("exact", signOf(own) ?? signOf(other) ?? wanted ?? "int");
+	return [check(left, right), check(right, left)];
+}
+
+/** The sign that an operand needs, if it needs one: nothing asks for another, as what surrounds a sum may. */
+function neededSign(side: Operand): Wanted {
+	if (fitsBoth(side.range)) return undefined;
+	return firmSign(side) ?? (isOnlyUnsigned(side.range) ? "uint" : isSigned(side.range) ? "int" : undefined);
+}
+
+/** Compares an int with a uint as the numbers they are: what is negative is less than any uint, and what is not is
+ * compared as one. Both are evaluated once, from left to right. */
+function mixedComparison(node: Syntax, operator: string, left: Expression, right: Expression): Expression {
+	const [a, b] = [kept(node, left), kept(node, right)];
+	const { at } = left;
+	const test = comparedKept(operator, a.read, b.read);
+	return [b.write, a.write].reduce<Expression>(
+		(then, first) => ({ op: "sequence", first, then, type: "bool", at }),
+		test,
+	);
+}
+
+/** Requires: reading the operands does nothing. */
+function comparedKept(operator: string, left: Expression, right: Expression): Expression {
+	const { at } = left;
+	const unsigned = conditions[operator]!.uint;
+	const asNumbers: Expression = { op: "compare", condition: unsigned, left, right, type: "bool", at };
+	if (left.type === right.type) return { ...asNumbers, condition: conditions[operator]![left.type as "int" | "uint"] };
+	const signed = left.type === "int" ? left : right;
+	const zero: Expression = { op: "constant", value: 0, type: "either", at };
+	const holdsIfNegative = unsigned === "ne" || unsigned.startsWith(signed === left ? "ul" : "ug");
+	const sign: Expression = {
+		op: "compare",
+		condition: holdsIfNegative ? "lt" : "ge",
+		left: signed,
+		right: zero,
+		type: "bool",
+		at,
+	};
+	return { op: holdsIfNegative ? "either" : "both", left: sign, right: asNumbers, type: "bool", at };
+}
+
+/** `Math.min(a, b)` and `Math.max(a, b)`: both are evaluated once, then compared. The smaller of an int and a uint is an
+ * int, the larger one a uint. */
 export function extremum(c: Surroundings, node: CallExpression, extreme: "min" | "max", wanted: Wanted): Expression {
-	const [left, right] = node.arguments.map((side) => operandOf(c, side as Syntax)) as [Operand, Operand];
-	const operation = { operator: ",", left, right, node, range: union(left.range, right.range), at: at(c, node) };
-	const type = agreed(c, operation, wanted, operation.range);
-	const [a, b] = operands(c, operation, type).map((value) => kept(node, value, type));
-	const condition = conditions[extreme === "min" ? "<" : ">"]![type];
-	const test: Expression = { op: "compare", condition, left: a!.read, right: b!.read, type: "bool", at: operation.at };
-	const choice: Expression = { op: "choose", test, yes: a!.read, no: b!.read, type, at: operation.at };
+	const given = node.arguments.map((side) => operandOf(c, side as Syntax)) as [Operand, Operand];
+	const values = sides(c, given, firmSign, wanted);
+	const types = values.map(({ type }) => type);
+	const isMixed = types.includes("int") && types.includes("uint");
+	const type = isMixed ? (extreme === "min" ? "int" : "uint") : types.includes("uint") ? "uint" : "int";
+	const position = at(c, node);
+	const [a, b] = values.map((value) => kept(node, isMixed ? value : { ...value, type }));
+	const test = comparedKept(extreme === "min" ? "<" : ">", a!.read, b!.read);
+	const choice: Expression = { op: "choose", test, yes: a!.read, no: b!.read, type, at: position };
 	return [b!.write, a!.write].reduce<Expression>(
-		(then, first) => ({ op: "sequence", first, then, type, at: operation.at }),
+		(then, first) => ({ op: "sequence", first, then, type, at: position }),
 		choice,
 	);
 }
 
 /** A value in a variable without a name. */
-function kept(node: Syntax, value: Expression, type: "int" | "uint"): { write: Expression; read: Expression } {
+function kept(node: Syntax, value: Expression): { write: Expression; read: Expression } {
+	const type = value.type as Type;
 	const local: Local = { kind: "local", name: "", node, writable: false, type, sources: [] };
 	const place: Place = { kind: "local", local };
 	return { write: { op: "write", place, value, type, at: value.at }, read: { op: "read", place, type, at: value.at } };

@@ -3,7 +3,7 @@
 //
 // Requires: bind.ts for all modules. After `inferTypes`: the type of every variable and result is final.
 
-import type { AssignmentExpression, BinaryExpression, Expression, Node } from "acorn";
+import type { AssignmentExpression, BinaryExpression, CallExpression, Expression, Node } from "acorn";
 import type { Analysis, FunctionBinding, Guess, Key, Local, Range, Result, Table, Type, Variable } from "./bindings.ts";
 import { coercion, constantOf, extremeOf, type Value } from "./constant.ts";
 import { findSmall, fitsBoth, isOnlyUnsigned, rangeOf, union } from "./ranges.ts";
@@ -104,6 +104,11 @@ export function signOf(sides: readonly Side[]): "int" | "uint" | undefined {
 	return [...firm, ...signed][0]?.guess as "int" | "uint" | undefined;
 }
 
+/** The sign that a value has and cannot do without. */
+export function firmSign({ guess, range }: Side): "int" | "uint" | undefined {
+	return (guess === "int" || guess === "uint") && !fitsBoth(range) ? guess : undefined;
+}
+
 /** The type of a sum: it may leave the range of its operands. What can be negative is no reason to be uint if both
  * operands fit int. */
 export function signOfSum(sides: readonly Side[], range: Range): "int" | "uint" | undefined {
@@ -156,13 +161,23 @@ function guessOf(analysis: Analysis, node: Expression): Guess {
 			return binding?.kind === "table" && node.computed ? elementType(binding) : "none";
 		}
 		case "CallExpression":
-			if (extremeOf(node) === undefined) return typeOfCall(analysis, node);
-			return fitsBoth(rangeOf(analysis, node)) ? "either" : agree(node.arguments.map((side) => sideOf(analysis, side)));
+			return typeOfExtreme(analysis, node) ?? typeOfCall(analysis, node);
 		case "SequenceExpression":
 			return of(node.expressions.at(-1)!);
 		default:
 			return "none";
 	}
+}
+
+/** The smaller of an int and a uint is an int, the larger one a uint. */
+function typeOfExtreme(analysis: Analysis, node: CallExpression): Guess | undefined {
+	const extreme = extremeOf(node);
+	if (extreme === undefined) return undefined;
+	if (fitsBoth(rangeOf(analysis, node))) return "either";
+	const sides = node.arguments.map((side) => sideOf(analysis, side));
+	const firm = sides.map(firmSign);
+	if (firm.includes("int") && firm.includes("uint")) return extreme === "min" ? "int" : "uint";
+	return agree(sides);
 }
 
 export function typeOfValue(value: Value): Type {

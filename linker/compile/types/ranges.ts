@@ -30,6 +30,9 @@ export const fitsBoth = (range: Range): boolean => within(range, SMALL);
 /** Whether all values are unsigned ones, and some are too large for signed. */
 export const isOnlyUnsigned = (range: Range): boolean => within(range, UINT) && !within(range, INT);
 
+/** Whether all values are signed ones. */
+export const isSigned = (range: Range): boolean => within(range, INT);
+
 /** No number in the range is further from 0. */
 export const magnitudeOf = ({ low, high }: Range): number => Math.max(Math.abs(low), Math.abs(high));
 

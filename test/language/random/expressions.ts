@@ -220,6 +220,13 @@ function eitherOf(s: Scene, yes: Code, no: Code, depth: number): Code {
 	return { ...code`(${condition(s, depth - 1)} ? ${yes} : ${no})`, exact: yes.exact === true || no.exact === true };
 }
 
+/** The smaller of an int and a uint is an int, the larger one a uint; the coercion changes neither. */
+function mixedExtreme(s: Scene, type: NumberType, depth: number): Code {
+	const sides = s.dice.once(2) ? (["int", "uint"] as const) : (["uint", "int"] as const);
+	const values = list(sides.map((side) => ofType(s, side, depth - 1)));
+	return type === "int" ? code`(Math.min(${values}) | 0)` : code`(Math.max(${values}) >>> 0)`;
+}
+
 function eitherType(s: Scene, type: NumberType, depth: number): Code | undefined {
 	const { dice } = s;
 	switch (dice.roll(10)) {
@@ -227,6 +234,7 @@ function eitherType(s: Scene, type: NumberType, depth: number): Code | undefined
 		case 1:
 			return arithmetic(s, type, depth);
 		case 8:
+			if (dice.once(2)) return mixedExtreme(s, type, depth);
 			return code`Math.${dice.pick(["min", "max"])}(${unknown(s, type)}, ${ofType(s, type, depth - 1)})`;
 		case 2:
 			return remainder(s, type, depth);
@@ -302,6 +310,7 @@ export function bool(s: Scene, depth: number): Code {
 			const type = dice.pick(["int", "uint"] as const);
 			const operator = dice.pick(["<", "<=", ">", ">=", "===", "!==", "==", "!="]);
 			if (dice.once(4)) return code`(${small(s, type, depth)} ${operator} ${anyNumber(s, depth - 1)})`;
+			if (dice.once(4)) return code`(${anyNumber(s, depth - 1)} ${operator} ${anyNumber(s, depth - 1)})`;
 			return code`(${ofType(s, type, depth - 1)} ${operator} ${ofType(s, type, depth - 1)})`;
 		}
 	}
