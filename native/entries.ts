@@ -5,8 +5,9 @@
 import { viewOf } from "../linker/elf/words.ts";
 import { LinkError } from "../linker/errors.ts";
 import { callsOf } from "../linker/retarget/calls-of.ts";
-import type { Architecture, BranchForm, BranchKind } from "../linker/sites/arch/index.ts";
-import { hasDefined, hasNoSymbol, requireArchitecture, wantedSymbols } from "../linker/sites/branches.ts";
+import type { BranchForm, BranchKind, RealArchitecture } from "../linker/sites/arch/index.ts";
+import { requireArchitecture } from "../linker/sites/arch/index.ts";
+import { hasDefined, hasNoSymbol, wantedSymbols } from "../linker/sites/wanted.ts";
 import type { Loaded } from "./loaded.ts";
 
 export interface Site {
@@ -14,7 +15,7 @@ export interface Site {
 	readonly address: number;
 	readonly form: BranchForm;
 	readonly kind: BranchKind | "branch";
-	readonly architecture: Architecture;
+	readonly architecture: RealArchitecture;
 	/** `main+0x12` */
 	readonly in: string;
 	/** The innermost function around it. */

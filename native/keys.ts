@@ -19,8 +19,8 @@ import {
 	USER_SITES_SECTION,
 } from "../linker/format/static-calls.ts";
 import { hexAddress } from "../linker/hex.ts";
-import type { Architecture, BranchForm } from "../linker/sites/arch/index.ts";
-import { requireArchitecture } from "../linker/sites/branches.ts";
+import type { BranchForm, RealArchitecture } from "../linker/sites/arch/index.ts";
+import { requireArchitecture } from "../linker/sites/arch/index.ts";
 import { functionPlace } from "../linker/sites/place.ts";
 import type { Entry, Key, LeftCall, Site } from "./entries.ts";
 import type { Loaded } from "./loaded.ts";
@@ -117,7 +117,7 @@ function siteAt(loaded: Loaded, address: number, isTail: boolean): Site | LeftCa
 }
 
 /** Which direct branch some bytes are. */
-function formAt({ branches, find }: Architecture, bytes: Uint8Array): BranchForm | undefined {
+function formAt({ branches, find }: RealArchitecture, bytes: Uint8Array): BranchForm | undefined {
 	const found = branches.find(
 		({ form, relocation, fieldAt }, i) => form !== undefined && find(relocation, bytes, fieldAt) === i,
 	);

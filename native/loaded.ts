@@ -3,10 +3,10 @@
 import { readFileSync, readlinkSync, statSync } from "node:fs";
 import { type ElfObject, SHN_LORESERVE, SHN_UNDEF, STT_FUNC, STT_NOTYPE } from "../linker/elf/object.ts";
 import { readElf } from "../linker/elf/reader.ts";
-import { symbolName } from "../linker/elf/symbols.ts";
+import { isCode, symbolName } from "../linker/elf/symbols.ts";
 import { LinkError, suggestion } from "../linker/errors.ts";
 import { hexAddress } from "../linker/hex.ts";
-import { baseName, isCode } from "../linker/sites/branches.ts";
+import { baseName } from "../linker/sites/wanted.ts";
 import { type Mapping, mappingsOf, type Process } from "./process.ts";
 import { whyClosed } from "./rights.ts";
 

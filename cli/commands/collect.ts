@@ -5,9 +5,11 @@ import type { FileParts } from "../../linker/elf/file-parts.ts";
 import { readElfParts } from "../../linker/elf/reader.ts";
 import { elfPieces } from "../../linker/elf/writer.ts";
 import { LinkError } from "../../linker/errors.ts";
+import { SITES_SECTION } from "../../linker/format/static-calls.ts";
 import { EM_TOY } from "../../linker/isa/machine-number.ts";
-import { collectRealSites } from "../../linker/sites/collect-real.ts";
+import { addSites } from "../../linker/sites/collect.ts";
 import { collectUserSites } from "../../linker/sites/collect-user.ts";
+import { findRealSites } from "../../linker/sites/find-sites.ts";
 import { type Command, ExitCode, UsageError, writeJson } from "../shell/command.ts";
 import { inParts, writePieces } from "../shell/files.ts";
 import { plural } from "../shell/table.ts";
@@ -64,5 +66,7 @@ function collectFrom(parts: FileParts, file: string, { module, user }: Options) 
 	const object = readElfParts(parts, file);
 	if (object.machine === EM_TOY)
 		throw new LinkError(`${file}: is for the toy machine, whose linker collects by itself`);
-	return user ? collectUserSites(object) : collectRealSites(object, { module: module === true });
+	if (user) return collectUserSites(object);
+	const found = findRealSites(object, SITES_SECTION);
+	return { object: addSites(object, found, module ? "trampoline" : "refuse"), sites: found.count };
 }

@@ -13,7 +13,8 @@ import {
 	symbolName,
 	symbolType,
 } from "../../linker/elf/index.ts";
-import { callSites, KEY_PREFIX, RETURN0, type SiteTable, TRAMPOLINE_PREFIX } from "../../linker/sites/index.ts";
+import { calleeOf } from "../../linker/sites/branches.ts";
+import { callSites, type FoundSites, KEY_PREFIX, RETURN0, TRAMPOLINE_PREFIX } from "../../linker/sites/index.ts";
 
 /** A symbol of one of the objects. */
 interface Place {
@@ -61,11 +62,11 @@ function alias({ symbols }: ElfObject, symbol: number, object: number) {
 function functionsOf(
 	objects: readonly ElfObject[],
 	i: number,
-	{ symbol }: SiteTable,
+	{ table, rows }: FoundSites,
 	targets: ReadonlyMap<string, string>,
 ): Map<number, Place> {
 	const functions = new Map<number, Place>();
-	for (const trampoline of new Set(symbol)) {
+	for (const trampoline of new Set(Array.from(rows, (row) => calleeOf(table, row).symbol))) {
 		const key = symbolName(objects[i]!.symbols, trampoline).slice(TRAMPOLINE_PREFIX.length);
 		const home = find(objects, i, KEY_PREFIX + key);
 		const target = home && (functionNamed(objects, home.object, targets.get(key)) ?? defaultOf(objects, home));
@@ -108,9 +109,19 @@ function find(objects: readonly ElfObject[], from: number, name: string, type?: 
 }
 
 /** @param plain trampoline -> function, as symbols of the section's object */
-function redirect(section: Section, index: number, sites: SiteTable, plain: ReadonlyMap<number, number>): Section {
+function redirect(
+	section: Section,
+	index: number,
+	{ table, rows }: FoundSites,
+	plain: ReadonlyMap<number, number>,
+): Section {
 	const { relocations } = section;
-	const offsets = new Set(sites.offset.filter((_, site) => sites.section[site] === index));
+	const offsets = new Set(
+		Array.from(
+			rows.filter((row) => table.section[row] === index),
+			(row) => table.offset[row]!,
+		),
+	);
 	if (relocations === undefined || offsets.size === 0) return section;
 	const symbol = relocations.symbol.map((old, i) =>
 		offsets.has(relocations.offset[i]! - 1) ? (plain.get(old) ?? old) : old,

@@ -3,27 +3,22 @@
 
 import { type LineTable, readLineTable, rowAt } from "../../linker/elf/line-table.ts";
 import { type ElfObject, ET_REL, originOf, SHN_UNDEF } from "../../linker/elf/object.ts";
+import { isCode } from "../../linker/elf/symbols.ts";
 import { LinkError } from "../../linker/errors.ts";
-import type { Architecture } from "../../linker/sites/arch/index.ts";
-import {
-	type BranchTable,
-	branchTable,
-	type Callee,
-	hasDefined,
-	isCode,
-	requireArchitecture,
-	sectionRuns,
-} from "../../linker/sites/branches.ts";
+import type { RealArchitecture } from "../../linker/sites/arch/index.ts";
+import { requireArchitecture } from "../../linker/sites/arch/index.ts";
+import { type BranchTable, branchTable, type Callee, sectionRuns } from "../../linker/sites/branches.ts";
 import { knownCrossings } from "../../linker/sites/crossings.ts";
 import { refuseCallsByAddress, requireVisibleCalls } from "../../linker/sites/hidden-calls.ts";
 import { holders } from "../../linker/sites/holders.ts";
 import { type Insides, type Intruders, jumpedInto, markInside, newInside } from "../../linker/sites/jumped-into.ts";
+import { hasDefined } from "../../linker/sites/wanted.ts";
 import { noteUnrelocated } from "./unrelocated-note.ts";
 
 /** What is known of the branches of one object. */
 export interface BranchList {
 	readonly object: ElfObject;
-	readonly architecture: Architecture;
+	readonly architecture: RealArchitecture;
 	readonly table: BranchTable;
 	/** Per row the symbol of the function it is in. */
 	readonly holder: Uint32Array;
@@ -91,7 +86,7 @@ function linesOf(object: ElfObject, note: (text: string) => void): LineTable | u
 }
 
 /** One pass over the rows for all that needs no more than one. */
-function surveyRows(object: ElfObject, { branches }: Architecture, table: BranchTable) {
+function surveyRows(object: ElfObject, { branches }: RealArchitecture, table: BranchTable) {
 	const insides: Insides = [];
 	const counts = new Uint32Array(table.callees.length);
 	const used = new Uint8Array(branches.length);

@@ -1,24 +1,15 @@
 // The patched branches of an object or an image as rows of `patchbay sites`.
 
-import {
-	type ElfObject,
-	indexFunctions,
-	lineAt,
-	type Relocations,
-	readLineTable,
-	symbolName,
-} from "../../linker/elf/index.ts";
+import { type ElfObject, type Relocations, symbolName } from "../../linker/elf/index.ts";
 import { LinkError } from "../../linker/errors.ts";
-import { hex, hexBytes } from "../../linker/hex.ts";
-import { placeOf } from "../../linker/link/image.ts";
-import { bytesAt, type Image } from "../../linker/link/index.ts";
+import { hex } from "../../linker/hex.ts";
+import { type Image, placeOf } from "../../linker/link/image.ts";
 import { EXPECTED, INIT, LABEL_ROW, LABELS_SECTION, SITE_BYTES, STATIC_KEY_PREFIX } from "../../linker/sites/index.ts";
-import { type ListedSite, nameIn } from "./site-list.ts";
+import { type DescribePlace, describeAddress } from "./describe-places.ts";
+import type { ListedSite } from "./site-list.ts";
 
-/** In the order of their table. */
-export function objectLabels(object: ElfObject): ListedSite[] {
-	const functions = indexFunctions(object);
-	const lines = readLineTable(object);
+/** The patched branches of an object, in the order of their table. */
+export function objectLabels(object: ElfObject, describe: DescribePlace): ListedSite[] {
 	return object.sections.flatMap(({ name, relocations, size }) => {
 		if (name !== LABELS_SECTION || relocations === undefined) return [];
 		return Array.from({ length: size / LABEL_ROW }, (_, i): ListedSite => {
@@ -29,11 +20,8 @@ export function objectLabels(object: ElfObject): ListedSite[] {
 				key: key!.symbol.slice(STATIC_KEY_PREFIX.length),
 				kind: "label",
 				init: (flags & INIT) !== 0,
-				source: lineAt(lines, offset, section),
-				place: `${object.sections[section]!.name}+${hex(offset)}`,
-				symbol: nameIn(object, functions, section, offset),
-				bytes: hexBytes(object.sections[section]!.data.subarray(offset, offset + SITE_BYTES)),
-				target: nameIn(object, functions, target!.section, target!.offset),
+				...describe(section, offset, SITE_BYTES),
+				target: describe(target!.section, target!.offset, 0).symbol,
 				via: undefined,
 				jumps: (flags & EXPECTED) !== 0 ? "off" : "on",
 			};
@@ -55,17 +43,14 @@ function aimOf({ name, symbols, sections }: ElfObject, { offset, symbol, addend 
 	};
 }
 
-/** In the order of addresses. */
+/** The patched branches of an image, in the order of addresses. */
 export function imageLabels(image: Image): ListedSite[] {
 	const sorted = image.labels.toSorted((a, b) => a.address - b.address);
 	return sorted.map(({ address, target, expected, key, init }) => ({
 		key: image.staticKeys[key]!.name,
 		kind: "label",
 		init,
-		source: image.lines.at(address),
-		place: hex(address),
-		symbol: image.symbolize(address) ?? "",
-		bytes: hexBytes(bytesAt(image, address, SITE_BYTES)!),
+		...describeAddress(image, address, SITE_BYTES),
 		target: placeOf(image, target),
 		via: undefined,
 		jumps: expected ? "off" : "on",

@@ -1,31 +1,17 @@
 // What an object or an image leaves to be settled when it is loaded, as rows of text: calls of operations and
 // alternatives, the second part of what `patchbay sites` prints.
 
-import {
-	type ElfObject,
-	ET_REL,
-	functionAt,
-	indexFunctions,
-	lineAt,
-	readLineTable,
-	type SourcePosition,
-	symbolName,
-} from "../../linker/elf/index.ts";
-import { hex } from "../../linker/hex.ts";
+import { type ElfObject, originOf } from "../../linker/elf/index.ts";
 import { decode, disassemble } from "../../linker/isa/index.ts";
 import { alternatives, operationCalls } from "../../linker/sites/index.ts";
 import { type Column, plural, table } from "../shell/table.ts";
 import { styled, type Terminal } from "../shell/terminal.ts";
+import type { DescribedPlace, DescribePlace } from "./describe-places.ts";
 
-export interface ListedOpening {
+export interface ListedOpening extends Omit<DescribedPlace, "bytes"> {
 	readonly kind: "operation" | "alternative";
 	/** The operation's, or the feature's: `~name` where it must be missing. */
 	readonly name: string;
-	readonly source: SourcePosition | undefined;
-	/** `.text+0x34` in an object, `0x400034` in an image. */
-	readonly place: string;
-	/** `main+0x12` */
-	readonly symbol: string;
 	/** How many may be replaced. */
 	readonly bytes: number;
 	/** What a call may change; how many bytes replace an alternative. */
@@ -35,23 +21,14 @@ export interface ListedOpening {
 	readonly settled: boolean;
 }
 
-/** In the order of the tables. */
-export function openings(object: ElfObject): ListedOpening[] {
-	const functions = indexFunctions(object);
-	const lines = readLineTable(object);
-	const isRelocatable = object.type === ET_REL;
+/** What is settled when the object or image is loaded, in the order of its tables. */
+export function openings(object: ElfObject, describe: DescribePlace): ListedOpening[] {
 	const at = (section: number, offset: number) => {
-		const { name, address, data } = object.sections[section]!;
-		const value = isRelocatable ? offset : address + offset;
-		const fn = functionAt(functions, section, value);
-		const within = fn === undefined ? 0 : value - object.symbols.value[fn]!;
-		const instruction = decode(data, offset);
-		return {
-			source: lineAt(lines, value, isRelocatable ? section : 0),
-			place: isRelocatable ? `${name}+${hex(offset)}` : hex(value),
-			symbol: fn === undefined ? "" : symbolName(object.symbols, fn) + (within === 0 ? "" : `+${hex(within)}`),
-			code: instruction === undefined ? "(bad)" : disassemble(instruction, value),
-		};
+		const home = object.sections[section]!;
+		const instruction = decode(home.data, offset);
+		const { source, place, symbol } = describe(section, offset, 0);
+		const code = instruction === undefined ? "(bad)" : disassemble(instruction, originOf(object, home) + offset);
+		return { source, place, symbol, code };
 	};
 	const calls = operationCalls(object).map(({ section, offset, operation: name, bytes, clobbers, done: settled }) => {
 		const says = `clobbers ${clobbers}`;

@@ -5,7 +5,7 @@ import { type ElfObject, ET_REL, sectionByName, symbolName } from "../../linker/
 import { printable } from "../../linker/errors.ts";
 import { hexAddress } from "../../linker/hex.ts";
 import { RECORD_SECTION } from "../../linker/retarget/retarget-record.ts";
-import { countBranches, type Wanted } from "../../linker/sites/branches.ts";
+import { countBranches } from "../../linker/sites/branches.ts";
 import {
 	type Address,
 	type KnownTable,
@@ -14,6 +14,7 @@ import {
 	pointedAt,
 } from "../../linker/sites/kernel-tables.ts";
 import { codePlace, functionPlace } from "../../linker/sites/place.ts";
+import type { Wanted } from "../../linker/sites/wanted.ts";
 import { plural } from "../shell/table.ts";
 import { styled, type Terminal } from "../shell/terminal.ts";
 import { writeJsonRows } from "./branch-json.ts";

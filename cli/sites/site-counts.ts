@@ -4,18 +4,11 @@
 import type { ElfObject } from "../../linker/elf/object.ts";
 import { symbolName } from "../../linker/elf/symbols.ts";
 import { TRAMPOLINE_PREFIX } from "../../linker/format/static-calls.ts";
-import {
-	baseName,
-	countBranches,
-	flagged,
-	hasDefined,
-	hasNoSymbol,
-	requireArchitecture,
-	type Wanted,
-	wantedSymbols,
-} from "../../linker/sites/branches.ts";
+import { requireArchitecture } from "../../linker/sites/arch/index.ts";
+import { countBranches } from "../../linker/sites/branches.ts";
 import { refuseCallsByAddress, requireVisibleCalls } from "../../linker/sites/hidden-calls.ts";
 import { placeName } from "../../linker/sites/place.ts";
+import { baseName, flagged, hasDefined, hasNoSymbol, type Wanted, wantedSymbols } from "../../linker/sites/wanted.ts";
 import { count, plural, table } from "../shell/table.ts";
 import { styled, type Terminal } from "../shell/terminal.ts";
 import { type RealFile, realObjects } from "./real-files.ts";

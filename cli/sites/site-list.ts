@@ -1,19 +1,10 @@
 // The call sites of an object or an image as rows of text: what `patchbay sites` prints.
 
-import {
-	type ElfObject,
-	type FunctionIndex,
-	functionAt,
-	indexFunctions,
-	lineAt,
-	readLineTable,
-	SHN_UNDEF,
-	symbolByName,
-	symbolName,
-} from "../../linker/elf/index.ts";
-import { hex, hexBytes } from "../../linker/hex.ts";
+import { type ElfObject, SHN_UNDEF, symbolByName, symbolName } from "../../linker/elf/index.ts";
+import { isInit } from "../../linker/format/static-calls.ts";
 import { placeOf } from "../../linker/link/image.ts";
-import { bytesAt, type Image, type SourcePosition } from "../../linker/link/index.ts";
+import { bytesAt, type Image } from "../../linker/link/index.ts";
+import { calleeOf } from "../../linker/sites/branches.ts";
 import {
 	callSites,
 	currentTarget,
@@ -26,20 +17,14 @@ import {
 	TRAMPOLINE_PREFIX,
 	targetAt,
 } from "../../linker/sites/index.ts";
+import { type DescribedPlace, type DescribePlace, describeAddress } from "./describe-places.ts";
 
-export interface ListedSite {
+export interface ListedSite extends DescribedPlace {
 	readonly key: string;
 	/** `label`: a branch of a static key. */
 	readonly kind: SiteKind | "label";
 	/** In text that is freed after the start. */
 	readonly init: boolean;
-	readonly source: SourcePosition | undefined;
-	/** `.text+0x34` in an object, `0x400034` in an image. */
-	readonly place: string;
-	/** `main+0x12` */
-	readonly symbol: string;
-	/** The instruction, in hexadecimal. */
-	readonly bytes: string;
 	/** What the key calls: a function, `null`, `ret0`; undefined where another object says it. Of a branch, where it jumps. */
 	readonly target: string | undefined;
 	/** Where the instruction itself goes, if not to the target: the trampoline. */
@@ -48,35 +33,27 @@ export interface ListedSite {
 	readonly jumps?: "on" | "off";
 }
 
-/** In the order of sections and offsets. */
-export function objectSites(object: ElfObject): ListedSite[] {
-	const sites = callSites(object);
-	const functions = indexFunctions(object);
+/** The call sites of an object, in the order of sections and offsets. */
+export function objectSites(object: ElfObject, describe: DescribePlace): ListedSite[] {
+	const { architecture, table, rows } = callSites(object);
 	const defaults = new Map<string, string | undefined>();
-	const lines = readLineTable(object);
-	const order = Array.from(sites.section.keys()).sort(
-		(a, b) => sites.section[a]! - sites.section[b]! || sites.offset[a]! - sites.offset[b]!,
-	);
-	return order.map((i) => {
-		const section = sites.section[i]!;
-		const offset = sites.offset[i]!;
-		const key = symbolName(object.symbols, sites.symbol[i]!).slice(TRAMPOLINE_PREFIX.length);
+	return Array.from(rows, (row): ListedSite => {
+		const section = table.section[row]!;
+		const { kind, length } = architecture.branches[table.branch[row]!]!;
+		const key = symbolName(object.symbols, calleeOf(table, row).symbol).slice(TRAMPOLINE_PREFIX.length);
 		if (!defaults.has(key)) defaults.set(key, defaultOf(object, key));
 		return {
 			key,
-			kind: siteKinds[sites.kind[i]!]!,
-			init: sites.init[i] === 1,
-			source: lineAt(lines, offset, section),
-			place: `${object.sections[section]!.name}+${hex(offset)}`,
-			symbol: nameIn(object, functions, section, offset),
-			bytes: hexBytes(object.sections[section]!.data.subarray(offset, offset + SITE_BYTES)),
+			kind: siteKinds[kind]!,
+			init: isInit(object.sections[section]!),
+			...describe(section, table.offset[row]!, length),
 			target: defaults.get(key),
 			via: undefined,
 		};
 	});
 }
 
-/** In the order of addresses. */
+/** The call sites of an image, in the order of addresses. */
 export function imageSites(image: Image): ListedSite[] {
 	const listed = image.sites.map((site): ListedSite & { readonly address: number } => {
 		const key = image.keys[site.key]!;
@@ -88,10 +65,7 @@ export function imageSites(image: Image): ListedSite[] {
 			key: key.name,
 			kind: site.kind,
 			init: site.init,
-			source: image.lines.at(site.address),
-			place: hex(site.address),
-			symbol: image.symbolize(site.address) ?? "",
-			bytes: hexBytes(bytes),
+			...describeAddress(image, site.address, SITE_BYTES),
 			target: targetName(image, targetAt(key.initial, image.stubs)),
 			via: isDirect || now === undefined ? undefined : targetName(image, now),
 		};
@@ -109,13 +83,6 @@ function defaultOf(object: ElfObject, key: string): string | undefined {
 	if (i < 0) return "null";
 	const name = symbolName(symbols, relocations!.symbol[i]!);
 	return name === RETURN0 ? "ret0" : name;
-}
-
-export function nameIn({ symbols }: ElfObject, functions: FunctionIndex, section: number, offset: number): string {
-	const symbol = functionAt(functions, section, offset);
-	if (symbol === undefined) return "";
-	const within = offset - symbols.value[symbol]!;
-	return symbolName(symbols, symbol) + (within === 0 ? "" : `+${hex(within)}`);
 }
 
 function sameTarget(a: Target, b: Target): boolean {

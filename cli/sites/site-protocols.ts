@@ -3,8 +3,9 @@
 import { type ElfObject, ET_REL } from "../../linker/elf/object.ts";
 import { hexAddress } from "../../linker/hex.ts";
 import { branchKinds } from "../../linker/sites/arch/index.ts";
-import { calleeName, calleeOf, type Wanted } from "../../linker/sites/branches.ts";
+import { calleeName, calleeOf } from "../../linker/sites/branches.ts";
 import { functionPlace } from "../../linker/sites/place.ts";
+import type { Wanted } from "../../linker/sites/wanted.ts";
 import { table } from "../shell/table.ts";
 import type { Terminal } from "../shell/terminal.ts";
 import { type BranchList, listBranches } from "./branch-list.ts";

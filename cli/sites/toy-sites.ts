@@ -6,6 +6,7 @@ import { readImage } from "../../linker/link/index.ts";
 import { loadObjects } from "../build/build.ts";
 import { type Column, plural, table } from "../shell/table.ts";
 import { styled, type Terminal } from "../shell/terminal.ts";
+import { describePlaces } from "./describe-places.ts";
 import { imageLabels, objectLabels } from "./label-list.ts";
 import { type ListedOpening, openings, openingsText } from "./load-time-list.ts";
 import { imageSites, type ListedSite, objectSites } from "./site-list.ts";
@@ -23,9 +24,10 @@ export async function listToySites(files: readonly string[]): Promise<ListedFile
 	return (await loadObjects(files, "inline")).map((object): ListedFile => {
 		if (object.type !== ET_EXEC && object.type !== ET_REL)
 			throw new LinkError(`${object.name}: is neither an object nor an image, the toy machine has no other files`);
-		const base = { file: object.name, openings: openings(object) };
+		const describe = describePlaces(object);
+		const base = { file: object.name, openings: openings(object, describe) };
 		if (object.type !== ET_EXEC)
-			return { ...base, mode: undefined, sites: [...objectSites(object), ...objectLabels(object)] };
+			return { ...base, mode: undefined, sites: [...objectSites(object, describe), ...objectLabels(object, describe)] };
 		const image = readImage(object);
 		return { ...base, mode: image.mode, sites: [...imageSites(image), ...imageLabels(image)] };
 	});

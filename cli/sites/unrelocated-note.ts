@@ -2,7 +2,7 @@
 
 import { type ElfObject, originOf } from "../../linker/elf/object.ts";
 import { type FunctionIndex, functionAt, indexFunctions } from "../../linker/elf/symbols.ts";
-import type { Architecture } from "../../linker/sites/arch/index.ts";
+import type { RealArchitecture } from "../../linker/sites/arch/index.ts";
 import { codePlace, functionPlace } from "../../linker/sites/place.ts";
 import { unrelocatedBranches } from "../../linker/sites/unrelocated.ts";
 import { plural } from "../shell/table.ts";
@@ -13,7 +13,7 @@ const FEW = 3;
 /** @param wanted 1 for each symbol that is asked for; undefined for all functions */
 export function noteUnrelocated(
 	object: ElfObject,
-	architecture: Architecture,
+	architecture: RealArchitecture,
 	wanted: Uint8Array | undefined,
 	note: (text: string) => void,
 ): void {

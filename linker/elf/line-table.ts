@@ -49,9 +49,18 @@ export interface SourcePosition {
 	readonly column: number;
 }
 
-/** The table in `.debug_line`, empty without one. Reads relocatable files as if their sections were loaded at 0 but
- * kept apart; how they are relocated need not be known. */
+const known = new WeakMap<ElfObject, LineTable>();
+
+/** The table in `.debug_line`, empty without one; read once for an object. Reads relocatable files as if their sections
+ * were loaded at 0 but kept apart; how they are relocated need not be known.
+ * @throws LinkError that names the section and offset of what contradicts itself */
 export function readLineTable(object: ElfObject): LineTable {
+	const table = known.get(object) ?? parseLineTable(object);
+	known.set(object, table);
+	return table;
+}
+
+function parseLineTable(object: ElfObject): LineTable {
 	const section = sectionByName(object, ".debug_line");
 	const strings = {
 		line: section?.data ?? new Uint8Array(0),

@@ -3,6 +3,7 @@
 import {
 	type ElfObject,
 	type Section,
+	SHF_EXECINSTR,
 	SHN_LORESERVE,
 	SHN_UNDEF,
 	STT_FILE,
@@ -35,6 +36,11 @@ export function symbolBinding(symbols: Symbols, index: number): number {
 /** STT_* */
 export function symbolType(symbols: Symbols, index: number): number {
 	return symbols.info[index]! & 15;
+}
+
+/** Whether a section holds instructions. */
+export function isCode({ flags }: Pick<Section, "flags">): boolean {
+	return (flags & SHF_EXECINSTR) !== 0;
 }
 
 /** The first section of that name. */

@@ -62,3 +62,8 @@ export const RETURN = "__static_call_return";
 export type SiteKind = "call" | "tail" | "conditional";
 /** Index = the code of a kind in a column. */
 export const siteKinds: readonly SiteKind[] = ["call", "tail", "conditional"];
+
+/** Whether a section is freed after the start: `.init.text` and its like. */
+export function isInit({ name }: { readonly name: string }): boolean {
+	return name.startsWith(".init.");
+}

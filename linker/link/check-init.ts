@@ -2,7 +2,7 @@
 
 import { type ElfObject, STT_FUNC, symbolName, symbolType } from "../elf/index.ts";
 import { LinkError } from "../errors.ts";
-import { isInit } from "../sites/call-sites.ts";
+import { isInit } from "../format/static-calls.ts";
 import { place } from "../sites/place.ts";
 import { signatureEntries } from "./check-signatures.ts";
 import type { Input } from "./inputs.ts";

@@ -4,7 +4,7 @@ import { type ElfObject, SHN_UNDEF, STT_FUNC } from "../elf/object.ts";
 import { symbolName } from "../elf/symbols.ts";
 import { LinkError, suggestion } from "../errors.ts";
 import { R_TOY_CALL28, R_TOY_JUMP28 } from "../isa/index.ts";
-import { ownTrampolines } from "../sites/call-sites.ts";
+import { ownTrampolines } from "../sites/find-sites.ts";
 import { collectSites, SITES_SECTION } from "../sites/index.ts";
 import { symbolsNamed } from "../sites/patchable.ts";
 
@@ -37,7 +37,7 @@ function requireFunction(objects: readonly ElfObject[], name: string): void {
 function refusePlainCalls(object: ElfObject, patchable: readonly string[]): void {
 	const functions = symbolsNamed(object.symbols, patchable);
 	if (functions.length === 0) return;
-	const own = ownTrampolines(object.symbols);
+	const own = ownTrampolines(object);
 	for (const [index, { relocations }] of object.sections.entries()) {
 		for (let i = 0; i < (relocations?.count ?? 0); i++) {
 			const { type, symbol, offset } = relocations!;

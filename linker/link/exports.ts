@@ -20,8 +20,8 @@ import {
 } from "../elf/index.ts";
 import { hasPrefix } from "../elf/symbols.ts";
 import { viewOf } from "../elf/words.ts";
+import { isInit } from "../format/static-calls.ts";
 import { EM_TOY, R_TOY_ABS32 } from "../isa/index.ts";
-import { isInit } from "../sites/call-sites.ts";
 import { KEY_PREFIX, TRAMPOLINE_PREFIX } from "../sites/index.ts";
 import { SIGNATURE_ENTRY, SIGNATURES_SECTION } from "./signatures.ts";
 

@@ -4,8 +4,8 @@
 import type { Section } from "../elf/object.ts";
 import { viewOf } from "../elf/words.ts";
 import { LinkError } from "../errors.ts";
+import { isInit } from "../format/static-calls.ts";
 import { hex } from "../hex.ts";
-import { isInit } from "../sites/call-sites.ts";
 import {
 	ENTRIES_SECTION,
 	EXPECTED,

@@ -20,8 +20,8 @@ import {
 import { PAGE_SIZE } from "../elf/segments.ts";
 import { alignUp } from "../elf/words.ts";
 import { LinkError, suggestion } from "../errors.ts";
+import { isInit } from "../format/static-calls.ts";
 import { hex } from "../hex.ts";
-import { isInit } from "../sites/call-sites.ts";
 import { place } from "../sites/place.ts";
 import { addressOf, type Input } from "./inputs.ts";
 import { type Globals, isDefined } from "./resolve.ts";

@@ -2,7 +2,7 @@
 
 import { SHF_WRITE } from "../elf/object.ts";
 import { alignUp } from "../elf/words.ts";
-import { isInit } from "../sites/call-sites.ts";
+import { isInit } from "../format/static-calls.ts";
 import { isExecutable, isLoaded, type Output, placeParts } from "./layout.ts";
 
 export type ModuleMemory = "text" | "rodata" | "roAfterInit" | "data" | "initText" | "initData";

@@ -2,7 +2,7 @@
 // part whose init text was freed, nothing that was in it counts any more.
 
 import { type ElfObject, type Section, type Segment, SHF_ALLOC } from "../elf/object.ts";
-import { isInit } from "../sites/call-sites.ts";
+import { isInit } from "../format/static-calls.ts";
 import { type LineTable, readLines } from "./lines.ts";
 import { once } from "./once.ts";
 import { readSignatures } from "./signatures.ts";

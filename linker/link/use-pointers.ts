@@ -5,7 +5,7 @@ import { type ElfObject, type Section, SHN_UNDEF, STB_GLOBAL, STT_FUNC } from ".
 import { symbolByName, symbolName } from "../elf/symbols.ts";
 import { LinkError } from "../errors.ts";
 import { encode, R_TOY_ABS32 } from "../isa/index.ts";
-import { ownTrampolines } from "../sites/call-sites.ts";
+import { ownTrampolines } from "../sites/find-sites.ts";
 import { KEY_PREFIX, RETURN, SITE_BYTES, TRAMPOLINE_PREFIX } from "../sites/index.ts";
 import { place } from "../sites/place.ts";
 
@@ -40,7 +40,7 @@ function absolute(offset: number, symbol: number): NewRelocation {
 
 function findTrampolines(object: ElfObject): Trampoline[] {
 	const { symbols } = object;
-	const own = ownTrampolines(symbols);
+	const own = ownTrampolines(object);
 	const found: Trampoline[] = [];
 	if (own.size === 0) return found;
 	for (let i = 1; i < symbols.count; i++) {

@@ -2,24 +2,23 @@
 // cannot be retargeted, or might not be a call at all, is in `left` with the reason.
 
 import { type ElfObject, SHN_LORESERVE, SHN_UNDEF } from "../elf/object.ts";
-import { functionAt, indexFunctions } from "../elf/symbols.ts";
+import { functionAt, indexFunctions, isCode } from "../elf/symbols.ts";
 import { viewOf } from "../elf/words.ts";
 import { LinkError } from "../errors.ts";
 import { hex, hexAddress } from "../hex.ts";
-import { type Architecture, type BranchForm, type BranchKind, branchKinds } from "../sites/arch/index.ts";
 import {
-	branchTable,
-	calleeOf,
-	flagged,
-	hasNoSymbol,
-	isCode,
+	type BranchForm,
+	type BranchKind,
+	branchKinds,
+	type RealArchitecture,
 	requireArchitecture,
-	wantedSymbols,
-} from "../sites/branches.ts";
+} from "../sites/arch/index.ts";
+import { branchTable, calleeOf } from "../sites/branches.ts";
 import { holders } from "../sites/holders.ts";
 import { type Insides, jumpedInto, markInside, newInside, visitBranchTargets } from "../sites/jumped-into.ts";
 import { functionPlace } from "../sites/place.ts";
 import { unrelocatedBranches } from "../sites/unrelocated.ts";
+import { flagged, hasNoSymbol, wantedSymbols } from "../sites/wanted.ts";
 
 /** A call or jump to the function's first byte. */
 export interface DirectCall {
@@ -55,7 +54,7 @@ export interface CallsOf {
 /** What is found on the way. */
 interface Search {
 	readonly object: ElfObject;
-	readonly architecture: Architecture;
+	readonly architecture: RealArchitecture;
 	readonly wanted: Uint8Array;
 	readonly calls: DirectCall[];
 	readonly left: UnusableCall[];

@@ -3,7 +3,7 @@
 
 import { type ElfObject, originOf } from "../elf/object.ts";
 import { LinkError } from "../errors.ts";
-import type { Architecture } from "../sites/arch/index.ts";
+import type { RealArchitecture } from "../sites/arch/index.ts";
 import { type Insides, jumpedInto, markInside, newInside } from "../sites/jumped-into.ts";
 import { place } from "../sites/place.ts";
 
@@ -16,7 +16,7 @@ export interface Span {
 /** @param spans by section @throws LinkError where it does not hold */
 export function checkSpans(
 	object: ElfObject,
-	architecture: Architecture,
+	architecture: RealArchitecture,
 	spans: ReadonlyMap<number, readonly Span[]>,
 ): void {
 	const insides: Insides = [];
@@ -35,7 +35,7 @@ function checkRelocations(
 	object: ElfObject,
 	index: number,
 	spans: readonly Span[],
-	{ relocation }: Architecture,
+	{ relocation }: RealArchitecture,
 ): void {
 	const { data, relocations } = object.sections[index]!;
 	const origin = originOf(object, object.sections[index]!);

@@ -2,7 +2,7 @@
 
 import { type ElfObject, originOf } from "../elf/object.ts";
 import { symbolName } from "../elf/symbols.ts";
-import type { Architecture, RelocatedBranch } from "../sites/arch/index.ts";
+import type { RealArchitecture, RelocatedBranch } from "../sites/arch/index.ts";
 import { branchTable, type Callee, calleeOf } from "../sites/branches.ts";
 import { holders } from "../sites/holders.ts";
 import { codePlace, functionPlace } from "../sites/place.ts";
@@ -53,7 +53,7 @@ export interface FoundCall {
 }
 
 /** @param wanted 1 for each symbol whose calls are asked for */
-export function callsTo(object: ElfObject, architecture: Architecture, wanted: Uint8Array): FoundCall[] {
+export function callsTo(object: ElfObject, architecture: RealArchitecture, wanted: Uint8Array): FoundCall[] {
 	const table = branchTable(object, architecture, wanted, true);
 	const around = holders(object, table);
 	return Array.from({ length: table.count }, (_, i) => {

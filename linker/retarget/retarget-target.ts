@@ -1,10 +1,10 @@
 // What calls are retargeted to: a symbol of the file, one that it gets, or nothing.
 
 import { type ElfObject, ET_REL, SHN_ABS, SHN_COMMON, SHN_UNDEF, STT_FUNC, STT_NOTYPE } from "../elf/object.ts";
-import { symbolName } from "../elf/symbols.ts";
+import { isCode, symbolName } from "../elf/symbols.ts";
 import { LinkError, suggestion } from "../errors.ts";
 import { hex } from "../hex.ts";
-import { baseName, isCode } from "../sites/branches.ts";
+import { baseName } from "../sites/wanted.ts";
 
 export type Target =
 	| { readonly kind: "null" }

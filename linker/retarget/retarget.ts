@@ -12,16 +12,22 @@ import {
 	SHT_RELA,
 	STB_WEAK,
 } from "../elf/object.ts";
-import { functionAt, indexFunctions, symbolName } from "../elf/symbols.ts";
+import { functionAt, indexFunctions, isCode, symbolName } from "../elf/symbols.ts";
 import { REL_SIZE, RELA_SIZE, relaBytes } from "../elf/tables.ts";
 import { viewOf } from "../elf/words.ts";
 import { LinkError, notIn, suggestion, thereAre } from "../errors.ts";
 import { hex, hexAddress } from "../hex.ts";
-import { type Architecture, type BranchForm, type BranchKind, branchKinds } from "../sites/arch/index.ts";
-import { baseName, hasNoSymbol, isCode, requireArchitecture, wantedSymbols } from "../sites/branches.ts";
+import {
+	type BranchForm,
+	type BranchKind,
+	branchKinds,
+	type RealArchitecture,
+	requireArchitecture,
+} from "../sites/arch/index.ts";
 import { refuseCallsByAddress, requireVisibleCalls } from "../sites/hidden-calls.ts";
 import { nameForMessage, place } from "../sites/place.ts";
 import { unrelocatedBranches } from "../sites/unrelocated.ts";
+import { baseName, hasNoSymbol, wantedSymbols } from "../sites/wanted.ts";
 import { checkSpans, type Span } from "./check-spans.ts";
 import { type CallPlace, callPlace, callsTo, type FoundCall } from "./found-calls.ts";
 import type { Edit } from "./retarget-record.ts";
@@ -74,7 +80,7 @@ export interface RetargetOptions {
 /** What is the same for all changes of a plan, and what becomes of them. */
 interface Planning {
 	readonly object: ElfObject;
-	readonly architecture: Architecture;
+	readonly architecture: RealArchitecture;
 	readonly relocationsAt: ReadonlyMap<number, number>;
 	readonly sites: PlannedSite[];
 	readonly left: LeftSite[];
@@ -236,7 +242,7 @@ function planSite(planning: Planning, call: FoundCall, change: Change, target: T
 
 /** A linked branch must go where its relocation says, to a stub of the procedure linkage table, or to a veneer that goes there.
  * One to a weak function that nobody defines goes wherever the linker liked. */
-function checkDestination(object: ElfObject, architecture: Architecture, call: FoundCall, form: BranchForm): void {
+function checkDestination(object: ElfObject, architecture: RealArchitecture, call: FoundCall, form: BranchForm): void {
 	const { symbols, sections } = object;
 	if (object.type === ET_REL) return;
 	const section = sections[call.section]!;
@@ -313,7 +319,7 @@ function relocationTables(object: ElfObject): Map<number, number> {
 }
 
 /** Relocations of loaded sections that name one of the functions. */
-function countReferences({ sections }: ElfObject, { relocation }: Architecture, wanted: Uint8Array): number {
+function countReferences({ sections }: ElfObject, { relocation }: RealArchitecture, wanted: Uint8Array): number {
 	let count = 0;
 	for (const { flags, relocations, name } of sections) {
 		if ((flags & SHF_ALLOC) === 0 || relocations === undefined || name === ".eh_frame") continue;

@@ -1,22 +1,13 @@
-// The calls and jumps of a real object that its relocations name, by columns: what every listing, collector and edit of
-// x86-64 and AArch64 files starts from. A branch without a relocation (to a local function of the same section) is not
-// there: what it calls could only be guessed.
+// The calls and jumps of an object that its relocations name, by columns: what every listing, collector and edit starts
+// from, for the toy machine as for real ones. A branch without a relocation (to a local function of the same section) is
+// not there: what it calls could only be guessed.
 
-import {
-	type ElfObject,
-	originOf,
-	type Relocations,
-	type Section,
-	SHF_EXECINSTR,
-	SHN_LORESERVE,
-	SHN_UNDEF,
-	STT_SECTION,
-} from "../elf/object.ts";
+import { type ElfObject, originOf, type Relocations, type Section, STT_SECTION } from "../elf/object.ts";
 import { ENTRY_WORDS, relocationPieces } from "../elf/relocation-entries.ts";
-import { type FunctionIndex, functionAt, hasPrefix, indexFunctions, symbolName } from "../elf/symbols.ts";
+import { type FunctionIndex, functionAt, indexFunctions, isCode } from "../elf/symbols.ts";
 import { wideWord } from "../elf/words.ts";
-import { LinkError, suggestion, thereAre } from "../errors.ts";
-import { type Architecture, architectureOf, architectures } from "./arch/index.ts";
+import { LinkError } from "../errors.ts";
+import type { Architecture } from "./arch/architecture.ts";
 import { placeName } from "./place.ts";
 
 /** One row per branch, in the order of sections and of places in them. Columns may be longer than `count`. */
@@ -45,18 +36,6 @@ export interface Callee {
 
 export function calleeOf({ callee, callees }: BranchTable, row: number): Callee {
 	return callees[callee[row]!]!;
-}
-
-/** @throws LinkError for a machine that is none of ours */
-export function requireArchitecture(object: ElfObject): Architecture {
-	const architecture = architectureOf(object.machine);
-	if (architecture !== undefined) return architecture;
-	const known = architectures.map(({ name, machine }) => `${machine} (${name})`).join(", ");
-	throw new LinkError(`${object.name}: ELF header: e_machine ${object.machine} is not one of ${known}`);
-}
-
-export function isCode({ flags }: Pick<Section, "flags">): boolean {
-	return (flags & SHF_EXECINSTR) !== 0;
 }
 
 /** Some relocations of a section of code, from number `first` on. */
@@ -98,7 +77,11 @@ interface Search {
 	readonly architecture: Architecture;
 	readonly wanted: Uint8Array | undefined;
 	readonly resolve: Resolve;
+	/** Gets relocation `i` of a section that names a wanted symbol and fills no branch. */
+	readonly visitOther?: VisitOther | undefined;
 }
+
+type VisitOther = (section: number, i: number) => void;
 
 /** What lies that many bytes behind the symbol of a section. */
 type Resolve = (symbol: number, behind: number) => Callee;
@@ -124,7 +107,7 @@ function numberOf({ list, plain, others }: Callees, symbol: number, beyond: numb
 
 /** Adds the rows of a piece. @returns how many rows there are then */
 function addBranches(table: BranchTable, callees: Callees, search: Search, piece: Piece): number {
-	const { wanted, architecture } = search;
+	const { wanted, architecture, visitOther } = search;
 	const { info } = search.object.symbols;
 	const { find, branches } = architecture;
 	const { data, origin, words, first } = piece;
@@ -137,7 +120,10 @@ function addBranches(table: BranchTable, callees: Callees, search: Search, piece
 		if (!isSection && wanted !== undefined && wanted[symbol] !== 1) continue;
 		const field = wideWord(words[at]!, words[at + 1]!) - origin;
 		const found = find(words[at + 2]!, data, field);
-		if (found < 0) continue;
+		if (found < 0) {
+			if (visitOther !== undefined && !isSection) visitOther(piece.section, i);
+			continue;
+		}
 		const { addend, fieldAt } = branches[found]!;
 		let behind = wideWord(words[at + 4]!, words[at + 5]!) - addend;
 		if (isSection) {
@@ -190,18 +176,21 @@ function sectionResolver(object: ElfObject): Resolve {
 	};
 }
 
-/** The table of the branches to the symbols for which `wanted` holds 1; of all without it. */
+/** The table of the branches to the symbols for which `wanted` holds 1; of all without it.
+ * @param forEdits whether the table has the column `relocation`
+ * @param visitOther gets the relocations of code that name a wanted symbol and fill no branch */
 export function branchTable(
 	object: ElfObject,
 	architecture: Architecture,
 	wanted?: Uint8Array,
 	forEdits = false,
+	visitOther?: VisitOther,
 ): BranchTable {
 	const relocated = object.sections.filter(isCode).map(({ relocations }) => relocations?.count ?? 0);
 	const room = relocated.reduce((sum, count) => sum + count, 0);
 	const callees: Callees = { list: [], plain: new Uint32Array(object.symbols.count), others: new Map() };
 	const table = allocate(room, callees.list, forEdits);
-	const search = { object, architecture, wanted, resolve: sectionResolver(object) };
+	const search = { object, architecture, wanted, resolve: sectionResolver(object), visitOther };
 	for (const piece of codePieces(object)) table.count = addBranches(table, callees, search, piece);
 	for (const run of sectionRuns(table)) sortRows(table, run);
 	return table;
@@ -278,71 +267,7 @@ function endOfSection({ section, count }: BranchTable, first: number): number {
 	return low;
 }
 
-/** Which symbols to look for. */
-export type Wanted =
-	| { readonly prefix: string }
-	/** Functions, without the version that linked files add to a name. */
-	| { readonly names: readonly string[] };
-
-/** 1 for each symbol that is wanted, and for other names of the same function. */
-export function wantedSymbols({ symbols }: ElfObject, wanted: Wanted): Uint8Array {
-	const flags = new Uint8Array(symbols.count);
-	const matches = "prefix" in wanted ? prefixTest(wanted.prefix, symbols) : nameTest(wanted.names, symbols);
-	for (let i = 1; i < symbols.count; i++) if (matches(i)) flags[i] = 1;
-	if ("names" in wanted) flagAliases(symbols, flags);
-	return flags;
-}
-
-function prefixTest(prefix: string, symbols: ElfObject["symbols"]): (symbol: number) => boolean {
-	const bytes = new TextEncoder().encode(prefix);
-	return (symbol) => hasPrefix(symbols, symbol, bytes);
-}
-
-function nameTest(names: readonly string[], symbols: ElfObject["symbols"]): (symbol: number) => boolean {
-	const wanted = new Set(names);
-	return (symbol) => wanted.has(baseName(symbolName(symbols, symbol)));
-}
-
+/** `main+0x12`: what is called, as messages and lists name it. */
 export function calleeName(object: ElfObject, { symbol, beyond }: Callee): string {
 	return placeName(object, symbol, beyond);
-}
-
-/** Whether any of the symbols is defined here: calls of others have relocations, or the file could not be linked. */
-export function hasDefined({ symbols }: ElfObject, wanted: Uint8Array | undefined): boolean {
-	if (wanted === undefined) return true;
-	for (const symbol of flagged(wanted)) if (symbols.section[symbol] !== SHN_UNDEF) return true;
-	return false;
-}
-
-/** The symbols for which `flags` holds 1. */
-export function* flagged(flags: Uint8Array): Generator<number> {
-	for (let i = flags.indexOf(1); i >= 0; i = flags.indexOf(1, i + 1)) yield i;
-}
-
-/** For a name that no symbol has: which one may be meant. C++ names are mangled, `ns::slow(int)` to `_ZN2ns4slowEi`: each
- * part stands there behind its length. */
-export function hasNoSymbol({ symbols }: ElfObject, name: string): string {
-	const names = Array.from({ length: symbols.count - 1 }, (_, i) => baseName(symbolName(symbols, i + 1)));
-	const parts = name.replace(/\(.*$/, "").split("::");
-	const inside = parts.map((part) => `${part.length}${part}`).join("");
-	const mangled = /::|\(/.test(name) ? names.filter((each) => each.startsWith("_Z") && each.includes(inside)) : [];
-	const meant =
-		mangled.length > 0 ? `; C++ names are mangled${thereAre([...new Set(mangled)])}` : suggestion(name, names);
-	return `has no symbol '${name}'${meant}`;
-}
-
-/** Without `@GLIBC_2.34`. */
-export function baseName(name: string): string {
-	const at = name.indexOf("@", 1);
-	return at < 0 ? name : name.slice(0, at);
-}
-
-function flagAliases({ count, section, value, info }: ElfObject["symbols"], flags: Uint8Array): void {
-	const places = new Set<string>();
-	const place = (i: number) => `${section[i]} ${value[i]}`;
-	const isPlaced = (i: number) =>
-		section[i] !== SHN_UNDEF && section[i]! < SHN_LORESERVE && (info[i]! & 15) !== STT_SECTION;
-	for (let i = 1; i < count; i++) if (flags[i] === 1 && isPlaced(i)) places.add(place(i));
-	if (places.size === 0) return;
-	for (let i = 1; i < count; i++) if (isPlaced(i) && places.has(place(i))) flags[i] = 1;
 }

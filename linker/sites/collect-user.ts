@@ -23,7 +23,8 @@ import { LinkError } from "../errors.ts";
 import { IMPORT, SITE_ROW, TAIL, USER_SITES_SECTION } from "../format/static-calls.ts";
 import { branchKinds } from "./arch/index.ts";
 import { type BranchTable, calleeOf } from "./branches.ts";
-import { findSites, keyNameOf, sectionsOf, withSectionSymbols } from "./collect-real.ts";
+import { keyNameOf, sectionsOf, withSectionSymbols } from "./collect.ts";
+import { findRealSites } from "./find-sites.ts";
 import { place } from "./place.ts";
 
 /** The words with the addresses of keys: the dynamic linker writes them, and nobody after it. */
@@ -42,7 +43,7 @@ interface KeyPlace {
 /** The object with `static_call_sites`, or as it is when it calls no trampoline.
  * @throws LinkError for a call that cannot be patched */
 export function collectUserSites(object: ElfObject): { object: ElfObject; sites: number } {
-	const { architecture, table, rows } = findSites(object, USER_SITES_SECTION);
+	const { architecture, table, rows } = findRealSites(object, USER_SITES_SECTION);
 	if (rows.length === 0) return { object, sites: 0 };
 	if (architecture.isRelaxed)
 		throw new LinkError(

@@ -3,11 +3,11 @@
 
 import { type ElfObject, ET_REL, originOf, SHN_UNDEF, SHT_NOBITS, STT_OBJECT, STT_TLS } from "../elf/object.ts";
 import { ENTRY_WORDS, relocationPieces } from "../elf/relocation-entries.ts";
-import { symbolName } from "../elf/symbols.ts";
+import { isCode, symbolName } from "../elf/symbols.ts";
 import { wideWord } from "../elf/words.ts";
 import { LinkError } from "../errors.ts";
-import type { Architecture } from "./arch/index.ts";
-import { hasBranches, isCode } from "./branches.ts";
+import type { RealArchitecture } from "./arch/index.ts";
+import { hasBranches } from "./branches.ts";
 import { nameForMessage, place } from "./place.ts";
 
 /** Requires: nothing. After: the file has machine code, and what its calls name is in it.
@@ -44,7 +44,7 @@ function requireKeptRelocations({ name, sections, symbols }: ElfObject, hasCode:
 
 /** For a file in which `wanted` found nothing: refuses it where calls are all made through addresses that code loads.
  * @throws LinkError that names the first such place */
-export function refuseCallsByAddress(object: ElfObject, architecture: Architecture): void {
+export function refuseCallsByAddress(object: ElfObject, architecture: RealArchitecture): void {
 	const { callsLoaded } = architecture;
 	if (callsLoaded === undefined || hasBranches(object, architecture)) return;
 	for (const [index, section] of object.sections.entries()) {

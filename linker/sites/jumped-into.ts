@@ -3,10 +3,10 @@
 
 import { type ElfObject, originOf, type Section, SHF_ALLOC, STT_OBJECT } from "../elf/object.ts";
 import { ENTRY_WORDS, relocationPieces } from "../elf/relocation-entries.ts";
-import { firstFunction, indexFunctions } from "../elf/symbols.ts";
+import { firstFunction, indexFunctions, isCode } from "../elf/symbols.ts";
 import { wideWord } from "../elf/words.ts";
-import type { Architecture, VisitTarget } from "./arch/index.ts";
-import { isCode, relocationsWithAddends } from "./branches.ts";
+import type { RealArchitecture, VisitTarget } from "./arch/index.ts";
+import { relocationsWithAddends } from "./branches.ts";
 import { codePlace } from "./place.ts";
 import { isRelocated, relocatedFields } from "./relocated-fields.ts";
 
@@ -31,7 +31,7 @@ export function markInside(bits: Uint8Array, offset: number, length: number): vo
  * address in what is linked. */
 export type Intruders = ReadonlyMap<number, ReadonlyMap<number, string>>;
 
-export function jumpedInto(object: ElfObject, architecture: Architecture, insides: Insides): Intruders {
+export function jumpedInto(object: ElfObject, architecture: RealArchitecture, insides: Insides): Intruders {
 	const found = new Map<number, Map<number, string>>();
 	if (architecture.branches.every(({ length }) => length <= architecture.align)) return found;
 	const note: Note = (index, target, fromSection, from) => {
@@ -67,7 +67,7 @@ interface Intrusion {
 
 /** Decoded branches into the middle of marked instructions of their own section. Where decoding comes to bytes that are no
  * instruction, what lies before them is data too, back to the last instruction that nothing runs past. */
-function intrusions(object: ElfObject, index: number, architecture: Architecture, inside: Uint8Array): Intrusion[] {
+function intrusions(object: ElfObject, index: number, architecture: RealArchitecture, inside: Uint8Array): Intrusion[] {
 	const found: Intrusion[] = [];
 	let fields: Uint8Array | undefined;
 	const visit: VisitTarget = (from, target, field) => {
@@ -89,7 +89,7 @@ function intrusions(object: ElfObject, index: number, architecture: Architecture
 export function visitBranchTargets(
 	object: ElfObject,
 	index: number,
-	{ visitTargets }: Architecture,
+	{ visitTargets }: RealArchitecture,
 	visit: VisitTarget,
 	stop: (start: number, stopped: number) => void = () => {},
 ): void {
@@ -156,7 +156,7 @@ function findDataRanges(object: ElfObject): Map<number, Range[]> {
 
 /** Relocated branches of any code, and addresses in data that is loaded: debug information names the ends of calls. The
  * position of an entry of a jump table made of differences is not in its relocation, so those stay unseen. */
-function visitRelocated(object: ElfObject, architecture: Architecture, insides: Insides, note: Note): void {
+function visitRelocated(object: ElfObject, architecture: RealArchitecture, insides: Insides, note: Note): void {
 	const { symbols } = object;
 	const isTarget = new Uint8Array(symbols.count);
 	for (let i = 1; i < symbols.count; i++) if (insides[symbols.section[i]!] !== undefined) isTarget[i] = 1;
@@ -173,7 +173,7 @@ function visitRelocated(object: ElfObject, architecture: Architecture, insides: 
 /** @param words, i an entry of a piece of the section's relocations */
 function visitTarget(
 	object: ElfObject,
-	{ branches, find, relocation }: Architecture,
+	{ branches, find, relocation }: RealArchitecture,
 	index: number,
 	words: Uint32Array,
 	i: number,

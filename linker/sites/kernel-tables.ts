@@ -11,7 +11,7 @@ import {
 	SHN_UNDEF,
 	STT_SECTION,
 } from "../elf/object.ts";
-import { functionAt, functionBehind, indexFunctions, indexNames } from "../elf/symbols.ts";
+import { functionAt, functionBehind, indexFunctions, indexNames, isCode } from "../elf/symbols.ts";
 import { exactWord64, viewOf } from "../elf/words.ts";
 import { LinkError } from "../errors.ts";
 import {
@@ -22,8 +22,7 @@ import {
 	USER_FLAGS,
 	USER_SITES_SECTION,
 } from "../format/static-calls.ts";
-import type { Architecture } from "./arch/index.ts";
-import { isCode } from "./branches.ts";
+import type { RealArchitecture } from "./arch/index.ts";
 
 /** A field of an entry that is an address. */
 interface AddressField {
@@ -100,7 +99,7 @@ export interface KnownTable {
 
 /** The tables of an object, in the order of its sections.
  * @throws LinkError when one does not consist of whole entries */
-export function knownTables(object: ElfObject, architecture: Architecture): KnownTable[] {
+export function knownTables(object: ElfObject, architecture: RealArchitecture): KnownTable[] {
 	return object.sections.flatMap((section, index) => {
 		const shape = tableShapes.find(({ section: name }) => name === section.name);
 		return shape === undefined ? [] : [readTable(object, section, index, shape, architecture)];
@@ -112,7 +111,7 @@ function readTable(
 	section: Section,
 	index: number,
 	shape: TableShape,
-	architecture: Architecture,
+	architecture: RealArchitecture,
 ): KnownTable {
 	const { data, relocations } = section;
 	if (data.length % shape.entry !== 0)

@@ -19,7 +19,7 @@ import { hasPrefix, symbolName } from "../elf/symbols.ts";
 import { LinkError } from "../errors.ts";
 import { KEY_BYTES, KEY_PREFIX, SITE_BYTES, TRAMPOLINE_PREFIX } from "../format/static-calls.ts";
 import { encode, R_TOY_ABS32, R_TOY_CALL28, R_TOY_JUMP28 } from "../isa/index.ts";
-import { ownTrampolines, type Trampolines } from "./call-sites.ts";
+import { ownTrampolines, type Trampolines } from "./find-sites.ts";
 
 /** LinkError when one of the names belongs to a static call already. */
 export function makePatchable(object: ElfObject, names: readonly string[]): ElfObject {
@@ -29,7 +29,7 @@ export function makePatchable(object: ElfObject, names: readonly string[]): ElfO
 	const trampolines = object.sections.length;
 	const { object: extended, added, moved } = addSymbols(object, functions.flatMap(pairFor(object, trampolines)));
 	const replacement = new Map(functions.map((symbol, i) => [moved(symbol), added[2 * i]!]));
-	const own = ownTrampolines(object.symbols);
+	const own = ownTrampolines(object);
 	const sections = extended.sections.map((section, index) => redirected(section, index, replacement, own));
 	return { ...extended, sections: [...sections, ...definitions(object, functions, moved)] };
 }

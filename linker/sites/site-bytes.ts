@@ -3,8 +3,9 @@
 // retarget, validate and print with it. A trampoline is written as a tail site at the trampoline's address.
 
 import { LinkError, notIn } from "../errors.ts";
-import { SITE_BYTES, type SiteKind } from "../format/static-calls.ts";
+import { SITE_BYTES, type SiteKind, siteKinds } from "../format/static-calls.ts";
 import { conditions, decode, encode, REL_MAX, REL_MIN } from "../isa/index.ts";
+import { toy } from "./arch/toy.ts";
 
 export interface Site {
 	readonly address: number;
@@ -55,8 +56,7 @@ export function reaches(address: number, destination: number): boolean {
 /** @throws LinkError when the destination is out of reach; ask `reaches` first where that is not the end */
 export function siteBytes(site: Site, target: Target, stubs: Stubs): Uint8Array {
 	const destination = siteDestination(site, target, stubs);
-	if (destination === undefined)
-		return site.kind === "tail" ? returnAndTraps() : encode(target.kind === "null" ? "nop5" : "ret0");
+	if (destination === undefined) return withoutDestination(site, target);
 	const imm = destination - (site.address + SITE_BYTES);
 	if (!reaches(site.address, destination)) {
 		throw new LinkError(
@@ -67,11 +67,10 @@ export function siteBytes(site: Site, target: Target, stubs: Stubs): Uint8Array 
 	return encode(site.kind === "call" ? "call" : "jmp", { imm });
 }
 
-/** RET, and breakpoints behind it so that nothing runs on. */
-function returnAndTraps(): Uint8Array {
-	const bytes = new Uint8Array(SITE_BYTES).fill(encode("brk")[0]!);
-	bytes.set(encode("ret"));
-	return bytes;
+/** A call of nothing or of what returns 0, and a jump to nothing, need no destination. */
+function withoutDestination(site: Site, target: Target): Uint8Array {
+	const { nothing, zero } = toy.branches[siteKinds.indexOf(site.kind)]!.form!;
+	return Uint8Array.from((target.kind === "null" ? nothing : zero)!);
 }
 
 /** @param bytes the five bytes at `address` @returns undefined when they are none of the forms a site can have */

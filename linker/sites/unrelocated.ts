@@ -2,8 +2,8 @@
 // and GNU's on x86-64 also jumps to global ones. They can be found by decoding, but neither listed nor retargeted safely.
 
 import { type ElfObject, originOf, SHN_LORESERVE, SHN_UNDEF } from "../elf/object.ts";
-import type { Architecture } from "./arch/index.ts";
-import { isCode } from "./branches.ts";
+import { isCode } from "../elf/symbols.ts";
+import type { RealArchitecture } from "./arch/index.ts";
 import { visitBranchTargets } from "./jumped-into.ts";
 import { isRelocated, relocatedFields } from "./relocated-fields.ts";
 
@@ -17,7 +17,7 @@ export interface UnrelocatedBranch {
 /** Direct branches to the start of one of the `wanted` functions from their own sections that have no relocation. */
 export function unrelocatedBranches(
 	object: ElfObject,
-	architecture: Architecture,
+	architecture: RealArchitecture,
 	wanted: Uint8Array,
 ): UnrelocatedBranch[] {
 	const { symbols } = object;

@@ -8,11 +8,13 @@ import { readArchive } from "../../linker/elf/archive.ts";
 import { type ElfObject, readElf } from "../../linker/elf/index.ts";
 import { readElfParts } from "../../linker/elf/reader.ts";
 import { LinkError } from "../../linker/errors.ts";
+import { SITES_SECTION } from "../../linker/format/static-calls.ts";
 import { planRetarget } from "../../linker/retarget/retarget.ts";
 import { applyRecord, undoRecord } from "../../linker/retarget/retarget-record.ts";
+import { requireArchitecture } from "../../linker/sites/arch/index.ts";
 import { instructionLength } from "../../linker/sites/arch/x86-decode.ts";
-import { requireArchitecture } from "../../linker/sites/branches.ts";
-import { collectRealSites } from "../../linker/sites/collect-real.ts";
+import { addSites } from "../../linker/sites/collect.ts";
+import { findRealSites } from "../../linker/sites/find-sites.ts";
 import { knownTables } from "../../linker/sites/kernel-tables.ts";
 import { cli, inFolder } from "../cli/command-line.ts";
 import { piecewise } from "../elf/piecewise.ts";
@@ -268,7 +270,7 @@ describe.skipIf(!hasNative("readelf", "objdump"))("on this machine", () => {
 					knownTables(object, architecture);
 					listBranches(object, undefined, () => {});
 					planRetarget(object, [{ from: "weigh", to: "weigh_twice" }]);
-					collectRealSites(object);
+					addSites(object, findRealSites(object, SITES_SECTION), "refuse");
 				}
 			};
 			fc.assert(

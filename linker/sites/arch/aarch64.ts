@@ -1,7 +1,7 @@
 // AArch64: every instruction is an aligned word, so nothing can go into the middle of one.
 
 import { exactWord64, viewOf } from "../../elf/words.ts";
-import type { Architecture, BranchForm, RelocatedBranch } from "./architecture.ts";
+import { type BranchForm, kernelRules, type RealArchitecture, type RelocatedBranch } from "./architecture.ts";
 
 const R_AARCH64_NONE = 0;
 const R_AARCH64_ABS64 = 257;
@@ -94,12 +94,13 @@ function isReplaceable(word: number): boolean {
 	return (word & 0x7c000000) === 0x14000000 || word === viewOf(Uint8Array.from(NOP)).getUint32(0, true);
 }
 
-export const aarch64: Architecture = {
+export const aarch64: RealArchitecture = {
 	name: "aarch64",
 	machine: 183,
 	align: 4,
 	isRelaxed: false,
 	branches,
+	sites: kernelRules,
 	find(type, bytes, at) {
 		if (!branchRelocations.includes(type) || (at & 3) !== 0 || at + 4 > bytes.length) return -1;
 		const word = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);

@@ -1,6 +1,7 @@
-// What patchbay knows of a real architecture's branches: how they look, how far they reach, which relocations fill them.
-// One literal per architecture; tables, validation and retargeting are written once against this shape.
+// What patchbay knows of an architecture's branches: how they look, how far they reach, which relocations fill them. There
+// is one literal per architecture; tables, the collector, validation and retargeting are written once against this shape.
 
+import { type ElfObject, SHF_ALLOC, SHF_WRITE } from "../../elf/object.ts";
 import type { SiteKind } from "../../format/static-calls.ts";
 
 /** A direct branch that a relocation fills, and how to write it. Offsets count from the instruction's first byte. */
@@ -45,22 +46,47 @@ export interface RelocatedBranch {
 /** @param from, target, field offsets of its first byte, of where it goes as the bytes are, and of its displacement */
 export type VisitTarget = (from: number, target: number, field: number) => void;
 
+/** What the collector needs to know about an architecture's objects: how their table of call sites looks, and what else
+ * code may do with a trampoline than call it. */
+export interface SiteRules {
+	/** SHF_* of the table's section. */
+	readonly flags: number;
+	/** Whether the rows of init text carry INIT. Linux's objtool does not say it: the kernel looks at addresses. */
+	readonly marksInit: boolean;
+	/** Whether calls in the replacements of alternatives have rows. The toy's are patched along with their copies; the
+	 * kernel patches none of them. */
+	readonly inReplacements: boolean;
+	/** Refuses relocation `i` of a section that names a trampoline and is no branch: the toy's compiler and assembler make
+	 * nothing of the kind. Undefined where other compilers may do what they like.
+	 * @throws LinkError */
+	readonly refuseOther: ((object: ElfObject, section: number, i: number) => void) | undefined;
+}
+
+/** What one branch table and one collector need to know: every machine, the toy's too, has one such literal. */
 export interface Architecture {
 	readonly name: string;
 	/** e_machine */
 	readonly machine: number;
-	/** Instructions start at multiples of this. */
-	readonly align: number;
 	/** Linkers delete bytes of code. They move symbols then, not what is added to one, so a place needs a symbol of its own. */
 	readonly isRelaxed: boolean;
 	readonly branches: readonly RelocatedBranch[];
 	/** Which of `branches` the relocation of `type` fills whose field is at `at`; -1 for what is no branch. */
 	readonly find: (type: number, bytes: Uint8Array, at: number) => number;
 	readonly relocation: {
-		/** Does nothing. */
+		/** The type that does nothing. */
 		readonly none: number;
 		/** `S + A - P`, 32 bits, in data. */
 		readonly relative32: number;
+	};
+	readonly sites: SiteRules;
+}
+
+/** An architecture of processors that exist: what it takes to list and retarget files that other compilers and linkers made,
+ * and programs that run. */
+export interface RealArchitecture extends Architecture {
+	/** Instructions start at multiples of this. */
+	readonly align: number;
+	readonly relocation: Architecture["relocation"] & {
 		/** `S + A`, 64 bits. */
 		readonly absolute64: number;
 		/** Types that fill nothing, but say something of the relocation before them. */
@@ -83,3 +109,11 @@ export interface Architecture {
 	 * follows it up to bytes that are no instruction is no code either. */
 	readonly lastExit: (bytes: Uint8Array, start: number, end: number) => number;
 }
+
+/** What Linux's objtool does, whatever the processor. */
+export const kernelRules: SiteRules = {
+	flags: SHF_ALLOC | SHF_WRITE,
+	marksInit: false,
+	inReplacements: false,
+	refuseOther: undefined,
+};

@@ -2,7 +2,7 @@
 // JAL, or a compressed jump, where that reaches. Branches have two and four bytes.
 
 import { viewOf } from "../../elf/words.ts";
-import type { Architecture, BranchForm, RelocatedBranch } from "./architecture.ts";
+import { type BranchForm, kernelRules, type RealArchitecture, type RelocatedBranch } from "./architecture.ts";
 
 const R_RISCV_NONE = 0;
 const R_RISCV_64 = 2;
@@ -142,12 +142,13 @@ function branchAt(view: DataView, at: number): number {
 	return ((second >>> 7) & 31) === 0 ? TAIL_PAIR : CALL_PAIR;
 }
 
-export const riscv: Architecture = {
+export const riscv: RealArchitecture = {
 	name: "riscv64",
 	machine: 243,
 	align: 2,
 	isRelaxed: true,
 	branches,
+	sites: kernelRules,
 	find: (type, bytes, at) => (branchRelocations.has(type) ? branchAt(viewOf(bytes), at) : -1),
 	relocation: {
 		none: R_RISCV_NONE,

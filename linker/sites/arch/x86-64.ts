@@ -1,7 +1,7 @@
 // x86-64: a call or jump is five bytes, a conditional jump six, the last four of them the displacement from the end. A call
 // through the global offset table that the linker made a direct one keeps its six bytes.
 
-import type { Architecture, BranchForm, RelocatedBranch } from "./architecture.ts";
+import { type BranchForm, kernelRules, type RealArchitecture, type RelocatedBranch } from "./architecture.ts";
 import { instructionLength, lastExit, visitTargets } from "./x86-decode.ts";
 
 const R_X86_64_NONE = 0;
@@ -81,12 +81,13 @@ function callsLoaded(type: number, bytes: Uint8Array, at: number): boolean {
 /** Bytes in which the arguments of a call are put where they belong. */
 const SOON = 96;
 
-export const x86: Architecture = {
+export const x86: RealArchitecture = {
 	name: "x86-64",
 	machine: 62,
 	align: 1,
 	isRelaxed: false,
 	branches,
+	sites: kernelRules,
 	/** The byte before a field of a memory operand says so (mod 0, r/m 5) and is none of these opcodes, so for a type that
 	 * branches have, what comes before the field decides alone. */
 	find(type, bytes, at) {

@@ -2,8 +2,8 @@
 // An update from outside drives the machine until it is complete; what its CPUs do meanwhile happens.
 
 import { SHF_ALLOC } from "../../../linker/elf/object.ts";
+import { isInit } from "../../../linker/format/static-calls.ts";
 import { withInitFreed } from "../../../linker/link/read-image.ts";
-import { isInit } from "../../../linker/sites/call-sites.ts";
 import { unmapPages } from "../../machine/memory.ts";
 import { flush } from "../../machine/run.ts";
 import { carryOut, planQuietly, type Updated } from "../drive/carry-out.ts";
