@@ -15,7 +15,7 @@ export function assumptionsOf(scenario: Scenario, { system }: Built): string[] {
 		...(scenario.model === undefined ? [`the model is ${DEFAULT_MODEL}, as none is named`] : []),
 		dataOrder(model),
 		...(steps.length > 0 ? ["each step of a patcher is done at once and in order"] : []),
-		...(storesAtSites(system, scenario) ? ["what an agent stores at a site is not judged by stale"] : []),
+		...(storesIntoSites(system, scenario) ? ["what an agent stores to a part of a site is not judged by stale"] : []),
 		...(maintains ? ["cache maintenance is done at once"] : []),
 		...(scenario.nmi === undefined ? ["no NMI comes"] : []),
 		...(scenario.exists === undefined ? [`no more than ${cpus === 1 ? "one CPU" : `${cpus} CPUs`}`] : []),
@@ -23,14 +23,22 @@ export function assumptionsOf(scenario: Scenario, { system }: Built): string[] {
 	];
 }
 
-/** Whether a plan that is no update of sites stores to one that another changes, and that would matter. */
-function storesAtSites({ plans }: System, { properties }: Scenario): boolean {
+/** Whether somebody stores to a part of a site that another changes, or makes no instruction of it, and that would matter. Whoever
+ * replaces all of a site is judged there. */
+function storesIntoSites({ plans }: System, { properties }: Scenario): boolean {
 	if (properties?.includes("stale") === false) return false;
 	const sites = plans.flatMap(({ edits }) => edits);
-	const stored = plans.flatMap(({ steps, edits }) => (edits.length > 0 ? [] : steps.flatMap(storedBy)));
-	return stored.some((one) =>
-		sites.some(({ address, bytes }) => one.address < address + bytes.length && address < one.address + one.bytes),
-	);
+	return plans.some(({ steps, edits }) => {
+		const own = new Set(edits.map(({ address }) => address));
+		return steps
+			.flatMap(storedBy)
+			.some((one) =>
+				sites.some(
+					({ address, bytes }) =>
+						!own.has(address) && one.address < address + bytes.length && address < one.address + one.bytes,
+				),
+			);
+	});
 }
 
 function storedBy(step: Step): Stretch[] {

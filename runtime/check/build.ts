@@ -114,7 +114,7 @@ export function build(scenario: Scenario, { units, values, stores }: Room = defa
 	}
 	for (const { steps, place = name } of scenario.agents ?? []) {
 		const all = steps.flatMap((text): Step[] => stepsOf(text, image, place, machine.config.model));
-		add({ steps: all, edits: [] }, place);
+		add({ steps: all, edits: editsBy(system, all) }, place);
 	}
 	if (scenario.memory !== undefined) add(memoryPlan(system, scenario.memory, name), scenario.memory[0]?.place);
 	for (const { steps } of system.plans) for (const step of steps) becomesText(machine, step);
@@ -169,7 +169,7 @@ function refuseStrangers({ plans, machine }: System, { steps }: Plan, place: str
 		const cpus = "cpus" in step ? step.cpus : "cpu" in step ? [step.cpu] : [];
 		const cpu = cpus.find((one) => machine.cores[one] === undefined);
 		if (cpu !== undefined) throw new LinkError(`${place}: '${describeStep(step)}': there is no cpu${cpu}`);
-		if (step.kind === "after" && plans[step.patcher] === undefined)
+		if ((step.kind === "after" || step.kind === "kill") && plans[step.patcher] === undefined)
 			throw new LinkError(`${place}: '${describeStep(step)}': there is no such patcher or agent`);
 	}
 }
@@ -244,6 +244,31 @@ function addPlan(system: System, one: Plan): void {
 	if (patcher >= system.machine.config.patchers)
 		throw new LinkError(`${system.image.name}: more than ${system.machine.config.patchers} patchers and agents`);
 	setPatcher(system.machine, patcher, Patcher.active, 1);
+}
+
+/** What an agent makes of the sites that patchers change. Where its stores replace all of a site by an instruction it is judged
+ * there as a patcher is, by its own order. */
+function editsBy(system: System, steps: readonly Step[]): Edit[] {
+	const first = steps[0];
+	const sites = new Map(system.plans.flatMap(({ edits }) => edits.map(({ address, old }) => [address, old.length])));
+	return behind(system, first?.kind === "after" ? first.patcher : undefined, () =>
+		[...sites].flatMap(([address, length]) => {
+			const old = readVirtual(system.machine, 0, address, length)!;
+			const bytes = storedAt(steps, address, length);
+			return bytes === undefined || decode(bytes, 0) === undefined ? [] : [{ address, old, bytes }];
+		}),
+	).sort((a, b) => a.address - b.address);
+}
+
+/** The bytes that steps leave at a place, if they store to every one of them. */
+function storedAt(steps: readonly Step[], address: number, length: number): Uint8Array | undefined {
+	const bytes = new Map<number, number>();
+	for (const step of steps) {
+		if (step.kind !== "store") continue;
+		for (const [i, byte] of step.bytes.entries()) bytes.set(step.address + i - address, byte);
+	}
+	const all = Array.from({ length }, (_, i) => bytes.get(i));
+	return all.some((byte) => byte === undefined) ? undefined : Uint8Array.from(all as number[]);
 }
 
 /** The plan of a patcher: of static calls by name where all names are keys, else of sites by label. */

@@ -95,6 +95,11 @@ const forms: Readonly<Record<string, Form>> = {
 		operands: "PATCHER",
 		read: ([patcher], _image, place) => ({ kind: "after", patcher: digits(patcher, 10, place) }),
 	},
+	/** Whoever died finishes nothing: only what others do after it counts. */
+	kill: {
+		operands: "PATCHER",
+		read: ([patcher], _image, place) => ({ kind: "kill", patcher: digits(patcher, 10, place) }),
+	},
 	/** By itself, now, as `flush` is. */
 	serialize: {
 		operands: "CPU",

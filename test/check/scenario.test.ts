@@ -33,6 +33,7 @@ test.each<[string, RegExp]>([
 	["agent: exchange 0 1", /there is no cpu1/],
 	["agent: serialize zero", /'zero' is no number/],
 	["agent: after 4", /'after patcher4': there is no such patcher or agent/],
+	["agent: kill 4", /'kill patcher4': there is no such patcher or agent/],
 	["agent: store word 0x1", /'0x1' is no byte in hex/],
 	["agent: store wrd 01", /no label 'wrd' .did you mean 'word'/],
 	["agent: copy main word 99", /the program has no 99 bytes at 0x/],

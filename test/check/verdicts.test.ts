@@ -41,13 +41,15 @@ describe("assumptions", () => {
 		expect(verdict(header).assumptions).toContain(text);
 	});
 
-	test("what an agent stores at a site is said not to be judged by stale, unless stale is not asked for", () => {
-		const text = "what an agent stores at a site is not judged by stale";
+	test("what an agent stores to a part of a site is said not to be judged by stale, unless stale is not asked for", () => {
+		const text = "what an agent stores to a part of a site is not judged by stale";
 		const code = readFileSync("fixtures/check/text-poke.s", "utf8").replace(/^#.*\n/gm, "");
 		const header = ["model: x86", "cpu: caller", "poke: site = deadline by breakpoint", "agent: store site+1 0"];
 		expect(verdict([...header, "always: torn stale"], code).assumptions).toContain(text);
 		expect(verdict([...header, "always: torn"], code).assumptions).not.toContain(text);
 		expect(verdict(header.slice(0, 3), code).assumptions).not.toContain(text);
+		const whole = [...header.slice(0, 3), "agent: store site 90 90 90 90 90"];
+		expect(verdict(whole, code).assumptions).not.toContain(text);
 	});
 
 	test("that no NMI comes is not assumed where one may", () => {

@@ -9,6 +9,7 @@ import { Cpu, Global, Patcher, Status } from "../../runtime/machine/layout.ts";
 import { mapPages, protectPages, readVirtual } from "../../runtime/machine/memory.ts";
 import { advance, Interrupt, requestsOf, take } from "../../runtime/machine/run.ts";
 import { getCounter, getCpu, type Machine, PAGE, setCpu } from "../../runtime/machine/state.ts";
+import { readWord } from "../../runtime/machine/words.ts";
 import {
 	applyNow,
 	change,
@@ -688,4 +689,32 @@ describe("protocols that need their sites aligned", () => {
 		expect(isAtWork(system, patcher)).toBe(true);
 		expect(settle(system)).toBeUndefined();
 	});
+});
+
+test("CPUs that exchange their tasks exchange the processes that these run in", () => {
+	const counting = imageOf(`	.global main
+	.type main, @function
+main:	ld	r1, [r10 + count]
+	addi	r1, r1, 1
+	st	[r10 + count], r1
+	addi	r8, r8, -1
+	cmpi	r8, 0
+	jne	main
+	hlt
+	.data
+count:	.word 0
+`);
+	const system = systemOf(counting, { cpus: 2, processes: 2, entries: ["main", "main"] });
+	const { machine } = system;
+	const space = (cpu: number): number => getCpu(machine, cpu, Cpu.space);
+	const count = (of: number): number => readWord(machine, of, counting.symbolNamed("count")!.address)!;
+	machine.cores[0]!.r[8] = 40;
+	machine.cores[1]!.r[8] = 47;
+	runFor(system, 60);
+	expect([space(0), space(1)]).toEqual([0, 1]);
+	const steps: Step[] = [{ kind: "exchange", cpus: [0, 1], serialize: false }];
+	submit(system, { steps, edits: [], label: "exchange" }, 0);
+	expect(run(system)).toEqual({ kind: "halted" });
+	expect([space(0), space(1)]).toEqual([1, 0]);
+	expect([count(0), count(1)]).toEqual([40, 47]);
 });

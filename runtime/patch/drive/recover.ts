@@ -9,12 +9,6 @@ import type { Edit } from "../plan/step.ts";
 import { getPatcher, Life, patcherClocks, type System, setPatcher } from "../system.ts";
 import { now, type RunEnd, settle } from "./run.ts";
 
-/** Lets a patcher die: it does no further step, and what it holds stays held. */
-export function kill(system: System, patcher: number): void {
-	if (getPatcher(system.machine, patcher, Patcher.active) !== Life.atWork) return;
-	setPatcher(system.machine, patcher, Patcher.active, Life.dead);
-}
-
 export interface Recovery {
 	/** How many dead patchers were taken over. */
 	readonly patchers: number;

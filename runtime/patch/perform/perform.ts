@@ -109,6 +109,9 @@ function act(system: System, step: Step, patcher: number, cpu: number, clock: nu
 		case "start":
 			setCpu(machine, step.cpu, Cpu.status, Status.running);
 			return 0;
+		case "kill":
+			kill(system, step.patcher);
+			return 0;
 		case "exchange":
 			exchange(machine, ...step.cpus);
 			for (const one of step.serialize ? step.cpus : []) barrier(machine, one);
@@ -125,6 +128,12 @@ function act(system: System, step: Step, patcher: number, cpu: number, clock: nu
 		default:
 			return actOnPages(system, step, patcher);
 	}
+}
+
+/** Lets a patcher die: it does no further step, and what it holds stays held. */
+export function kill({ machine }: System, patcher: number): void {
+	if (getPatcher(machine, patcher, Patcher.active) !== Life.atWork) return;
+	setPatcher(machine, patcher, Patcher.active, Life.dead);
 }
 
 type PageStep = Extract<

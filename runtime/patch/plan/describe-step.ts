@@ -30,6 +30,8 @@ export function describeStep(step: Step, name: (address: number) => string = hex
 			return `remap ${name(step.page)} of process ${step.space} to ${hex(step.physical)}`;
 		case "after":
 			return `after patcher${step.patcher}`;
+		case "kill":
+			return `kill patcher${step.patcher}`;
 		case "start":
 		case "serialize":
 		case "flush":

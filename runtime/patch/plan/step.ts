@@ -75,6 +75,8 @@ export type Step =
 	| ({ readonly kind: "retire" } & Stretch)
 	/** What agents of scenarios do besides (runtime/check): waits until another patcher has carried out its plan. */
 	| { readonly kind: "after"; readonly patcher: number }
+	/** Another patcher dies: it does no further step, and what it holds stays held. */
+	| { readonly kind: "kill"; readonly patcher: number }
 	/** A CPU executes an instruction barrier, or flushes its TLB, as if its program had said so. */
 	| { readonly kind: "serialize" | "flush"; readonly cpu: number }
 	/** A CPU that is off begins. */
