@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { LinkError } from "../../linker/errors.ts";
 import { build } from "../../runtime/check/build.ts";
 import { check, readScenario, type Scenario } from "../../runtime/check/index.ts";
 import { type Property, propertyNames } from "../../runtime/check/properties.ts";
@@ -42,21 +43,22 @@ export interface Chance {
 export function compareVerdicts(chance: Chance, counts = newCounts()): void {
 	const compare = (text: string): void => compareVerdict(readScenario(text, "random.s"), counts);
 	fc.assert(
-		fc.property(sketches(), (sketch) => compare(textOf(sketch))),
+		fc.property(sketches, (sketch) => compare(textOf(sketch))),
 		chance,
 	);
 }
 
-/** In what registers scenarios may end. */
+/** In what registers and words scenarios may end: all ends, and whether some are possible while patchers have more to do. */
 export function compareEnds(chance: Chance, counts = newCounts()): void {
-	const one = fc.property(sketches(), (sketch) => {
+	const one = fc.property(sketches, (sketch) => {
 		const text = (exists?: string): string => textOf({ ...sketch, always: [] }, exists);
 		const scenario = (exists?: string): Scenario => readScenario(text(exists), "random.s");
 		const cpus = [...Array(cpusOf(sketch)).keys()];
-		const names = cpus.flatMap((cpu) => [1, 2, 3, 4, 5, 6, 7, 8].map((register) => `${cpu}:r${register}`));
-		const view = ({ machine }: System): string => machine.cores.flatMap(({ r }) => [...r.subarray(1, 9)]).join();
-		const second = secondOf(scenario(), counts, view);
-		if (second !== undefined) askForEnds(names, second.ends, scenario, counts);
+		const registers = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+		const names = [...cpus.flatMap((cpu) => registers.map((register) => `${cpu}:r${register}`)), "x", "y", "p"];
+		const second = secondOf(scenario(), counts, (system) => valuesOf(system, names));
+		if (second?.refuses === true) assert.throws(() => check(scenario()), LinkError);
+		else if (second !== undefined) askForEnds(names, second, scenario, counts);
 	});
 	fc.assert(one, chance);
 }
@@ -69,23 +71,31 @@ export function compareLitmus(model: string, chance: Chance, counts = newCounts(
 		const names = namesOf(threads);
 		const text = (exists?: string): string => litmusText(threads, model, exists);
 		const scenario = (exists?: string): Scenario => readScenario(text(exists), "litmus.s");
-		const second = secondOf(scenario(), counts, (system) => names.map((name) => valueNamed(system, name)).join());
+		const second = secondOf(scenario(), counts, (system) => valuesOf(system, names));
 		if (second !== undefined) assert.deepEqual(new Set([...second.ends].sort()), new Set([...ends].sort()));
-		askForEnds(names, ends, scenario, counts);
+		askForEnds(names, { ends, finals: ends }, scenario, counts);
 	});
 	fc.assert(one, chance);
 }
 
-/** Of a register, `0:r1`, or of a word. */
-function valueNamed({ machine, image }: System, name: string): number {
+function valuesOf(system: System, names: readonly string[]): string {
+	return names.map((name) => valueNamed(system, name)).join();
+}
+
+/** Of a register, `0:r1`, or of a word; undefined where nothing is mapped. */
+function valueNamed({ machine, image }: System, name: string): number | undefined {
 	const [cpu, register] = name.split(":r");
 	if (register !== undefined) return machine.cores[Number(cpu)]!.r[Number(register)]!;
-	return readWord(machine, 0, image.symbolNamed(name)!.address)!;
+	return readWord(machine, 0, image.symbolNamed(name)!.address);
 }
 
 function compareVerdict(scenario: Scenario, counts: Counts): void {
 	const second = secondOf(scenario, counts);
 	if (second === undefined) return;
+	if (second.refuses) {
+		assert.throws(() => check(scenario), LinkError);
+		return;
+	}
 	const first = check(scenario);
 	const plain = check(scenario, { reductions: { symmetry: false, merge: false } });
 	if (second.broken.size === 0) {
@@ -123,22 +133,32 @@ function secondOf(scenario: Scenario, counts: Counts, view?: (system: System) =>
 	return opinion.complete ? opinion : undefined;
 }
 
-/** Asks the checker for some of the ends, and for some that are like them and are none.
+/** Asks the checker for all that is final, with and without merging, for some of the ends, and for some that are like them and are
+ * none.
  * @param names what has the values of an end */
 function askForEnds(
 	names: readonly string[],
-	ends: ReadonlySet<string>,
+	{ ends, finals }: Pick<Opinion, "ends" | "finals">,
 	scenario: (exists: string) => Scenario,
 	counts: Counts,
 ): void {
 	const values = [...ends].map((end) => end.split(","));
 	const crossed = values.flatMap((end, i) => names.map((_, k) => end.with(k, values[(i + 1) % values.length]![k]!)));
-	const strange = names.map((_, k) => (values[0] ?? names.map(() => "0")).with(k, "77"));
-	const asked = new Set([...some([...ends], 4), ...some([...crossed, ...strange].map(String), 4)]);
-	for (const end of asked) {
+	const zeros = names.map(() => "0");
+	const strange = names.map((_, k) => zeros.with(k, "77"));
+	// Nothing can be asked about a word that is not mapped.
+	const isWhole = (end: string): boolean => !end.split(",").includes("");
+	const candidates = [...crossed, ...strange].map(String).filter(isWhole);
+	const asked = new Set([...some([...ends].filter(isWhole), 3), ...some(candidates, 3)]);
+	for (const [i, end] of [...asked].entries()) {
 		counts.ends++;
 		const terms = end.split(",").map((value, k) => `${names[k]}=${value}`);
-		const { verdict, property } = check(scenario(terms.join(" & ")));
+		const options = { outcomes: i < 2, reductions: { symmetry: true, merge: i > 0 } };
+		const { verdict, property, outcomes } = check(scenario(terms.join(" & ")), options);
+		if (i < 2) {
+			const all = outcomes!.map(({ values }) => names.map((name) => values[name]).join());
+			assert.deepEqual(all.sort(), [...finals].sort());
+		}
 		// Where nothing ever ends, the question is empty.
 		const none = ends.size === 0 ? "sometimes" : "forbidden";
 		assert.equal(property ?? verdict, ends.has(end) ? "allowed" : none, terms.join(" & "));

@@ -8,7 +8,7 @@ import { BOUND, compareEnds, compareLitmus, compareVerdicts, newCounts } from ".
 const COUNT = Number(process.env.OPINIONS ?? howMany(400, 2000));
 const seed = Number(process.env.OPINION_SEED ?? 1);
 /** How many of a thousand scenarios may be too large for the second opinion. */
-const BOUNDED = 40;
+const BOUNDED = 80;
 
 describe(`${COUNT} scenarios of seed ${seed}`, () => {
 	const counts = newCounts();

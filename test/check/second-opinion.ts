@@ -1,33 +1,36 @@
 // A second opinion about small scenarios. It explores by brute force on the public interfaces: the choices of a machine, the
-// steps of patchers, the servers of traps. A state is every word of the machine, no move is merged into another, no two CPUs
+// steps of patchers, the servers of traps, NMIs. A state is every word of the machine, no move is merged into another, no two CPUs
 // change places, and the properties are judged here anew, from what docs/checking.md says of them. Only the clocks are left
 // out, which nothing that is checked can see.
 
-import { Stop } from "../../linker/isa/core.ts";
+import { Mask, Stop } from "../../linker/isa/core.ts";
 import { decode } from "../../linker/isa/decode.ts";
 import { encode } from "../../linker/isa/encode.ts";
 import type { Instruction } from "../../linker/isa/instruction-set.ts";
 import { SP } from "../../linker/isa/sets/toy.ts";
 import type { Built } from "../../runtime/check/build.ts";
 import type { Property } from "../../runtime/check/properties.ts";
-import { Cpu, Patcher, Status } from "../../runtime/machine/layout.ts";
+import { enterHandler, takesNmi } from "../../runtime/machine/handlers.ts";
+import { Cpu, Global, Patcher, Status } from "../../runtime/machine/layout.ts";
 import { restore } from "../../runtime/machine/machine.ts";
-import { mappings, physicalIn, translate } from "../../runtime/machine/memory.ts";
+import { aliasOf, mappings, physicalIn, translate } from "../../runtime/machine/memory.ts";
 import { type Choice, choices, take } from "../../runtime/machine/run.ts";
-import { getCpu, type Machine, PAGE } from "../../runtime/machine/state.ts";
+import { BoundReached, getCpu, type Machine, PAGE } from "../../runtime/machine/state.ts";
 import { loadedByte, waiting } from "../../runtime/machine/store-buffer.ts";
 import { serveHostCall } from "../../runtime/patch/drive/host-calls.ts";
 import { nextStep, perform, ready } from "../../runtime/patch/perform/perform.ts";
 import { serveTrap } from "../../runtime/patch/perform/trap.ts";
-import { getPatcher, patcherClocks, type System } from "../../runtime/patch/system.ts";
+import type { Edit, Step } from "../../runtime/patch/plan/step.ts";
+import { getPatcher, patcherClocks, type System, setPatcher } from "../../runtime/patch/system.ts";
 
 type Move =
 	| Choice
 	| { readonly kind: "trap"; readonly cpu: number }
+	| { readonly kind: "nmi"; readonly cpu: number }
 	| { readonly kind: "patch"; readonly patcher: number };
 
 export interface Opinion {
-	/** Undefined when there were more states than allowed. */
+	/** Not where there were more states than allowed, or more values and stores than the machine has room for. */
 	readonly complete: boolean;
 	readonly states: number;
 	/** Every property that some reachable move breaks, with the length of a shortest way to it. */
@@ -36,6 +39,10 @@ export interface Opinion {
 	readonly seen: ReadonlySet<string | number>;
 	/** What `view` said of every state in which all CPUs have halted and all stores are in memory. */
 	readonly ends: ReadonlySet<string>;
+	/** The same of those in which patchers have nothing left to do either. */
+	readonly finals: ReadonlySet<string>;
+	/** Whether some step stores many bytes at once where a CPU may execute, and nobody judges that. */
+	readonly refuses: boolean;
 }
 
 /** @param judged what counts: a move that breaks it is not followed
@@ -52,6 +59,9 @@ export function opinionOf(
 	const broken = new Map<Property, number>();
 	const seen = new Set<string | number>();
 	const ends = new Set<string>();
+	const finals = new Set<string>();
+	let hasRoom = true;
+	let refuses = false;
 	const edges: number[][] = [];
 	const finished: boolean[] = [];
 	const depths = [0];
@@ -59,22 +69,30 @@ export function opinionOf(
 	restore(machine, start);
 	states.add();
 	if (judged.has("w^x") && isWritableAndExecutable(machine, pages)) broken.set("w^x", 0);
-	for (let from = 0; from < states.count() && states.count() <= bound; from++) {
+	for (let from = 0; from < states.count() && states.count() <= bound && hasRoom; from++) {
 		states.put(from);
-		edges.push([]);
+		edges[from] ??= [];
 		finished.push(plans.every(({ steps }, patcher) => getPatcher(machine, patcher, Patcher.at) === steps.length));
-		for (const move of movesOf(system)) {
+		const moves = movesOf(system);
+		if (moves.length === 0 && isOver(machine)) finals.add(view(system));
+		for (const move of moves) {
 			const answers: number[] = [];
 			do {
 				states.put(from);
 				oracle.answers.splice(0, Infinity, ...answers);
 				oracle.options.length = 0;
-				const faults = judgedMove(system, move, pages, seen);
+				const faults = withRoom(() => judgedMove(system, move, pages, seen));
+				if (faults === undefined) hasRoom = false;
+				if (faults === undefined) break;
 				const options = [...oracle.options];
 				const pc = "cpu" in move && isRunning(machine, move.cpu) ? getCpu(machine, move.cpu, Cpu.pc) >>> 0 : -1;
 				if (reaches.has(pc)) seen.add(pc);
 				if (never.has(pc)) faults.push("never");
-				const counted = faults.filter((fault) => judged.has(fault));
+				const counted = faults.filter((fault) => judged.has(fault as Property)) as Property[];
+				if (faults.includes("long store") && !judged.has("w^x")) {
+					refuses = true;
+					break;
+				}
 				for (const fault of counted) if (!broken.has(fault)) broken.set(fault, depths[from]! + 1);
 				if (counted.length === 0) {
 					if (isOver(machine)) ends.add(view(system));
@@ -87,10 +105,20 @@ export function opinionOf(
 			} while (answers.length > 0);
 		}
 	}
-	const complete = states.count() <= bound;
+	const complete = hasRoom && states.count() <= bound;
 	const stuck = complete && judged.has("finish") && broken.size === 0 ? firstStuck(edges, finished) : -1;
 	if (stuck >= 0) broken.set("finish", depths[stuck]!);
-	return { complete, states: states.count(), broken, seen, ends };
+	return { complete, states: states.count(), broken, seen, ends, finals, refuses };
+}
+
+/** @returns undefined where the machine has no room for what is done */
+function withRoom<T>(act: () => T): T | undefined {
+	try {
+		return act();
+	} catch (error) {
+		if (error instanceof BoundReached) return undefined;
+		throw error;
+	}
 }
 
 /** What the machine may do, what serves CPUs that stopped, and what patchers may do. */
@@ -102,37 +130,43 @@ function movesOf(system: System): Move[] {
 	return [
 		...choices(machine),
 		...stopped.map(({ id }): Move => ({ kind: "trap", cpu: id })),
+		...machine.cores.flatMap(({ id }): Move[] =>
+			system.handlers.nmi !== undefined && takesNmi(machine, id) ? [{ kind: "nmi", cpu: id }] : [],
+		),
 		...plans.flatMap((_, patcher): Move[] => (ready(system, patcher) ? [{ kind: "patch", patcher }] : [])),
 	];
 }
 
-/** Makes a move. @returns the properties that it broke */
-function judgedMove(system: System, move: Move, pages: readonly number[], seen: Set<string | number>): Property[] {
+/** Makes a move. @returns the properties that it broke. A long store into text, which breaks W^X, is not made */
+function judgedMove(
+	system: System,
+	move: Move,
+	pages: readonly number[],
+	seen: Set<string | number>,
+): (Property | "long store")[] {
 	const { machine } = system;
 	if (move.kind === "patch") {
-		const { kind } = nextStep(system, move.patcher)!;
+		const step = nextStep(system, move.patcher)!;
+		noteOrder(system, move.patcher, step);
+		if (storesWhereOneExecutes(machine, step, pages)) return ["w^x", "long store"];
 		perform(system, move.patcher);
-		const isMapping = ["protect", "map", "remap", "restrict", "retire"].includes(kind);
+		const isMapping = ["protect", "map", "remap", "restrict", "retire"].includes(step.kind);
 		return isMapping && isWritableAndExecutable(machine, pages) ? ["w^x"] : [];
 	}
 	const core = machine.cores[move.cpu]!;
 	const pc = getCpu(machine, move.cpu, Cpu.pc) >>> 0;
 	const sp = core.r[SP]!;
-	const before = getCpu(machine, move.cpu, Cpu.stop);
 	const sites = system.plans.flatMap(({ edits }, patcher) =>
 		edits.filter(({ address }) => address === pc).map((edit) => ({ ...edit, patcher })),
 	);
-	if (move.kind === "interrupt" || move.kind === "drain") {
-		take(machine, move);
+	if (move.kind === "trap") return servedTrap(system, move.cpu, sites, seen);
+	if (move.kind === "nmi") {
+		enterHandler(machine, move.cpu, system.handlers.nmi!, Mask.interrupts | Mask.nmis);
 		return [];
 	}
-	if (move.kind === "trap") {
-		if (getCpu(machine, move.cpu, Cpu.status) === Status.hostCall) serveHostCall(system, move.cpu);
-		if (getCpu(machine, move.cpu, Cpu.status) === Status.trapped && !serveTrap(system, move.cpu))
-			return [before === Stop.breakpoint && sites.length > 0 ? "breakpoint" : "fault"];
-		if (before !== Stop.breakpoint || sites.length === 0) return [];
-		seen.add("new");
-		return sites.some(({ bytes }) => isRight(machine, move.cpu, decode(bytes, 0)!, pc, sp)) ? [] : ["target"];
+	if (move.kind !== "step") {
+		take(machine, move);
+		return [];
 	}
 	core.fetchedBytes = new Uint8Array();
 	take(machine, move);
@@ -141,17 +175,85 @@ function judgedMove(system: System, move: Move, pages: readonly number[], seen: 
 	if (executed !== undefined && executed.row.flow !== "trap" && isFreed(system, pc)) faults.push("freed");
 	if (sites.length === 0 || (getCpu(machine, move.cpu, Cpu.stop) === Stop.fetchFault && !executed)) return faults;
 	const isOne = (bytes: Uint8Array): boolean => executed !== undefined && same(executed, decode(bytes, 0)!);
-	const own = sites.filter(({ old, bytes }) => isOne(old) || isOne(bytes));
-	if (own.length === 0) {
+	if (!sites.some(({ old, bytes }) => isOne(old) || isOne(bytes))) {
 		if (isOne(encode("brk"))) seen.add("trap");
 		return isOne(encode("brk")) || isOne(encode("spin")) ? faults : [...faults, "torn"];
 	}
-	for (const { bytes } of own) seen.add(isOne(bytes) ? "new" : "old");
-	const late = own.filter(({ bytes, patcher }) => !isOne(bytes) && isDone(system, patcher));
-	if (late.length === own.length) faults.push("stale");
+	seen.add(sites.some(({ bytes }) => isOne(bytes)) ? "new" : "old");
+	if (isReplaced(system, sites, executed!)) faults.push("stale");
 	if (getCpu(machine, move.cpu, Cpu.status) !== Status.trapped && !isRight(machine, move.cpu, executed!, pc, sp))
 		faults.push("target");
 	return faults;
+}
+
+/** A site that a patcher changes. */
+type Changed = Edit & { readonly patcher: number };
+
+/** Serves a CPU that stopped: the host's calls, breakpoints and faults that patching causes, the program's own handler. */
+function servedTrap(
+	system: System,
+	cpu: number,
+	sites: readonly Changed[],
+	seen: Set<string | number>,
+): (Property | "long store")[] {
+	const { machine, handlers } = system;
+	const pc = getCpu(machine, cpu, Cpu.pc) >>> 0;
+	const sp = machine.cores[cpu]!.r[SP]!;
+	const isBreakpoint = getCpu(machine, cpu, Cpu.stop) === Stop.breakpoint;
+	if (getCpu(machine, cpu, Cpu.status) === Status.hostCall) serveHostCall(system, cpu);
+	if (getCpu(machine, cpu, Cpu.status) === Status.trapped && !serveTrap(system, cpu)) {
+		if (!isBreakpoint || handlers.trap === undefined)
+			return [isBreakpoint && sites.length > 0 ? "breakpoint" : "fault"];
+		enterHandler(machine, cpu, handlers.trap, Mask.interrupts);
+		return [];
+	}
+	if (!isBreakpoint || sites.length === 0) return [];
+	seen.add("new");
+	const emulated = sites.filter(({ patcher }) => patcher === machine.words[Global.armed]! - 1);
+	const meant = emulated.map(({ bytes }) => decode(bytes, 0)!);
+	return [
+		...(meant.some((one) => isReplaced(system, sites, one)) ? (["stale"] as const) : []),
+		...(meant.some((one) => isRight(machine, cpu, one, pc, sp)) ? [] : (["target"] as const)),
+	];
+}
+
+/** Notes of a patcher that is about to begin which others are done. The word for it is the checker's own, which nothing else reads. */
+function noteOrder(system: System, patcher: number, step: Step): void {
+	const { steps } = system.plans[patcher]!;
+	const at = getPatcher(system.machine, patcher, Patcher.at);
+	if (step.kind === "after" || steps.slice(0, at).some(({ kind }) => kind !== "after")) return;
+	const done = system.plans.flatMap((_, other) => (isDone(system, other) ? [1 << other] : []));
+	setPatcher(system.machine, patcher, Patcher.preceding, sum(done));
+}
+
+function sum(numbers: readonly number[]): number {
+	return numbers.reduce((all, one) => all + one, 0);
+}
+
+/** Whether somebody who is done put another instruction there, and nobody has begun to put this one there who was not done
+ * before that one began. */
+function isReplaced(system: System, sites: readonly Changed[], executed: Instruction): boolean {
+	const puts = ({ bytes }: Changed): boolean => same(executed, decode(bytes, 0)!);
+	const hasBegun = ({ patcher }: Changed): boolean =>
+		system.plans[patcher]!.steps.slice(0, getPatcher(system.machine, patcher, Patcher.at)).some(
+			({ kind }) => kind !== "after",
+		);
+	return sites.some((one) => {
+		if (puts(one) || !isDone(system, one.patcher)) return false;
+		const before = getPatcher(system.machine, one.patcher, Patcher.preceding);
+		return !sites.some((other) => puts(other) && hasBegun(other) && (before & (1 << other.patcher)) === 0);
+	});
+}
+
+/** Whether a step stores more than one atomic store can, in frames from which some CPU may fetch. */
+function storesWhereOneExecutes(machine: Machine, step: Step, pages: readonly number[]): boolean {
+	if (step.kind !== "copy" && step.kind !== "poison") return false;
+	const length = typeof step.bytes === "number" ? step.bytes : step.bytes.length;
+	const framed = (physical: number): number => physical - (physical % PAGE);
+	const executable = new Set(
+		machine.cores.flatMap(({ id }) => pages.flatMap((page) => translations(machine, id, page, "x"))).map(framed),
+	);
+	return executable.has(framed(aliasOf(machine, 0, step.address))) && length > 0;
 }
 
 function isDone({ machine, plans }: System, patcher: number): boolean {

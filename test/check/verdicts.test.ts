@@ -134,6 +134,13 @@ describe("all ends", () => {
 		expect(outcomes).toEqual([{ values: { "1:r1": 1 }, states: 1 }]);
 	});
 
+	test("have no value of a word that is not mapped any more", () => {
+		const header = "# model: x86\n# cpu: main\n# agent: map x none\n# exists: x=0 & 0:r1=0\n";
+		const data = "\t.data\n\t.align 4096\nx:\t.word 0\n";
+		const { outcomes } = check(readScenario(`${header}${program}${data}`, "mine.s"), { outcomes: true });
+		expect(outcomes).toEqual([{ values: { "0:r1": 0 }, states: 1 }]);
+	});
+
 	test("are printed", async () => {
 		const { out } = await cli("check", "fixtures/check/litmus/sb.s", "--model", "x86", "--outcomes");
 		expect(out).toMatch(/^ {2}States 3\n +\d+ {2}0:r1=0; 1:r1=1;$/m);

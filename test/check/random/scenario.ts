@@ -1,14 +1,22 @@
-// Random small scenarios as text: CPUs that run through a site or two, share words, store to code, mask interrupts; patchers,
-// and agents whose steps need not make sense. A sketch is plain data, so that what fails shrinks.
+// Random small scenarios as text: CPUs that run through a site or two, share words, store to code, mask interrupts, and may have
+// handlers of their own; patchers, also two of one site; memory that is filled and given back; and agents whose steps need not make
+// sense. A sketch is plain data, so that what fails shrinks.
 
 import fc from "fast-check";
 import { propertyNames } from "../../../runtime/check/properties.ts";
+import { fills, releases } from "../../../runtime/execmem/fills/index.ts";
+import { type Phase, phaseText } from "../../../runtime/patch/plan/protocol.ts";
 
 export interface Sketch {
 	readonly model: string;
 	readonly programs: readonly Program[];
 	readonly patchers: readonly Patcher[];
 	readonly agents: readonly (readonly string[])[];
+	/** What is done to the page `b`, in this order. */
+	readonly memory: readonly MemoryPart[];
+	/** Code of the program's own handlers, up to their IRET. */
+	readonly trap: readonly string[] | undefined;
+	readonly nmi: readonly string[] | undefined;
 	/** Bytes before the first instruction, which shift the sites against the units. */
 	readonly shift: number;
 	/** Undefined: all. */
@@ -29,10 +37,19 @@ interface Patcher {
 	readonly to: string;
 	readonly protocol: string;
 	readonly unlocked: boolean;
+	/** Whether it waits for the patcher before it, if there is one. */
+	readonly waits: boolean;
+}
+
+interface MemoryPart {
+	readonly header: "fill: b = g" | "fill: b = h" | "release: b";
+	readonly by: string;
+	/** The phase that is left out. */
+	readonly without: string | undefined;
+	readonly after: readonly string[];
 }
 
 const plain = ["ideal", "x86", "amd-quad", "arm", "riscv", "alpha", "arm-idc", "arm-dic", "arm-idc-dic"];
-export const buffered = plain.map((model) => `${model}-tso`);
 
 /** A site gets its label when the program is written down. */
 const site = ["call f", "nop5", "ret0", "call f"].map((text) => `site: ${text}`);
@@ -48,7 +65,7 @@ const data = [
 	"push r9\n\tpop r5",
 ];
 const order = ["fence", "serialize", "cli", "sti", "movi r10, c\n\tclean r10", "movi r10, c\n\tinval r10", "idle"];
-const calls = ["call c", "callm [p]", "movi r11, 0\n\tcall c\n\tmov r6, r0"];
+const calls = ["call c", "callm [p]", "callm [p]", "movi r11, 0\n\tcall c\n\tmov r6, r0"];
 /** Through a window on the page of `c`: the first byte of its constant, all four, its first byte of all. */
 const codeStores = ["stb [r13+window+2], r9", "st [r13+window+2], r9", "movi r9, 0xcc\n\tstb [r13+window], r9"];
 const others = ["nop", "movi r9, 1", "movi r9, 2", "cmpi r1, 0\n\tjne 1f\n\tmov r7, r1\n1:"];
@@ -70,6 +87,15 @@ const program = (cpus: number): fc.Arbitrary<Program> =>
 		end: fc.constantFrom("hlt", "hlt", "ret", "jmp", "jmp", "brk"),
 	});
 
+/** Handlers mostly end where they came from: at the breakpoint, or behind it. */
+const handler = fc.oneof(
+	fc.constantFrom<readonly string[]>([], ["serialize"], ["movi r7, 3"], ["pop r1\n\taddi r1, r1, 1\n\tpush r1"]),
+	fc.array(fc.constantFrom(...data.filter((text) => !text.startsWith("xadd")), ...order, ...site, "call c"), {
+		minLength: 1,
+		maxLength: 2,
+	}),
+);
+
 const phase = fc.constantFrom(
 	..."arm|disarm|write breakpoint|write spin|write tail|write head|write whole|sync serialize|sync flush|sync park".split(
 		"|",
@@ -89,7 +115,41 @@ const patcher: fc.Arbitrary<Patcher> = fc.record({
 	to: fc.constantFrom("g", "g", "null", "ret0", "f"),
 	protocol,
 	unlocked: fc.constantFrom(false, false, false, true),
+	waits: fc.boolean(),
 });
+
+/** The phases of a fill or a release as text, from all its parts. */
+function phasesOf(one: (typeof fills)[number] | (typeof releases)[number]): string[] {
+	return Object.values(one).flatMap((part: unknown) => (Array.isArray(part) ? (part as Phase[]).map(phaseText) : []));
+}
+
+/** What fills or gives back, whole or without one of its phases. */
+const way = (from: typeof fills | typeof releases) =>
+	fc.constantFrom(
+		...from.flatMap((one) => [undefined, ...phasesOf(one)].map((without) => ({ by: one.name, without }))),
+	);
+const published = fc.constantFrom<readonly string[]>(["publish p b"], ["publish p b"], []);
+const fill = (header: MemoryPart["header"]): fc.Arbitrary<MemoryPart> =>
+	fc.tuple(way(fills), published).map(([one, after]) => ({ header, ...one, after }));
+const release = fc
+	.tuple(way(releases), fc.constantFrom<readonly string[]>(["publish p f"], []), fc.boolean())
+	.map(([one, before, vacated]) => ({ ...one, before: [...before, ...(vacated ? ["vacate b 7"] : [])] }));
+
+/** The page is filled, and maybe given back and filled again. */
+const memory = fc.oneof(
+	fill("fill: b = g").map((one) => [one]),
+	fc.tuple(fill("fill: b = g"), release).map(([one, { by, without, before }]): MemoryPart[] => [
+		{ ...one, after: [...one.after, ...before] },
+		{ header: "release: b", by, without, after: [] },
+	]),
+	fc
+		.tuple(fill("fill: b = h"), release, fill("fill: b = g"))
+		.map(([one, { by, without, before }, two]): MemoryPart[] => [
+			{ ...one, after: [...one.after, ...before] },
+			{ header: "release: b", by, without, after: [] },
+			two,
+		]),
+);
 
 /** What an agent may do, one after the other; some belong together. */
 const step = fc.constantFrom(
@@ -118,8 +178,10 @@ const parties = fc.oneof(
 		{ programs: 1, cpus: 1, patchers: 2, agents: 0, steps: 1 },
 		{ programs: 1, cpus: 1, patchers: 0, agents: 2, steps: 3 },
 		{ programs: 1, cpus: 2, patchers: 0, agents: 1, steps: 3 },
-	].map(({ programs, cpus, patchers, agents, steps }) =>
+		{ programs: 1, cpus: 1, patchers: 0, agents: 0, steps: 1, fills: true },
+	].map(({ programs, cpus, patchers, agents, steps, fills = false }) =>
 		fc.record({
+			memory: fills ? memory : fc.constant([]),
 			programs: fc.array(program(cpus), { minLength: 1, maxLength: programs }),
 			patchers: fc.array(patcher, { minLength: patchers, maxLength: patchers }),
 			agents: fc.array(fc.array(step, { minLength: 1, maxLength: steps }), { minLength: agents, maxLength: agents }),
@@ -127,7 +189,13 @@ const parties = fc.oneof(
 	),
 );
 
+/** @param most how many do without, for one that has it */
+const seldom = <T>(one: fc.Arbitrary<T>, most: number): fc.Arbitrary<T | undefined> =>
+	fc.oneof({ weight: most, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: one });
+
 const rest = fc.record({
+	trap: seldom(handler, 7),
+	nmi: seldom(handler, 11),
 	shift: fc.nat(7),
 	always: fc.oneof(
 		fc.constant(undefined),
@@ -137,11 +205,20 @@ const rest = fc.record({
 	never: fc.boolean(),
 });
 
-/** @param models their names */
-export function sketches(models: readonly string[] = plain): fc.Arbitrary<Sketch> {
-	return fc
-		.tuple(fc.constantFrom(...models), parties, rest)
-		.map(([model, who, others]): Sketch => ({ model, ...who, ...others }));
+const model = fc.oneof(
+	{ weight: 3, arbitrary: fc.constantFrom(...plain).map((name) => ({ name, drains: false })) },
+	{ weight: 1, arbitrary: fc.constantFrom(...plain).map((name) => ({ name: `${name}-tso`, drains: true })) },
+);
+
+export const sketches: fc.Arbitrary<Sketch> = fc.tuple(model, parties, rest).map(([{ name, drains }, who, others]) => {
+	const all: Sketch = { model: name, ...who, ...others };
+	return drains ? withoutRepetition(all) : all;
+});
+
+/** Stores that wait in a buffer make too many states where programs store again and again: in loops, and whenever an NMI comes. */
+function withoutRepetition(sketch: Sketch): Sketch {
+	const programs = sketch.programs.map((one) => ({ ...one, end: one.end === "jmp" ? "hlt" : one.end }));
+	return { ...sketch, programs, nmi: undefined };
 }
 
 export function cpusOf({ programs }: Sketch): number {
@@ -151,26 +228,35 @@ export function cpusOf({ programs }: Sketch): number {
 /** The scenario as a file. */
 export function textOf(sketch: Sketch, exists?: string): string {
 	let sites = 0;
-	const bodies = sketch.programs.map(({ code, end }, i) => {
+	const routine = (name: string, code: readonly string[], end: string): string => {
 		const lines = code.map((text) => text.replace(/^site: /, () => `s${sites++}:\t`));
-		return `p${i}:\t${[...lines, end === "jmp" ? `jmp p${i}` : end].join("\n\t")}\n\t.size p${i}, . - p${i}\n`;
-	});
+		return `${name}:\t${[...lines, end].join("\n\t")}\n\t.size ${name}, . - ${name}\n`;
+	};
+	const bodies = [
+		...sketch.programs.map(({ code, end }, i) => routine(`p${i}`, code, end === "jmp" ? `jmp p${i}` : end)),
+		...handlers.flatMap((name) => (sketch[name] === undefined ? [] : [routine(name, sketch[name], "iret")])),
+	];
 	const body = bodies.join("");
+	const labels = [...sketch.programs.map((_, i) => `p${i}`), "c", "f", "g", "h"];
 	return [
 		...headerOf(sketch, sites, body.includes("window"), exists).map((line) => `# ${line}`),
-		`\t.global ${sketch.programs.map((_, i) => `p${i}`).join(", ")}, c, f, g`,
-		...[...sketch.programs.map((_, i) => `p${i}`), "c", "f", "g"].map((name) => `\t.type ${name}, @function`),
+		`\t.global ${labels.join(", ")}`,
+		...labels.map((name) => `\t.type ${name}, @function`),
 		// The page of `c` is the first, so that programs know where in it they store.
 		"\t.align 4096\nc:\tmovi r0, 0\n\tret\n\t.size c, . - c",
 		`\t.space ${sketch.shift}\n${body}f:\tret\n\t.size f, . - f\n\t.space 0x123\ng:\tmovi r8, 7\n\tret\n\t.size g, . - g`,
-		"\t.data\n\t.align 4096\nx:\t.word 0\ny:\t.word 0\np:\t.word c\n\t.align 4096\nwindow:\t.space 4096\n",
+		"h:\tmovi r8, 8\n\tret\n\t.size h, . - h",
+		"\t.data\n\t.align 4096\nx:\t.word 0\ny:\t.word 0\np:\t.word c\n\t.align 4096\nwindow:\t.space 4096",
+		...(sketch.memory.length > 0 ? ["\t.align 4096\nb:\t.space 4096"] : []),
+		"",
 	].join("\n");
 }
 
+const handlers = ["trap", "nmi"] as const;
+
 function headerOf(sketch: Sketch, sites: number, window: boolean, exists: string | undefined): string[] {
-	const { model, programs, patchers, agents, always, never } = sketch;
-	const known = new Set<number>();
-	const own = patchers.filter(({ site: at }) => sites > 0 && !known.has(at % sites) && known.add(at % sites));
+	const { model, programs, patchers, agents, memory, always, never } = sketch;
+	const own = sites > 0 ? patchers : [];
 	const usable = agents
 		.map((steps) => steps.filter((text) => fits(text, cpusOf(sketch), own.length, window)))
 		.filter((steps) => steps.length > 0);
@@ -178,20 +264,28 @@ function headerOf(sketch: Sketch, sites: number, window: boolean, exists: string
 		`model: ${model}`,
 		...programs.map(({ cpus, off }, i) => `cpu: ${cpus} p${i}${off ? " off" : ""}`),
 		...own.map(
-			({ site: at, to, protocol: by, unlocked }) =>
-				`poke: s${at % sites} = ${to} by ${by}${unlocked ? " without lock" : ""}`,
+			({ site: at, to, protocol: by, unlocked, waits }, i) =>
+				`poke: s${at % sites} = ${to} by ${by}${unlocked ? " without lock" : ""}${waits && i > 0 ? ` after ${i - 1}` : ""}`,
 		),
 		...usable.map((steps) => `agent: ${steps.join("; ")}`),
+		...memory.map(
+			({ header, by, without, after }) =>
+				`${header} by ${by}${without === undefined ? "" : ` without ${without}`}${after.map((text) => `; ${text}`).join("")}`,
+		),
+		...handlers.flatMap((name) => (sketch[name] === undefined ? [] : [`${name}: ${name}`])),
 		...(window ? ["alias: window = c"] : []),
-		...alwaysOf(always, window),
+		...alwaysOf(always, window, memory),
 		...(never ? ["never: g"] : []),
 		...(exists === undefined ? [] : [`exists: ${exists}`]),
 		"sometimes: nothing",
 	];
 }
 
-/** A window breaks W^X from the beginning, so it is not judged along with everything else. */
-function alwaysOf(always: Sketch["always"], window: boolean): string[] {
+/** A window breaks W^X from the beginning, so it is not judged along with everything else. Fills may store
+ * many bytes where a CPU executes, which has to be judged. */
+function alwaysOf(always: Sketch["always"], window: boolean, memory: Sketch["memory"]): string[] {
+	if (memory.length > 0 && always?.length !== 0)
+		return always === undefined ? [] : [`always: ${[...new Set([...always, "w^x"])].join(" ")}`];
 	if (always?.length === 0) return ["always: nothing"];
 	if (always === undefined && !window) return [];
 	const judged = always?.length === 1 ? always : (always ?? propertyNames).filter((one) => !window || one !== "w^x");
