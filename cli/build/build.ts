@@ -8,6 +8,7 @@ import { LinkError } from "../../linker/errors.ts";
 import { type Image, link, readImage } from "../../linker/link/index.ts";
 import { UsageError } from "../shell/command.ts";
 import { readBytes } from "../shell/files.ts";
+import { texts } from "../shell/options.ts";
 import { type CallMode, type CodeOptions, callModes, linkMode } from "./call-modes.ts";
 
 export interface BuildOptions {
@@ -21,7 +22,7 @@ export function declareBuildOptions(line: CommandLine): void {
 	line.addOption(
 		new Option("--static-calls <how>", "how calls of static-call keys are made").choices(callModes).default("inline"),
 	);
-	line.option("--patchable <function...>", "make every plain call of these functions a static call");
+	line.option("--patchable <function...>", "make every plain call of these functions a static call", texts);
 	line.option("--entry-nops", "begin every function with NOP5, so that it can be traced");
 	line.option("--align-sites", "pad so that no call site of a source crosses an aligned 8 bytes");
 }

@@ -7,6 +7,7 @@ import { protocols } from "../../runtime/patch/index.ts";
 import { modelNames, modelOf } from "../run/models.ts";
 import { protocolOf } from "../run/protocols.ts";
 import { type Command, ExitCode, writeJson } from "../shell/command.ts";
+import { texts } from "../shell/options.ts";
 import { type Column, table } from "../shell/table.ts";
 import { styled } from "../shell/terminal.ts";
 
@@ -25,7 +26,7 @@ export const ablate: Command<Options> = {
 		["ablate mine.json --model x86-tso", "a protocol of one's own"],
 	],
 	declare(line) {
-		line.option("--model <name...>", `on these models: ${modelNames}`);
+		line.option("--model <name...>", `on these models: ${modelNames}`, texts);
 		line.addOption(new Option("--cpus <n>", "CPUs that run through the site").choices(["1", "2", "3"]).default("2"));
 	},
 	async run(terminal, [name], options) {

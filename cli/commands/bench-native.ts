@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Command as CommandLine, InvalidArgumentError } from "commander";
+import type { Command as CommandLine } from "commander";
 import { readElf } from "../../linker/elf/index.ts";
 import { LinkError } from "../../linker/errors.ts";
 import { planRetarget } from "../../linker/retarget/retarget.ts";
@@ -15,6 +15,7 @@ import { changes, type Loop, loops, source } from "../compare/native-benchmark.t
 import { profileOf } from "../run/cost-profiles.ts";
 import { type Command, ExitCode, writeJson } from "../shell/command.ts";
 import { readBytes, writeFile } from "../shell/files.ts";
+import { whole } from "../shell/options.ts";
 import { table } from "../shell/table.ts";
 import { styled, type Terminal } from "../shell/terminal.ts";
 
@@ -62,10 +63,7 @@ export const benchNative: Command<Options> = {
 	},
 };
 
-function positive(text: string): number {
-	if (!/^[1-9]\d{0,11}$/.test(text)) throw new InvalidArgumentError("It is a positive number.");
-	return Number(text);
-}
+const positive = whole("It is a positive number.", 1, 999_999_999_999);
 
 /** Compiles, retargets, links and runs the benchmark. @returns medians */
 function measure(iterations: number, runs: number): Timings {

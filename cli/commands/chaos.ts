@@ -1,11 +1,12 @@
 // `patchbay chaos`: storms of updates on a hot call site, every protocol on every model, under the adversary.
 
-import { type Command as CommandLine, InvalidArgumentError, Option } from "commander";
+import { type Command as CommandLine, Option } from "commander";
 import { models } from "../../runtime/machine/index.ts";
 import { type StormCase, type StormCounts, storm } from "../../runtime/measure/index.ts";
 import { modelNames, modelOf } from "../run/models.ts";
 import { namesOf, protocolOf, running } from "../run/protocols.ts";
 import { type Command, ExitCode, writeJson } from "../shell/command.ts";
+import { texts, whole } from "../shell/options.ts";
 import { type Stopped, stoppable } from "../shell/stop.ts";
 import { type Column, count, plural, table } from "../shell/table.ts";
 import { progressLine, type Terminal } from "../shell/terminal.ts";
@@ -59,11 +60,11 @@ export const chaos: Command<Options> = {
 };
 
 function declareOptions(line: CommandLine): void {
-	line.option("--protocol <name...>", `these protocols only: ${namesOf(running)}`);
-	line.option("--model <name...>", `these models only: ${modelNames}`);
-	line.option("--calls <n>", "calls of each site by each protocol on each model", whole(1e9), 50_000);
-	line.option("--cpus <n>", "CPUs that call", whole(64), 4);
-	line.option("--seed <n>", "of all random choices", whole(2 ** 31 - 1), 1);
+	line.option("--protocol <name...>", `these protocols only: ${namesOf(running)}`, texts);
+	line.option("--model <name...>", `these models only: ${modelNames}`, texts);
+	line.option("--calls <n>", "calls of each site by each protocol on each model", upTo(1e9), 50_000);
+	line.option("--cpus <n>", "CPUs that call", upTo(64), 4);
+	line.option("--seed <n>", "of all random choices", upTo(2 ** 31 - 1), 1);
 	line.option("--markdown", "as the page of the documentation");
 	const others = line.options.map((option) => option.attributeName());
 	line.addOption(
@@ -71,7 +72,7 @@ function declareOptions(line: CommandLine): void {
 			others,
 		),
 	);
-	line.option("--updates <n>", "of --native, by each writer at each place", whole(1e9), 100_000);
+	line.option("--updates <n>", "of --native, by each writer at each place", upTo(1e9), 100_000);
 }
 
 async function measure(terminal: Terminal, options: Options, stopped: Stopped): Promise<Cell[]> {
@@ -168,11 +169,6 @@ function markdownTable(site: Placement, rows: readonly Row[]): string {
 	return `\n## ${titles[site]}\n\n${line(["protocol", ...models])}${line(["---", ...models.map(() => "---:")])}${body.join("")}`;
 }
 
-function whole(most: number): (text: string) => number {
-	return (text) => {
-		const value = Number(text);
-		if (!Number.isInteger(value) || value < 1 || value > most)
-			throw new InvalidArgumentError(`Write a whole number from 1 to ${most}.`);
-		return value;
-	};
+function upTo(most: number): (text: string) => number {
+	return whole(`Write a whole number from 1 to ${most}.`, 1, most);
 }

@@ -20,6 +20,7 @@ import { modelNames, modelOf } from "../run/models.ts";
 import { namesOf, protocolOf } from "../run/protocols.ts";
 import { type Command, ExitCode, UsageError, writeJson } from "../shell/command.ts";
 import { writeFile } from "../shell/files.ts";
+import { whole } from "../shell/options.ts";
 import { JOB, STOP, type Stopped, stoppable } from "../shell/stop.ts";
 import { count, plural } from "../shell/table.ts";
 import type { Terminal } from "../shell/terminal.ts";
@@ -67,11 +68,11 @@ export const check: Command<Options> = {
 		line.option("--expect", "judge by the expectations in the headers: exit 0 when all hold");
 		line.option("--model <name>", `check on this model instead of the scenario's: ${modelNames}`);
 		line.option("--protocol <name>", `patchers patch by this protocol instead of theirs: ${namesOf(protocols)}`);
-		line.option("--max-states <n>", "give up after so many states (exit 4)", whole, 20_000_000);
-		line.option("--max-memory <MiB>", "give up beyond so much memory for states (exit 4)", whole, 8192);
-		line.option("--max-units <n>", "give up when more units are in flux at once (exit 4)", whole, 256);
+		line.option("--max-states <n>", "give up after so many states (exit 4)", positive, 20_000_000);
+		line.option("--max-memory <MiB>", "give up beyond so much memory for states (exit 4)", positive, 8192);
+		line.option("--max-units <n>", "give up when more units are in flux at once (exit 4)", positive, 256);
 		line.option("--max-values <n>", "give up when CPUs may see more values of one of them (exit 4)", valuesOf, 32);
-		line.option("--max-stores <n>", "give up when more stores wait in a CPU's buffer (exit 4)", whole, 32);
+		line.option("--max-stores <n>", "give up when more stores wait in a CPU's buffer (exit 4)", positive, 32);
 		line.option("--no-symmetry", "do not treat equal CPUs as one");
 		line.option("--no-merge", "take every step by itself, also those that only one CPU can see");
 		line.option("--sample", "show an execution of a safe scenario, in which everybody finishes");
@@ -79,7 +80,7 @@ export const check: Command<Options> = {
 		line.option("--all-steps", "show every instruction of a counterexample, also those that only their CPU can see");
 		line.option("--trace <file>", "write the counterexample, or the sample, for Perfetto");
 		line.option("--shard <k/n>", "only the k-th of n parts of the files", shard);
-		line.option("--jobs <n>", "so many processes at once", whole, 1);
+		line.option("--jobs <n>", "so many processes at once", positive, 1);
 	},
 	async run(terminal, files, options) {
 		if (options.trace !== undefined && files.length > 1) throw new UsageError("--trace takes one scenario at a time");
@@ -241,18 +242,10 @@ export function exitCode(verdicts: readonly Verdict[]): ExitCode {
 	return verdicts.some(({ verdict }) => verdict === "undecided") ? ExitCode.bound : ExitCode.ok;
 }
 
-function whole(text: string): number {
-	const value = Number(text);
-	if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("Write a whole number above 0.");
-	return value;
-}
+const positive = whole("Write a whole number above 0.");
 
 /** Indices of values are bytes in the machine. */
-function valuesOf(text: string): number {
-	const value = whole(text);
-	if (value < 2 || value > 255) throw new InvalidArgumentError("Write a whole number from 2 to 255.");
-	return value;
-}
+const valuesOf = whole("Write a whole number from 2 to 255.", 2, 255);
 
 function shard(text: string): Shard {
 	const [, part, of] = /^(\d+)\/(\d+)$/.exec(text) ?? [];

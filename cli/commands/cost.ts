@@ -16,6 +16,7 @@ import { profileOf, profileOptionOf } from "../run/cost-profiles.ts";
 import { modelNames, modelOf } from "../run/models.ts";
 import { namesOf, protocolOf, running } from "../run/protocols.ts";
 import { type Command, ExitCode, writeJson } from "../shell/command.ts";
+import { listOf, whole } from "../shell/options.ts";
 import { plot } from "../shell/plot.ts";
 import { type Column, count, table } from "../shell/table.ts";
 import { progressLine, styled, type Terminal } from "../shell/terminal.ts";
@@ -72,7 +73,7 @@ export const cost: Command<Options> = {
 			await writeJson(terminal, "patchbay/cost@1", { ...names, rows, passes, hits });
 			return ExitCode.ok;
 		}
-		const curves = options.sites.length > 1 ? drawCurves(terminal, wanted, rows) : [];
+		const curves = wanted.sites.length > 1 ? drawCurves(terminal, wanted, rows) : [];
 		const lines = [...drawTable(terminal, rows), ...published(rows), ...curves, "", ...drawPasses(terminal, passes)];
 		lines.push("", ...drawHits(terminal, hits));
 		await terminal.write(`${lines.join("\n")}\n`);
@@ -81,21 +82,27 @@ export const cost: Command<Options> = {
 };
 
 function declareOptions(line: CommandLine): void {
-	line.option("--kind <name,...>", `what is patched: ${siteFamilies.join(", ")}`, parseFamilies, ["call"]);
-	line.option("--sites <n,...>", "numbers of sites", numbers(MOST_SITES), [1, 4, 16, 56]);
-	line.option("--cpus <n,...>", "numbers of CPUs, each running a loop over all sites", numbers(256), [2, 24]);
-	line.option("--protocol <name,...>", `how code is patched: ${namesOf(running)}`, listed, [
-		"breakpoint",
-		"stop-machine",
-	]);
+	const list = <T>(flags: string, what: string, parseOne: (text: string) => T, byDefault: readonly T[]) =>
+		line.option(flags, what, listOf(parseOne, byDefault), byDefault as T[]);
+	list("--kind <name,...>", `what is patched: ${siteFamilies.join(", ")}`, parseFamily, ["call"]);
+	list("--sites <n,...>", "numbers of sites", numbers(MOST_SITES), [1, 4, 16, 56]);
+	list("--cpus <n,...>", "numbers of CPUs, each running a loop over all sites", numbers(256), [2, 24]);
+	list("--protocol <name,...>", `how code is patched: ${namesOf(running)}`, String, ["breakpoint", "stop-machine"]);
 	line.option("--model <name>", `what hardware promises: ${modelNames}`, "x86");
 	// By the other profile a sync takes 150,000 cycles, in which every CPU executes: minutes for the published case.
 	line.addOption(profileOptionOf("in-order"));
 }
 
 function wantedBy({ kind, sites, cpus, protocol, model, profile }: Options): Wanted {
-	const protocols = protocol.map((name) => protocolOf(name));
-	return { kind, sites, cpus, protocols, model: modelOf(model), profile: profileOf(profile) };
+	const protocols = [...new Set(protocol)].map((name) => protocolOf(name));
+	return {
+		kind: siteFamilies.filter((family) => kind.includes(family)),
+		sites: ascending(sites),
+		cpus: ascending(cpus),
+		protocols,
+		model: modelOf(model),
+		profile: profileOf(profile),
+	};
 }
 
 function measure(terminal: Terminal, wanted: Wanted): Row[] {
@@ -187,24 +194,17 @@ function drawCurves(terminal: Terminal, { cpus, protocols, kind: kinds }: Wanted
 	];
 }
 
-/** Ascending, each once. */
-function numbers(most: number): (text: string) => number[] {
-	return (text) => {
-		const values = text.split(",").map(Number);
-		const wrong = values.some((value) => !Number.isInteger(value) || value < 1 || value > most);
-		if (wrong) throw new InvalidArgumentError(`Write numbers from 1 to ${most} with commas between.`);
-		return [...new Set(values)].sort((a, b) => a - b);
-	};
+/** The numbers in their order, each once. */
+function ascending(numbers: readonly number[]): number[] {
+	return [...new Set(numbers)].sort((a, b) => a - b);
 }
 
-function parseFamilies(text: string): SiteFamily[] {
-	const names = text.split(",");
-	const unknown = names.find((name) => !siteFamilies.some((family) => family === name));
-	if (unknown !== undefined) throw new InvalidArgumentError(`No '${unknown}'; there are ${siteFamilies.join(", ")}.`);
-	return siteFamilies.filter((family) => names.includes(family));
+function numbers(most: number): (text: string) => number {
+	return whole(`Write numbers from 1 to ${most} with commas between.`, 1, most);
 }
 
-/** Each once. */
-function listed(text: string): string[] {
-	return [...new Set(text.split(","))];
+function parseFamily(text: string): SiteFamily {
+	const family = siteFamilies.find((each) => each === text);
+	if (family === undefined) throw new InvalidArgumentError(`No '${text}'; there are ${siteFamilies.join(", ")}.`);
+	return family;
 }

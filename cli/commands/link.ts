@@ -7,9 +7,11 @@ import { map } from "../../linker/link/index.ts";
 import { type BuildOptions, declareBuildOptions, type LinkPlaces, linkObjects, loadObjects } from "../build/build.ts";
 import { type Command, ExitCode, writeJson } from "../shell/command.ts";
 import { writeFile, writePieces } from "../shell/files.ts";
+import { listOf } from "../shell/options.ts";
 import { refuseInputs } from "../shell/outputs.ts";
 
-interface Options extends BuildOptions, LinkPlaces {
+interface Options extends BuildOptions, Pick<LinkPlaces, "entry"> {
+	readonly sectionStart?: readonly (readonly [section: string, address: number])[];
 	readonly output?: string;
 	readonly map?: string | true;
 }
@@ -31,12 +33,16 @@ export const link: Command<Options> = {
 		declareBuildOptions(line);
 		line.option("--map [file]", "write a link map, to standard output if no file is named");
 		line.option("--entry <symbol>", "where to start; otherwise at main");
-		line.option("--section-start <name=address>", "put a section there; may be given again", parseStart);
+		line.option("--section-start <name=address>", "put a section there; may be given again", listOf(parseStart));
 	},
 	async run(terminal, files, options) {
 		const output = options.output ?? `${basename(files[0]!).replace(/\.[^.]*$/, "")}.elf`;
+		const { entry, sectionStart } = options;
 		const objects = await loadObjects(files, options.staticCalls, options);
-		const image = linkObjects(objects, options, output, options);
+		const image = linkObjects(objects, options, output, {
+			...(entry !== undefined && { entry }),
+			...(sectionStart && { sectionStart: new Map(sectionStart) }),
+		});
 		refuseInputs(
 			output,
 			objects.map(({ name }) => name),
@@ -59,9 +65,9 @@ export const link: Command<Options> = {
 	},
 };
 
-function parseStart(text: string, before: ReadonlyMap<string, number> = new Map()): ReadonlyMap<string, number> {
+function parseStart(text: string): readonly [section: string, address: number] {
 	const parts = /^([^=]+)=(0x[0-9a-fA-F]+|\d+)$/.exec(text);
 	const address = Number(parts?.[2]);
 	if (parts === null || !(address < 2 ** 32)) throw new InvalidArgumentError("Write .section=0x10000000.");
-	return new Map([...before, [parts[1]!, address]]);
+	return [parts[1]!, address];
 }

@@ -1,7 +1,7 @@
 // `patchbay live`: what a running process calls, and updates of that from outside.
 
 import { setTimeout } from "node:timers/promises";
-import { type Command as CommandLine, InvalidArgumentError } from "commander";
+import type { Command as CommandLine } from "commander";
 import { hexAddress, hexBytes } from "../../linker/hex.ts";
 import type { Change } from "../../linker/retarget/retarget.ts";
 import type { Done, Stopping } from "../../native/carry-out.ts";
@@ -20,7 +20,7 @@ import {
 import type { LivePlan, PlannedSite } from "../../native/plan.ts";
 import { isAlive } from "../../native/process.ts";
 import { type Command, ExitCode, UsageError, writeJson } from "../shell/command.ts";
-import { append, parseChange } from "../shell/options.ts";
+import { parseChanges, texts, whole } from "../shell/options.ts";
 import { plural, table } from "../shell/table.ts";
 import { styled, type Terminal } from "../shell/terminal.ts";
 
@@ -70,11 +70,11 @@ export const live: Command<Options> = {
 };
 
 function declare(line: CommandLine): void {
-	line.option("--calls-to <name>", "only this key, or the direct calls of this function; may be repeated", append);
+	line.option("--calls-to <name>", "only this key, or the direct calls of this function; may be repeated", texts);
 	line.option(
 		"--set <name=other>",
 		"make a static call, or the calls of a function, call another, null, ret0 or default; a static key: on, off or default; may be repeated",
-		parseChange,
+		parseChanges,
 	);
 	line.option("--reset", "make all keys, or those of --calls-to, what they were when the program was loaded");
 	line.option("--dry-run", "print the plan and write nothing");
@@ -95,15 +95,8 @@ function parsePid(text: string): number {
 	throw new UsageError(`'${text}' is no process number`);
 }
 
-function parseLooks(text: string): number {
-	if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-	throw new InvalidArgumentError("It is a positive number.");
-}
-
-function parseInterval(text: string): number {
-	if (/^\d{1,8}$/.test(text)) return Number(text);
-	throw new InvalidArgumentError("It is a number of milliseconds.");
-}
+const parseLooks = whole("It is a positive number.", 1, 999_999_999);
+const parseInterval = whole("It is a number of milliseconds.", 0, 99_999_999);
 
 function changesOf(entries: readonly Entry[], { set = [], reset }: Options): LiveChange[] {
 	if (reset) return entries.map((entry) => ({ entry, to: "default" }));

@@ -5,7 +5,7 @@ import { pictureSvg, pictureText } from "../../runtime/execmem/picture.ts";
 import { type BuildOptions, declareBuildOptions, loadImage } from "../build/build.ts";
 import { type CrowdOptions, declareCrowdOptions } from "../run/crowd.ts";
 import { declareExecmemOptions, type ExecmemChoice, openMemory } from "../run/execmem-options.ts";
-import { parsePlace, probeAt } from "../run/probing.ts";
+import { parsePlaces, probeAt } from "../run/probing.ts";
 import { type Command, ExitCode, UsageError, writeJson } from "../shell/command.ts";
 import { writeFile } from "../shell/files.ts";
 
@@ -34,7 +34,7 @@ export const maps: Command<Options> = {
 	outputs: ["svg"],
 	declare(line) {
 		line.option("--pieces", "list what lies in each area too");
-		line.option("--probe <place>", "put a probe there first, as run does; may be given again", parsePlace);
+		line.option("--probe <place>", "put a probe there first, as run does; may be given again", parsePlaces);
 		line.option("--picture", "draw the address space of the first process");
 		line.option("--svg <file>", "draw it into a file");
 		declareExecmemOptions(line);

@@ -18,6 +18,7 @@ import {
 import { modelNames, modelOf } from "../run/models.ts";
 import { namesOf, protocolOf } from "../run/protocols.ts";
 import { type Command, type CommonOptions, ExitCode, writeJson } from "../shell/command.ts";
+import { texts } from "../shell/options.ts";
 import { type Stopped, stoppable } from "../shell/stop.ts";
 import { plural, table } from "../shell/table.ts";
 import type { Terminal } from "../shell/terminal.ts";
@@ -41,8 +42,8 @@ export const matrix: Command<Options> = {
 		["matrix --markdown > docs/verdicts.md", "the page of the documentation (a minute)"],
 	],
 	declare(line) {
-		line.option("--protocol <name...>", `these protocols only: ${namesOf(matrixProtocols)}`);
-		line.option("--model <name...>", `these models only: ${modelNames}`);
+		line.option("--protocol <name...>", `these protocols only: ${namesOf(matrixProtocols)}`, texts);
+		line.option("--model <name...>", `these models only: ${modelNames}`, texts);
 		line.addOption(new Option("--cpus <n>", "up to so many CPUs").choices(["1", "2", "3"]).default("3"));
 		line.addOption(
 			new Option("--fills", "fills of memory instead of protocols, with one CPU").conflicts(["protocol", "cpus"]),

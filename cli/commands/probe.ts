@@ -1,34 +1,24 @@
 // `patchbay probe`: runs a program with probes on some of its instructions, and says how often each was hit.
 
 import { Option } from "commander";
-import { createSystem, protocols } from "../../runtime/patch/index.ts";
+import { protocols } from "../../runtime/patch/index.ts";
 import { type Handler, handlers } from "../../runtime/probe/index.ts";
-import { type BuildOptions, declareBuildOptions, loadImage } from "../build/build.ts";
-import { type BootChoice, declareBoot } from "../run/booting.ts";
-import { conclude, maxCyclesOption, noteLate } from "../run/conclusion.ts";
-import { profileOf, profileOption } from "../run/cost-profiles.ts";
-import { type CrowdOptions, declareCrowdOptions, loadCrowd } from "../run/crowd.ts";
-import { execute } from "../run/execute.ts";
-import { declareModuleOptions, type ModuleOptions, pagesForModules, prepareAll } from "../run/modules.ts";
-import {
-	hitLines,
-	listHits,
-	noteUncallable,
-	pagesForProbes,
-	parsePlace,
-	probeAt,
-	registerLines,
-} from "../run/probing.ts";
+import { declareBuildOptions } from "../build/build.ts";
+import { declareBoot } from "../run/booting.ts";
+import { maxCyclesOption } from "../run/conclusion.ts";
+import { profileOption } from "../run/cost-profiles.ts";
+import { declareCrowdOptions } from "../run/crowd.ts";
+import { declareModuleOptions } from "../run/modules.ts";
+import { hitLines, listHits, noteUncallable, parsePlaces, probeAt, registerLines } from "../run/probing.ts";
+import { openSession, type SessionOptions } from "../run/session.ts";
 import { type Command, UsageError, writeJson } from "../shell/command.ts";
 import { declareSourceRoot } from "../shell/source-lines.ts";
 
-interface Options extends BuildOptions, CrowdOptions, ModuleOptions, BootChoice {
+interface Options extends SessionOptions {
 	readonly at?: readonly string[];
 	readonly handler: Handler;
 	readonly outOfLine?: true;
 	readonly optimise?: true;
-	readonly profile: string;
-	readonly maxCycles?: number;
 }
 
 export const probe: Command<Options> = {
@@ -44,7 +34,7 @@ export const probe: Command<Options> = {
 		["probe pick.js --entry-nops --at deadline --optimise", "a call instead of a breakpoint, where there is a NOP5"],
 	],
 	declare(line) {
-		line.option("--at <place>", "function, label, function+offset or file:line; may be given again", parsePlace);
+		line.option("--at <place>", "function, label, function+offset or file:line; may be given again", parsePlaces);
 		line.addOption(new Option("--handler <what>", "what a hit leaves behind").choices(handlers).default("count"));
 		line.option("--out-of-line", "execute in a slot what could be emulated, too");
 		line.option("--optimise", "make calls of probes on NOP5 after their first hit");
@@ -57,29 +47,20 @@ export const probe: Command<Options> = {
 		declareSourceRoot(line);
 	},
 	async run(terminal, files, options) {
-		const { at = [], handler, processes } = options;
+		const { at = [], handler } = options;
 		if (at.length === 0) throw new UsageError("nothing to probe: say where with --at");
-		const image = await loadImage(files, options);
-		const spare = pagesForProbes(image, processes) + pagesForModules(options);
-		const machine = loadCrowd(image, options, profileOf(options.profile), spare);
-		const system = createSystem(machine, image, protocols[0]!, { processes });
-		const { execmem, deeds, refused, ended } = await prepareAll(system, options, terminal.note);
+		const session = await openSession(terminal, files, options, { protocol: protocols[0]!, probes: true });
+		const { system, execmem, refused } = session;
 		const how = { outOfLine: options.outOfLine ? "always" : "needed", optimise: options.optimise === true } as const;
 		const probing = probeAt(system, at, handler, how, execmem);
 		if (options.optimise) noteUncallable(terminal, probing);
 		const output: string[] = [];
-		const end = await execute(system, {
-			ended,
-			deeds,
-			maxCycles: options.maxCycles,
-			print: async (lines) => void output.push(...lines),
-		});
+		const end = await session.run({ print: async (lines) => void output.push(...lines) });
 		const { lines } = probing.probes;
 		const told = handler === "registers" ? registerLines(probing) : lines;
 		if (options.json)
 			await writeJson(terminal, "patchbay/probe@1", { probes: listHits(probing), lines, output, end, refused });
 		else await terminal.write(`${[...told, ...(told.length > 0 ? [""] : []), ...hitLines(probing)].join("\n")}\n`);
-		noteLate(terminal, system, end, { "--load": options.load, "--unload": options.unload });
-		return conclude(terminal, system, end, options.maxCycles, refused);
+		return session.end(end);
 	},
 };

@@ -7,7 +7,7 @@ import type { Change, PlannedSite, RetargetPlan } from "../../linker/retarget/re
 import { resetFile, retargetFile } from "../../linker/retarget/retarget-file.ts";
 import { type Command, ExitCode, UsageError, writeJson } from "../shell/command.ts";
 import { modeOf, readBytes, writeFile } from "../shell/files.ts";
-import { append, parseChange } from "../shell/options.ts";
+import { parseChanges, texts } from "../shell/options.ts";
 import { plural, table } from "../shell/table.ts";
 import { styled, type Terminal } from "../shell/terminal.ts";
 
@@ -36,12 +36,12 @@ export const retarget: Command<Options> = {
 		line.option(
 			"--set <function=other>",
 			"make calls of a function calls of another, or of null; may be repeated",
-			parseChange,
+			parseChanges,
 		);
 		line.option(
 			"--only <function>",
 			"only calls in this function, or the one at function+0x12 or at a place as listed; may be repeated",
-			append,
+			texts,
 		);
 		line.option("--reset", "undo everything that was retargeted");
 		line.option("--dry-run", "print the plan and write nothing");

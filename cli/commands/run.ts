@@ -3,20 +3,21 @@
 import { Option } from "commander";
 import { Cpu, getCounter, ticksToCycles } from "../../runtime/machine/index.ts";
 import { Patcher } from "../../runtime/machine/layout.ts";
-import { coreOf, createSystem, freeInit, type RunEnd, type System } from "../../runtime/patch/index.ts";
+import { coreOf, freeInit, type RunEnd, type System } from "../../runtime/patch/index.ts";
 import { patcherClocks } from "../../runtime/patch/system.ts";
-import { type BuildOptions, declareBuildOptions, loadImage } from "../build/build.ts";
+import { declareBuildOptions } from "../build/build.ts";
 import { replayVerdict } from "../check/replay.ts";
-import { type BootChoice, declareBoot, settledText } from "../run/booting.ts";
-import { conclude, maxCyclesOption, noteLate } from "../run/conclusion.ts";
-import { profileOf, profileOption } from "../run/cost-profiles.ts";
-import { type CrowdOptions, declareCrowdOptions, loadCrowd } from "../run/crowd.ts";
-import { type Deed, execute } from "../run/execute.ts";
+import { declareBoot, settledText } from "../run/booting.ts";
+import { maxCyclesOption } from "../run/conclusion.ts";
+import { profileOption } from "../run/cost-profiles.ts";
+import { declareCrowdOptions } from "../run/crowd.ts";
+import type { Deed } from "../run/execute.ts";
 import { describeTrap } from "../run/faults.ts";
-import { declareModuleOptions, type ModuleOptions, pagesForModules, prepareAll } from "../run/modules.ts";
-import { hitLines, listHits, pagesForProbes, parsePlace, probeAt } from "../run/probing.ts";
+import { declareModuleOptions } from "../run/modules.ts";
+import { hitLines, listHits, parsePlaces, probeAt } from "../run/probing.ts";
 import { protocolOf, protocolOption } from "../run/protocols.ts";
-import { parseTimedRetarget, type Retarget } from "../run/set-option.ts";
+import { openSession, type SessionOptions } from "../run/session.ts";
+import { parseTimedRetarget } from "../run/set-option.ts";
 import { parseTrace, writeTrace } from "../run/trace-file.ts";
 import { type Command, UsageError, writeJson } from "../shell/command.ts";
 import { writeFile } from "../shell/files.ts";
@@ -25,13 +26,10 @@ import { declareSourceRoot } from "../shell/source-lines.ts";
 import { count, plural } from "../shell/table.ts";
 import { progressLine } from "../shell/terminal.ts";
 
-interface Options extends BuildOptions, CrowdOptions, BootChoice, ModuleOptions {
-	readonly set?: readonly Retarget[];
+interface Options extends SessionOptions {
 	readonly freeInit?: number;
 	readonly trace?: string;
 	readonly protocol: string;
-	readonly profile: string;
-	readonly maxCycles?: number;
 	readonly stats?: true;
 	readonly replay?: string;
 	readonly probe?: readonly string[];
@@ -83,7 +81,7 @@ export const run: Command<Options> = {
 		line.option(
 			"--probe <place>",
 			"count executions of function, function+offset or file:line; may be given again",
-			parsePlace,
+			parsePlaces,
 		);
 		line.option("--core <file>", "write the memory of the process that died, or the first one, as a core file");
 		line.option("--stats", "print a summary to standard error");
@@ -111,27 +109,22 @@ export const run: Command<Options> = {
 			throw new UsageError(`--replay runs what the verdict is about: leave ${files[0]} out`);
 		if (options.replay !== undefined) return replayVerdict(terminal, options.replay, options.json === true);
 		if (files.length === 0) throw new UsageError("nothing to run: name an image, sources or objects");
-		const image = await loadImage(files, options);
-		const profile = profileOf(options.profile);
-		const protocol = protocolOf(options.protocol);
-		const trace = options.trace !== undefined;
-		const { probe: places = [], processes } = options;
-		const spare = (places.length > 0 ? pagesForProbes(image, processes) : 0) + pagesForModules(options);
-		const system = createSystem(loadCrowd(image, options, profile, spare), image, protocol, { trace, processes });
+		const { probe: places = [] } = options;
 		const showProgress = progressLine(terminal);
-		const say = (text: string): void => {
-			showProgress();
-			terminal.note(text);
-		};
-		const prepared = await prepareAll(system, options, say);
-		const { settled, execmem, deeds, refused, ended } = prepared;
+		const session = await openSession(terminal, files, options, {
+			protocol: protocolOf(options.protocol),
+			trace: options.trace !== undefined,
+			probes: places.length > 0,
+			say(text) {
+				showProgress();
+				terminal.note(text);
+			},
+		});
+		const { system, settled, execmem, refused } = session;
 		const probing = places.length > 0 ? probeAt(system, places, "count", {}, execmem) : undefined;
 		const lines: string[] = [];
-		const end = await execute(system, {
-			ended,
-			retargets: options.set ?? [],
-			maxCycles: options.maxCycles,
-			deeds: [...freeingOf(options), ...deeds],
+		const end = await session.run({
+			deeds: freeingOf(options),
 			progress: (cycles) => showProgress(`${plural(cycles, "cycle")}, ${plural(system.counts.updates, "update")}`),
 			print: async (more) => {
 				if (options.json) lines.push(...more);
@@ -162,9 +155,7 @@ export const run: Command<Options> = {
 						.join(""),
 			);
 		if (probing && !options.json) terminal.note(`${hitLines(probing).join("\n")}\n`);
-		const { set, load, unload } = options;
-		noteLate(terminal, system, end, { "--set": set, "--load": load, "--unload": unload });
-		return conclude(terminal, system, end, options.maxCycles, refused);
+		return session.end(end);
 	},
 };
 

@@ -2,6 +2,7 @@
 
 import { Option } from "commander";
 import { type Command, ExitCode, UsageError } from "../shell/command.ts";
+import { texts } from "../shell/options.ts";
 import type { Terminal } from "../shell/terminal.ts";
 import { findReal, type RealFile } from "../sites/real-files.ts";
 import { type RealSitesOptions, summarize, wantedOf, writeSummary } from "../sites/site-counts.ts";
@@ -26,7 +27,7 @@ export const sites: Command<Options> = {
 		["sites libfoo.a --all --summary", "how often everything is called"],
 	],
 	declare(line) {
-		line.option("--calls-to <function>", "real machines: calls of this function; may be repeated", append);
+		line.option("--calls-to <function>", "real machines: calls of this function; may be repeated", texts);
 		line.addOption(
 			new Option(
 				"--prefix <prefix>",
@@ -95,10 +96,6 @@ function toySites() {
 
 function realSites() {
 	return import("../sites/real-sites.ts");
-}
-
-function append(text: string, before: readonly string[] = []): string[] {
-	return [...before, text];
 }
 
 /** Written as it is found: there may be millions of sites. */

@@ -1,7 +1,7 @@
 // `patchbay stress`: random calls of executable memory under running CPUs, every invariant looked at after each; a failure
 // is made as short as it can be.
 
-import { type Command as CommandLine, InvalidArgumentError, Option } from "commander";
+import { type Command as CommandLine, Option } from "commander";
 import { LinkError } from "../../linker/errors.ts";
 import { validate } from "../../linker/schema.ts";
 import { models } from "../../runtime/machine/index.ts";
@@ -17,6 +17,7 @@ import {
 } from "../../runtime/measure/index.ts";
 import { type Command, ExitCode, writeJson } from "../shell/command.ts";
 import { readJson } from "../shell/files.ts";
+import { whole } from "../shell/options.ts";
 import { type Stopped, stoppable } from "../shell/stop.ts";
 import { count, plural } from "../shell/table.ts";
 import { progressLine, type Terminal } from "../shell/terminal.ts";
@@ -63,9 +64,9 @@ export const stress: Command<Options> = {
 };
 
 function declareOptions(line: CommandLine): void {
-	line.option("--seed <n>", "of the first case; the next has the next", whole(0), 1);
-	line.option("--cases <n>", "how many", whole(1), 40);
-	line.option("--calls <n>", "of each case", whole(1), 200);
+	line.option("--seed <n>", "of the first case; the next has the next", atLeast(0), 1);
+	line.option("--cases <n>", "how many", atLeast(1), 40);
+	line.option("--calls <n>", "of each case", atLeast(1), 200);
 	line.addOption(new Option("--model <name>", "on this model only").choices(models.map(({ name }) => name)));
 	line.option("--replay <file>", "the failure that `stress --json` wrote, again");
 }
@@ -124,11 +125,6 @@ function callText({ call, ...rest }: StressCall): string {
 	return [call, ...Object.entries(rest).map(([key, value]) => `${key} ${value}`)].join("  ");
 }
 
-function whole(least: number): (text: string) => number {
-	return (text) => {
-		const value = Number(text);
-		if (!Number.isInteger(value) || value < least || value >= 2 ** 31)
-			throw new InvalidArgumentError(`Write a whole number of at least ${least}.`);
-		return value;
-	};
+function atLeast(least: number): (text: string) => number {
+	return whole(`Write a whole number of at least ${least}.`, least, 2 ** 31 - 1);
 }

@@ -5,6 +5,7 @@ import { letterTexts, placements, synthesize as search, siteKinds } from "../../
 import { profileOf, profileOption } from "../run/cost-profiles.ts";
 import { modelNames, modelOf } from "../run/models.ts";
 import { type Command, ExitCode, writeJson } from "../shell/command.ts";
+import { listOf, whole } from "../shell/options.ts";
 import { count } from "../shell/table.ts";
 import { styled } from "../shell/terminal.ts";
 
@@ -28,13 +29,17 @@ export const synthesize: Command<Options> = {
 	],
 	declare(line) {
 		line.option("--model <name>", `the machine: ${modelNames}`, "x86");
-		line.option("--length <n>", "phases at most", length, 8);
+		line.option("--length <n>", "phases at most", whole("Write a whole number from 1 to 10.", 1, 10), 8);
 		line.addOption(
 			new Option("--placement <where>", "where the site lies").choices([...placements]).default("straddling"),
 		);
 		line.addOption(new Option("--kind <what>", "what the site is").choices([...siteKinds]).default("call"));
 		line.addOption(new Option("--cpus <n>", "CPUs that run through the site").choices(["1", "2", "3"]).default("2"));
-		line.addOption(new Option("--without <phase...>", "phases that may not be used").choices([...letterTexts]));
+		line.addOption(
+			new Option("--without <phase...>", "phases that may not be used")
+				.choices([...letterTexts])
+				.argParser(listOf(parsePhase)),
+		);
 		line.addOption(profileOption);
 	},
 	async run(terminal, _operands, options) {
@@ -67,9 +72,7 @@ export const synthesize: Command<Options> = {
 	},
 };
 
-function length(text: string): number {
-	const value = Number(text);
-	if (!Number.isInteger(value) || value < 1 || value > 10)
-		throw new InvalidArgumentError("Write a whole number from 1 to 10.");
-	return value;
+function parsePhase(text: string): string {
+	if (letterTexts.includes(text)) return text;
+	throw new InvalidArgumentError(`Allowed choices are ${letterTexts.join(", ")}.`);
 }

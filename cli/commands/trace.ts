@@ -5,7 +5,6 @@ import { Cpu, getCounter, ticksToCycles } from "../../runtime/machine/index.ts";
 import {
 	applyNow,
 	type Change,
-	createSystem,
 	early,
 	functionsNamed,
 	planUpdate,
@@ -13,31 +12,28 @@ import {
 	type System,
 	whileHeld,
 } from "../../runtime/patch/index.ts";
-import { type BuildOptions, declareBuildOptions, loadImage } from "../build/build.ts";
-import { type BootChoice, declareBoot } from "../run/booting.ts";
+import { declareBuildOptions } from "../build/build.ts";
+import { declareBoot } from "../run/booting.ts";
 import { callGraph, listCalls } from "../run/call-graph.ts";
-import { conclude, maxCyclesOption, noteLate } from "../run/conclusion.ts";
-import { profileOf, profileOption } from "../run/cost-profiles.ts";
-import { type CrowdOptions, declareCrowdOptions, loadCrowd } from "../run/crowd.ts";
-import { execute } from "../run/execute.ts";
-import { declareModuleOptions, type ModuleOptions, pagesForModules, prepareAll } from "../run/modules.ts";
+import { maxCyclesOption } from "../run/conclusion.ts";
+import { profileOption } from "../run/cost-profiles.ts";
+import { declareCrowdOptions } from "../run/crowd.ts";
+import { declareModuleOptions } from "../run/modules.ts";
 import { protocolOf, protocolOption } from "../run/protocols.ts";
-import { parseRetarget, type Retarget } from "../run/set-option.ts";
+import { openSession, type SessionOptions } from "../run/session.ts";
+import { parseRetarget } from "../run/set-option.ts";
 import { parseTrace, writeTrace } from "../run/trace-file.ts";
 import { type Command, UsageError, writeJson } from "../shell/command.ts";
-import { parseCycles } from "../shell/options.ts";
+import { parseCycles, texts } from "../shell/options.ts";
 import { declareSourceRoot } from "../shell/source-lines.ts";
 import type { Terminal } from "../shell/terminal.ts";
 
-interface Options extends BuildOptions, CrowdOptions, ModuleOptions, BootChoice {
+interface Options extends SessionOptions {
 	readonly functions?: readonly string[];
 	readonly from?: number;
 	readonly until?: number;
-	readonly set?: readonly Retarget[];
 	readonly trace?: string;
 	readonly protocol: string;
-	readonly profile: string;
-	readonly maxCycles?: number;
 }
 
 export const trace: Command<Options> = {
@@ -54,11 +50,7 @@ export const trace: Command<Options> = {
 	],
 	outputs: ["trace"],
 	declare(line) {
-		line.option(
-			"--functions <pattern,...>",
-			"which: * and ? match, ! in front leaves out; may be given again",
-			(text: string, before: readonly string[] = []) => [...before, ...text.split(",")],
-		);
+		line.option("--functions <pattern,...>", "which: * and ? match, ! in front leaves out; may be given again", texts);
 		line.option("--from <cycle>", "begin then instead of before the start", parseCycles);
 		line.option("--until <cycle>", "end then", parseCycles);
 		line.option("--set <key=function[@cycle]>", "as in run; may be given again", parseRetarget);
@@ -76,40 +68,23 @@ export const trace: Command<Options> = {
 		if (options.from !== undefined && options.until !== undefined && options.until <= options.from)
 			throw new UsageError("--until is to come after --from");
 		const traceable = { ...options, entryNops: true } as const;
-		const image = await loadImage(files, traceable);
-		const protocol = protocolOf(options.protocol);
-		const machine = loadCrowd(image, options, profileOf(options.profile), pagesForModules(options));
-		const system = createSystem(machine, image, protocol, {
+		const session = await openSession(terminal, files, traceable, {
+			protocol: protocolOf(options.protocol),
 			trace: options.trace !== undefined || !options.json,
-			processes: options.processes,
 		});
-		const { deeds, refused, ended } = await prepareAll(system, traceable, terminal.note);
+		const { system, refused } = session;
 		const functions = functionsNamed(system.image, options.functions ?? []).map(({ address }) => address);
 		const traced = functions.map((address) => system.image.symbolize(address));
 		const updates = traceUpdates(system, functions, options);
 		const output: string[] = [];
-		const end = await execute(system, {
-			ended,
-			deeds,
-			retargets: options.set ?? [],
-			updates,
-			maxCycles: options.maxCycles,
-			print: async (lines) => void output.push(...lines),
-		});
+		const end = await session.run({ updates, print: async (lines) => void output.push(...lines) });
 		if (options.trace !== undefined) writeTrace(options.trace, system);
 		if (options.json) {
 			const calls = listCalls(system);
 			await writeJson(terminal, "patchbay/trace@1", { functions: traced, calls, output, end, refused });
 		} else await terminal.write(`${callGraph(terminal, system).join("\n")}\n`);
 		if (options.from !== undefined || options.until !== undefined) noteWindow(terminal, system);
-		const { set, load, unload, from } = options;
-		noteLate(terminal, system, end, {
-			"--from": [{ text: String(from), cycle: from }],
-			"--set": set,
-			"--load": load,
-			"--unload": unload,
-		});
-		return conclude(terminal, system, end, options.maxCycles, refused);
+		return session.end(end, { "--from": [{ text: String(options.from), cycle: options.from }] });
 	},
 };
 

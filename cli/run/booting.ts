@@ -5,6 +5,7 @@ import { hex } from "../../linker/hex.ts";
 import { type Image, sourcePlace } from "../../linker/link/index.ts";
 import type { BootOptions, Settled } from "../../runtime/patch/index.ts";
 import { UsageError } from "../shell/command.ts";
+import { listOf } from "../shell/options.ts";
 import { type Column, plural, table } from "../shell/table.ts";
 import { styled, type Terminal } from "../shell/terminal.ts";
 
@@ -17,7 +18,7 @@ export function declareFeatures(line: CommandLine): void {
 	line.option(
 		"--features <names>",
 		"what the machine has, with commas between: which alternatives apply",
-		parseFeatures,
+		listOf(parseFeature),
 	);
 }
 
@@ -34,10 +35,9 @@ export function bootOptions({ features, boot }: BootChoice, modules = false): Bo
 	return undefined;
 }
 
-function parseFeatures(text: string): string[] {
-	const names = text.split(",");
-	if (names.includes("")) throw new InvalidArgumentError("Write names with commas between.");
-	return names;
+function parseFeature(text: string): string {
+	if (text === "") throw new InvalidArgumentError("Write names with commas between.");
+	return text;
 }
 
 /** `3 calls of operations: 2 direct, 1 inlined` */

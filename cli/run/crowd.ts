@@ -11,6 +11,7 @@ import {
 	models,
 } from "../../runtime/machine/index.ts";
 import { UsageError } from "../shell/command.ts";
+import { listOf, whole } from "../shell/options.ts";
 import { modelNames, modelOf } from "./models.ts";
 
 export interface CrowdOptions {
@@ -29,10 +30,12 @@ interface Entry {
 }
 
 const MOST_CPUS = 256;
+const parseCpus = whole(`Write a number from 1 to ${MOST_CPUS}.`, 1, MOST_CPUS);
+const parseSeed = whole("Write a positive whole number.", 1, 2 ** 31 - 1);
 
 export function declareCrowdOptions(line: CommandLine): void {
 	line.option("--cpus <n>", "so many CPUs; those without an entry idle", parseCpus);
-	line.option("--entry <function[*n]>", "what the next n CPUs run; may be given again", parseEntry);
+	line.option("--entry <function[*n]>", "what the next n CPUs run; may be given again", listOf(parseEntry));
 	line.option("--model <name>", `what hardware promises: ${modelNames}`, models[0]!.name);
 	line.addOption(
 		new Option("--fetch <policy>", "which of the bytes that a CPU may see it does see")
@@ -61,22 +64,8 @@ export function loadCrowd(image: Image, options: CrowdOptions, profile: CostProf
 	return machine;
 }
 
-function parseCpus(text: string): number {
-	const cpus = Number(text);
-	if (!Number.isInteger(cpus) || cpus < 1 || cpus > MOST_CPUS)
-		throw new InvalidArgumentError(`Write a number from 1 to ${MOST_CPUS}.`);
-	return cpus;
-}
-
-function parseEntry(text: string, before: readonly Entry[] = []): Entry[] {
+function parseEntry(text: string): Entry {
 	const parts = /^([^*\s]+)(?:\*([1-9]\d{0,2}))?$/.exec(text);
 	if (parts === null) throw new InvalidArgumentError("Write function, or function*3 for three CPUs.");
-	return [...before, { name: parts[1]!, count: Number(parts[2] ?? 1) }];
-}
-
-function parseSeed(text: string): number {
-	const seed = Number(text);
-	if (!Number.isInteger(seed) || seed < 1 || seed >= 2 ** 31)
-		throw new InvalidArgumentError("Write a positive whole number.");
-	return seed;
+	return { name: parts[1]!, count: Number(parts[2] ?? 1) };
 }

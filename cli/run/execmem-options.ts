@@ -13,6 +13,7 @@ import { PAGE } from "../../runtime/machine/index.ts";
 import { breakpoint, createSystem } from "../../runtime/patch/index.ts";
 import type { BuildOptions } from "../build/build.ts";
 import { UsageError } from "../shell/command.ts";
+import { listOf, texts } from "../shell/options.ts";
 import { profileOf } from "./cost-profiles.ts";
 import { type CrowdOptions, loadCrowd } from "./crowd.ts";
 import { loadModules } from "./modules.ts";
@@ -38,14 +39,10 @@ export function declareExecmemOptions(line: CommandLine): void {
 	line.option(
 		"--allocate <type=bytes[*n]>",
 		"allocate n such pieces, in turn with those of other types; may be given again",
-		parseWanted,
+		listOf(parseWanted),
 	);
-	line.option(
-		"--load <file>",
-		"then load a module, a source or an object; may be given again",
-		(file: string, before: readonly string[] = []) => [...before, file],
-	);
-	line.option("--free <type>", "then free all pieces of a type; may be given again", parseType);
+	line.option("--load <file>", "then load a module, a source or an object; may be given again", texts);
+	line.option("--free <type>", "then free all pieces of a type; may be given again", listOf(typeNamed));
 }
 
 /** The program, loaded but not started, with the memory that was asked for. */
@@ -85,14 +82,10 @@ function must<T>(outcome: Outcome<T>): T {
 	return outcome;
 }
 
-function parseWanted(text: string, before: readonly Wanted[] = []): Wanted[] {
+function parseWanted(text: string): Wanted {
 	const [, type, bytes, count] = /^(\w+)=(\d+)(?:\*(\d+))?$/.exec(text) ?? [];
 	if (type === undefined) throw new InvalidArgumentError("Write type=bytes, or type=bytes*3 for three pieces.");
-	return [...before, { type: typeNamed(type), bytes: Number(bytes), count: Number(count ?? 1) }];
-}
-
-function parseType(text: string, before: readonly TypeName[] = []): TypeName[] {
-	return [...before, typeNamed(text)];
+	return { type: typeNamed(type), bytes: Number(bytes), count: Number(count ?? 1) };
 }
 
 function typeNamed(text: string): TypeName {

@@ -19,6 +19,7 @@ import {
 import { type RunEnd, type Settled, type System, whileHeld } from "../../runtime/patch/index.ts";
 import { type BuildOptions, loadObject } from "../build/build.ts";
 import { ProgramError, UsageError } from "../shell/command.ts";
+import { listOf } from "../shell/options.ts";
 import { type BootChoice, bootOptions } from "./booting.ts";
 import type { Deed } from "./execute.ts";
 import { describeTrap } from "./faults.ts";
@@ -59,9 +60,9 @@ export function declareModuleOptions(line: CommandLine): void {
 	line.option(
 		"--load <file[@cycle]>",
 		"load a module, a source or an object, before the start or then; may be given again",
-		parseArrival,
+		listOf(parseArrival),
 	);
-	line.option("--unload <name@cycle>", "unload a module then; may be given again", parseDeparture);
+	line.option("--unload <name@cycle>", "unload a module then; may be given again", listOf(parseDeparture));
 	line.option("--unload-resets", "what still calls an unloaded module gets its default; otherwise the module stays");
 }
 
@@ -185,14 +186,14 @@ function refusalText({ image }: System, why: string): string {
 	return `${image.name}: refused: ${why}`;
 }
 
-function parseArrival(text: string, before: readonly Arrival[] = []): Arrival[] {
+function parseArrival(text: string): Arrival {
 	const parts = /^(.+?)(?:@(\d+))?$/.exec(text);
 	if (parts === null) throw new InvalidArgumentError("Write file, or file@cycle.");
-	return [...before, { text, file: parts[1]!, cycle: Number(parts[2] ?? 0) }];
+	return { text, file: parts[1]!, cycle: Number(parts[2] ?? 0) };
 }
 
-function parseDeparture(text: string, before: readonly Departure[] = []): Departure[] {
+function parseDeparture(text: string): Departure {
 	const parts = /^([^@]+)@(\d+)$/.exec(text);
 	if (parts === null) throw new InvalidArgumentError("Write name@cycle.");
-	return [...before, { text, name: parts[1]!, cycle: Number(parts[2]) }];
+	return { text, name: parts[1]!, cycle: Number(parts[2]) };
 }

@@ -16,6 +16,7 @@ import {
 	type Probes,
 	way,
 } from "../../runtime/probe/index.ts";
+import { listOf } from "../shell/options.ts";
 import { type Column, count, table } from "../shell/table.ts";
 import type { Terminal } from "../shell/terminal.ts";
 
@@ -25,11 +26,11 @@ export function pagesForProbes({ segments }: System["image"], processes: number)
 	return processes * text.reduce((sum, { memorySize }) => sum + Math.ceil(memorySize / 4096) + 1, 8);
 }
 
-/** Adds one more place to those before, as commander wants it. */
-export function parsePlace(text: string, before: readonly string[] = []): string[] {
+/** Places for probes, which are looked up when there is a program. */
+export const parsePlaces = listOf<string>((text) => {
 	if (text.trim() === "") throw new InvalidArgumentError("Write function, function+offset or file:line.");
-	return [...before, text];
-}
+	return text;
+});
 
 /** A probe, by the words that asked for it. */
 export interface PlacedProbe {
