@@ -93,6 +93,7 @@ function emitDeclared(e: Emission, binding: Declared): void {
 			break;
 		case "function":
 		case "constant":
+		case "constants":
 			return;
 	}
 }

@@ -1,7 +1,14 @@
 // Text to syntax tree, and the first half of "is this program in the language": every node, operator, number and
 // declaration is of a kind that the later passes know. What needs names or types is checked there.
 
-import { type AnyNode, parse as acornParse, type Node, type Program } from "acorn";
+import {
+	type AnyNode,
+	type AssignmentExpression,
+	parse as acornParse,
+	type CallExpression,
+	type Node,
+	type Program,
+} from "acorn";
 import { errorAt, fail, type Origin } from "./origin.ts";
 import { rejectedNodes, rejectedOperators } from "./rejected.ts";
 
@@ -37,17 +44,40 @@ interface Surroundings {
 
 function checkShape(origin: Origin, node: AnyNode, around: Surroundings): void {
 	if (around.depth > DEEPEST) fail(origin, node, tooDeep);
-	const message = isOptions(node, around) ? undefined : (rejectedNodes[node.type] ?? shapeError(node, around));
+	const message = isKnownForm(node, around) ? undefined : (rejectedNodes[node.type] ?? shapeError(node, around));
 	if (message !== undefined) fail(origin, node, message);
 	const inFunction = around.inFunction || node.type === "FunctionDeclaration";
 	for (const child of childrenOf(node))
 		checkShape(origin, child, { parent: node, inFunction, depth: around.depth + 1 });
 }
 
-/** `{ ... }` as the last argument of a call at module level: paravirt(f, { bytes: 12 }). */
-function isOptions(node: AnyNode, { parent, inFunction }: Surroundings): boolean {
-	if (node.type !== "ObjectExpression" || parent?.type !== "CallExpression" || inFunction) return false;
-	return parent.callee.type === "Identifier" && parent.arguments.at(-1) === node;
+/** `{ ... }` at module level, as the last argument of a call, `paravirt(f, { bytes: 12 })`, or as constants with a name in
+ * common; and `[a, b]` on the left of `=` with as many values on the right. */
+function isKnownForm(node: AnyNode, { parent, inFunction }: Surroundings): boolean {
+	if (node.type === "ArrayPattern") return parent?.type === "AssignmentExpression" && isExchange(parent);
+	if (node.type !== "ObjectExpression" || inFunction) return false;
+	if (parent?.type === "VariableDeclarator") return true;
+	if (parent?.type !== "CallExpression") return false;
+	return isFreeze(parent) || (parent.callee.type === "Identifier" && parent.arguments.at(-1) === node);
+}
+
+/** `Object.freeze(...)` */
+export function isFreeze({ callee }: CallExpression): boolean {
+	if (callee.type !== "MemberExpression" || callee.computed) return false;
+	const { object, property } = callee;
+	return (
+		object.type === "Identifier" &&
+		object.name === "Object" &&
+		property.type === "Identifier" &&
+		property.name === "freeze"
+	);
+}
+
+function isExchange({ left, right, operator }: AssignmentExpression): boolean {
+	if (operator !== "=" || left.type !== "ArrayPattern" || right.type !== "ArrayExpression") return false;
+	if (left.elements.length !== right.elements.length || left.elements.length === 0) return false;
+	const isTarget = (node: AnyNode | null) => node?.type === "Identifier" || node?.type === "MemberExpression";
+	return left.elements.every((node) => isTarget(node as AnyNode | null));
 }
 
 /** The nodes directly below, in no promised order. */
@@ -85,15 +115,16 @@ function shapeError(node: AnyNode, around: Surroundings): string | undefined {
 		case "FunctionDeclaration":
 			return functionError(node, inFunction);
 		case "UnaryExpression":
-			return rejectedOperators[node.operator === "+" ? "+x" : node.operator];
+			return node.operator === "+" ? undefined : rejectedOperators[node.operator];
 		case "BinaryExpression":
 		case "LogicalExpression":
 		case "AssignmentExpression":
-			return rejectedOperators[node.operator];
+			return node.operator === "**" ? undefined : rejectedOperators[node.operator];
 		case "NewExpression":
 			return newError(node, inFunction);
 		case "ArrayExpression":
 			if (node.elements.includes(null)) return "an element is missing: write 0";
+			if (parent!.type === "AssignmentExpression" && isExchange(parent!)) return undefined;
 			if (parent!.type !== "NewExpression" && parent!.type !== "Property")
 				return "there are no arrays as values: write const table = new Int32Array([...]) at module level";
 			return undefined;
@@ -162,13 +193,13 @@ function functionError(node: AnyNode & { type: "FunctionDeclaration" }, inFuncti
 function newError(node: AnyNode & { type: "NewExpression" }, inFunction: boolean): string | undefined {
 	const { callee } = node;
 	if (callee.type !== "Identifier" || !isElementType(callee.name))
-		return "'new' is only for typed arrays: Int32Array, Uint32Array and Uint8Array";
+		return "'new' is only for typed arrays: Int32Array, Uint32Array, Int16Array, Uint16Array, Int8Array and Uint8Array";
 	if (inFunction)
 		return `a typed array lives at module level: move 'const table = new ${callee.name}(...)' out of the function`;
 	return undefined;
 }
 
-const elementTypes = ["Int32Array", "Uint32Array", "Uint8Array"] as const;
+const elementTypes = ["Int32Array", "Uint32Array", "Int16Array", "Uint16Array", "Int8Array", "Uint8Array"] as const;
 export type ElementType = (typeof elementTypes)[number];
 
 export function isElementType(name: string): name is ElementType {

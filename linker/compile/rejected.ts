@@ -45,18 +45,13 @@ export const rejectedNodes: Readonly<Record<string, string>> = {
 
 /** Unary, binary, logical and assignment operators. */
 export const rejectedOperators: Readonly<Record<string, string>> = {
-	"**": "there is no '**': write x * x, or 1 << n for a power of two below 2147483648",
+	"**": "'**' is only for constants: write x * x, or 1 << n for a power of two below 2147483648",
 	"**=": "there is no '**=': write x *= x for a square",
-	"??": "there is no '??': a number is never null; write x alone",
-	"??=": "there is no '??=': a number is never null; leave it out",
-	"&&=": "there is no '&&=': write if (x) x = y",
-	"||=": "there is no '||=': write if (!x) x = y",
 	in: "there is no 'in': write i < table.length",
 	instanceof: "there is no 'instanceof': types are known when the program is compiled",
 	typeof: "there is no 'typeof': types are known when the program is compiled",
 	void: "there is no 'void': write the call as a statement of its own",
 	delete: "there is no 'delete': store 0",
-	"+x": "there is no unary '+': leave it out, or write b | 0 for a boolean",
 };
 
 /** Names of JavaScript's world that people reach for. */
@@ -69,33 +64,21 @@ export const rejectedNames: Readonly<Record<string, string>> = {
 	globalThis: "'globalThis' is not available: declare a module-level variable",
 	process: "'process' is not available: a program is its functions, starting at main",
 	require: "'require' is not available: write import { name } from \"./file.js\"",
-	Number: "'Number' is not available: every value is a number already",
 	Boolean: "'Boolean' is not available: write x !== 0",
 	String: "'String' is not available: print(...) takes numbers as they are",
 	BigInt: "'BigInt' is not available: numbers are 32-bit integers; keep two halves",
 	Array: "'Array' is not available: write const table = new Int32Array(64) at module level",
 	Float64Array: "there are no fractions: write new Int32Array(...) and scale the numbers",
 	Float32Array: "there are no fractions: write new Int32Array(...) and scale the numbers",
-	Int8Array: "'Int8Array' is not available: write new Int32Array(...), or Uint8Array and x << 24 >> 24",
-	Int16Array: "'Int16Array' is not available: write new Int32Array(...)",
-	Uint16Array: "'Uint16Array' is not available: write new Uint32Array(...)",
 	Uint8ClampedArray: "'Uint8ClampedArray' is not available: write new Uint8Array(...)",
-	Math: "of Math there are only imul, min and max, of two numbers",
+	Math: "of Math there are imul, min and max of two numbers, abs, sign, clz32, floor, ceil, round and trunc, and its constants",
 	Date: "there is no clock: pass the time as an argument",
 	eval: "'eval' is not available: write the code as a function",
 };
 
 /** Members of Math other than those of the language, and what takes their place. */
 export const mathInstead: Readonly<Record<string, string>> = {
-	abs: "write x < 0 ? -x : x, with a const x = f() for a call",
-	ceil: "numbers are integers; write ((a + (-a % b + b) % b) / b) | 0 for a division rounded up",
-	clz32: "count in a loop: let n = 0; while (n < 32 && x << n >= 0) n++;",
-	floor:
-		"numbers are integers; write ((a - (a % b + b) % b) / b) | 0 for a division rounded down, or (a / b) | 0 if nothing is negative",
 	pow: "write x * x, or 1 << n for a power of two below 2147483648",
 	random: "keep a seed in a module-level variable: seed = (Math.imul(seed, 1664525) + 1013904223) | 0",
-	round:
-		"numbers are integers; write ((2 * a + b - ((2 * a + b) % (2 * b) + 2 * b) % (2 * b)) / (2 * b)) | 0 for a rounded division",
-	sign: "write x < 0 ? -1 : x > 0 ? 1 : 0, with a const x = f() for a call",
-	trunc: "numbers are integers; write (a / b) | 0 for a division",
+	sqrt: "numbers are integers; count in a loop: let r = 0; while ((r + 1) * (r + 1) <= x) r++;",
 };

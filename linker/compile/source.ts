@@ -234,7 +234,11 @@ function makeFfp(pointer: Pointer): object {
 function retarget(who: string, holder: unknown, target: unknown): void {
 	const pointer = pointerOf(who, holder);
 	const fn = codeOf(who, target, pointer.nullable);
-	if (typeof target === "function" && !isPlain(target)) agree(`${who}: '${target.name}' takes`, pointer, target.length);
+	if (typeof target === "function" && !isPlain(target)) {
+		pointer.parameters ??= target.length;
+		// A function with fewer parameters does not look at the other arguments.
+		if (target.length > pointer.parameters) agree(`${who}: '${target.name}' takes`, pointer, target.length);
+	}
 	pointer.fn = fn;
 }
 

@@ -38,10 +38,14 @@ function sectionOf(e: Emission, table: Table): string {
 
 /** As the typed array of that name stores them. */
 function bytesOf({ element }: Table, values: readonly number[]): Uint8Array {
-	if (element === "Uint8Array") return Uint8Array.from(values);
-	const bytes = new Uint8Array(values.length * 4);
+	const size = elementSize({ element });
+	const bytes = new Uint8Array(values.length * size);
 	const view = new DataView(bytes.buffer);
-	for (const [i, value] of values.entries()) view.setInt32(i * 4, value, true);
+	for (const [i, value] of values.entries()) {
+		if (size === 1) view.setInt8(i, value);
+		else if (size === 2) view.setInt16(i * 2, value, true);
+		else view.setInt32(i * 4, value, true);
+	}
 	return bytes;
 }
 

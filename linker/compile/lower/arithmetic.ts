@@ -171,6 +171,7 @@ function knownLimit(l: Lowering, node: Expression): number | undefined {
 		return limits[node.operator]?.(upperLimit(l, node.left), upperLimit(l, node.right), node.right);
 	if (node.op !== "read") return undefined;
 	if (node.place.kind === "element" && node.place.table.element === "Uint8Array") return 255;
+	if (node.place.kind === "element" && node.place.table.element === "Uint16Array") return 65535;
 	const counter = node.place.kind === "local" ? l.counters.get(node.place.local) : undefined;
 	return counter === undefined ? undefined : counter - 1;
 }

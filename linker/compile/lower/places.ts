@@ -4,8 +4,9 @@
 import type { Expression, Place } from "../ir.ts";
 import type { Position } from "../origin.ts";
 import type { Table } from "../types/bindings.ts";
+import { elementSize } from "../types/constant.ts";
 import { upperLimit } from "./arithmetic.ts";
-import type { Register } from "./code.ts";
+import type { Fields, Register } from "./code.ts";
 import { address, compute, emit, type Lowering, move, newRegister, registerOf } from "./lowering.ts";
 import { hold } from "./operands.ts";
 import { symbolOf } from "./symbols.ts";
@@ -75,31 +76,60 @@ function load(
 	at: Position,
 	into: Register | undefined,
 ): Register {
-	const { mnemonic, ...fields } = access(l, place, index, at);
-	return compute(l, loads[mnemonic], fields, at, into);
+	const size = sizeOf(place);
+	if (size === 4) {
+		const { isIndexed, ...fields } = access(l, place, index, at);
+		return compute(l, isIndexed ? "ldx" : "ld", fields, at, into);
+	}
+	const isSigned = place.kind === "element" && place.table.element.startsWith("Int");
+	const [low, high] = bytesOf(l, place, index, at);
+	const byte = (fields: Fields, into?: Register) => compute(l, "ldb", fields, at, into);
+	if (high === undefined) return isSigned ? extended(l, byte(low!), 24, at, into) : byte(low!, into);
+	const upper = compute(l, "shli", { b: byte(high), imm: 8 }, at);
+	const both = { b: byte(low!), c: upper };
+	if (!isSigned) return compute(l, "or", both, at, into);
+	return extended(l, compute(l, "or", both, at), 16, at, into);
+}
+
+/** The low bits as a signed number. */
+function extended(l: Lowering, b: Register, by: number, at: Position, into: Register | undefined): Register {
+	return compute(l, "sari", { b: compute(l, "shli", { b, imm: by }, at), imm: by }, at, into);
 }
 
 function store(l: Lowering, place: Memory, index: Register | undefined, value: Register, at: Position): void {
-	const { mnemonic, ...fields } = access(l, place, index, at);
-	emit(l, stores[mnemonic], { ...fields, a: value }, at);
+	if (sizeOf(place) === 4) {
+		const { isIndexed, ...fields } = access(l, place, index, at);
+		emit(l, isIndexed ? "stx" : "st", { ...fields, a: value }, at);
+		return;
+	}
+	const [low, high] = bytesOf(l, place, index, at);
+	emit(l, "stb", { ...low!, a: value }, at);
+	if (high !== undefined) emit(l, "stb", { ...high, a: compute(l, "shri", { b: value, imm: 8 }, at) }, at);
 }
 
-const loads = { word: "ld", byte: "ldb", indexed: "ldx" } as const;
-const stores = { word: "st", byte: "stb", indexed: "stx" } as const;
+const sizeOf = (place: Memory) => (place.kind === "element" ? elementSize(place.table) : 4);
 
-/** A known place is at an offset from an address in a register, another at an index from a known address. */
+/** Where a word is: a known place is at an offset from an address in a register, another at an index from a known address. */
 function access(l: Lowering, place: Memory, index: Register | undefined, at: Position) {
 	const symbol = symbolOf(place.kind === "element" ? place.table : place.variable);
-	const isByte = place.kind === "element" && place.table.element === "Uint8Array";
-	if (index !== undefined) {
-		const mnemonic: keyof typeof loads = isByte ? "byte" : "indexed";
-		return { mnemonic, b: index, reference: { symbol, addend: 0 } };
+	if (index !== undefined) return { isIndexed: true, b: index, reference: { symbol, addend: 0 } };
+	return { isIndexed: false, b: address(l, symbol, at), imm: place.kind === "element" ? constantOffset(place) : 0 };
+}
+
+/** Where the bytes of an element of one or two are, the low one first. */
+function bytesOf(l: Lowering, place: Memory, index: Register | undefined, at: Position): Fields[] {
+	if (place.kind !== "element") throw new Error("a variable is a word");
+	const symbol = symbolOf(place.table);
+	const offsets = sizeOf(place) === 2 ? [0, 1] : [0];
+	if (index === undefined) {
+		const b = address(l, symbol, at);
+		return offsets.map((offset) => ({ b, imm: constantOffset(place) + offset }));
 	}
-	const mnemonic: keyof typeof loads = isByte ? "byte" : "word";
-	return { mnemonic, b: address(l, symbol, at), imm: place.kind === "element" ? constantOffset(place) : 0 };
+	const b = offsets.length === 1 ? index : compute(l, "shli", { b: index, imm: 1 }, at);
+	return offsets.map((addend) => ({ b, reference: { symbol, addend } }));
 }
 
 function constantOffset({ index, table }: { index: Expression; table: Table }): number {
 	if (index.op !== "constant") throw new Error("an index in a register has no constant offset");
-	return index.value * (table.element === "Uint8Array" ? 1 : 4);
+	return index.value * elementSize(table);
 }

@@ -3,27 +3,21 @@
 import type { AnyNode, Expression as Syntax } from "acorn";
 import type { Expression, Operator } from "../ir.ts";
 import type { Position } from "../origin.ts";
-import type { Guess, Range } from "./bindings.ts";
+import { rejectedOperators } from "../rejected.ts";
+import type { Range } from "./bindings.ts";
 import { signOfSum } from "./infer.ts";
 import { fitsBoth, isOnlyUnsigned, magnitudeOf, union } from "./ranges.ts";
 import {
 	type Context,
 	conversion,
+	type Operand,
 	operandText,
 	operatorPosition,
 	refuse,
-	refuseBoolean,
 	type Surroundings,
 	text,
 	type Wanted,
 } from "./surroundings.ts";
-
-export interface Operand {
-	readonly node: Syntax | AnyNode;
-	readonly guess: Guess;
-	readonly range: Range;
-	readonly check: (context: Context, wanted: Wanted) => Expression;
-}
 
 export interface Operation {
 	/** As written: `+`, `>>>` and so on. */
@@ -56,6 +50,8 @@ export function operate(c: Surroundings, operation: Operation, context: Context,
 			return division(c, operation, context);
 		case "%":
 			return remainder(c, operation, context, wanted);
+		case "**":
+			return refuse(c, operation.node, rejectedOperators["**"]!);
 		default:
 			return bits(c, operation);
 	}
@@ -71,7 +67,6 @@ export function arithmetic(c: Surroundings, operation: Operation, context: Conte
 
 /** Doubles are exact up to 2^53: below that, wrapping is what Node's conversion to 32 bits does. */
 function wrapped(c: Surroundings, operation: Operation): Expression {
-	for (const { node, guess } of [operation.left, operation.right]) if (guess === "bool") refuseBoolean(c, node);
 	const [left, right] = [operation.left.check("wrapped", undefined), operation.right.check("wrapped", undefined)];
 	if (magnitudeOf(operation.range) > 2 ** 53) refuse(c, operation.node, inexact(c, operation));
 	return {
@@ -97,7 +92,6 @@ export function agreed(
 	wanted: Wanted,
 	range: Range,
 ): "int" | "uint" {
-	for (const operand of [left, right]) if (operand.guess === "bool") refuseBoolean(c, operand.node);
 	const firm = [left, right].filter((side) => !fitsBoth(side.range));
 	const signs = firm.map(({ guess }) => guess).filter((guess) => guess === "int" || guess === "uint");
 	if (signs.length === 2 && signs[0] !== signs[1]) refuse(c, node, mixed(c, left, right));
@@ -164,14 +158,7 @@ const bitwise: Record<string, Operator> = { "&": "and", "|": "or", "^": "xor", "
 /** Operands are cut to 32 bits, so any will do. */
 export function bits(c: Surroundings, operation: Operation): Expression {
 	const { left, right } = operation;
-	for (const operand of [left, right]) if (operand.guess === "bool") refuseBit(c, operation, operand);
 	const values = { left: left.check("coerced", undefined), right: right.check("coerced", undefined) };
 	const operator = bitwise[operation.operator]!;
 	return { op: "binary", operator, ...values, type: operator === "shr" ? "uint" : "int", at: where(c, operation) };
-}
-
-function refuseBit(c: Surroundings, { operator, left, right, node }: Operation, operand: Operand): never {
-	const logical = { "&": "&&", "|": "||", "^": "!==" }[operator];
-	if (left.guess !== "bool" || right.guess !== "bool" || logical === undefined) refuseBoolean(c, operand.node);
-	refuse(c, node, `'${operator}' is for numbers: write ${text(c, left.node)} ${logical} ${text(c, right.node)}`);
 }

@@ -1,12 +1,22 @@
 // Assignments, checked: to variables and to elements of tables, with `=`, `+=` and the like, `++` and `--`.
 
-import type { AssignmentExpression, MemberExpression, Node, Expression as Syntax, UpdateExpression } from "acorn";
+import type {
+	ArrayExpression,
+	AssignmentExpression,
+	MemberExpression,
+	Node,
+	Expression as Syntax,
+	UpdateExpression,
+} from "acorn";
+import { suggestion } from "../../errors.ts";
 import type { Expression, Place } from "../ir.ts";
 import { mathInstead, rejectedNames } from "../rejected.ts";
-import { arithmetic, type Operand, type Operation, operate, trapping } from "./arithmetic.ts";
+import { arithmetic, type Operation, operate, trapping } from "./arithmetic.ts";
+import { patternTargets } from "./bind.ts";
 import type { Type } from "./bindings.ts";
 import { numberOf, tableLength } from "./constant.ts";
 import { elementType } from "./infer.ts";
+import { kept } from "./kept.ts";
 import { memberName } from "./key-forms.ts";
 import { fitsBoth } from "./ranges.ts";
 import {
@@ -15,8 +25,11 @@ import {
 	type Context,
 	conversion,
 	guess,
+	type Operand,
+	operandOf,
 	range,
 	refuse,
+	refuseBoolean,
 	refuseValueless,
 	type Surroundings,
 	text,
@@ -50,6 +63,12 @@ function refuseMember(c: Surroundings, node: MemberExpression): never {
 		refuse(c, node, instead === undefined ? rejectedNames.Math! : `there is no Math.${name}: ${instead}`);
 	}
 	const binding = bindingOf(c, object as Syntax);
+	if (binding?.kind === "constants")
+		refuse(
+			c,
+			node,
+			`'${binding.name}' has no '${name}'${suggestion(name ?? "", binding.members.keys())}, and never changes`,
+		);
 	if (binding?.kind === "key" && name === "fn")
 		refuse(c, node, `'${text(c, node)}' is a function: call it, ${text(c, node)}(...)`);
 	if (binding?.kind === "builtin")
@@ -68,7 +87,10 @@ function assignable(c: Surroundings, target: Node): Assignable {
 
 /** @param used whether somebody reads the value of the assignment */
 export function assignment(c: Surroundings, node: AssignmentExpression, used: boolean, wanted?: Wanted): Expression {
+	if (node.left.type === "ArrayPattern")
+		refuse(c, node, `'${text(c, node)}' has no value here: write it on a line of its own`);
 	const { place, type } = assignable(c, node.left);
+	if (["||=", "&&=", "??="].includes(node.operator)) return logical(c, node, { place, type }, used, wanted);
 	if (node.operator !== "=") return compound(c, node, { place, type }, used, wanted);
 	const value = assigned(c, node, { place, type }, used, wanted);
 	return { op: "write", place, value, type: value.type, at: at(c, node) };
@@ -83,7 +105,56 @@ function assigned(
 	wanted: Wanted,
 ) {
 	if (place.kind !== "element") return c.typed(node.right, type, `'${text(c, node.left as Syntax)}'`);
-	return c.numeric(node.right, used ? "exact" : "coerced", wanted);
+	return used ? c.numeric(node.right, "exact", wanted) : operandOf(c, node.right).check("coerced", wanted);
+}
+
+/** `[a, b] = [b, a]`: all values are computed before the first is stored. */
+export function exchange(c: Surroundings, node: AssignmentExpression): Expression {
+	const targets = patternTargets(node);
+	const values = (node.right as ArrayExpression).elements as Syntax[];
+	const parts = targets.map((target, i) => {
+		const value = values[i]!;
+		const { type, place } = assignable(c, target);
+		const isElement = place.kind === "element";
+		const checked = isElement
+			? operandOf(c, value).check("coerced", undefined)
+			: c.typed(value, type, `'${text(c, target)}'`);
+		const { write, read } = kept(
+			node,
+			checked.type === "either" ? { ...checked, type: isElement ? "int" : type } : checked,
+		);
+		return {
+			compute: write,
+			store: { op: "write", place, value: read, type: read.type, at: at(c, target) } as Expression,
+		};
+	});
+	const steps = [...parts.map(({ compute }) => compute), ...parts.map(({ store }) => store)];
+	return steps.reduceRight((then, first) => ({ op: "sequence", first, then, type: "none", at: first.at }));
+}
+
+/** `x ||= y`, `x &&= y` and `x ??= y`. What is stored again when it decides is what the place holds already. */
+function logical(
+	c: Surroundings,
+	node: AssignmentExpression,
+	{ place, type }: Assignable,
+	used: boolean,
+	wanted: Wanted,
+): Expression {
+	const position = at(c, node);
+	const target = node.left as Syntax;
+	if (type === "bool" && guess(c, node.right) !== "bool") c.typed(node.right, "bool", `'${text(c, target)}'`);
+	const right =
+		place.kind === "element"
+			? c.numeric(node.right, used ? "exact" : "coerced", wanted)
+			: c.typed(node.right, type, `'${text(c, target)}'`);
+	const held = typeHeld(c, target, type);
+	if (node.operator === "??=") return { op: "read", place, type: held, at: position };
+	const old: Expression = { op: "old", type: held, at: at(c, target) };
+	const types = [held, right.type].filter((each) => each !== "either");
+	if (used && types.length === 2 && types[0] !== types[1]) c.typed(node.right, held, `'${text(c, target)}'`);
+	const op = node.operator === "&&=" ? "both" : "either";
+	const value: Expression = { op, left: old, right, type: types[0] ?? "either", at: position };
+	return { op: "modify", place, value, yields: "new", type: value.type, at: position };
 }
 
 /** `x op= y` computes `x op y`, with the place of x evaluated once. */
@@ -101,12 +172,8 @@ function compound(
 		range: range(c, target),
 		check: () => ({ op: "old", type: typeHeld(c, target, type), at: at(c, target) }),
 	};
-	const right: Operand = {
-		node: node.right,
-		guess: guess(c, node.right),
-		range: range(c, node.right),
-		check: (context, wanted) => c.numeric(node.right, context, wanted),
-	};
+	const right = operandOf(c, node.right);
+	if (type === "bool") refuseBoolean(c, target);
 	const operation: Operation = {
 		operator: node.operator.slice(0, -1),
 		left: old,

@@ -6,6 +6,8 @@
 
 import type {
 	AnyNode,
+	ArrayExpression,
+	ArrayPattern,
 	AssignmentExpression,
 	CallExpression,
 	Expression,
@@ -30,7 +32,7 @@ import {
 	type Local,
 	type Module,
 } from "./bindings.ts";
-import { constantOf } from "./constant.ts";
+import { constantOf, isNumberCall } from "./constant.ts";
 import { checkName, expressions } from "./declare.ts";
 import { memberName } from "./key-forms.ts";
 
@@ -60,7 +62,8 @@ function bindInitialisers(analysis: Analysis, module: Module): void {
 	const scope: Scope = { outer: undefined, names: new Map() };
 	const walk: Walk = { analysis, module, fn: undefined, scope };
 	for (const binding of module.declared) {
-		if (binding.kind === "table") for (const node of tableParts(binding)) bindExpression(walk, node);
+		if (binding.kind === "constants") for (const node of binding.members.values()) bindExpression(walk, node);
+		else if (binding.kind === "table") for (const node of tableParts(binding)) bindExpression(walk, node);
 		else if (binding.kind === "key") bindModel(walk, binding);
 		else if (binding.kind !== "function") bindExpression(walk, binding.initial);
 	}
@@ -181,7 +184,7 @@ function bindExpression(walk: Walk, node: Node): void {
 			noteAssignment(walk, any);
 			break;
 		case "CallExpression":
-			for (const child of childrenOf(any)) bindExpression(walk, child);
+			for (const child of isNumberCall(any) ? any.arguments : childrenOf(any)) bindExpression(walk, child);
 			noteCall(walk, any);
 			break;
 		default:
@@ -227,8 +230,30 @@ function unknownName(walk: Walk, name: string): string {
 	return `'${name}' is not declared${suggestion(name, names)}`;
 }
 
+/** What `[a, b] = [b, a]` assigns to, in order. Requires: parse.ts let it pass. */
+export function patternTargets(node: AssignmentExpression): Expression[] {
+	return (node.left as ArrayPattern).elements as Expression[];
+}
+
 function noteAssignment(walk: Walk, node: AssignmentExpression | UpdateExpression): void {
-	const target = node.type === "UpdateExpression" ? node.argument : node.left;
+	if (node.type === "UpdateExpression") noteTarget(walk, node.argument, node);
+	else if (node.left.type === "ArrayPattern") {
+		const values = (node.right as ArrayExpression).elements as Expression[];
+		for (const [i, target] of patternTargets(node).entries()) noteTarget(walk, target, values[i]!);
+	} else noteTarget(walk, node.left, sourceOf(node));
+}
+
+/** What a variable holds after the assignment, beside what it held before. */
+function sourceOf(node: AssignmentExpression): Expression {
+	return ["=", "||=", "&&="].includes(node.operator)
+		? node.right
+		: node.operator === "??="
+			? (node.left as Expression)
+			: node;
+}
+
+function noteTarget(walk: Walk, node: Node, source: Expression): void {
+	const target = node as AnyNode;
 	if (target.type === "MemberExpression") {
 		noteStore(walk, target);
 		return;
@@ -236,8 +261,7 @@ function noteAssignment(walk: Walk, node: AssignmentExpression | UpdateExpressio
 	if (target.type !== "Identifier") fail(walk.module.origin, target, "only a variable or table[i] can be assigned to");
 	const binding = walk.analysis.uses.get(target)!;
 	checkWritable(walk.module, target, binding);
-	const plain = node.type === "AssignmentExpression" && node.operator === "=";
-	binding.sources.push(plain ? node.right : node);
+	binding.sources.push(source);
 }
 
 function checkWritable(
@@ -246,6 +270,7 @@ function checkWritable(
 	binding: Binding,
 ): asserts binding is Binding & { kind: "local" | "variable" } {
 	const { name } = target;
+	if (binding.kind === "constants") fail(module.origin, target, `'${name}' is a const, and stays what it is`);
 	if (binding.kind === "constant" || (binding.kind === "local" && !binding.writable))
 		fail(module.origin, target, `'${name}' is a const: declare it with let to assign to it`);
 	if (binding.kind === "variable" && binding.module !== module)
@@ -278,7 +303,14 @@ function noteCall(walk: Walk, node: CallExpression): void {
 	if (builtin?.kind !== "builtin" || (builtin.name !== "update" && builtin.name !== "setFfp")) return;
 	const [first, to] = node.arguments;
 	const key = first === undefined ? undefined : uses.get(first);
-	if (key?.kind === "key" && key.module === walk.module && to?.type === "Identifier") key.updates.push(to);
+	if (key?.kind === "key" && key.module === walk.module) for (const name of targetNames(to)) key.updates.push(name);
+}
+
+/** The functions that `update(key, test ? f : g)` names. */
+function targetNames(node: Node | undefined): Identifier[] {
+	const target = node as Expression | undefined;
+	if (target?.type === "Identifier") return [target];
+	return target?.type === "ConditionalExpression" ? [target.consequent, target.alternate].flatMap(targetNames) : [];
 }
 
 /** The key that `pick(...)` or `pick.fn(...)` calls. */

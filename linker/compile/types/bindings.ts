@@ -52,6 +52,16 @@ export interface Constant {
 	readonly initial: Expression;
 }
 
+/** `const K = Object.freeze({ A: 0, B: 1 })` of a module: constants with a name in common. */
+export interface Constants {
+	readonly kind: "constants";
+	readonly name: string;
+	readonly module: Module;
+	readonly node: Node;
+	/** The values by name. */
+	readonly members: ReadonlyMap<string, Expression>;
+}
+
 /** A typed array. */
 export interface Table {
 	readonly kind: "table";
@@ -145,7 +155,7 @@ export interface Builtin {
 	readonly name: BuiltinName;
 }
 
-export type Declared = Variable | Constant | Table | FunctionBinding | Key | StaticKey;
+export type Declared = Variable | Constant | Constants | Table | FunctionBinding | Key | StaticKey;
 export type Binding = Local | Declared | Builtin;
 
 export interface Module {

@@ -10,7 +10,7 @@ import { expressions } from "./declare.ts";
 import { functionSignature, keySignature, type Signature } from "./infer.ts";
 import { memberName } from "./key-forms.ts";
 import { isEnabled, refuseBranch, staticKeyOf, staticKeyPlace } from "./static-keys.ts";
-import { at, bindingOf, guess, refuse, refuseBoolean, type Surroundings, text } from "./surroundings.ts";
+import { at, bindingOf, operandOf, refuse, type Surroundings, text } from "./surroundings.ts";
 
 /** @param used whether somebody reads the result */
 export function call(c: Surroundings, node: CallExpression, used: boolean): Expression {
@@ -32,6 +32,7 @@ export function call(c: Surroundings, node: CallExpression, used: boolean): Expr
 		case "local":
 		case "variable":
 		case "constant":
+		case "constants":
 		case "table":
 		case "static-key":
 			return refuse(c, node.callee, `'${text(c, node.callee)}' is not a function`);
@@ -83,8 +84,10 @@ const count = (n: number) => (n === 1 ? "1 argument" : `${n} arguments`);
 function imul(c: Surroundings, node: CallExpression): Expression {
 	const [a, b] = expressions(node.arguments);
 	if (a === undefined || b === undefined || node.arguments.length > 2) refuse(c, node, "Math.imul takes 2 arguments");
-	for (const argument of [a, b]) if (guess(c, argument) === "bool") refuseBoolean(c, argument);
-	const [left, right] = [c.numeric(a, "coerced"), c.numeric(b, "coerced")];
+	const [left, right] = [a, b].map((side) => operandOf(c, side).check("coerced", undefined)) as [
+		Expression,
+		Expression,
+	];
 	return { op: "binary", operator: "mul", left, right, type: "int", at: at(c, node) };
 }
 
@@ -126,7 +129,7 @@ function callBuiltin(c: Surroundings, node: CallExpression, name: BuiltinName): 
 		case "setFfp": {
 			const [, target] = node.arguments;
 			const key = keyOf(c, node, name, 2);
-			return { op: "retarget", key, target: targetOf(c, key, target as Syntax), type: "none", at: at(c, node) };
+			return retarget(c, node, key, target as Syntax);
 		}
 		case "reset":
 		case "resetFfp":
@@ -148,6 +151,14 @@ function callBuiltin(c: Surroundings, node: CallExpression, name: BuiltinName): 
 		case "paravirt":
 			return refuseResult(c, node, name);
 	}
+}
+
+/** `update(key, test ? f : g)` evaluates the test and then does one of two updates. */
+function retarget(c: Surroundings, node: CallExpression, key: Key, target: Syntax): Expression {
+	if (target.type !== "ConditionalExpression")
+		return { op: "retarget", key, target: targetOf(c, key, target), type: "none", at: at(c, node) };
+	const [yes, no] = [target.consequent, target.alternate].map((one) => retarget(c, node, key, one));
+	return { op: "choose", test: c.condition(target.test), yes: yes!, no: no!, type: "none", at: at(c, node) };
 }
 
 function print(c: Surroundings, node: CallExpression): Expression {
@@ -217,7 +228,7 @@ export function checkRet0(c: Surroundings, key: Key, node: Syntax): "ret0" {
 function checkFit(c: Surroundings, key: Key, fn: FunctionBinding, node: Syntax): void {
 	const wanted = signatureOf(c, key, node);
 	const given = functionSignature(fn);
-	if (same(wanted.parameters, given.parameters) && (wanted.nullable || wanted.result === given.result)) return;
+	if (begins(wanted.parameters, given.parameters) && (wanted.nullable || wanted.result === given.result)) return;
 	refuse(
 		c,
 		node,
@@ -225,8 +236,9 @@ function checkFit(c: Surroundings, key: Key, fn: FunctionBinding, node: Syntax):
 	);
 }
 
-const same = (a: readonly string[], b: readonly string[]) =>
-	a.length === b.length && a.every((type, i) => type === b[i]);
+/** A function with fewer parameters does not look at the other arguments. */
+const begins = (whole: readonly string[], part: readonly string[]) =>
+	part.length <= whole.length && part.every((type, i) => type === whole[i]);
 
 function show({ parameters, result, nullable }: Signature): string {
 	const list = `(${parameters.join(", ")})`;

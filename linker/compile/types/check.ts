@@ -31,6 +31,13 @@ function checkDeclaration(c: Surroundings, binding: Declared): void {
 			if (binding.kind === "variable") c.typed(binding.initial, binding.type, `'${binding.name}'`);
 			return;
 		}
+		case "constants":
+			for (const [name, initial] of binding.members) {
+				const value = constantOf(c.analysis, initial);
+				if (value === undefined) refuseInitial(c, initial, name);
+				checkConstant(c, initial, value);
+			}
+			return;
 		case "table":
 			checkTable(c, binding);
 			break;

@@ -2,13 +2,12 @@
 
 import type { BinaryExpression, CallExpression, Expression as Syntax } from "acorn";
 import type { Condition } from "../../isa/index.ts";
-import type { Expression, Place } from "../ir.ts";
-import type { Operand } from "./arithmetic.ts";
-import type { Local, Type } from "./bindings.ts";
+import type { Expression } from "../ir.ts";
 import { queriedKey, targetOf } from "./calls.ts";
 import { firmSign } from "./infer.ts";
+import { kept } from "./kept.ts";
 import { fitsBoth, isOnlyUnsigned, isSigned } from "./ranges.ts";
-import { at, guess, range, refuse, refuseBoolean, type Surroundings, text, type Wanted } from "./surroundings.ts";
+import { at, guess, type Operand, operandOf, refuse, type Surroundings, text, type Wanted } from "./surroundings.ts";
 
 const conditions: Record<string, Record<"int" | "uint", Condition>> = {
 	"<": { int: "lt", uint: "ult" },
@@ -27,9 +26,9 @@ export function comparison(c: Surroundings, node: BinaryExpression): Expression 
 	const query = queryComparison(c, node, left, right) ?? queryComparison(c, node, right, left);
 	if (query !== undefined) return query;
 	const [a, b] = [guess(c, left), guess(c, right)];
-	if (a === "bool" || b === "bool") return booleanComparison(c, node, left, right);
+	if (/[!=]=/.test(node.operator) && (a === "bool" || b === "bool")) return booleanComparison(c, node, left, right);
 	const position = at(c, node);
-	const [x, y] = sides(c, [operandOf(c, left), operandOf(c, right)], neededSign, undefined);
+	const [x, y] = sides([operandOf(c, left), operandOf(c, right)], neededSign, undefined);
 	const types = [x.type, y.type];
 	if (types.includes("int") && types.includes("uint")) return mixedComparison(node, node.operator, x, y);
 	const condition = conditions[node.operator]![types.includes("uint") ? "uint" : "int"];
@@ -38,12 +37,10 @@ export function comparison(c: Surroundings, node: BinaryExpression): Expression 
 
 /** Both operands, each of its own sign; what may have either takes that of the other. */
 function sides(
-	c: Surroundings,
 	[left, right]: readonly [Operand, Operand],
 	signOf: (side: Operand) => Wanted,
 	wanted: Wanted,
 ): [Expression, Expression] {
-	for (const { node, guess } of [left, right]) if (guess === "bool") refuseBoolean(c, node);
 	const check = (own: Operand, other: Operand) => own.check("exact", signOf(own) ?? signOf(other) ?? wanted ?? "int");
 	return [check(left, right), check(right, left)];
 }
@@ -90,7 +87,7 @@ function comparedKept(operator: string, left: Expression, right: Expression): Ex
  * int, the larger one a uint. */
 export function extremum(c: Surroundings, node: CallExpression, extreme: "min" | "max", wanted: Wanted): Expression {
 	const given = node.arguments.map((side) => operandOf(c, side as Syntax)) as [Operand, Operand];
-	const values = sides(c, given, firmSign, wanted);
+	const values = sides(given, firmSign, wanted);
 	const types = values.map(({ type }) => type);
 	const isMixed = types.includes("int") && types.includes("uint");
 	const type = isMixed ? (extreme === "min" ? "int" : "uint") : types.includes("uint") ? "uint" : "int";
@@ -104,25 +101,8 @@ export function extremum(c: Surroundings, node: CallExpression, extreme: "min" |
 	);
 }
 
-/** A value in a variable without a name. */
-function kept(node: Syntax, value: Expression): { write: Expression; read: Expression } {
-	const type = value.type as Type;
-	const local: Local = { kind: "local", name: "", node, writable: false, type, sources: [] };
-	const place: Place = { kind: "local", local };
-	return { write: { op: "write", place, value, type, at: value.at }, read: { op: "read", place, type, at: value.at } };
-}
-
-const operandOf = (c: Surroundings, node: Syntax): Operand => ({
-	node,
-	guess: guess(c, node),
-	range: range(c, node),
-	check: (context, wanted) => c.numeric(node, context, wanted),
-});
-
 function booleanComparison(c: Surroundings, node: BinaryExpression, left: Syntax, right: Syntax): Expression {
 	const condition = conditions[node.operator]!.int;
-	if (condition !== "eq" && condition !== "ne")
-		refuse(c, node, "booleans have no order: write b ? 1 : 0 to compare numbers");
 	if (guess(c, left) !== guess(c, right)) {
 		const number = guess(c, left) === "bool" ? right : left;
 		c.numeric(number);

@@ -1,9 +1,9 @@
 // Values known when the program is compiled. JavaScript itself does the arithmetic, in doubles, so a constant
 // expression is what Node makes of it; whether the value fits 32 bits is asked where it is used.
 
-import type { BinaryExpression, CallExpression, Expression, Node } from "acorn";
+import type { BinaryExpression, CallExpression, Expression, MemberExpression, Node } from "acorn";
 import { fail } from "../origin.ts";
-import type { Analysis, Table } from "./bindings.ts";
+import type { Analysis, Constants, Table } from "./bindings.ts";
 import { memberName } from "./key-forms.ts";
 
 export type Value = number | boolean;
@@ -47,6 +47,7 @@ function evaluate(analysis: Analysis, node: Expression): Value | undefined {
 		case "LogicalExpression": {
 			const [left, right] = [of(node.left), of(node.right)];
 			if (left === undefined || right === undefined) return undefined;
+			if (node.operator === "??") return left;
 			return node.operator === "&&" ? left && right : left || right;
 		}
 		case "ConditionalExpression": {
@@ -56,6 +57,8 @@ function evaluate(analysis: Analysis, node: Expression): Value | undefined {
 		}
 		case "MemberExpression": {
 			const binding = analysis.uses.get(node.object);
+			if (binding === undefined) return mathConstant(node);
+			if (binding.kind === "constants") return constantMember(analysis, binding, node);
 			return binding?.kind === "table" && memberName(node) === "length" ? tableLength(analysis, binding) : undefined;
 		}
 		case "CallExpression":
@@ -68,8 +71,8 @@ function evaluate(analysis: Analysis, node: Expression): Value | undefined {
 function unary(operator: string, value: Value | undefined): Value | undefined {
 	if (value === undefined) return undefined;
 	if (operator === "!") return !value;
-	if (typeof value === "boolean") return undefined;
-	return operator === "-" ? -value : operator === "~" ? ~value : undefined;
+	const number = Number(value);
+	return operator === "-" ? -number : operator === "~" ? ~number : operator === "+" ? number : undefined;
 }
 
 type Operator = BinaryExpression["operator"];
@@ -80,6 +83,7 @@ const arithmetic: Partial<Record<Operator, (a: number, b: number) => Value>> = {
 	"*": (a, b) => a * b,
 	"/": (a, b) => a / b,
 	"%": (a, b) => a % b,
+	"**": (a, b) => a ** b,
 	"&": (a, b) => a & b,
 	"|": (a, b) => a | b,
 	"^": (a, b) => a ^ b,
@@ -96,19 +100,31 @@ const arithmetic: Partial<Record<Operator, (a: number, b: number) => Value>> = {
 	"!==": (a, b) => a !== b,
 };
 
-/** Booleans take part only in `b | 0`, `b >>> 0` and (in)equality with each other. */
+/** Booleans are equal, or not, to each other only; everywhere else they are 0 and 1. */
 function binary(operator: Operator, a: Value | undefined, b: Value | undefined): Value | undefined {
 	if (a === undefined || b === undefined) return undefined;
-	if (typeof a === "number" && typeof b === "number") return arithmetic[operator]?.(a, b);
-	if (typeof a === "boolean" && typeof b === "boolean") {
-		if (operator === "===" || operator === "==") return a === b;
-		return operator === "!==" || operator === "!=" ? a !== b : undefined;
-	}
-	return (operator === "|" || operator === ">>>") && b === 0 ? Number(a) : undefined;
+	const isEquality = operator.endsWith("==");
+	if (typeof a !== typeof b && isEquality) return undefined;
+	return arithmetic[operator]?.(Number(a), Number(b));
+}
+
+/** `Math.PI` and the like. */
+function mathConstant({ object, property, computed }: MemberExpression): number | undefined {
+	if (object.type !== "Identifier" || object.name !== "Math" || computed || property.type !== "Identifier")
+		return undefined;
+	return Object.hasOwn(mathConstants, property.name) ? mathConstants[property.name] : undefined;
+}
+
+const { E, LN10, LN2, LOG10E, LOG2E, PI, SQRT1_2, SQRT2 } = Math;
+const mathConstants: Readonly<Record<string, number>> = { E, LN10, LN2, LOG10E, LOG2E, PI, SQRT1_2, SQRT2 };
+
+function constantMember(analysis: Analysis, { members }: Constants, node: MemberExpression): Value | undefined {
+	const member = members.get(memberName(node) ?? "");
+	return member && constantOf(analysis, member);
 }
 
 /** `imul` of `Math.imul(...)` */
-function mathName({ callee }: CallExpression): string | undefined {
+export function mathName({ callee }: CallExpression): string | undefined {
 	if (callee.type !== "MemberExpression" || callee.object.type !== "Identifier") return undefined;
 	return callee.object.name === "Math" ? memberName(callee) : undefined;
 }
@@ -121,17 +137,54 @@ export function extremeOf(node: CallExpression): "min" | "max" | undefined {
 	return (name === "min" || name === "max") && node.arguments.length === 2 ? name : undefined;
 }
 
-function onNumbers(node: CallExpression, [a, b]: readonly (Value | undefined)[]): Value | undefined {
-	if (node.arguments.length !== 2 || typeof a !== "number" || typeof b !== "number") return undefined;
+/** How `Math.floor(a / b)` and its like make an integer of a quotient. */
+export type Rounding = "ceil" | "floor" | "round" | "trunc";
+
+/** `a / b` of `Math.floor(a / b)` and its like. */
+export function roundedDivision(node: CallExpression): BinaryExpression | undefined {
+	const [argument] = node.arguments;
+	if (!["ceil", "floor", "round", "trunc"].includes(mathName(node) ?? "")) return undefined;
+	return argument?.type === "BinaryExpression" && argument.operator === "/" ? argument : undefined;
+}
+
+const onOne: Readonly<Record<string, (value: number) => number>> = {
+	abs: Math.abs,
+	ceil: Math.ceil,
+	clz32: Math.clz32,
+	floor: Math.floor,
+	round: Math.round,
+	sign: Math.sign,
+	trunc: Math.trunc,
+};
+
+/** The function that gives the number for a single argument: of Math, or `Number`. */
+function functionOfOne(node: CallExpression): ((value: number) => number) | undefined {
+	if (isNumberCall(node)) return Number;
+	const name = mathName(node) ?? "";
+	return Object.hasOwn(onOne, name) ? onOne[name] : undefined;
+}
+
+export const isNumberCall = ({ callee }: CallExpression): boolean =>
+	callee.type === "Identifier" && callee.name === "Number";
+
+function onNumbers(node: CallExpression, values: readonly (Value | undefined)[]): Value | undefined {
+	const [a, b] = values;
+	if (node.arguments.length === 1 && a !== undefined) return functionOfOne(node)?.(Number(a));
+	if (node.arguments.length !== 2 || a === undefined || b === undefined) return undefined;
 	const extreme = extremeOf(node);
-	if (extreme !== undefined) return Math[extreme](a, b);
-	return isImul(node) ? Math.imul(a, b) : undefined;
+	if (extreme !== undefined) return Math[extreme](Number(a), Number(b));
+	return isImul(node) ? Math.imul(Number(a), Number(b)) : undefined;
 }
 
 /** 64 MiB of elements: more is a slip of the keyboard. */
 const LARGEST = 2 ** 26;
 
-export const elementSize = (table: Table) => (table.element === "Uint8Array" ? 1 : 4);
+export const elementSize = ({ element }: Pick<Table, "element">): 1 | 2 | 4 =>
+	element === "Uint8Array" || element === "Int8Array"
+		? 1
+		: element === "Uint16Array" || element === "Int16Array"
+			? 2
+			: 4;
 
 export function tableLength(analysis: Analysis, table: Table): number {
 	if (table.length === undefined) return table.values.length;

@@ -10,6 +10,7 @@ import type {
 	Identifier,
 	ImportDeclaration,
 	Node,
+	ObjectExpression,
 	Program,
 	SpreadElement,
 	VariableDeclaration,
@@ -17,7 +18,7 @@ import type {
 } from "acorn";
 import { suggestion } from "../../errors.ts";
 import { fail, type Origin, type PositionMap } from "../origin.ts";
-import { isElementType, parse } from "../parse.ts";
+import { isElementType, isFreeze, parse } from "../parse.ts";
 import { rejectedNames } from "../rejected.ts";
 import {
 	type Analysis,
@@ -172,10 +173,36 @@ function declareVariable(module: Module, node: VariableDeclaration, declarator: 
 	if ((table !== undefined || key !== undefined) && node.kind !== "const")
 		fail(module.origin, node, `'${id.name}' never changes what it is: write const ${id.name} = ...`);
 	const base = { name: id.name, module, node: id, initial };
-	if (table !== undefined) add(module, id, table);
+	const object = frozenObject(initial);
+	if (object !== undefined && node.kind !== "const")
+		fail(module.origin, node, `'${id.name}' never changes what it is: write const ${id.name} = ...`);
+	if (object !== undefined)
+		add(module, id, { kind: "constants", name: id.name, module, node: id, members: membersOf(module, object) });
+	else if (table !== undefined) add(module, id, table);
 	else if (key !== undefined) add(module, id, key);
 	else if (node.kind === "const") add(module, id, { kind: "constant", ...base });
 	else add(module, id, { kind: "variable", ...base, type: "either", sources: [initial] });
+}
+
+/** The object of `Object.freeze({ ... })`, or of `{ ... }`. */
+function frozenObject(node: Expression): ObjectExpression | undefined {
+	if (node.type === "ObjectExpression") return node;
+	const [only] = node.type === "CallExpression" && isFreeze(node) ? node.arguments : [];
+	return only?.type === "ObjectExpression" ? only : undefined;
+}
+
+function membersOf({ origin }: Module, { properties }: ObjectExpression): Map<string, Expression> {
+	const members = new Map<string, Expression>();
+	for (const property of properties) {
+		if (property.type === "SpreadElement" || property.computed || property.kind !== "init" || property.method)
+			fail(origin, property, "an object of constants has names with numbers: { A: 0, B: 1 }");
+		const { key } = property;
+		const name = key.type === "Identifier" ? key.name : key.type === "Literal" ? String(key.value) : "";
+		if (members.has(name)) fail(origin, property, `'${name}' is there twice`);
+		if (name === "__proto__") fail(origin, property, `'${name}' is no constant in JavaScript: choose another name`);
+		members.set(name, property.value);
+	}
+	return members;
 }
 
 function tableForm(module: Module, id: Identifier, initial: Expression): Table | undefined {

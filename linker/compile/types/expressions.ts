@@ -1,15 +1,16 @@
 // Expressions, checked: syntax trees to typed trees. Every operator either gives the very number that Node computes
 // (or traps where that number leaves 32 bits), or the program is refused with what to write instead.
 
-import type { AnyNode, BinaryExpression, Expression as Syntax } from "acorn";
+import type { AnyNode, BinaryExpression, LogicalExpression, Expression as Syntax } from "acorn";
 import type { Expression } from "../ir.ts";
-import { arithmetic, type Operand, operate } from "./arithmetic.ts";
-import { assignment, element, step } from "./assignments.ts";
+import { arithmetic, operate } from "./arithmetic.ts";
+import { assignment, element, exchange, step } from "./assignments.ts";
 import type { Analysis, Module, Type } from "./bindings.ts";
 import { call } from "./calls.ts";
 import { comparison, extremum } from "./comparisons.ts";
 import { coercion, constantOf, extremeOf, type Value } from "./constant.ts";
 import { signOf, typeOfValue } from "./infer.ts";
+import { mathCall, numberCall } from "./math.ts";
 import { fitsBoth } from "./ranges.ts";
 import { staticBranch } from "./static-keys.ts";
 import {
@@ -18,6 +19,8 @@ import {
 	type Context,
 	conversion,
 	guess,
+	type Operand,
+	operandOf,
 	operandText,
 	range,
 	refuse,
@@ -34,6 +37,7 @@ export function surroundings(analysis: Analysis, module: Module): Surroundings {
 		module,
 		numeric: (node, context, wanted) => numeric(c, node, context, wanted),
 		boolean: (node) => boolean(c, node),
+		condition: (node) => condition(c, node),
 		typed: (node, wanted, who) => typed(c, node, wanted, who),
 	};
 	return c;
@@ -67,7 +71,8 @@ function number(c: Surroundings, node: Syntax, context: Context, wanted: Wanted)
 			return step(c, node, true, wanted);
 		case "CallExpression": {
 			const extreme = extremeOf(node);
-			return extreme === undefined ? call(c, node, true) : extremum(c, node, extreme, wanted);
+			if (extreme !== undefined) return extremum(c, node, extreme, wanted);
+			return mathCall(c, node, wanted) ?? numberCall(c, node, wanted) ?? call(c, node, true);
 		}
 		case "SequenceExpression":
 			return sequence(c, node.expressions, (last) => numeric(c, last, context, wanted));
@@ -109,6 +114,7 @@ function boolean(c: Surroundings, node: Syntax): Expression {
 		case "BinaryExpression":
 			return comparison(c, node);
 		case "LogicalExpression": {
+			if (node.operator === "??") return preferred(c, node, () => boolean(c, node.left));
 			const op = node.operator === "&&" ? "both" : "either";
 			return { op, left: boolean(c, node.left), right: boolean(c, node.right), type: "bool", at: at(c, node) };
 		}
@@ -135,7 +141,7 @@ export function condition(c: Surroundings, node: Syntax): Expression {
 		return { op: "not", value: condition(c, node.argument), type: "bool", at: at(c, node) };
 	const branch = staticBranch(c, node);
 	if (branch !== undefined) return branch;
-	if (node.type === "LogicalExpression") {
+	if (node.type === "LogicalExpression" && node.operator !== "??") {
 		const op = node.operator === "&&" ? "both" : "either";
 		return { op, left: condition(c, node.left), right: condition(c, node.right), type: "bool", at: at(c, node) };
 	}
@@ -149,7 +155,7 @@ export function condition(c: Surroundings, node: Syntax): Expression {
 export function effect(c: Surroundings, node: Syntax): Expression {
 	switch (node.type) {
 		case "AssignmentExpression":
-			return assignment(c, node, false);
+			return node.left.type === "ArrayPattern" ? exchange(c, node) : assignment(c, node, false);
 		case "UpdateExpression":
 			return step(c, node, false);
 		case "CallExpression":
@@ -157,6 +163,7 @@ export function effect(c: Surroundings, node: Syntax): Expression {
 		case "SequenceExpression":
 			return sequence(c, node.expressions, (last) => effect(c, last));
 		case "LogicalExpression": {
+			if (node.operator === "??") refuse(c, node, `'${text(c, node)}' does nothing here: write its left side alone`);
 			const op = node.operator === "&&" ? "both" : "either";
 			return { op, left: condition(c, node.left), right: effect(c, node.right), type: "none", at: at(c, node) };
 		}
@@ -208,13 +215,6 @@ function read(c: Surroundings, node: Syntax & { type: "Identifier" | "MemberExpr
 	return refuseValueless(c, node);
 }
 
-const operand = (c: Surroundings, node: Syntax): Operand => ({
-	node,
-	guess: guess(c, node),
-	range: range(c, node),
-	check: (context, wanted) => numeric(c, node, context, wanted),
-});
-
 /** `-x` is `0 - x`, `~x` is `x ^ -1`. */
 function negation(
 	c: Surroundings,
@@ -223,6 +223,7 @@ function negation(
 	wanted: Wanted,
 ): Expression {
 	const position = at(c, node);
+	if (node.operator === "+") return operandOf(c, node.argument).check("exact", wanted);
 	const number = (value: number): Expression => ({
 		op: "constant",
 		value,
@@ -230,10 +231,10 @@ function negation(
 		at: position,
 	});
 	if (node.operator === "~") {
-		const left = numeric(c, node.argument, "coerced");
+		const left = operandOf(c, node.argument).check("coerced", undefined);
 		return { op: "binary", operator: "xor", left, right: number(-1), type: "int", at: position };
 	}
-	const argument = operand(c, node.argument);
+	const argument = operandOf(c, node.argument);
 	if (context === "exact" && argument.guess === "uint" && !fitsBoth(argument.range))
 		refuse(
 			c,
@@ -251,7 +252,7 @@ function negation(
 
 function binary(c: Surroundings, node: BinaryExpression, context: Context, wanted: Wanted): Expression {
 	const { operator } = node;
-	const [left, right] = [operand(c, node.left as Syntax), operand(c, node.right)];
+	const [left, right] = [operandOf(c, node.left as Syntax), operandOf(c, node.right)];
 	const operation = { operator, left, right, range: range(c, node), at: at(c, node), node };
 	return cast(c, node) ?? operate(c, operation, context, wanted);
 }
@@ -267,8 +268,16 @@ function cast(c: Surroundings, node: BinaryExpression): Expression | undefined {
 
 /** The value of `a && b` is a or b: both have one type. */
 function logical(c: Surroundings, node: Syntax & { type: "LogicalExpression" }, wanted: Wanted): Expression {
+	if (node.operator === "??") return preferred(c, node, () => numeric(c, node.left, "exact", wanted));
 	const [left, right] = alternatives(c, node.left, node.right, "exact", wanted);
 	return { op: node.operator === "&&" ? "both" : "either", left, right, type: shared(left, right), at: at(c, node) };
+}
+
+/** Of `a ?? b`: no number or boolean is null, so it is `a`. The other side has to be in the language all the same. */
+function preferred(c: Surroundings, node: LogicalExpression, left: () => Expression): Expression {
+	if (guess(c, node.right) === "bool") boolean(c, node.right);
+	else numeric(c, node.right);
+	return left();
 }
 
 function conditional(

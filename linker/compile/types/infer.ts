@@ -5,7 +5,7 @@
 
 import type { AssignmentExpression, BinaryExpression, CallExpression, Expression, Node } from "acorn";
 import type { Analysis, FunctionBinding, Guess, Key, Local, Range, Result, Table, Type, Variable } from "./bindings.ts";
-import { coercion, constantOf, extremeOf, type Value } from "./constant.ts";
+import { coercion, constantOf, extremeOf, isNumberCall, mathName, roundedDivision, type Value } from "./constant.ts";
 import { findSmall, fitsBoth, isOnlyUnsigned, rangeOf, union } from "./ranges.ts";
 import { isNullable, modelOf, typeOfCall } from "./results.ts";
 
@@ -145,10 +145,12 @@ function guessOf(analysis: Analysis, node: Expression): Guess {
 			return typeOfName(analysis, node);
 		case "UnaryExpression":
 			if (node.operator === "!") return "bool";
+			if (node.operator === "+") return asNumber(of(node.argument));
 			return node.operator === "~" ? "int" : arithmetic(analysis, node, [node.argument]);
 		case "BinaryExpression":
 			return typeOfBinary(analysis, node);
 		case "LogicalExpression":
+			if (node.operator === "??") return of(node.left);
 			return agree([node.left, node.right].map((side) => sideOf(analysis, side)));
 		case "ConditionalExpression":
 			return agree([node.consequent, node.alternate].map((side) => sideOf(analysis, side)));
@@ -161,7 +163,7 @@ function guessOf(analysis: Analysis, node: Expression): Guess {
 			return binding?.kind === "table" && node.computed ? elementType(binding) : "none";
 		}
 		case "CallExpression":
-			return typeOfExtreme(analysis, node) ?? typeOfCall(analysis, node);
+			return typeOfExtreme(analysis, node) ?? typeOfMath(analysis, node) ?? typeOfCall(analysis, node);
 		case "SequenceExpression":
 			return of(node.expressions.at(-1)!);
 		default:
@@ -180,13 +182,42 @@ function typeOfExtreme(analysis: Analysis, node: CallExpression): Guess | undefi
 	return agree(sides);
 }
 
+/** What arithmetic sees of a boolean: 0 or 1. */
+const asNumber = (guess: Guess): Guess => (guess === "bool" ? "either" : guess);
+
+function typeOfMath(analysis: Analysis, node: CallExpression): Guess | undefined {
+	const name = isNumberCall(node) ? "Number" : mathName(node);
+	const [argument] = node.arguments;
+	if (argument === undefined) return undefined;
+	switch (name) {
+		case "sign":
+			return fitsBoth(rangeOf(analysis, node)) ? "either" : "int";
+		case "clz32":
+			return "either";
+		case "abs":
+			return fitsBoth(rangeOf(analysis, node)) ? "either" : asNumber(typeOf(analysis, argument));
+		case "floor":
+		case "ceil":
+		case "round":
+		case "trunc":
+		case "Number": {
+			const division = roundedDivision(node);
+			if (division !== undefined) return arithmetic(analysis, node, [division.left, division.right]);
+			return asNumber(typeOf(analysis, argument));
+		}
+		default:
+			return undefined;
+	}
+}
+
 export function typeOfValue(value: Value): Type {
 	if (typeof value === "boolean") return "bool";
 	return value < 0 ? "int" : value > 0x7fffffff ? "uint" : "either";
 }
 
 export function elementType({ element }: Table): Type {
-	return element === "Int32Array" ? "int" : element === "Uint32Array" ? "uint" : "either";
+	if (element === "Uint32Array") return "uint";
+	return element.startsWith("Int") ? "int" : "either";
 }
 
 function typeOfName(analysis: Analysis, node: Node): Guess {
@@ -200,6 +231,7 @@ function typeOfBinary(analysis: Analysis, node: BinaryExpression): Guess {
 		case "+":
 		case "-":
 		case "*":
+		case "**":
 		case "/":
 		case "%":
 			return arithmetic(analysis, node, [node.left, node.right]);
@@ -226,6 +258,8 @@ function typeOfAssignment(analysis: Analysis, node: AssignmentExpression): Guess
 		if (fitsBoth(rangeOf(analysis, node))) return "either";
 		return operator === ">>>=" ? "uint" : "int";
 	}
+	if (operator === "??=") return typeOf(analysis, left);
+	if (operator === "||=" || operator === "&&=") return agree([left, node.right].map((side) => sideOf(analysis, side)));
 	return arithmetic(analysis, node, [left, node.right]);
 }
 

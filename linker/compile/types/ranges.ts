@@ -6,7 +6,7 @@
 
 import type { AnyNode, AssignmentExpression, Node, Expression as Syntax } from "acorn";
 import type { Analysis, Guess, Local, Range, Table, Variable } from "./bindings.ts";
-import { constantOf, extremeOf } from "./constant.ts";
+import { constantOf, extremeOf, isNumberCall, mathName } from "./constant.ts";
 import { typeOfCall } from "./results.ts";
 
 const INT: Range = { low: -(2 ** 31), high: 2 ** 31 - 1 };
@@ -77,6 +77,7 @@ function computed(analysis: Analysis, node: Syntax): Range {
 		case "BinaryExpression":
 			return binary(node.operator, of(node.left), of(node.right));
 		case "LogicalExpression":
+			if (node.operator === "??") return of(node.left);
 			return union(of(node.left), of(node.right));
 		case "ConditionalExpression":
 			return union(of(node.consequent), of(node.alternate));
@@ -94,6 +95,10 @@ function computed(analysis: Analysis, node: Syntax): Range {
 		case "CallExpression": {
 			const extreme = extremeOf(node);
 			if (extreme !== undefined) return between(Math[extreme], node.arguments.map(of));
+			const [argument] = node.arguments;
+			const rule =
+				argument === undefined ? undefined : mathRules[isNumberCall(node) ? "trunc" : (mathName(node) ?? "")];
+			if (rule !== undefined) return rule(of(argument!));
 			return ofGuess[typeOfCall(analysis, node)];
 		}
 		default:
@@ -101,12 +106,29 @@ function computed(analysis: Analysis, node: Syntax): Range {
 	}
 }
 
+/** Of a quotient, the range is that of the exact one: rounding it leads no further than to the next whole number, which
+ * is in the range as well. */
+const mathRules: Readonly<Record<string, (range: Range) => Range>> = {
+	abs: ({ low, high }) => ({
+		low: low > 0 ? low : high < 0 ? -high : 0,
+		high: low < 0 ? Math.min(Math.max(-low, high), INT.high) : high,
+	}),
+	sign: ({ low, high }) => ({ low: low < 0 ? -1 : 0, high: high > 0 ? 1 : 0 }),
+	clz32: () => ({ low: 0, high: 32 }),
+	floor: (range) => range,
+	ceil: (range) => range,
+	round: (range) => range,
+	trunc: (range) => range,
+};
+
 function between(extreme: typeof Math.min, ranges: readonly Range[]): Range {
 	return { low: extreme(...ranges.map(({ low }) => low)), high: extreme(...ranges.map(({ high }) => high)) };
 }
 
 function compound(analysis: Analysis, { operator, left, right }: AssignmentExpression): Range {
 	if (operator === "=") return rangeOf(analysis, right);
+	if (operator === "??=") return rangeOf(analysis, left);
+	if (operator === "||=" || operator === "&&=") return union(rangeOf(analysis, left), rangeOf(analysis, right));
 	const range = binary(operator.slice(0, -1), rangeOf(analysis, left), rangeOf(analysis, right));
 	return ["+=", "-=", "*="].includes(operator) ? stored(analysis, left, range) : range;
 }
@@ -128,11 +150,15 @@ const ofElement: Record<Table["element"], Range> = {
 	Int32Array: INT,
 	Uint32Array: UINT,
 	Uint8Array: { low: 0, high: 255 },
+	Uint16Array: { low: 0, high: 65535 },
+	Int8Array: { low: -128, high: 127 },
+	Int16Array: { low: -32768, high: 32767 },
 };
 
 function unary(operator: string, { low, high }: Range): Range {
 	if (operator === "-") return { low: -high, high: -low };
 	if (operator === "!") return ofGuess.bool;
+	if (operator === "+") return { low, high };
 	const cut = toInt({ low, high });
 	return { low: ~cut.high, high: ~cut.low };
 }
@@ -162,6 +188,8 @@ const rules: Readonly<Record<string, Rule>> = {
 		const most = Math.min(magnitudeOf(a), Math.max(0, magnitudeOf(b) - 1));
 		return { low: a.low >= 0 ? 0 : -most, high: a.high <= 0 ? 0 : most };
 	},
+	// It is refused where it is no constant.
+	"**": () => ofGuess.flex,
 	"&": (a, b) => {
 		const limits = [toInt(a), toInt(b)].flatMap(({ low, high }) => (low >= 0 ? [high] : []));
 		return limits.length === 0 ? INT : { low: 0, high: Math.min(...limits) };

@@ -8,6 +8,14 @@ import { constantOf } from "./constant.ts";
 import { typeOf } from "./infer.ts";
 import { rangeOf } from "./ranges.ts";
 
+/** A part of an operation. */
+export interface Operand {
+	readonly node: Syntax | AnyNode;
+	readonly guess: Guess;
+	readonly range: Range;
+	readonly check: (context: Context, wanted: Wanted) => Expression;
+}
+
 /** What becomes of a value. `exact`: it is used as it is. `wrapped`: only sums lie between it and a coercion to 32 bits.
  * `coerced`: it is cut to 32 bits at once, fractions and all. */
 export type Context = "exact" | "wrapped" | "coerced";
@@ -22,6 +30,8 @@ export interface Surroundings {
 	/** A number. The caller checks the type of the result. */
 	readonly numeric: (node: Syntax, context?: Context, wanted?: Wanted) => Expression;
 	readonly boolean: (node: Syntax) => Expression;
+	/** What decides a branch. */
+	readonly condition: (node: Syntax) => Expression;
 	/** A number of that type, or a boolean. `who` says what needs it. */
 	readonly typed: (node: Syntax, wanted: Type, who: string) => Expression;
 }
@@ -67,6 +77,18 @@ export function range(c: Surroundings, node: Syntax | AnyNode): Range {
 	return rangeOf(c.analysis, node);
 }
 
+/** An operand of arithmetic, where a boolean is 0 or 1. */
+export const operandOf = (c: Surroundings, node: Syntax): Operand => ({
+	node,
+	guess: guess(c, node),
+	range: range(c, node),
+	check: (context, wanted) => asNumber(c, node) ?? c.numeric(node, context, wanted),
+});
+
+function asNumber(c: Surroundings, node: Syntax): Expression | undefined {
+	return guess(c, node) === "bool" ? { ...c.boolean(node), type: "either" } : undefined;
+}
+
 export function bindingOf(c: Surroundings, node: Syntax | AnyNode): Binding | undefined {
 	return c.analysis.uses.get(node);
 }
@@ -103,6 +125,8 @@ export function refuseValueless(c: Surroundings, node: Syntax | AnyNode): never 
 			return refuse(c, node, `'${shown}' is a table: write ${shown}[i] or ${shown}.length`);
 		case "key":
 			return refuse(c, node, `'${shown}' is a static call: call it, or give it to update, reset or query`);
+		case "constants":
+			return refuse(c, node, `'${shown}' is no number: write ${shown}.NAME`);
 		case "static-key":
 			return refuse(c, node, `'${shown}' is a static key: write if (staticBranch(${shown})), or isEnabled(${shown})`);
 		default:

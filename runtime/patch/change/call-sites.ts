@@ -5,7 +5,7 @@ import { SITE_BYTES } from "../../../linker/format/static-calls.ts";
 import { hex, hexBytes } from "../../../linker/hex.ts";
 import { encode, REL_MAX, REL_MIN } from "../../../linker/isa/index.ts";
 import type { Image, ImageKey } from "../../../linker/link/image.ts";
-import { signatureText } from "../../../linker/link/signatures.ts";
+import { parametersOf, signatureText } from "../../../linker/link/signatures.ts";
 import { type Site, targetAt } from "../../../linker/sites/site-bytes.ts";
 import { permits, readVirtual } from "../../machine/memory.ts";
 import { type Edit, same } from "../plan/step.ts";
@@ -77,10 +77,13 @@ export function unlike(image: Image, name: string, wanted: number | undefined, t
 /** What executable memory is full of where no code is. */
 const FREE = encode("brk");
 
-/** Parameter count, their signs and the result agree; a caller that uses no result takes any. */
+/** The function's parameters are the first that callers pass, with the same signs, and the result agrees; a caller that uses
+ * no result takes any. */
 function sameCallers(wanted: number, given: number): boolean {
-	const parameters = 0xffff;
-	if ((wanted & parameters) !== (given & parameters)) return false;
+	const count = parametersOf(given);
+	if (count > parametersOf(wanted)) return false;
+	const signs = ((1 << count) - 1) << 8;
+	if ((wanted & signs) !== (given & signs)) return false;
 	const result = (wanted >> 16) & 0xff;
 	return result === 0 || result === ((given >> 16) & 0xff);
 }

@@ -1,0 +1,125 @@
+// JavaScript that needs no other form here: each row prints on the machine, in every mode, what it prints under Node.
+
+import { expect, test } from "vitest";
+import { buildAll, execute } from "./modes.ts";
+import { runUnderNode } from "./programs.ts";
+
+async function same(source: string): Promise<readonly string[]> {
+	const sources = { main: "main.js", modules: new Map([["main.js", source]]) };
+	const expected = await runUnderNode(sources);
+	for (const [mode, image] of buildAll(sources)) expect([mode, execute(image).output]).toEqual([mode, expected]);
+	return expected;
+}
+
+const ends = [0, 1, 2, 3, 7, 8, 255, 1000003, 2 ** 31 - 1, -1, -2, -3, -7, -8, -1000003, -(2 ** 31) + 1];
+
+/** Expressions of ints `a` and `b`, of which `b` is not 0, and of uints `u` and `v`, of which `v` is not 0. */
+const numbers = [
+	...["floor", "ceil", "round", "trunc"].flatMap((name) => [
+		`Math.${name}(a / b)`,
+		`Math.${name}(u / v)`,
+		`Math.${name}(a / 8)`,
+		`Math.${name}(a / -2)`,
+		`Math.${name}(u / 10)`,
+		`Math.${name}(a)`,
+	]),
+	"Math.abs(a)",
+	"Math.abs(u)",
+	"Math.abs(a % 5) - 3",
+	"Math.sign(a)",
+	"Math.sign(u)",
+	"Math.clz32(a)",
+	"Math.clz32(u >>> 7)",
+	"+a",
+	"+(a < b)",
+	"Number(u)",
+	"Number(a > 3) + Number(u > 3)",
+	"2 ** 10 + Math.round(Math.PI * 1000)",
+	"(a < b) + (u < v)",
+	"(a < b) - (b < a)",
+	"(a > 3) * 5",
+	"-(a === b)",
+	"~(a === b)",
+	"(a < b) & (u < v)",
+	"(a < b) | 6",
+	"(a < b) << 4",
+	"a % ((a < b) + 1)",
+	"(a < b) < (u < v) ? 1 : 2",
+	"(a < 4) >= 1 ? 1 : 2",
+	"Math.imul(a < b, b)",
+	"Math.max(a < b, u < v)",
+	"a ?? b",
+	"Kind.A + Kind.B - a % 7",
+	"Kind.Mask & a",
+];
+
+test("arithmetic", async () => {
+	const rows = numbers.map((expression) => `	print(${expression});`).join("\n");
+	const calls = ends.flatMap((a) => ends.filter((b) => b !== 0).map((b) => `	all(${a}, ${b});`)).join("\n");
+	const lines = await same(`
+import { print } from "patchbay/source";
+const Kind = Object.freeze({ A: 0, B: 1 + 2, Mask: 2 ** 10 - 1 });
+function all(a, b) {
+	const u = a >>> 0, v = b >>> 0;
+${rows}
+}
+export function main() {
+${calls}
+}`);
+	expect(lines).toHaveLength(numbers.length * ends.length * (ends.length - 1));
+});
+
+test("a quotient without a value traps", () => {
+	const source = (a: number, b: number) => `
+import { print } from "patchbay/source";
+let a = ${a}, b = ${b};
+export function main() { a += 0; b += 0; print(1); print(Math.floor(a / b)); }`;
+	for (const [a, b] of [
+		[5, 0],
+		[-(2 ** 31), -1],
+	] as const)
+		for (const [mode, image] of buildAll({ modules: new Map([["main.js", source(a, b)]]) })) {
+			const { output, end } = execute(image);
+			expect([mode, output, end.kind]).toEqual([mode, ["1"], "trapped"]);
+		}
+});
+
+/** Statements of a function with ints `a` and `b`, that print. */
+const statements = [
+	"let x = a; x ||= b; print(x); x &&= 9; print(x); x ??= called++; print(x, called);",
+	"let d = a > 0; d ||= b > 0; print(d ? 1 : 0); d &&= b > 1; print(d ? 1 : 0); print((d ?? a > 1) ? 1 : 0);",
+	"t[1] ||= 5; t[call(0)] &&= a; print(t[0], t[1], t[2], called); print(t[call(2)] ||= a, called);",
+	"let p = a, r = b; [p, r] = [r, p]; print(p, r); [p, t[call(1)], called] = [t[1], p, called + 1]; print(p, t[1], called);",
+	"let n = 0; for (let i = 0; i < 5; i++) n += i < (b & 7); n -= a < b; print(n);",
+	"s[0] = a; s[1]--; s[2] += 130; s[b & 3] = a * 3; print(s[0], s[1], s[2], s[3]);",
+	"h[0] = a; h[1]--; h[2] += 40000; h[b & 3] = a * 3; print(h[0], h[1], h[2], h[3], h[a & 3] - 70000);",
+	"w[0] = a; w[1]--; w[2] += 70000; w[b & 3] ^= a; print(w[0], w[1], w[2], w[3], w[a & 3] - 70000);",
+	"t[0] = a < b; print(t[0]); t[0] += a === b; print(t[0]);",
+	"print(key(4, 5)); update(key, a < b ? less : constant); print(key(4, 5)); reset(key); print(key(b & 3, 5));",
+	"update(hook, a < b ? note : null); hook(a, b); print(called, query(hook) === note ? 1 : 0);",
+];
+
+test.each(statements)("%s", async (row) => {
+	const values = [-1000003, -300, -1, 0, 1, 5, 255, 70000];
+	const calls = values.flatMap((a) => values.map((b) => `	row(${a}, ${b});`)).join("\n");
+	const lines = await same(`
+import { print, query, reset, staticCall, update } from "patchbay/source";
+const t = new Int32Array([0, 3, 7, -1]);
+const s = new Int8Array([1, -128, 127, 300]);
+const h = new Int16Array([1, -32768, 32767, 70000]);
+const w = new Uint16Array([65535, 65536, 7, -1]);
+let called = 0;
+function call(x) { called++; return x; }
+function sum(x, y) { return x + y; }
+function less(x) { return x - 1; }
+function constant() { return 77; }
+function note(x) { called += x & 7; }
+function two(x, y) { called += y & 7; }
+const key = staticCall(sum);
+const hook = staticCall(null, two);
+function row(a, b) { ${row} }
+export function main() {
+${calls}
+}`);
+	expect(lines.length).toBeGreaterThanOrEqual(values.length ** 2);
+});
