@@ -19,9 +19,11 @@ export function rowsOf(image: Image, most = Number.POSITIVE_INFINITY): CodeRow[]
 	for (const { address, data, executable } of image.segments) {
 		if (!executable) continue;
 		for (let at = 0; at < data.length && rows.length < most; ) {
-			const length = decode(data, at)?.length ?? 1;
-			rows.push({ address: address + at, length, label: labels.get(address + at) });
-			at += length;
+			const length = decode(data, at)?.length;
+			const label = labels.get(address + at);
+			const isFilling = length === undefined && data[at] === 0 && label === undefined;
+			if (!isFilling) rows.push({ address: address + at, length: length ?? 1, label });
+			at += length ?? 1;
 		}
 	}
 	return rows;

@@ -20,23 +20,21 @@ export interface Ablation {
 
 /** @param cpus that run through the site */
 export function ablate(protocol: Protocol, model: Model, cpus: number): Ablation[] {
+	return [...ablating(protocol, model, cpus)];
+}
+
+/** Gives one ablation after the other, for who shows each when it is known: every phase dropped, then every two neighbours
+ * swapped. @param cpus that run through the site */
+export function* ablating(protocol: Protocol, model: Model, cpus: number): Generator<Ablation, void> {
+	const { phases } = protocol;
 	const sites = safeSites(protocol, model, cpus);
-	const drops = protocol.phases.map((phase, i) =>
-		judge(sites, model, "drop", i, phaseText(phase), protocol.phases.toSpliced(i, 1), protocol),
-	);
-	const swaps = protocol.phases.slice(1).map((phase, i) => {
-		const before = protocol.phases[i]!;
-		return judge(
-			sites,
-			model,
-			"swap",
-			i,
-			`${phaseText(before)} <-> ${phaseText(phase)}`,
-			protocol.phases.toSpliced(i, 2, phase, before),
-			protocol,
-		);
-	});
-	return [...drops, ...swaps];
+	for (const [i, phase] of phases.entries())
+		yield judge(sites, model, "drop", i, phaseText(phase), phases.toSpliced(i, 1), protocol);
+	for (const [i, phase] of phases.slice(1).entries()) {
+		const before = phases[i]!;
+		const text = `${phaseText(before)} <-> ${phaseText(phase)}`;
+		yield judge(sites, model, "swap", i, text, phases.toSpliced(i, 2, phase, before), protocol);
+	}
 }
 
 /** The sites for which the whole protocol is safe. */

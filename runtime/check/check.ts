@@ -206,15 +206,16 @@ export function replay({ name, scenario, path, reductions, property, verdict }: 
 }
 
 /** Sees the states on the way of a verdict: its counterexample, or its sample. What `see` collects begins anew when the
- * footprint has to grow. */
+ * footprint has to grow. @param room that the verdict was found with, at least */
 export function walkVerdict<T>(
 	{ name, scenario, path, reductions }: Verdict,
 	see: (
 		system: System,
 		go: (stand: (labels: readonly number[]) => void, step: Parameters<typeof walk>[3]) => void,
 	) => T,
+	room = REPLAY_ROOM,
 ): T {
-	const built = build(scenario, REPLAY_ROOM);
+	const built = build(scenario, room);
 	if ("refused" in built) throw new LinkError(`${name}: refused, so there is no way to go: ${built.refused}`);
 	return search(built, judgedIn(scenario), reductions, (space) =>
 		see(space.system, (stand, step) => walk(space, path, stand, step)),

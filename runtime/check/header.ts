@@ -4,6 +4,7 @@
 
 import { LinkError, suggestion } from "../../linker/errors.ts";
 import { memoryPartOf } from "./memory-part.ts";
+import { isName } from "./poke-text.ts";
 import { type Occurrence, occurrences, type Property, properties } from "./properties.ts";
 import { type Expectation, modelNamed, type ProbePart, type ProbeWord, probeWords, type Scenario } from "./scenario.ts";
 import { isStep } from "./steps.ts";
@@ -127,8 +128,7 @@ const headers: Readonly<Record<string, Header>> = {
 				throw new LinkError(`${place}: '${value}' is not '${form}'`);
 			}
 			const poke = pairs(list, place);
-			const isName = /^[\w-]+$/.test(protocol!);
-			const phases = isName ? protocol! : protocol!.split(";").map((phase) => phase.trim());
+			const phases = isName(protocol!) ? protocol! : protocol!.split(";").map((phase) => phase.trim());
 			const order = after === undefined ? {} : { after: Number(after) };
 			const patcher = { poke, protocol: phases, unlocked: unlocked !== undefined, ...order, place };
 			draft.patchers = [...(draft.patchers ?? []), patcher];

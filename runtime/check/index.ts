@@ -1,6 +1,6 @@
 // The protocol checker (`patchbay/check`): scenarios in, verdicts out.
 
-export { type Ablation, ablate } from "./ablate.ts";
+export { type Ablation, ablate, ablating } from "./ablate.ts";
 export { build } from "./build.ts";
 export {
 	type Checking,
@@ -36,8 +36,10 @@ export {
 	matrixRows,
 	type Placement,
 	placements,
+	type SecondPatcher,
 	type SiteKind,
 	scenarioOf,
+	scenarioText,
 	siteKinds,
 	tabulated,
 } from "./matrix.ts";
@@ -54,5 +56,6 @@ export {
 	verdictsFromJson,
 	verdictsSchema,
 } from "./schema/verdict.ts";
+export { onTape, type Standing } from "./standing.ts";
 export { type Found, letterTexts, synthesize, type Wish } from "./synthesize.ts";
 export type { TraceStep } from "./trace.ts";

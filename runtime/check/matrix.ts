@@ -2,9 +2,10 @@
 
 import type { Model } from "../machine/model.ts";
 import { models, withStoreBuffer } from "../machine/models/index.ts";
-import { type Protocol, sync, write } from "../patch/plan/protocol.ts";
+import { type Protocol, phaseText, sync, write } from "../patch/plan/protocol.ts";
 import { protocols } from "../patch/plan/protocols/index.ts";
 import { check, type Verdict } from "./check.ts";
+import { withProtocol } from "./poke-text.ts";
 import type { Scenario } from "./scenario.ts";
 
 /** What the site is and becomes. */
@@ -69,16 +70,50 @@ export function checkCell(cell: Cell): Verdict {
 	return check(scenarioOf(cell));
 }
 
-/** CPUs that run through one site for ever while one patcher retargets it. */
-export function scenarioOf({ protocol, model, cpus, kind, placement }: Cell): Scenario {
+/** Somebody else who retargets the site at the same time, to a third function. */
+export interface SecondPatcher {
+	readonly protocol: Protocol;
+	/** Neither of the two waits for the other. */
+	readonly unlocked: boolean;
+}
+
+/** CPUs that run through one site for ever while one patcher, or two, retarget it. */
+export function scenarioOf({ protocol, model, cpus, kind, placement }: Cell, second?: SecondPatcher): Scenario {
+	const first = { poke: { site: targetOf(kind) }, protocol: named(protocol) };
+	const program = programOf(kind, placement);
 	return {
 		name: `${protocol.name} on ${model.name}, ${cpus} CPUs, ${kind}, ${placement}`,
-		program: programOf(kind, placement),
+		program: second === undefined ? program : `${program}${THIRD}`,
 		model,
 		cpus: [{ entry: "caller", count: cpus }],
-		patchers: [{ poke: { site: kind === "null" || kind === "ret0" ? kind : "deadline" }, protocol: named(protocol) }],
+		patchers:
+			second === undefined
+				? [first]
+				: [
+						{ ...first, unlocked: second.unlocked },
+						{ poke: { site: "third" }, protocol: named(second.protocol), unlocked: second.unlocked },
+					],
 	};
 }
+
+/** The same scenario as the text of a `.s` file.
+ * @throws LinkError for a protocol that cannot be written: of no phase, or of one that would read as a name */
+export function scenarioText(cell: Cell, second?: SecondPatcher): string {
+	const { program } = scenarioOf(cell, second);
+	const pokes = [`site = ${targetOf(cell.kind)}`, ...(second === undefined ? [] : ["site = third"])];
+	const lines = pokes.map((poke) => `# poke: ${poke} by breakpoint${second?.unlocked ? " without lock" : ""}`);
+	const head = [`# model: ${cell.model.name}`, `# cpu: ${cell.cpus} caller`, ...lines].join("\n");
+	return [cell.protocol, ...(second === undefined ? [] : [second.protocol])].reduce((text, protocol, poke) => {
+		const by = named(protocol);
+		return withProtocol(text, poke, typeof by === "string" ? by : by.phases.map(phaseText));
+	}, `${head}\n${program}`);
+}
+
+function targetOf(kind: SiteKind): string {
+	return kind === "null" || kind === "ret0" ? kind : "deadline";
+}
+
+const THIRD = "\t.global third\n\t.type third, @function\nthird:\n\tret\n";
 
 /** A registered protocol goes by its name. */
 function named(protocol: Protocol): string | Protocol {

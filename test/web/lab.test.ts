@@ -65,6 +65,85 @@ describe.skipIf(!canBrowse)("the lab", () => {
 		expect(await page.locator(".card").nth(2).textContent()).toBe("write breakpoint");
 	});
 
+	test("who clicks a step of a counterexample stands there in Run, steps on and back, and finds the way back", async () => {
+		const page = await lab.open("#check");
+		await verdict(page, "safe").waitFor();
+		await page.locator(".card", { hasText: "sync serialize" }).nth(1).focus();
+		await page.keyboard.press("Delete");
+		await verdict(page, "unsafe").waitFor();
+		const cells = page.locator(".cells .bytes").first().locator(".cell");
+		const held = (await cells.allTextContents()).map((cell) => cell.slice(0, 2));
+		await page.locator(".steps").focus();
+		await page.keyboard.press("Enter");
+		await page.getByText("A way of Check: unsafe").waitFor();
+		const last = (await page.locator(".story li").count()) - 1;
+		expect(await page.locator(".story li").nth(last).textContent()).toContain("store");
+		const site = page.locator(".code .line.site .hex span");
+		expect((await site.allTextContents()).map((cell) => cell.slice(0, 2))).toEqual(held);
+		const before = await placeAfter(page, 0);
+		await page.keyboard.press("s");
+		await standsAt(page, before + 1);
+		await page.keyboard.press("g");
+		await standsAt(page, 0);
+		expect((await site.allTextContents()).map((cell) => cell.slice(0, 2))).not.toEqual(held);
+		await page.goBack();
+		await verdict(page, "unsafe").waitFor();
+		expect(await page.locator(".card").count()).toBe(7);
+	});
+
+	test("text and cards of a scenario are one thing", async () => {
+		const page = await lab.open("#check");
+		await verdict(page, "safe").waitFor();
+		await page.getByText("The scenario as text").click();
+		const text = page.getByRole("textbox", { name: "The scenario as text" });
+		expect(await text.inputValue()).toContain("# poke: site = deadline by breakpoint\n");
+		await text.fill((await text.inputValue()).replace("by breakpoint", "by write whole; sync serialize"));
+		await verdict(page, "unsafe").waitFor();
+		expect(await page.locator(".card").allTextContents()).toEqual(["write whole", "sync serialize"]);
+		await page.locator(".card").first().focus();
+		await page.keyboard.press("Alt+ArrowRight");
+		await page.getByText("write whole is now 2 of 2").waitFor();
+		expect(await text.inputValue()).toContain("by sync serialize; write whole\n");
+		await text.fill((await text.inputValue()).replace("# model: x86", "# model: nobody"));
+		await page.getByRole("alert").getByText("no model 'nobody'").waitFor();
+	});
+
+	test("letters say on which machines a card is needed", async () => {
+		const page = await lab.open(`#check/1.${packed(JSON.stringify({ cpus: 1 }))}`);
+		await verdict(page, "safe").waitFor();
+		const head = page.locator(".rail li", { hasText: "write head" });
+		await head.locator(".letters .needed[title^=x86]").waitFor();
+		const second = page.locator(".rail li", { hasText: "sync serialize" }).nth(1);
+		await second.locator(".letters .needed[title^='x86: needed: broken: no CPU']").waitFor();
+		await second.locator(".letters .not-needed[title^=ideal]").waitFor();
+	});
+
+	test("two machines are compared, and step together", async () => {
+		const page = await lab.open("#check");
+		await verdict(page, "safe").waitFor();
+		await page.getByLabel("compare").check();
+		const right = page.getByRole("region", { name: "Compared with" });
+		await right.locator(".verdict.safe:not(.was)").waitFor();
+		await right.locator(".card", { hasText: "sync serialize" }).nth(1).focus();
+		await page.keyboard.press("Delete");
+		await right.locator(".verdict.unsafe:not(.was)").waitFor();
+		expect(await page.locator(".two .step.parts").count()).toBe(2);
+		await right.locator(".step").nth(3).click();
+		await page.locator("#left-step3[aria-selected=true]").waitFor();
+		await right.getByLabel("Machine to compare with").selectOption("ideal");
+		await right.locator(".verdict.safe:not(.was)").waitFor();
+	});
+
+	test("two patchers without a lock are found out", async () => {
+		const page = await lab.open(`#check/1.${packed(JSON.stringify({ cpus: 1, model: "amd-quad" }))}`);
+		await verdict(page, "safe").waitFor();
+		await page.getByLabel("second patcher").check();
+		await page.locator(".heads", { hasText: "patcher1" }).waitFor({ state: "attached" });
+		await verdict(page, "safe").waitFor();
+		await page.getByLabel("without lock").check();
+		await verdict(page, "unsafe").waitFor();
+	});
+
 	/** Where a run stands, when it has come to a place other than this one. */
 	async function placeAfter(page: Page, before: number): Promise<number> {
 		const now = await page.waitForFunction((before) => {

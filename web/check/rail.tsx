@@ -1,15 +1,21 @@
 // The protocol as cards on a rail: what is written is bold, what is waited for dashed. Cards are moved by hand or by key.
+// Under each card is a letter for every machine, ringed where something breaks without the card.
 
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import type { Letter, Letters } from "./question.ts";
 
 interface RailProps {
+	/** Whose protocol it is. */
+	readonly name: string;
 	readonly phases: readonly string[];
+	/** On which machines each phase is needed, as far as it is known. */
+	readonly letters?: Letters | undefined;
 	/** What may be added. */
 	readonly known: readonly string[];
 	change(phases: readonly string[], said: string): void;
 }
 
-export function Rail({ phases, known, change }: RailProps) {
+export function Rail({ name, phases, letters, known, change }: RailProps) {
 	const list = useRef<HTMLOListElement>(null);
 	const [dragged, setDragged] = useState<number>();
 	/** The card that has the focus when the change that was made is drawn. */
@@ -52,13 +58,14 @@ export function Rail({ phases, known, change }: RailProps) {
 		return cards.reduce((best, card, i) => (far(card) < far(cards[best]!) ? i : best), 0);
 	};
 	return (
-		<ol class="rail" ref={list} aria-label="Phases of the protocol">
+		<ol class="rail" ref={list} aria-label={name}>
 			{phases.map((phase, i) => (
 				<li key={`${i}.${phase}`}>
+					{letters !== undefined && <Needed letters={letters[i] ?? {}} />}
 					<button
 						type="button"
 						class={`card ${phase.split(" ")[0]}${dragged === i ? " dragged" : ""}`}
-						aria-label={`${phase}, ${i + 1} of ${phases.length}`}
+						aria-label={`${phase}, ${i + 1} of ${phases.length}${neededOn(letters?.[i])}`}
 						onKeyDown={(event) => onKey(event, i)}
 						onPointerDown={(event) => {
 							event.currentTarget.setPointerCapture(event.pointerId);
@@ -96,4 +103,42 @@ export function Rail({ phases, known, change }: RailProps) {
 			</li>
 		</ol>
 	);
+}
+
+/** A letter for each machine. */
+export const letterOf: Readonly<Record<string, string>> = {
+	ideal: "I",
+	x86: "X",
+	"amd-quad": "Q",
+	arm: "A",
+	riscv: "R",
+	alpha: "α",
+};
+
+const words: Readonly<Record<Letter["verdict"], string>> = {
+	needed: "needed",
+	"not needed": "not needed",
+	untouched: "the whole protocol is not safe there",
+};
+
+function Needed({ letters }: { letters: Letters[number] }) {
+	return (
+		<span class="letters" aria-hidden="true">
+			{Object.entries(letterOf).map(([model, letter]) => {
+				const known = letters[model];
+				const why = known?.why === undefined ? "" : `: ${known.why}`;
+				const title = known === undefined ? "not known yet" : `${words[known.verdict]}${why}`;
+				return (
+					<i key={model} class={known?.verdict.replace(" ", "-") ?? "open"} title={`${model}: ${title}`}>
+						{known?.verdict === "untouched" ? "–" : letter}
+					</i>
+				);
+			})}
+		</span>
+	);
+}
+
+function neededOn(letters: Letters[number] = {}): string {
+	const needed = Object.keys(letters).filter((model) => letters[model]!.verdict === "needed");
+	return needed.length === 0 ? "" : `, needed on ${needed.join(", ")}`;
 }

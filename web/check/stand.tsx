@@ -5,7 +5,14 @@ import { ageOf, glyphs, hexByte } from "../loom/age.ts";
 
 type Site = Lanes["sites"][number];
 
-export function StandBefore({ lanes, row }: { lanes: Lanes; row: number }) {
+interface StandProps {
+	readonly lanes: Lanes;
+	readonly row: number;
+	/** Opens the machine as it stands here. */
+	stand(): void;
+}
+
+export function StandBefore({ lanes, row, stand: standHere }: StandProps) {
 	const { sites, patchers, rows } = lanes;
 	const stand = lanes.stands[row]!;
 	const older = rows[row]?.older;
@@ -24,6 +31,11 @@ export function StandBefore({ lanes, row }: { lanes: Lanes; row: number }) {
 				</div>
 			))}
 			{older !== undefined && <p class="why">{older}</p>}
+			<p>
+				<button type="button" onClick={standHere}>
+					Stand here in Run
+				</button>
+			</p>
 			<dl>
 				{stand.cpus.map(({ status, place, pending, masked }, cpu) => (
 					<div key={cpu}>

@@ -10,12 +10,22 @@ interface WayProps {
 	select(row: number): void;
 	/** Selects the step that is so many behind the selected one. */
 	move(by: number): void;
+	/** Opens the machine as it stands before the selected step. */
+	stand(): void;
+	/** The first step that is another one in the way that this is compared with. */
+	readonly parts?: number | undefined;
+	/** What ids begin with, where there are two ways. */
+	readonly prefix?: string;
 }
 
-export function Way({ lanes, selected, select, move }: WayProps) {
+export function Way({ lanes, selected, select, move, stand, parts, prefix = "" }: WayProps) {
 	const { rows, cpus, patchers } = lanes;
 	const heads = [...patchers.map((_, i) => `patcher${i}`), ...Array.from({ length: cpus }, (_, i) => `cpu${i}`)];
 	const onKey = (event: KeyboardEvent): void => {
+		if (event.key === "Enter") {
+			event.preventDefault();
+			stand();
+		}
 		const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
 		if (step === 0) return;
 		event.preventDefault();
@@ -35,18 +45,18 @@ export function Way({ lanes, selected, select, move }: WayProps) {
 					role="listbox"
 					tabIndex={0}
 					aria-label="Steps"
-					aria-activedescendant={`step${selected}`}
+					aria-activedescendant={`${prefix}step${selected}`}
 					onKeyDown={onKey}
 				>
 					{rows.map((row, i) => (
 						// biome-ignore lint/a11y/useKeyWithClickEvents: the list takes the keys for its options
 						<div
 							key={i}
-							id={`step${i}`}
+							id={`${prefix}step${i}`}
 							role="option"
 							tabIndex={-1}
 							aria-selected={i === selected}
-							class={`step${row.broken === undefined ? "" : " broken"}`}
+							class={`step${row.broken === undefined ? "" : " broken"}${i === parts ? " parts" : ""}`}
 							onClick={() => select(i)}
 						>
 							<span class="number">{i + 1}</span>

@@ -1,6 +1,6 @@
 // What a lesson is: text, a room that it happens in, a task, and a judge that asks the library whether the task is done.
 
-import { type State as CheckState, startChecker, stateOf } from "../check/ask.ts";
+import { type State as CheckState, questionOf, startChecker, stateOf } from "../check/ask.ts";
 import type { Checked } from "../check/question.ts";
 import { settingOf, startRunner } from "../run/ask.ts";
 import { sourceOf } from "../run/programs.ts";
@@ -54,10 +54,9 @@ async function runOf(state: unknown): Promise<RunView> {
 
 async function judgedCheck(lesson: Lesson & { readonly room: "check" }, link: unknown): Promise<Judged> {
 	const state = stateOf(link);
-	const { step: _, ...question } = state;
 	const checker = startChecker();
 	try {
-		const checked = await checker.ask<Checked>(question);
+		const checked = await checker.ask<Checked>(questionOf(state));
 		if ("problem" in checked) throw new Error(checked.problem);
 		if ("superseded" in checked) throw new Error("another question came first");
 		return lesson.judge(checked, state);

@@ -13,7 +13,7 @@ const roomsOf = { run, check } as const;
 /** The lessons that were done since the page was opened: who visits another room finds them done. */
 let doneBefore: readonly number[] = [];
 
-function LearnView({ state, link }: RoomProps) {
+function LearnView({ state, link, go: goToRoom }: RoomProps) {
 	const [number, setNumber] = useState(() => fieldsOf(state).number("lesson", 1, 1, lessons.length));
 	const brought = useRef((state as { room?: unknown } | null | undefined)?.room);
 	const heading = useRef<HTMLHeadingElement>(null);
@@ -48,6 +48,7 @@ function LearnView({ state, link }: RoomProps) {
 				heading={heading}
 				brought={brought.current}
 				link={link}
+				goToRoom={goToRoom}
 				finish={() => setDone((now) => [...now, number])}
 				next={number < lessons.length ? () => go(number + 1) : undefined}
 			/>
@@ -62,12 +63,13 @@ interface LessonProps {
 	/** The state of the room that a link brought. */
 	readonly brought: unknown;
 	link(state: unknown): void;
+	readonly goToRoom: RoomProps["go"];
 	/** Marks the lesson as done. */
 	finish(): void;
 	readonly next: (() => void) | undefined;
 }
 
-function LessonView({ number, lesson, heading, brought, link, finish, next }: LessonProps) {
+function LessonView({ number, lesson, heading, brought, link, goToRoom, finish, next }: LessonProps) {
 	const { title, text, said, task, start, room } = lesson;
 	const [answer, setAnswer] = useState<Judged>();
 	const [asking, setAsking] = useState(false);
@@ -133,7 +135,7 @@ function LessonView({ number, lesson, heading, brought, link, finish, next }: Le
 					</p>
 				</div>
 			</article>
-			<View state={begun} link={linkRoom} />
+			<View state={begun} link={linkRoom} go={goToRoom} />
 		</>
 	);
 }

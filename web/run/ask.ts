@@ -1,6 +1,8 @@
 // The worker that runs programs, and what a link to the run room opens.
 
+import { LAST, questionOf, stateOf } from "../check/ask.ts";
 import { modelNames, protocolPhases } from "../check/known.ts";
+import type { Question } from "../check/question.ts";
 import { type Asker, askerOf } from "../state/ask.ts";
 import { fieldsOf } from "../state/fields.ts";
 import { FIRST_PROGRAM, programNames } from "./programs.ts";
@@ -13,7 +15,16 @@ export interface Setting extends Omit<Program, "source" | "asked"> {
 	readonly own: string | undefined;
 }
 
-export function settingOf(link: unknown): { setting: Setting; at: number; asked: readonly Asked[] } {
+export interface Place {
+	readonly at: number;
+	readonly asked: readonly Asked[];
+	/** A step of the checker's way, in a link that comes from there. */
+	readonly row: number | undefined;
+}
+
+/** What a run is of: a program, or the way of a verdict. */
+export function settingOf(link: unknown): Place & { setting: Setting; stand: Question | undefined } {
+	const { stand } = (link ?? {}) as { stand?: unknown };
 	const fields = fieldsOf(link);
 	const own = fields.text("own", "");
 	return {
@@ -26,7 +37,9 @@ export function settingOf(link: unknown): { setting: Setting; at: number; asked:
 			cpus: fields.number("cpus", 2, 1, 8),
 			seed: fields.number("seed", 1, 1, 2 ** 31 - 1),
 		},
+		stand: typeof stand === "object" && stand !== null ? questionOf(stateOf(stand)) : undefined,
 		at: fields.number("at", 0, 0, 1e9),
+		row: fields.has("row") ? fields.number("row", 0, 0, LAST) : undefined,
 		asked: askedOf(link),
 	};
 }

@@ -19,6 +19,8 @@ interface EditorProps {
 	readonly source: string;
 	readonly marks: Marks;
 	change(source: string): void;
+	/** It is shown, and cannot be edited. */
+	readonly isFixed: boolean;
 }
 
 const setMarks = StateEffect.define<Marks>();
@@ -93,7 +95,7 @@ const theme = EditorView.theme({
 	},
 });
 
-export default function Editor({ source, marks, change }: EditorProps) {
+export default function Editor({ source, marks, change, isFixed }: EditorProps) {
 	const host = useRef<HTMLDivElement>(null);
 	const view = useRef<EditorView | undefined>(undefined);
 	const told = useRef(change);
@@ -111,6 +113,7 @@ export default function Editor({ source, marks, change }: EditorProps) {
 					keymap.of([...defaultKeymap, ...historyKeymap, indentWithTab]),
 					marking,
 					theme,
+					EditorState.readOnly.of(isFixed),
 					EditorView.contentAttributes.of({ "aria-label": "Source of the program", tabindex: "0" }),
 					EditorView.updateListener.of((update) => {
 						if (update.docChanged) told.current(update.state.doc.toString());

@@ -1,5 +1,7 @@
 // What the run room asks its worker, and what it is answered.
 
+import type { Question } from "../check/question.ts";
+
 export interface Program {
 	readonly source: string;
 	readonly name: string;
@@ -26,8 +28,16 @@ export type Go =
 	| { readonly until: "phase" | "patch" | "trap" | "print" | "cpu"; readonly cpu?: number }
 	| { readonly ask: { readonly key: string; readonly to: string } };
 
+/** A way of the checker's to stand on: its question, and a step of the way or a place of the run. */
+export interface StandAt {
+	readonly question: Question;
+	readonly row: number | undefined;
+	readonly at: number;
+}
+
 export type RunQuestion =
 	| { readonly open: Program; readonly at: number }
+	| { readonly standAt: StandAt }
 	| { readonly go: Go }
 	| { readonly plan: string }
 	/** Ends the ways that were asked for before, where they have come to. */
@@ -44,6 +54,10 @@ export interface Opened {
 	readonly sites: readonly SiteInfo[];
 	readonly keys: readonly string[];
 	readonly view: RunView;
+	/** The program's text, where the question did not bring it. */
+	readonly source?: string;
+	/** The verdict whose way this is. */
+	readonly verdict?: string;
 }
 
 export interface SiteInfo {

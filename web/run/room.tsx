@@ -7,7 +7,7 @@ import type { Room, RoomProps } from "../shell/room.ts";
 import { isTyping } from "../shell/typing.ts";
 import type { Asker } from "../state/ask.ts";
 import { fieldsOf } from "../state/fields.ts";
-import { fetches, type Setting, settingOf, startRunner } from "./ask.ts";
+import { fetches, type Place, type Setting, settingOf, startRunner } from "./ask.ts";
 import { Code } from "./code.tsx";
 import { Cpus } from "./cpus.tsx";
 import type { Marks } from "./editor.tsx";
@@ -17,9 +17,10 @@ import type { Go, Opened, ProblemAt, RunQuestion, RunView } from "./question.ts"
 import { Sites } from "./sites.tsx";
 import { Transport } from "./transport.tsx";
 
-function RunView_({ state: link, link: share }: RoomProps) {
+function RunView_({ state: link, link: share, go: goToRoom }: RoomProps) {
 	const first = useMemo(() => settingOf(link), [link]);
 	const [setting, setSetting] = useState(first.setting);
+	const [stand] = useState(first.stand);
 	const [source, setSource] = useState(first.setting.own);
 	const [opened, setOpened] = useState<Opened>();
 	const [view, setView] = useState<RunView>();
@@ -28,7 +29,7 @@ function RunView_({ state: link, link: share }: RoomProps) {
 	const [busy, setBusy] = useState<number>();
 	const [lit, setLit] = useState<number>();
 	const asker = useRef<Asker | undefined>(undefined);
-	const begin = useRef({ at: first.at, asked: first.asked });
+	const begin = useRef<Place>(first);
 
 	useEffect(() => {
 		const made = startRunner();
@@ -36,8 +37,8 @@ function RunView_({ state: link, link: share }: RoomProps) {
 		return () => made.stop();
 	}, []);
 	useEffect(() => {
-		if (setting.own === undefined) sourceOf(setting.name).then(setSource);
-	}, [setting.name, setting.own]);
+		if (setting.own === undefined && stand === undefined) sourceOf(setting.name).then(setSource);
+	}, [setting.name, setting.own, stand]);
 
 	const ask = useCallback(async <T extends object>(question: RunQuestion): Promise<T | undefined> => {
 		const waiting = setTimeout(() => setBusy(0), 150);
@@ -61,11 +62,21 @@ function RunView_({ state: link, link: share }: RoomProps) {
 	}, []);
 	const asked = JSON.stringify(setting);
 	useEffect(() => {
-		if (source === undefined) return;
+		if (stand === undefined) return;
+		const { at, row } = begin.current;
+		ask<Opened>({ standAt: { question: stand, row, at } }).then((given) => {
+			if (given === undefined) return;
+			setSource(given.source);
+			setOpened(given);
+			setView(given.view);
+		});
+	}, [stand, ask]);
+	useEffect(() => {
+		if (source === undefined || stand !== undefined) return;
 		const { own: _, ...program } = JSON.parse(asked) as Setting;
 		const timer = setTimeout(async () => {
 			const { at, asked } = begin.current;
-			begin.current = { at: 0, asked: [] };
+			begin.current = { at: 0, asked: [], row: undefined };
 			const given = await ask<Opened>({ open: { ...program, source, asked }, at });
 			if (given === undefined) return;
 			setOpened(given);
@@ -73,11 +84,12 @@ function RunView_({ state: link, link: share }: RoomProps) {
 			setView(given.view);
 		}, 200);
 		return () => clearTimeout(timer);
-	}, [source, asked, ask]);
+	}, [source, asked, ask, stand]);
 	// A link, and who judges a lesson, says what is on the screen, never what was there before.
 	useLayoutEffect(() => {
-		if (view !== undefined) share({ ...setting, at: view.at, asked: view.asked });
-	}, [setting, view, share]);
+		if (view === undefined) return;
+		share(stand === undefined ? { ...setting, at: view.at, asked: view.asked } : { stand, at: view.at });
+	}, [setting, stand, view, share]);
 
 	const go = useCallback(
 		async (how: Go) => {
@@ -91,7 +103,7 @@ function RunView_({ state: link, link: share }: RoomProps) {
 		[ask],
 	);
 	const edit = (own: string): void => {
-		if (own === source) return;
+		if (own === source || stand !== undefined) return;
 		setSource(own);
 		setSetting((now) => ({ ...now, own }));
 	};
@@ -122,7 +134,16 @@ function RunView_({ state: link, link: share }: RoomProps) {
 	return (
 		<div class="run">
 			<Transport view={view} busy={busy} go={go}>
-				<Settings setting={setting} change={(part) => setSetting((now) => ({ ...now, ...part }))} />
+				{stand === undefined ? (
+					<Settings setting={setting} change={(part) => setSetting((now) => ({ ...now, ...part }))} />
+				) : (
+					<p>
+						{opened === undefined ? "Going the way of the verdict…" : `A way of Check: ${opened.verdict}.`}{" "}
+						<button type="button" onClick={() => goToRoom("check", stand)}>
+							Back to Check
+						</button>
+					</p>
+				)}
 			</Transport>
 			{problem !== undefined && (
 				<p class="verdict problem" role="alert">
@@ -140,6 +161,7 @@ function RunView_({ state: link, link: share }: RoomProps) {
 								source,
 								marks,
 								change: edit,
+								isFixed: stand !== undefined,
 							}}
 						/>
 					)}

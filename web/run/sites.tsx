@@ -35,11 +35,15 @@ export function Sites({ opened, view, lit, light, targets, retarget }: SitesProp
 						onClick={async () => {
 							setChosen(i);
 							const given = await targets(key);
-							if (given !== undefined) setOffer({ key, targets: given });
+							if (given !== undefined && given.length > 0) setOffer({ key, targets: given });
 						}}
 					>
 						<b>{key}</b> <code>{place}</code>
-						<span>→ {view.calls[opened.keys.indexOf(key)] ?? "nobody"}</span>
+						<span>
+							{opened.keys.includes(key)
+								? `→ ${view.calls[opened.keys.indexOf(key)] ?? "nobody"}`
+								: view.code.find(({ site }) => site === i)?.text}
+						</span>
 					</button>
 				))}
 			</div>

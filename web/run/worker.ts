@@ -72,7 +72,7 @@ addEventListener("message", ({ data }: MessageEvent<Numbered>) => {
 
 /** Whether all that was asked for before may as well be left where it is: a place is reached from anywhere. */
 function makesEarlierVain(question: RunQuestion): boolean {
-	return "open" in question || "stop" in question || ("go" in question && "to" in question.go);
+	return "open" in question || "standAt" in question || "stop" in question || ("go" in question && "to" in question.go);
 }
 
 async function respond(question: Numbered): Promise<void> {
@@ -87,6 +87,14 @@ async function respond(question: Numbered): Promise<void> {
 }
 
 async function answer(question: Numbered): Promise<object> {
+	if ("standAt" in question) {
+		const { standOn } = await import("./stand-on.ts");
+		const { row, at } = question.standAt;
+		const { system, chosen, places, source, verdict } = standOn(question.standAt.question);
+		open = standing(record(system, { chosen }));
+		await goTo(open.tape, row === undefined ? at : (places[row] ?? at), question.id);
+		return { sites: open.sites, keys: [], view: viewOf(open), source, verdict } satisfies Opened;
+	}
 	if ("open" in question) {
 		open = begin(question.open);
 		await goTo(open.tape, question.at, question.id);
@@ -124,6 +132,22 @@ function begin({ source, name, protocol, model, fetch, cpus, seed, asked }: Prog
 	const initial = sites.map(({ address, length }) => readVirtual(machine, 0, address, length) ?? new Uint8Array());
 	const chosen = asked.map(({ at, key, to }) => ({ at, ask: { [key]: to } }));
 	return { tape: record(system, { chosen }), image, rows: rowsOf(image, MOST_CODE), sites, initial };
+}
+
+/** A run whose sites are those of its plans: an assembled program has no table of them. */
+function standing(tape: Tape): Open {
+	const { machine, image, plans } = tape.system;
+	const edits = plans.flatMap(({ edits }) => edits);
+	const once = edits.filter(({ address }, i) => edits.findIndex((one) => one.address === address) === i);
+	const sites = once.map(({ address, old }) => ({
+		address,
+		length: old.length,
+		place: placeOf(image, address),
+		key: image.symbols.find((one) => one.address === address && one.name !== "")?.name ?? placeOf(image, address),
+		line: image.lines.at(address)?.line,
+	}));
+	const initial = sites.map(({ address, length }) => readVirtual(machine, 0, address, length) ?? new Uint8Array());
+	return { tape, image, rows: rowsOf(image, MOST_CODE), sites, initial };
 }
 
 async function go({ tape }: Open, how: Go, id: number): Promise<void> {
@@ -186,6 +210,7 @@ function phaseOf(event: Happening | undefined): string | undefined {
 }
 
 function targetsOf({ tape, image }: Open, key: string): TargetInfo[] {
+	if (!image.keys.some(({ name }) => name === key)) return [];
 	const calls = staticCalls(tape.system).get(key);
 	const functions = image.symbols.filter(({ type, name }) => type === 2 && !name.startsWith("__"));
 	return functions.map(({ name }) => {

@@ -7,6 +7,8 @@ export interface RoomProps {
 	readonly state: unknown;
 	/** Tells the shell what a link to what is shown now has to say. */
 	link(state: unknown): void;
+	/** Opens a room; the way back leads to what is shown now. */
+	go(room: string, state: object): void;
 }
 
 export interface Room {

@@ -47,6 +47,10 @@ export function Shell() {
 		};
 	}, []);
 
+	const go = async (room: string, to: object): Promise<void> => {
+		if (shown !== undefined) history.replaceState(null, "", await linkTo(shown.name, state.current ?? {}));
+		location.hash = await linkTo(room, to);
+	};
 	const share = async (): Promise<void> => {
 		if (shown === undefined) return;
 		const fragment = await linkTo(shown.name, state.current ?? {});
@@ -88,6 +92,7 @@ export function Shell() {
 					<shown.room.View
 						key={shown.visit}
 						state={shown.link.state}
+						go={go}
 						link={(now) => {
 							state.current = now;
 						}}

@@ -4,6 +4,9 @@ export interface Fields {
 	text(name: string, fallback: string, most?: number): string;
 	/** A whole number of an interval. */
 	number(name: string, fallback: number, least: number, most: number): number;
+	has(name: string): boolean;
+	/** Whether it is true. */
+	flag(name: string): boolean;
 	oneOf<T extends string>(name: string, known: readonly T[], fallback: T): T;
 	/** A list of texts that are all known. */
 	list<T extends string>(name: string, known: readonly T[], fallback: readonly T[], most?: number): readonly T[];
@@ -26,6 +29,8 @@ export function fieldsOf(state: unknown): Fields {
 			const value = get(name);
 			return Number.isInteger(value) ? Math.min(most, Math.max(least, value as number)) : fallback;
 		},
+		has: (name) => get(name) !== undefined,
+		flag: (name) => get(name) === true,
 		oneOf(name, known, fallback) {
 			return known.find((one) => one === get(name)) ?? fallback;
 		},

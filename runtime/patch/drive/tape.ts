@@ -2,14 +2,15 @@
 // trap, every step of a patcher and every update that begins is one. Now and then the system is put aside; to go back is to
 // take up the last one before, and to do again what followed.
 
-import { endTurn } from "../../machine/state.ts";
+import { Cpu, Status } from "../../machine/layout.ts";
+import { endTurn, getCpu } from "../../machine/state.ts";
 import { changesFor, type Targets } from "../change/static-calls.ts";
 import type { System } from "../system.ts";
 import { type Move, make, possible } from "./moves.ts";
 import { stepPatcher } from "./patchers.ts";
 import { now } from "./run.ts";
 import { restoreSystem, type SavedSystem, saveSystem } from "./save.ts";
-import { peekTurn, type RunEnd, type Turn, takeTurn } from "./turn.ts";
+import { peekTurn, type RunEnd, serve, type Turn, takeInterrupt, takeTurn } from "./turn.ts";
 
 export interface TapeOptions {
 	/** Steps between two places at which the system is put aside. */
@@ -27,6 +28,8 @@ export type Chosen =
 			readonly move: Move;
 			/** Which of the possible values each unit was fetched with, where the machine's fetches are chosen. */
 			readonly fetch?: readonly number[];
+			/** The trap that the step ends in is a move of its own. */
+			readonly alone?: true;
 	  }
 	| { readonly at: number; readonly ask: Targets };
 
@@ -96,7 +99,7 @@ export function record(system: System, { every = EVERY, memory = MEMORY, chosen 
 		endTurn(system.machine);
 		at++;
 		if ("ask" in own) askFor(system, own.ask);
-		else makeAndServe(system, own.move, own.fetch ?? []);
+		else makeAndServe(system, own);
 		return undefined;
 	}
 
@@ -171,7 +174,7 @@ function askFor(system: System, targets: Targets): void {
 }
 
 /** A move as `run` would make it: what the CPU asks of its host, or traps at, is served with it. */
-function makeAndServe(system: System, move: Move, fetch: readonly number[]): void {
+function makeAndServe(system: System, { move, fetch = [], alone }: Extract<Chosen, { move: Move }>): void {
 	if (move.kind === "patch") {
 		stepPatcher(system, move.who);
 		return;
@@ -179,8 +182,17 @@ function makeAndServe(system: System, move: Move, fetch: readonly number[]): voi
 	const { oracle } = system.machine;
 	oracle.answers.splice(0, oracle.answers.length, ...fetch);
 	oracle.options.length = 0;
-	make(system, move);
+	makeNoted(system, move);
 	oracle.answers.length = 0;
+	oracle.options.length = 0;
 	const trap: Move = { kind: "trap", who: move.who };
-	if (move.kind === "step" && possible(system, trap)) make(system, trap);
+	if (move.kind === "step" && alone !== true && possible(system, trap)) makeNoted(system, trap);
+}
+
+/** Makes a move, and tells of an interrupt or a trap as a run does. */
+function makeNoted(system: System, move: Move): void {
+	if (move.kind === "interrupt") takeInterrupt(system, move.who);
+	else if (move.kind === "trap" && getCpu(system.machine, move.who, Cpu.status) === Status.trapped)
+		serve(system, move.who, () => make(system, move));
+	else make(system, move);
 }

@@ -279,7 +279,8 @@ function isLate(machine: Machine, cpu: number): boolean {
 	return travels && getCpu(machine, cpu, Cpu.status) === Status.running && random(machine, 4) !== 0;
 }
 
-function takeInterrupt(system: System, cpu: number): void {
+/** Takes a pending interrupt, and tells of it. */
+export function takeInterrupt(system: System, cpu: number): void {
 	const { machine } = system;
 	const clock = getCounter(machine, cpu, Cpu.clock);
 	const detail = system.events === undefined ? "" : requestsIn(getCpu(machine, cpu, Cpu.pending));
@@ -295,12 +296,12 @@ function requestsIn(pending: number): string {
 	return names.map(([name]) => name).join(", ");
 }
 
-/** @returns whether the CPU goes on */
-function serve(system: System, cpu: number): boolean {
+/** Serves a trap, and tells of it. @param server who serves it @returns whether the CPU goes on */
+export function serve(system: System, cpu: number, server: () => boolean = () => serveTrap(system, cpu)): boolean {
 	const { machine } = system;
 	const clock = getCounter(machine, cpu, Cpu.clock);
 	const pc = getCpu(machine, cpu, Cpu.pc) >>> 0;
-	const served = serveTrap(system, cpu) && getCpu(machine, cpu, Cpu.status) !== Status.trapped;
+	const served = server() && getCpu(machine, cpu, Cpu.status) !== Status.trapped;
 	const duration = getCounter(machine, cpu, Cpu.clock) - clock;
 	if (served) noteEmulated(system, cpu, pc, clock);
 	system.events?.push({
