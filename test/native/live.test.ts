@@ -13,6 +13,7 @@ import { textOf } from "../../cli/shell/terminal.ts";
 import { findEntries, makeChanges } from "../../native/live.ts";
 import { findProcess, statusField, threadState, threadsOf } from "../../native/process.ts";
 import { cli } from "../cli/command-line.ts";
+import { howMany } from "../extent.ts";
 import { has, hasNative, run, source } from "../real/native-tools.ts";
 import { compile, type TargetProcess, variable, withLive, withTarget } from "./target-process.ts";
 
@@ -26,7 +27,7 @@ beforeAll(() => {
 	compile(source("crowd.c"), at("plain"));
 	compile(source("calls-of-all-kinds.s"), at("kinds"), "-no-pie", "-Wa,-mshared", "-Wl,--emit-relocs");
 	compile(source("calls-of-all-kinds.s"), at("kinds-decoded"), "-no-pie", "-Wa,-mshared");
-}, 120_000);
+});
 afterAll(() => rmSync(folder, { recursive: true }));
 
 interface ListedSite {
@@ -81,8 +82,8 @@ describe.skipIf(!hasNative())("a process under load", () => {
 		"%s: 8 threads through 1,000 sites, updates from outside, no call goes wrong",
 		(program) =>
 			withTarget(at(program), ["8"], async (target) => {
-				const stops = await storm(target.pid, 30);
-				expect(stops).toBe(30);
+				const updates = howMany(30, 1000);
+				expect(await storm(target.pid, updates)).toBe(updates);
 				expect(await finish(target)).toMatch(/^[1-9]\d* calls, 0 wrong$/);
 			}),
 	);
@@ -178,7 +179,7 @@ describe.skipIf(!hasNative())("a patcher that is killed", () => {
 		await withTarget(at("crowd"), ["3"], async (target) => {
 			await withLive(target.pid, (live) => variable(live, "ignore_order").set(1));
 			let foundStopped = 0;
-			for (let round = 0; round < 8 || (foundStopped < 3 && round < 100); round++) {
+			for (let round = 0; round < howMany(8, 100) || (foundStopped < 3 && round < 200); round++) {
 				const updater = spawn(process.execPath, [at("updater.mjs"), String(target.pid)]);
 				await once(updater.stdout, "data");
 				if (round % 2 === 0) await setTimeout(Math.random() * 200);
@@ -227,7 +228,7 @@ describe.skipIf(!hasNative())("static calls of a program with the runtime", () =
 		run("gcc", "-O2", "-Inative", "-c", at("small.c"), "-o", at("small.o"));
 		expect((await cli("collect", at("small.o"), "--user")).code).toBe(0);
 		run("gcc", "-pthread", at("small.o"), "-o", at("small"));
-	}, 120_000);
+	});
 
 	test.each(["fitting", "always"] as const)(
 		"updates from inside and outside, stopping %s: every call does what the key says in the end",
@@ -294,6 +295,43 @@ describe.skipIf(!hasNative())("static calls of a program with the runtime", () =
 			}
 		}));
 
+	test("keys of a shared object: nothing, 0 and conditional tail calls, in it and in the program", async () => {
+		for (const [name, source, ...flags] of [
+			["there", there, "-fPIC"],
+			["here", here],
+		] as const) {
+			writeFileSync(at(`${name}.c`), source);
+			run("gcc", "-O2", ...flags, "-Inative", "-c", at(`${name}.c`), "-o", at(`${name}.o`));
+			expect((await cli("collect", at(`${name}.o`), "--user")).code).toBe(0);
+		}
+		run("gcc", "-shared", at("there.o"), "-o", at("libthere.so"));
+		run("gcc", "-pthread", "-rdynamic", at("here.o"), at("libthere.so"), `-Wl,-rpath,${folder}`, "-o", at("here"));
+		await withTarget(at("here"), [], async ({ pid, printed }) => {
+			const says = async (line: string) => {
+				const from = printed().length;
+				await until(() => printed().slice(from).split("\n").slice(1, -1).includes(line));
+			};
+			const kinds = JSON.parse((await cli("live", String(pid), "--json")).out).entries.map(
+				({ name, sites }: { name: string; sites: ListedSite[] }) => `${name}: ${sites.map(({ kind }) => kind).sort()}`,
+			);
+			expect(kinds).toEqual(["hook: call,tail", "pick: call,call,conditional,tail"]);
+			const becomes = async (change: string, line: string) => {
+				const { code, err } = await cli("live", String(pid), "--set", change);
+				expect({ change, code, err }).toEqual({ change, code: 0, err: "" });
+				await says(line);
+			};
+			// What the program and the object say: pick(1); in the object also by a tail call and by a conditional one; the hook.
+			await says("2 2 2 2 0");
+			await becomes("pick=deadline", "101 101 101 101 0");
+			await becomes("hook=count", "101 101 101 101 2");
+			await becomes("pick=ret0", "0 0 0 0 2");
+			await becomes("hook=null", "0 0 0 0 0");
+			await becomes("pick=local", "301 301 301 301 0");
+			await becomes("pick=default", "2 2 2 2 0");
+			expect((await cli("live", String(pid), "--reset")).code).toBe(0);
+		});
+	});
+
 	test("run --native starts a program and changes it", async () => {
 		writeFileSync(
 			at("waits.c"),
@@ -334,6 +372,45 @@ int main(int argc, char **argv) { for (int i = 0; i < 20000; i++, usleep(1000)) 
 		});
 	});
 });
+
+/** A shared object with the keys, calls of every kind, and targets. */
+const there = `#include "patchbay.h"
+int fifo(int x), deadline(int x), maybe(int x), by_tail(int x), by_call(int x);
+void count(void), by_hook(void), by_hook_tail(void);
+int counted;
+__attribute__((noipa)) int fifo(int x) { return x + 1; }
+__attribute__((noipa)) int deadline(int x) { return x + 100; }
+__attribute__((noipa)) void count(void) { counted++; }
+DEFINE_STATIC_CALL(pick, fifo);
+DEFINE_STATIC_CALL_NULL(hook, count);
+__attribute__((noipa)) int by_call(int x) { return static_call(pick)(x) + (int)(counted & 0); }
+__attribute__((noipa)) int by_tail(int x) { return static_call(pick)(x); }
+__attribute__((noipa)) void by_hook(void) { static_call_cond(hook)(); counted += 0; __asm__ volatile(""); }
+__attribute__((noipa)) void by_hook_tail(void) { static_call_cond(hook)(); }
+__asm__(".text\n.globl maybe\n.type maybe, @function\nmaybe: test %edi, %edi\njne __SCT__pick@PLT\nxor %eax, %eax\nret\n"
+        ".size maybe, . - maybe\n");
+`;
+
+/** A program that calls its keys, has a target of its own, and brings the runtime. */
+const here = `#define _GNU_SOURCE
+#define PATCHBAY_RUNTIME
+#include "patchbay.h"
+int fifo(int x), maybe(int x), by_tail(int x), by_call(int x);
+void by_hook(void), by_hook_tail(void);
+extern int counted;
+DECLARE_STATIC_CALL(pick, fifo);
+int local(int x);
+__attribute__((noipa)) int local(int x) { return x + 300; }
+int main(void) {
+	for (;; usleep(1000)) {
+		counted = 0;
+		by_hook();
+		by_hook_tail();
+		printf("%d %d %d %d %d\\n", static_call(pick)(1), by_call(1), by_tail(1), maybe(1), counted);
+		fflush(stdout);
+	}
+}
+`;
 
 /** Prints what a call returns, whether another was made, what the first would return if asked through its key, and a branch. */
 const small = `#define _GNU_SOURCE

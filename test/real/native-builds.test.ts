@@ -2,6 +2,7 @@
 // several files that is changed while it answers requests.
 
 import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { Agent, get } from "node:http";
 import { fileURLToPath } from "node:url";
@@ -27,39 +28,78 @@ const page = readFileSync(`${root}docs/native.md`, "utf8");
 
 /** The files that the page shows: each stands behind a line with its name. */
 const shown = new Map(
-	Array.from(page.matchAll(/^`([\w.-]+)`:\n\n```\w*\n(.*?)^```$/gms), ([, name, text]) => [name!, text!] as const),
+	Array.from(page.matchAll(/`([\w.-]+)`:\n\n```\w*\n(.*?)^```$/gms), ([, name, text]) => [name!, text!] as const),
 );
 
-const started = "fifo: 8\nstep 7\ndeadline, doubled: 98\n";
+/** What the program prints before anything is changed from outside. */
+const started = /^ {4}\$ make && \.\/program\n((?: {4}.*\n)+)/m.exec(page)![1]!.replaceAll(/^ {4}/gm, "");
+
+/** The commands for another terminal. */
+const commands = Array.from(
+	page.matchAll(/^ {4}\$ (patchbay live \$\(pidof program\).*?)(?: {2,}.*)?$/gm),
+	([, line]) => line!,
+);
+
+interface Started {
+	/** Waits until the program prints a text, and forgets all before it. @returns the text and what came before */
+	says(wanted: RegExp): Promise<string>;
+	/** @param command for another terminal @returns what it prints */
+	type(command: string): string;
+}
 
 describe.skipIf(!hasNative("make"))("docs/native.md", () => {
-	/** Builds what the page shows with one tool. @returns what the program prints */
-	const build = (files: readonly string[], commands: readonly string[], program: string) =>
+	/** Builds what the page shows with one tool, and starts it. */
+	const withProgram = (file: string, build: string, program: string, use: (started: Started) => Promise<void>) =>
 		withPatchbay(async (folder, env) => {
-			for (const name of ["pick.h", "main.c", "work.c", ...files]) writeFileSync(`${folder}/${name}`, shown.get(name)!);
-			for (const command of commands)
+			for (const name of ["pick.h", "main.c", "work.c", file]) writeFileSync(`${folder}/${name}`, shown.get(name)!);
+			const type = (command: string) =>
 				execFileSync("sh", ["-c", command], { cwd: folder, env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
-			return execFileSync(`${folder}/${program}`, { encoding: "utf8" });
+			type(build);
+			const running = spawn(`${folder}/${program}`, { stdio: ["ignore", "pipe", "inherit"] });
+			let printed = "";
+			running.stdout.setEncoding("utf8").on("data", (text: string) => {
+				printed += text;
+			});
+			try {
+				await use({
+					async says(wanted) {
+						while (!wanted.test(printed)) await once(running.stdout, "data");
+						const end = wanted.exec(printed)!.index + wanted.exec(printed)![0].length;
+						const said = printed.slice(0, end);
+						printed = printed.slice(end);
+						return said;
+					},
+					type: (command) => type(command.replace("$(pidof program)", String(running.pid))),
+				});
+			} finally {
+				running.kill();
+			}
 		});
 
-	test("the Makefile", async () => {
-		const out = await build(["Makefile"], ["make"], "program");
-		expect(out.startsWith(started)).toBe(true);
-		expect(out).toContain("calls: 2\nbranches: 1\non trampolines: 0\n");
-		expect(page).toContain(out.split("updates:")[0]!.trimEnd().split("\n").join("\n    "));
-	});
+	test("the Makefile, and what is typed into another terminal", () =>
+		withProgram("Makefile", "make", "program", async ({ says, type }) => {
+			expect(await says(/^3: .*\n/m)).toBe(started);
+			const [set, list, back, reset] = commands as [string, string, string, string];
+			expect(type(set)).toMatch(/^on_step → trace: 1 call site changed\ndoubling → on: 1 branch changed\nprocess \d+ /);
+			await says(/^step of 7\n\d+: 98\n/m);
+			expect(type(list)).toMatch(/^pick: static call of deadline; 1 call site$/m);
+			type(back);
+			await says(/^step of 7\n\d+: 16\n/m);
+			type(reset);
+			await says(/^(?!step of 7\n)\d+: 8\n/m);
+		}));
 
-	test.skipIf(!has("cmake"))("CMake", async () => {
-		const out = await build(["CMakeLists.txt"], ["cmake -S . -B build", "cmake --build build"], "build/program");
-		expect(out.startsWith(started)).toBe(true);
-		expect(out).toContain("calls: 2\nbranches: 1\non trampolines: 0\n");
-	});
+	test.skipIf(!has("cmake"))("CMake", () =>
+		withProgram("CMakeLists.txt", "cmake -S . -B build && cmake --build build", "build/program", async ({ says }) => {
+			expect(await says(/^3: .*\n/m)).toBe(started);
+		}),
+	);
 
-	test.skipIf(!has("meson"))("Meson", async () => {
-		const out = await build(["meson.build"], ["meson setup build", "meson compile -C build"], "build/program");
-		expect(out.startsWith(started)).toBe(true);
-		expect(out).toContain("calls: 2\nbranches: 1\non trampolines: 0\n");
-	});
+	test.skipIf(!has("meson"))("Meson", () =>
+		withProgram("meson.build", "meson setup build && meson compile -C build", "build/program", async ({ says }) => {
+			expect(await says(/^3: .*\n/m)).toBe(started);
+		}),
+	);
 });
 
 describe.skipIf(!hasNative("make"))("the service", () => {
@@ -71,7 +111,13 @@ describe.skipIf(!hasNative("make"))("the service", () => {
 			const url = await new Promise<string>((resolve) =>
 				service.stdout.once("data", (data) => resolve(`${data}`.trim())),
 			);
-			const counts = await changeUnderLoad(url);
+			const counts = await changeUnderLoad(url, async (policy) => {
+				const live = spawn("patchbay", ["live", String(service.pid), "--set", `choose=${policy}`], {
+					env,
+					stdio: "ignore",
+				});
+				expect(await once(live, "exit")).toEqual([0, null]);
+			});
 			service.stdin.end();
 			expect(await ended).toEqual({ code: 0, signal: null });
 			expect(counts.answers).toBeGreaterThan(500);
@@ -81,9 +127,12 @@ describe.skipIf(!hasNative("make"))("the service", () => {
 
 const policies = ["first_free", "round_robin", "by_path"];
 
-/** Three connections ask for answers while a fourth changes policies: what is asked for after a change has returned is
+/** Three connections ask for answers while a fourth changes policies, and then another process does: what is asked for after a change has returned is
  * answered by the new policy. @returns how many answers there were, and those that were not right */
-async function changeUnderLoad(url: string): Promise<{ answers: number; wrong: string[] }> {
+async function changeUnderLoad(
+	url: string,
+	fromOutside: (policy: string) => Promise<void>,
+): Promise<{ answers: number; wrong: string[] }> {
 	const wrong: string[] = [];
 	let answers = 0;
 	/** The policies that an answer may be by, from when its request was sent on. */
@@ -109,6 +158,13 @@ async function changeUnderLoad(url: string): Promise<{ answers: number; wrong: s
 		allowed = new Set([next]);
 		const now = await control("mine");
 		if (!now.startsWith(`${next} `) || now.includes("#") !== (i % 2 === 1)) wrong.push(`after ${next}: ${now}`);
+	}
+	for (const next of policies) {
+		allowed = new Set([...allowed, next]);
+		await fromOutside(next);
+		allowed = new Set([next]);
+		const now = await control("mine");
+		if (!now.startsWith(`${next} `)) wrong.push(`after ${next} from outside: ${now}`);
 	}
 	running = false;
 	await Promise.all(load);
