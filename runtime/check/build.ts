@@ -12,7 +12,7 @@ import { type Site, siteBytes, type Target } from "../../linker/sites/site-bytes
 import { entryNamed, load, start } from "../load.ts";
 import { markText } from "../machine/frames.ts";
 import { Cpu, Patcher, Status } from "../machine/layout.ts";
-import { aliasOf, extentOf, mapPages, physicalIn, readVirtual } from "../machine/memory.ts";
+import { aliasOf, extentOf, mapPages, permits, physicalIn, readVirtual } from "../machine/memory.ts";
 import { profiles } from "../machine/profiles/index.ts";
 import { getCpu, type Machine, PAGE, setCpu } from "../machine/state.ts";
 import { change, planUpdate } from "../patch/change/update.ts";
@@ -113,7 +113,7 @@ export function build(scenario: Scenario, { units, values, stores }: Room = defa
 		add(inOrder(part, part.unlocked === true ? unlocked(one) : one), part.place);
 	}
 	for (const { steps, place = name } of scenario.agents ?? []) {
-		const all = steps.flatMap((text): Step[] => stepsOf(text, image, place, machine.config.model));
+		const all = steps.flatMap((text): Step[] => stepsOf(text, image, place, machine));
 		add({ steps: all, edits: editsBy(system, all) }, place);
 	}
 	if (scenario.memory !== undefined) add(memoryPlan(system, scenario.memory, name), scenario.memory[0]?.place);
@@ -177,6 +177,7 @@ function refuseStrangers({ plans, machine }: System, { steps }: Plan, place: str
 /** What a step will map executable is text from the beginning: where fetches do not look where stores go, caches may hold
  * something older of it than what was stored before it was mapped. */
 function becomesText(machine: Machine, step: Step): void {
+	if (step.kind === "remap" && permits(machine, step.space, step.page, "x")) markText(machine, step.physical, PAGE);
 	if ((step.kind !== "map" && step.kind !== "protect") || !step.permissions.x) return;
 	const extent = extentOf(machine, 0, step.address);
 	if (extent !== undefined) markText(machine, extent.physical, extent.bytes);

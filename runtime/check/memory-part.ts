@@ -120,7 +120,7 @@ export function memoryPlan({ machine, image }: System, parts: readonly MemoryPar
 			steps.push(...planMemory([...free, ...flush], batch, model).steps);
 			steps.push({ kind: "free", address, bytes: old.length });
 		}
-		steps.push(...part.after.flatMap((text) => stepsOf(text, image, place, model)));
+		steps.push(...part.after.flatMap((text) => stepsOf(text, image, place, machine)));
 	}
 	return { steps, edits: [] };
 }

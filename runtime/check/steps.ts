@@ -4,9 +4,8 @@ import { LinkError, suggestion } from "../../linker/errors.ts";
 import { hex } from "../../linker/hex.ts";
 import { encode } from "../../linker/isa/encode.ts";
 import type { Image } from "../../linker/link/image.ts";
-import type { Permissions } from "../machine/memory.ts";
-import type { Model } from "../machine/model.ts";
-import { PAGE } from "../machine/state.ts";
+import { type Permissions, physicalIn } from "../machine/memory.ts";
+import { type Machine, PAGE } from "../machine/state.ts";
 import { wordBytes } from "../machine/words.ts";
 import {
 	copyToUserPage,
@@ -18,7 +17,7 @@ import {
 } from "../patch/perform/cache-maintenance.ts";
 import { atomicStores, type Request, requests, type Step } from "../patch/plan/step.ts";
 
-type Reader = (words: readonly string[], image: Image, place: string, model: Model) => Step | Step[];
+type Reader = (words: readonly string[], image: Image, place: string, machine: Machine) => Step | Step[];
 
 /** What may be written after the verb, and what it means. Capitals stand for a word. */
 interface Form {
@@ -90,6 +89,16 @@ const forms: Readonly<Record<string, Form>> = {
 		operands: "PLACE none|r|rw|rx",
 		read: ([at, rights], image, place) => ({ kind: "map", ...pageOf(at, rights!, image, place) }),
 	},
+	/** The page that holds the place becomes the memory that the page of another had at the beginning, with its own rights. */
+	remap: {
+		operands: "PLACE TO",
+		read: ([at, to], image, place, machine) => {
+			const of = pageAt(numberOf(to, image, place));
+			const physical = physicalIn(machine, 0, of);
+			if (physical < 0) throw new LinkError(`${place}: nothing is mapped at '${to}'`);
+			return { kind: "remap", space: 0, page: pageAt(numberOf(at, image, place)), physical, of };
+		},
+	},
 	/** Patchers count from 0, in the order of the header, agents behind them. */
 	after: {
 		operands: "PATCHER",
@@ -135,45 +144,45 @@ const forms: Readonly<Record<string, Form>> = {
 	/** An exchange by the way back to the program that the model has. */
 	migrate: {
 		operands: "CPU CPU",
-		read: ([a, b], _image, place, { returns }) => ({
+		read: ([a, b], _image, place, { config }) => ({
 			kind: "exchange",
 			cpus: [digits(a, 10, place), digits(b, 10, place)],
-			serialize: returns === "barrier",
+			serialize: config.model.returns === "barrier",
 		}),
 	},
 	/** Goes back to its program, which is an instruction barrier on some models. */
 	return: {
 		operands: "CPU",
-		read: ([cpu], _image, place, { returns }) =>
-			returns === "barrier" ? { kind: "serialize", cpu: digits(cpu, 10, place) } : [],
+		read: ([cpu], _image, place, { config }) =>
+			config.model.returns === "barrier" ? { kind: "serialize", cpu: digits(cpu, 10, place) } : [],
 	},
 	syncCores: { read: () => syncCores() },
 	flushIcacheRange: {
 		operands: "PLACE COUNT",
-		read: ([at, count], image, place, model) =>
-			flushIcacheRange(model, [{ address: numberOf(at, image, place), length: digits(count, 10, place) }]),
+		read: ([at, count], image, place, { config }) =>
+			flushIcacheRange(config.model, [{ address: numberOf(at, image, place), length: digits(count, 10, place) }]),
 	},
 	flushDcachePage: {
 		operands: "PLACE",
-		read: ([at], image, place, model) => flushDcachePage(model, pageAt(numberOf(at, image, place))),
+		read: ([at], image, place, { config }) => flushDcachePage(config.model, pageAt(numberOf(at, image, place))),
 	},
 	flushIcacheUserRange: {
 		operands: "PLACE COUNT by CPU [of CPU...] [threads N] [pinned]",
-		read: ([at, count, ...who], image, place, model) => {
+		read: ([at, count, ...who], image, place, { config }) => {
 			const address = numberOf(at, image, place);
-			return flushIcacheUserRange(model, userOf(who, place), pageAt(address), address, digits(count, 10, place));
+			return flushIcacheUserRange(config.model, userOf(who, place), pageAt(address), address, digits(count, 10, place));
 		},
 	},
 	/** `equal`: memory holds them already. */
 	copyToUserPage: {
 		operands: "PLACE BYTE... [equal] by CPU [of CPU...] [threads N] [pinned]",
-		read: ([at, ...words], image, place, model) => {
+		read: ([at, ...words], image, place, { config }) => {
 			const address = numberOf(at, image, place);
 			const by = words.indexOf("by");
 			const equal = words[by - 1] === "equal";
 			const bytes = Uint8Array.from(words.slice(0, equal ? by - 1 : by), (byte) => digits(byte, 16, place));
 			const user = userOf(words.slice(by), place);
-			return copyToUserPage(model, user, pageAt(address), address, bytes, equal ? bytes : undefined);
+			return copyToUserPage(config.model, user, pageAt(address), address, bytes, equal ? bytes : undefined);
 		},
 	},
 	/** Who executes there before it, or after `free`, breaks `freed`. */
@@ -256,7 +265,7 @@ export function isStep(text: string): boolean {
 }
 
 /** One step as written: several where a store is too long for one. @throws LinkError naming the steps there are */
-export function stepsOf(text: string, image: Image, place: string, model: Model): Step[] {
+export function stepsOf(text: string, image: Image, place: string, machine: Machine): Step[] {
 	const [verb, ...words] = text.split(/\s+/) as [string, ...string[]];
 	const form = Object.hasOwn(forms, verb) ? forms[verb] : undefined;
 	const known = Object.keys(forms);
@@ -265,7 +274,7 @@ export function stepsOf(text: string, image: Image, place: string, model: Model)
 	const { operands = "", read } = form;
 	if (!patternOf(operands).test(words.map((word) => ` ${word}`).join("")))
 		throw new LinkError(`${place}: '${text}': write ${`${verb} ${operands}`.trim()}`);
-	return [read(words, image, place, model)].flat();
+	return [read(words, image, place, machine)].flat();
 }
 
 /** A label, a number, or a label plus or minus a number. */

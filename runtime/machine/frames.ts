@@ -2,13 +2,14 @@
 // page-table entry that any CPU may see, and when there is nothing left of what it was.
 
 import { encode } from "../../linker/isa/encode.ts";
-import { historyOf, unitsInFlux, type Value } from "./histories.ts";
+import { historyOf, tagSpace, unitsInFlux, type Value } from "./histories.ts";
 import { Entry, Global } from "./layout.ts";
 import {
 	entryAt,
 	entryWord,
 	flagsOf,
 	forgetTranslations,
+	isEntryInFlux,
 	isPresent,
 	keyOf,
 	type Permissions,
@@ -87,11 +88,27 @@ export function markText(machine: Machine, physical: number, bytes: number): voi
 export function retireText(machine: Machine, physical: number, bytes: number): void {
 	if (isExecutable(machine, physical, bytes) || !isAllTraps(machine, physical, bytes)) return;
 	if (unitsInFlux(machine, physical, physical + bytes).length > 0) return;
+	if (isTagged(machine, physical, bytes)) return;
 	for (const index of entriesOver(machine, physical, bytes)) {
 		const [, , frame, flags] = entryAt(machine, index);
 		putEntry(machine, index, frame, flags & ~TEXT);
 	}
 	for (let frame = physical / PAGE; frame < (physical + bytes) / PAGE; frame++) machine.decoded.delete(frame);
+}
+
+/** Whether a virtual instruction cache may still have lines of this memory under the tag of a page that was mapped to it. */
+function isTagged(machine: Machine, physical: number, bytes: number): boolean {
+	if (machine.config.model.tag !== "virtual") return false;
+	return [...machine.entries.values()].some((index) => {
+		const [space, page] = entryAt(machine, index);
+		const history = historyOf(machine, tagSpace(space), page);
+		if (history === undefined) return false;
+		return machine.cores.some(({ id }) =>
+			visible(machine, history, id).some(
+				([frame, flags]) => (flags & EXECUTE) !== 0 && overlaps(frame, flags, physical, bytes),
+			),
+		);
+	});
 }
 
 export function isAllTraps(machine: Machine, physical: number, bytes: number): boolean {
@@ -109,7 +126,7 @@ export function forgetEntries(machine: Machine, space: number, address: number, 
 	for (let index = machine.words[Global.entries]! - 1; index >= 0; index--) {
 		const [own, page, , flags] = entryAt(machine, index);
 		const inside = own === space && page * PAGE >= address && page * PAGE < address + bytes;
-		if (!inside || isPresent(flags) || historyOf(machine, own, page) !== undefined) continue;
+		if (!inside || isPresent(flags) || isEntryInFlux(machine, own, page)) continue;
 		putEntry(machine, index, 0, 0);
 		machine.entries.delete(keyOf(own, page, sizeOf(flags) > PAGE));
 		const last = machine.words[Global.entries]! - 1;

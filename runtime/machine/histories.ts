@@ -6,8 +6,22 @@
 import { Global, History } from "./layout.ts";
 import { BoundReached, type Machine } from "./state.ts";
 
-/** A unit is a code unit (space -1, physical address) or a page-table entry (address space, page number). */
+/** A unit is a code unit (space -1, physical address), a page-table entry (address space, page number), or the tag of a virtual
+ * instruction cache (`tagSpace` of the address space, page number). */
 export const CODE = -1;
+
+/** The space under which a virtual instruction cache keeps what the pages of an address space were mapped to, and back. */
+export function tagSpace(space: number): number {
+	return CODE - 1 - space;
+}
+
+/** The kinds of unit, by their space. */
+const kinds = {
+	code: (space: number) => space === CODE,
+	entries: (space: number) => space >= 0,
+	tags: (space: number) => space < CODE,
+	all: () => true,
+};
 
 /** The two words a unit holds. */
 export type Value = readonly [number, number];
@@ -111,11 +125,16 @@ export function forgetUnseen(machine: Machine, index: number): void {
 	words[Global.histories] = last;
 }
 
-/** Visits the histories of code, or all, and forgets what nobody sees any more. Backwards: forgetting moves the last. */
-export function eachHistory(machine: Machine, which: "code" | "all", act: (index: number, at: number) => void): void {
+/** Visits the histories of a kind of unit, and forgets what nobody sees any more. Backwards: forgetting moves the last. */
+export function eachHistory(
+	machine: Machine,
+	which: keyof typeof kinds,
+	act: (index: number, at: number) => void,
+): void {
+	const isMeant = kinds[which];
 	for (let index = machine.words[Global.histories]! - 1; index >= 0; index--) {
 		const at = historyWord(machine, index);
-		if (which === "code" && machine.words[at + History.space] !== CODE) continue;
+		if (!isMeant(machine.words[at + History.space]!)) continue;
 		act(index, at);
 		forgetUnseen(machine, index);
 	}

@@ -5,7 +5,7 @@
 import { ArgumentError } from "../../linker/errors.ts";
 import { hex } from "../../linker/hex.ts";
 import { dropDecoded } from "./decode-cache.ts";
-import { CODE, historyOf, type Value } from "./histories.ts";
+import { CODE, historyOf, tagSpace, type Value } from "./histories.ts";
 import { Cpu, Entry, Global } from "./layout.ts";
 import { choose, getCpu, type Machine, PAGE } from "./state.ts";
 import { record, replaceNewest, visible } from "./visibility.ts";
@@ -97,13 +97,22 @@ export function translate(machine: Machine, cpu: number, address: number, access
 	const index = entryFor(machine, space, address >>> 12);
 	if (index === undefined) return -1;
 	const at = entryWord(machine, index);
-	const history =
-		machine.words[Global.histories] === 0 ? undefined : historyOf(machine, space, machine.words[at + Entry.page]!);
-	if (history === undefined)
-		return physicalOf(machine.words[at + Entry.frame]!, machine.words[at + Entry.flags]!, address, access);
-	const values = visible(machine, history, cpu);
-	const [frame, flags] = values[choose(machine, values.length)]!;
-	return physicalOf(frame, flags, address, access);
+	const present: Value = [machine.words[at + Entry.frame]!, machine.words[at + Entry.flags]!];
+	if (machine.words[Global.histories] === 0) return physicalOf(...present, address, access);
+	const page = machine.words[at + Entry.page]!;
+	const history = historyOf(machine, space, page);
+	const entries = history === undefined ? [present] : visible(machine, history, cpu);
+	const values = access === "x" ? [...tagged(machine, cpu, space, page, entries), ...entries] : entries;
+	return physicalOf(...values[choose(machine, values.length)]!, address, access);
+}
+
+/** What a CPU's virtual instruction cache may have under the tag of a page besides what its TLB says, oldest first. */
+function tagged(machine: Machine, cpu: number, space: number, page: number, entries: readonly Value[]): Value[] {
+	const history = machine.config.model.tag === "virtual" ? historyOf(machine, tagSpace(space), page) : undefined;
+	if (history === undefined) return [];
+	return visible(machine, history, cpu).filter(
+		([frame, flags]) => (flags & bits.x) !== 0 && !entries.some((one) => one[0] === frame && one[1] === flags),
+	);
 }
 
 /** Whether every CPU sees the same translation of the page, so that it may be cached. Nothing is cached of a machine whose
@@ -113,9 +122,14 @@ export function isSettled(machine: Machine, cpu: number, address: number): boole
 	if (machine.words[Global.histories] === 0) return true;
 	const space = getCpu(machine, cpu, Cpu.space);
 	const index = entryFor(machine, space, address >>> 12);
+	return index === undefined || !isEntryInFlux(machine, space, machine.words[entryWord(machine, index) + Entry.page]!);
+}
+
+/** Whether some CPU may still go by what a page-table entry was. */
+export function isEntryInFlux(machine: Machine, space: number, page: number): boolean {
 	return (
-		index === undefined ||
-		historyOf(machine, space, machine.words[entryWord(machine, index) + Entry.page]!) === undefined
+		historyOf(machine, space, page) !== undefined ||
+		(machine.config.model.tag === "virtual" && historyOf(machine, tagSpace(space), page) !== undefined)
 	);
 }
 
@@ -337,8 +351,12 @@ export function setEntry(machine: Machine, space: number, page: number, frame: n
 	if (existing === undefined) return;
 	countCode(machine, old[0], old[1], -1);
 	if (machine.config.fetch === "fresh" || (old[0] === frame && old[1] === flags)) return;
-	if (isPresent(old[1])) record(machine, space, page, old, [frame, flags]);
-	else replaceNewest(machine, space, page, [frame, flags]);
+	const change = (unit: number, mayBeHeld: boolean): void => {
+		if (mayBeHeld) record(machine, unit, page, old, [frame, flags]);
+		else replaceNewest(machine, unit, page, [frame, flags]);
+	};
+	change(space, isPresent(old[1]));
+	if (machine.config.model.tag === "virtual") change(tagSpace(space), (old[1] & bits.x) !== 0);
 }
 
 function changeFlags(

@@ -12,13 +12,14 @@ const fields: Record<keyof Model, Schema> = {
 	cleans: yesOrNo,
 	invalidates: { enum: ["own", "broadcast"] },
 	queue: yesOrNo,
+	tag: { enum: ["virtual"] },
 	upkeep: { enum: ["none", "by-address", "fence.i", "imb"] },
 	returns: { enum: ["barrier", "plain"] },
 	buffer: { enum: ["until-fence", "until-serialize"] },
 };
 
-/** Every field is required but the buffer: a promise that nobody wrote down is none. */
+/** Every field is required but those that a model has or has not: a promise that nobody wrote down is none. */
 export const modelSchema: Schema = objectOf(
 	fields,
-	Object.keys(fields).filter((field) => field !== "buffer"),
+	Object.keys(fields).filter((field) => field !== "buffer" && field !== "tag"),
 );

@@ -22,6 +22,9 @@ export interface Model {
 	/** A CPU may hold an instruction that it fetched long before it executes it, in order: its own SERIALIZE drops it, and so
 	 * does executing one that was in flux itself. */
 	readonly queue: boolean;
+	/** What finds a line in the instruction cache: `virtual`, an address and its space, so that what a page was mapped to may be
+	 * fetched until the CPU's own SERIALIZE, whatever its TLB says. Absent: the physical address. */
+	readonly tag?: "virtual";
 	/** What an operating system does there after it stored instructions of a program (runtime/patch/perform/cache-maintenance.ts). */
 	readonly upkeep: Upkeep;
 	/** Whether the way back from a trap to the program is an instruction barrier. Patching does not lean on it: CPUs that do

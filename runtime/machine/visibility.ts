@@ -15,6 +15,7 @@ import {
 	historyOf,
 	historyWord,
 	newHistory,
+	tagSpace,
 	type Value,
 } from "./histories.ts";
 import { Cpu, Global, History, Status } from "./layout.ts";
@@ -106,9 +107,10 @@ export function byteOf(value: Value, offset: number): number {
 /** The CPU executed its instruction barrier, or took an interrupt or trap that does. */
 export function serialize(machine: Machine, cpu: number): void {
 	if (machine.words[Global.histories] === 0) return;
-	const { invalidates, queue } = machine.config.model;
+	const { invalidates, queue, tag } = machine.config.model;
 	if (invalidates === "own")
 		eachHistory(machine, "code", (index, at) => raise(machine, index, cpu, machine.words[at + History.base]!));
+	if (tag === "virtual") eachHistory(machine, "tags", (index, at) => emptyTagged(machine, index, cpu, at));
 	if (queue) beginQueue(machine, cpu);
 	settleTime(machine);
 }
@@ -137,17 +139,14 @@ function broadcast(machine: Machine, index: number): void {
 	settleTime(machine);
 }
 
-/** The CPU flushed its TLB. */
+/** The CPU flushed its TLB. A virtual instruction cache keeps what it has. */
 export function flushTlb(machine: Machine, cpu: number): void {
-	eachHistory(machine, "all", (index, at) => {
-		const { words } = machine;
-		if (words[at + History.space] !== CODE) raise(machine, index, cpu, words[at + History.count]! - 1);
-	});
+	eachHistory(machine, "entries", (index, at) => raiseToNewest(machine, index, cpu, at));
 }
 
 /** The CPU halted for good, and sees nothing any more: what only it could have seen is forgotten. */
 export function forgetViews(machine: Machine, cpu: number): void {
-	eachHistory(machine, "all", (index, at) => raise(machine, index, cpu, machine.words[at + History.count]! - 1));
+	eachHistory(machine, "all", (index, at) => raiseToNewest(machine, index, cpu, at));
 	settleTime(machine);
 }
 
@@ -161,6 +160,24 @@ export function fetched(machine: Machine, cpu: number, time: number): void {
 	if (time === 0) return;
 	beginQueue(machine, cpu, time);
 	settleTime(machine);
+}
+
+/** A virtual instruction cache drops the lines of a page. It may be filled again by what the CPU's TLB still has. */
+function emptyTagged(machine: Machine, index: number, cpu: number, at: number): void {
+	const { words } = machine;
+	const entry = historyOf(machine, tagSpace(words[at + History.space]!), words[at + History.unit]!);
+	const held = entry === undefined ? [] : visible(machine, entry, cpu);
+	const floors = floorsOf(machine, index);
+	const newest = words[at + History.count]! - 1;
+	const refills = (value: number): boolean => {
+		const from = at + History.values + 2 * value;
+		return held.some(([low, high]) => low === words[from] && high === words[from + 1]);
+	};
+	while (floors[cpu]! < newest && !refills(floors[cpu]!)) floors[cpu]!++;
+}
+
+function raiseToNewest(machine: Machine, index: number, cpu: number, at: number): void {
+	raise(machine, index, cpu, machine.words[at + History.count]! - 1);
 }
 
 function raise(machine: Machine, index: number, cpu: number, to: number): void {

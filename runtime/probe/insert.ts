@@ -11,7 +11,7 @@ import { serialize } from "../machine/visibility.ts";
 import type { Update } from "../patch/change/change.ts";
 import { applyNow, submit } from "../patch/drive/patchers.ts";
 import { now as clockOf, type RunEnd, settle } from "../patch/drive/run.ts";
-import { flushIcacheRange, syncCores } from "../patch/perform/cache-maintenance.ts";
+import { flushIcacheRange, flushTlbs, syncCores } from "../patch/perform/cache-maintenance.ts";
 import { PHYSICAL } from "../patch/perform/frames-behind.ts";
 import { type Step, same } from "../patch/plan/step.ts";
 import type { PageCopy, System } from "../patch/system.ts";
@@ -155,7 +155,7 @@ function ownPage(probes: Probes, space: number, page: number): Step[] {
 	return [
 		{ kind: "clone", from: copy.shared, to: copy.own, bytes: PAGE },
 		{ kind: "remap", space, page, physical: copy.own },
-		...flushTlbs(),
+		...flushTlbs(machine.config.model),
 	];
 }
 
@@ -167,11 +167,7 @@ function sharedPage(probes: Probes, { space, address, bytes }: Probe): Step[] {
 	const own = machine.memory.slice(copy.own, copy.own + PAGE);
 	own.set(bytes.subarray(0, page + PAGE - address), address - page);
 	if (!same(own, machine.memory.subarray(copy.shared, copy.shared + PAGE))) return [];
-	return [{ kind: "remap", space, page, physical: copy.shared }, ...flushTlbs()];
-}
-
-function flushTlbs(): Step[] {
-	return [{ kind: "interrupt", request: "flush" }, { kind: "await" }];
+	return [{ kind: "remap", space, page, physical: copy.shared }, ...flushTlbs(machine.config.model)];
 }
 
 /** The copy that the process has, or may have, of a page: its memory is taken once. */

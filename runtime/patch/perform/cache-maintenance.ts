@@ -94,6 +94,12 @@ export function syncCores(): Step[] {
 	return [{ kind: "interrupt", request: "serialize" }, { kind: "await" }];
 }
 
+/** Every CPU goes by the page tables as they are: its TLB is flushed, and then a virtual instruction cache, which could be filled
+ * from the TLB before. */
+export function flushTlbs({ tag }: Model): Step[] {
+	return [{ kind: "interrupt", request: "flush" }, { kind: "await" }, ...(tag === "virtual" ? syncCores() : [])];
+}
+
 /** Whether one CPU's flush is every CPU's. */
 function sharesFlushes(model: Model): boolean {
 	return model.upkeep === "none" || model.upkeep === "by-address";

@@ -27,7 +27,9 @@ export function describeStep(step: Step, name: (address: number) => string = hex
 		case "clone":
 			return `clone ${name(step.from)} ${name(step.to)}`;
 		case "remap":
-			return `remap ${name(step.page)} of process ${step.space} to ${hex(step.physical)}`;
+			return step.of === undefined
+				? `remap ${name(step.page)} of process ${step.space} to ${hex(step.physical)}`
+				: `remap ${name(step.page)} to ${name(step.of)}`;
 		case "after":
 			return `after patcher${step.patcher}`;
 		case "kill":

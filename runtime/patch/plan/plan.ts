@@ -5,7 +5,7 @@
 import { encode } from "../../../linker/isa/encode.ts";
 import type { Model } from "../../machine/model.ts";
 import { PAGE } from "../../machine/state.ts";
-import { flushIcacheRange, flushIcacheStretch, syncCores } from "../perform/cache-maintenance.ts";
+import { flushIcacheRange, flushIcacheStretch, flushTlbs, syncCores } from "../perform/cache-maintenance.ts";
 import type { Part, Phase, Protocol } from "./protocol.ts";
 import { ATOMIC, atomicStores, type Edit, inSpace, type Span, type Step, same } from "./step.ts";
 
@@ -106,6 +106,7 @@ function expand(phase: Phase, { edits, spans, stale = spans }: Batch, model: Mod
 		case "sync":
 			if (phase.unless === "coherent" && model.upkeep === "none") return [];
 			if (phase.request === "serialize") return syncCores();
+			if (phase.request === "flush") return flushTlbs(model);
 			return [{ kind: "interrupt", request: phase.request }, { kind: "await" }];
 		case "release":
 			return [{ kind: "release", serialize: phase.serialize }];

@@ -88,7 +88,14 @@ export type Step =
 	/** Makes one stretch of physical memory like another. */
 	| { readonly kind: "clone"; readonly from: number; readonly to: number; readonly bytes: number }
 	/** A page of a process is this memory from here on, with the rights it had. CPUs see it when they flush. */
-	| { readonly kind: "remap"; readonly space: number; readonly page: number; readonly physical: number }
+	| {
+			readonly kind: "remap";
+			readonly space: number;
+			readonly page: number;
+			readonly physical: number;
+			/** A virtual address of that memory, for people. */
+			readonly of?: number;
+	  }
 	/** From here on the text there is somebody's to execute, or nobody's. Nothing is done: the checker judges by it. */
 	| { readonly kind: "live" | "free"; readonly address: number; readonly bytes: number }
 	/** Changes what every mapping of the text there permits. Until the patcher unlocks, a CPU that faults there retries. */
