@@ -5,6 +5,7 @@ import type { ElfObject, Section } from "../linker/elf/object.ts";
 import { functionAt, indexFunctions, sectionByName, symbolByName, symbolName } from "../linker/elf/symbols.ts";
 import { getWord64, viewOf } from "../linker/elf/words.ts";
 import { LinkError } from "../linker/errors.ts";
+import { readField, rowStarts, siteRow } from "../linker/format/rows.ts";
 import {
 	EXPECTED,
 	IMPORT,
@@ -12,7 +13,6 @@ import {
 	LABELS_SECTION,
 	RETURN,
 	RETURN0,
-	SITE_ROW,
 	STATIC_KEY_PREFIX,
 	TAIL,
 	USER_FLAGS,
@@ -92,9 +92,9 @@ function keyAt(found: Map<number, Found>, kind: Key["kind"], address: number, lo
 function addCalls(memory: Reader, found: Map<number, Found>, loaded: Loaded, { address, size }: Section): void {
 	const start = address + loaded.bias;
 	const view = viewOf(memory.read(start, size));
-	for (let at = 0; at + SITE_ROW <= size; at += SITE_ROW) {
-		const place = start + at + view.getInt32(at, true);
-		const word = start + at + 4 + view.getInt32(at + 4, true);
+	for (const at of rowStarts(siteRow, size)) {
+		const place = readField(view, start, at, siteRow.fields.address);
+		const word = readField(view, start, at, siteRow.fields.key);
 		const flags = Number(BigInt(word) & BigInt(USER_FLAGS));
 		const named = word - flags;
 		const key = (flags & IMPORT) === 0 ? named : getWord64(viewOf(memory.read(named, 8)), 0);

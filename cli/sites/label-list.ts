@@ -2,9 +2,10 @@
 
 import { type ElfObject, type Relocations, symbolName } from "../../linker/elf/index.ts";
 import { LinkError } from "../../linker/errors.ts";
+import { labelRow, rowStarts } from "../../linker/format/rows.ts";
 import { hex } from "../../linker/hex.ts";
 import { type Image, placeOf } from "../../linker/link/image.ts";
-import { EXPECTED, INIT, LABEL_ROW, LABELS_SECTION, SITE_BYTES, STATIC_KEY_PREFIX } from "../../linker/sites/index.ts";
+import { EXPECTED, INIT, LABELS_SECTION, SITE_BYTES, STATIC_KEY_PREFIX } from "../../linker/sites/index.ts";
 import { type DescribePlace, describeAddress } from "./describe-places.ts";
 import type { ListedSite } from "./site-list.ts";
 
@@ -12,8 +13,10 @@ import type { ListedSite } from "./site-list.ts";
 export function objectLabels(object: ElfObject, describe: DescribePlace): ListedSite[] {
 	return object.sections.flatMap(({ name, relocations, size }) => {
 		if (name !== LABELS_SECTION || relocations === undefined) return [];
-		return Array.from({ length: size / LABEL_ROW }, (_, i): ListedSite => {
-			const [code, target, key] = [0, 4, 8].map((field) => aimOf(object, relocations, i * LABEL_ROW + field));
+		return rowStarts(labelRow, size).map((row): ListedSite => {
+			const [code, target, key] = (["address", "target", "key"] as const).map((field) =>
+				aimOf(object, relocations, row + labelRow.fields[field].at),
+			);
 			const { section, offset } = code!;
 			const { flags } = key!;
 			return {

@@ -2,6 +2,7 @@
 // file header changes in place; cutting the file off and putting the old header back undoes it.
 
 import { LinkError } from "../errors.ts";
+import { inFile, inSection } from "./fields.ts";
 import { type FileHeader, type RawSection, readFileHeader, readSectionHeaders } from "./headers.ts";
 import { SHT_SYMTAB, SHT_SYMTAB_SHNDX, STB_GLOBAL } from "./object.ts";
 import { FILE_LORESERVE, SECTION_HEADER_SIZE, SYMBOL_SIZE } from "./tables.ts";
@@ -98,18 +99,18 @@ function assemble(
 	for (const [index, data] of contents) {
 		const at = headersAt + index * SECTION_HEADER_SIZE;
 		file.set(data, offsets.get(index)!);
-		putWord64(view, at + 24, offsets.get(index)!);
-		putWord64(view, at + 32, data.length);
+		putWord64(view, at + inSection.offset, offsets.get(index)!);
+		putWord64(view, at + inSection.size, data.length);
 	}
 	const at = headersAt + sectionCount * SECTION_HEADER_SIZE;
-	view.setUint32(at, grown.get(namesIndex)!.length - encoder.encode(section.name).length - 1, true);
-	view.setUint32(at + 4, section.type, true);
-	putWord64(view, at + 8, section.flags);
-	putWord64(view, at + 48, 1);
-	putWord64(view, 40, headersAt);
+	view.setUint32(at + inSection.name, grown.get(namesIndex)!.length - encoder.encode(section.name).length - 1, true);
+	view.setUint32(at + inSection.type, section.type, true);
+	putWord64(view, at + inSection.flags, section.flags);
+	putWord64(view, at + inSection.align, 1);
+	putWord64(view, inFile.sectionsAt, headersAt);
 	// A count that needs more than sixteen bits is the size of section 0.
 	const isMany = sectionCount + 1 >= FILE_LORESERVE;
-	view.setUint16(60, isMany ? 0 : sectionCount + 1, true);
-	if (isMany) putWord64(view, headersAt + 32, sectionCount + 1);
+	view.setUint16(inFile.sectionCount, isMany ? 0 : sectionCount + 1, true);
+	if (isMany) putWord64(view, headersAt + inSection.size, sectionCount + 1);
 	return file;
 }

@@ -1,11 +1,11 @@
 // A core file: what a process had in memory, segment by segment, and notes beside it. It has no sections; readelf and
 // debuggers take it by its program headers alone.
 
+import { inFile, PF_R, PT_LOAD, putFileStart, putSegmentHeader, rightsOf } from "./fields.ts";
 import { FILE_HEADER_SIZE, PROGRAM_HEADER_SIZE } from "./tables.ts";
 import { alignUp, putWord64, viewOf } from "./words.ts";
 
 const ET_CORE = 4;
-const PT_LOAD = 1;
 const PT_NOTE = 4;
 const PAGE = 4096;
 
@@ -33,7 +33,7 @@ export function writeCore(machine: number, segments: readonly CoreSegment[], not
 	putFileHeader(bytes, machine, segments.length + 1);
 	putProgramHeader(bytes, 0, {
 		type: PT_NOTE,
-		flags: 4,
+		flags: PF_R,
 		offset: headers,
 		address: 0,
 		size: noteBytes.length,
@@ -41,9 +41,10 @@ export function writeCore(machine: number, segments: readonly CoreSegment[], not
 	});
 	bytes.set(noteBytes, headers);
 	let offset = first;
-	for (const [i, { address, data, readable, writable, executable }] of segments.entries()) {
-		const flags = (readable ? 4 : 0) | (writable ? 2 : 0) | (executable ? 1 : 0);
-		putProgramHeader(bytes, i + 1, { type: PT_LOAD, flags, offset, address, size: data.length, align: PAGE });
+	for (const [i, segment] of segments.entries()) {
+		const { address, data } = segment;
+		const size = data.length;
+		putProgramHeader(bytes, i + 1, { type: PT_LOAD, flags: rightsOf(segment), offset, address, size, align: PAGE });
 		bytes.set(data, offset);
 		offset += data.length;
 	}
@@ -52,14 +53,10 @@ export function writeCore(machine: number, segments: readonly CoreSegment[], not
 
 function putFileHeader(bytes: Uint8Array, machine: number, segments: number): void {
 	const view = viewOf(bytes);
-	bytes.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
-	view.setUint16(16, ET_CORE, true);
-	view.setUint16(18, machine, true);
-	view.setUint32(20, 1, true);
-	putWord64(view, 32, FILE_HEADER_SIZE);
-	view.setUint16(52, FILE_HEADER_SIZE, true);
-	view.setUint16(54, PROGRAM_HEADER_SIZE, true);
-	view.setUint16(56, segments, true);
+	putFileStart(view, { type: ET_CORE, machine, headerSize: FILE_HEADER_SIZE });
+	putWord64(view, inFile.segmentsAt, FILE_HEADER_SIZE);
+	view.setUint16(inFile.segmentEntry, PROGRAM_HEADER_SIZE, true);
+	view.setUint16(inFile.segmentCount, segments, true);
 }
 
 interface ProgramHeader {
@@ -72,16 +69,13 @@ interface ProgramHeader {
 }
 
 function putProgramHeader(bytes: Uint8Array, index: number, header: ProgramHeader): void {
-	const at = FILE_HEADER_SIZE + index * PROGRAM_HEADER_SIZE;
-	const view = viewOf(bytes);
-	view.setUint32(at, header.type, true);
-	view.setUint32(at + 4, header.flags, true);
-	putWord64(view, at + 8, header.offset);
-	putWord64(view, at + 16, header.address);
-	putWord64(view, at + 24, header.address);
-	putWord64(view, at + 32, header.size);
-	putWord64(view, at + 40, header.type === PT_LOAD ? header.size : 0);
-	putWord64(view, at + 48, header.align);
+	const { size, ...fields } = header;
+	const memorySize = header.type === PT_LOAD ? size : 0;
+	putSegmentHeader(viewOf(bytes), FILE_HEADER_SIZE + index * PROGRAM_HEADER_SIZE, {
+		...fields,
+		fileSize: size,
+		memorySize,
+	});
 }
 
 /** Sizes of name and contents, the kind, then both, padded to four bytes each. */

@@ -2,6 +2,7 @@
 
 import { LinkError } from "../errors.ts";
 import { hex } from "../hex.ts";
+import { inFile, inSection, inSegment, PF_R, PF_W, PF_X, PT_LOAD } from "./fields.ts";
 import { ET_DYN, ET_EXEC, ET_REL, hasFileBytes, type Segment, SHT_NULL } from "./object.ts";
 import { nameOfKind } from "./other-files.ts";
 import { FILE_HEADER_SIZE, FILE_XINDEX, PROGRAM_HEADER_SIZE, SECTION_HEADER_SIZE } from "./tables.ts";
@@ -37,7 +38,6 @@ export interface RawSection {
 
 /** More memory than any machine addresses; a section or segment of this size is a mistake. */
 const MEMORY_LIMIT = 2 ** 47;
-const PT_LOAD = 1;
 const PN_XNUM = 0xffff;
 
 /** What is being read, for messages, and where it ends. */
@@ -60,23 +60,23 @@ export function readFileHeader(bytes: Uint8Array, name: string): FileHeader {
 	checkIdentity(bytes, name);
 	const view = viewOf(bytes);
 	const reading = { view, place: `${name}: ELF header` };
-	const type = view.getUint16(16, true);
+	const type = view.getUint16(inFile.type, true);
 	if (![ET_REL, ET_EXEC, ET_DYN].includes(type))
 		throw new LinkError(`${reading.place}: type ${type} is not one of 1 (REL), 2 (EXEC), 3 (DYN)`);
-	const sectionsAt = word64(reading, 40, "e_shoff", 0, bytes.length);
-	const segmentsAt = word64(reading, 32, "e_phoff", 0, bytes.length);
-	checkEntrySize(reading, 58, "e_shentsize", sectionsAt, SECTION_HEADER_SIZE);
-	checkEntrySize(reading, 54, "e_phentsize", segmentsAt, PROGRAM_HEADER_SIZE);
+	const sectionsAt = word64(reading, inFile.sectionsAt, "e_shoff", 0, bytes.length);
+	const segmentsAt = word64(reading, inFile.segmentsAt, "e_phoff", 0, bytes.length);
+	checkEntrySize(reading, inFile.sectionEntry, "e_shentsize", sectionsAt, SECTION_HEADER_SIZE);
+	checkEntrySize(reading, inFile.segmentEntry, "e_phentsize", segmentsAt, PROGRAM_HEADER_SIZE);
 	const first = firstSectionHeader(bytes, name, sectionsAt);
-	const sectionCount = sectionsAt === 0 ? 0 : view.getUint16(60, true) || first.size;
-	const namesIndex = view.getUint16(62, true);
-	const segmentCount = view.getUint16(56, true);
+	const sectionCount = sectionsAt === 0 ? 0 : view.getUint16(inFile.sectionCount, true) || first.size;
+	const namesIndex = view.getUint16(inFile.namesIndex, true);
+	const segmentCount = view.getUint16(inFile.segmentCount, true);
 	const header = {
 		type,
-		machine: view.getUint16(18, true),
-		flags: view.getUint32(48, true),
-		osAbi: view.getUint8(7),
-		entry: word64(reading, 24, "e_entry", ...anyAddress),
+		machine: view.getUint16(inFile.machine, true),
+		flags: view.getUint32(inFile.flags, true),
+		osAbi: view.getUint8(inFile.osAbi),
+		entry: word64(reading, inFile.entry, "e_entry", ...anyAddress),
 		sectionsAt,
 		sectionCount,
 		segmentsAt,
@@ -96,10 +96,13 @@ function checkIdentity(bytes: Uint8Array, name: string): void {
 	if (!isElf(bytes)) throw new LinkError(`${name}: ${nameOfKind(bytes)}`);
 	if (bytes.length < FILE_HEADER_SIZE)
 		throw new LinkError(`${name}: ELF header: truncated, ${bytes.length} bytes of ${FILE_HEADER_SIZE}`);
-	if (bytes[4] !== 2) throw new LinkError(`${name}: ELF header: class ${bytes[4]} is not 2 (64-bit)`);
-	if (bytes[5] !== 1) throw new LinkError(`${name}: ELF header: data encoding ${bytes[5]} is not 1 (little-endian)`);
-	if (bytes[6] !== 1) throw new LinkError(`${name}: ELF header: version ${bytes[6]} is not 1`);
-	const size = viewOf(bytes).getUint16(52, true);
+	if (bytes[inFile.class] !== 2)
+		throw new LinkError(`${name}: ELF header: class ${bytes[inFile.class]} is not 2 (64-bit)`);
+	if (bytes[inFile.encoding] !== 1)
+		throw new LinkError(`${name}: ELF header: data encoding ${bytes[inFile.encoding]} is not 1 (little-endian)`);
+	if (bytes[inFile.identVersion] !== 1)
+		throw new LinkError(`${name}: ELF header: version ${bytes[inFile.identVersion]} is not 1`);
+	const size = viewOf(bytes).getUint16(inFile.headerSize, true);
 	if (size !== FILE_HEADER_SIZE)
 		throw new LinkError(`${name}: ELF header: e_ehsize ${size} is not ${FILE_HEADER_SIZE}`);
 }
@@ -141,23 +144,29 @@ export function readSectionHeaders(bytes: Uint8Array, name: string, header: File
 function readSectionHeader(bytes: Uint8Array, name: string, at: number, index: number): RawSection {
 	const view = viewOf(bytes);
 	const reading = { view, place: `${name}: section ${index}` };
-	const type = view.getUint32(at + 4, true);
+	const type = view.getUint32(at + inSection.type, true);
 	const limit = hasFileBytes({ type }) ? bytes.length : MEMORY_LIMIT;
-	const size = word64(reading, at + 32, "sh_size", 0, limit);
-	const align = word64(reading, at + 48, "sh_addralign", 0, 2 ** 31);
+	const size = word64(reading, at + inSection.size, "sh_size", 0, limit);
+	const align = word64(reading, at + inSection.align, "sh_addralign", 0, 2 ** 31);
 	if (align > 0 && 2 ** Math.round(Math.log2(align)) !== align && type !== SHT_NULL)
 		throw new LinkError(`${reading.place}: sh_addralign ${align} is not a power of two`);
 	return {
-		nameOffset: view.getUint32(at, true),
+		nameOffset: view.getUint32(at + inSection.name, true),
 		type,
-		flags: word64(reading, at + 8, "sh_flags", 0, 2 ** 32 - 1),
-		address: word64(reading, at + 16, "sh_addr", ...anyAddress),
-		offset: word64(reading, at + 24, "sh_offset", 0, hasFileBytes({ type }) ? bytes.length - size : 2 ** 53),
+		flags: word64(reading, at + inSection.flags, "sh_flags", 0, 2 ** 32 - 1),
+		address: word64(reading, at + inSection.address, "sh_addr", ...anyAddress),
+		offset: word64(
+			reading,
+			at + inSection.offset,
+			"sh_offset",
+			0,
+			hasFileBytes({ type }) ? bytes.length - size : 2 ** 53,
+		),
 		size,
-		link: view.getUint32(at + 40, true),
-		info: view.getUint32(at + 44, true),
+		link: view.getUint32(at + inSection.link, true),
+		info: view.getUint32(at + inSection.info, true),
 		align,
-		entsize: word64(reading, at + 56, "sh_entsize", 0, bytes.length),
+		entsize: word64(reading, at + inSection.entsize, "sh_entsize", 0, bytes.length),
 	};
 }
 
@@ -167,7 +176,8 @@ export function readSegments(bytes: Uint8Array, name: string, header: FileHeader
 	const segments: Segment[] = [];
 	for (let i = 0; i < header.segmentCount; i++) {
 		const at = header.segmentsAt + i * PROGRAM_HEADER_SIZE;
-		if (view.getUint32(at, true) === PT_LOAD) segments.push(readSegment(bytes, `${name}: segment ${i}`, at));
+		if (view.getUint32(at + inSegment.type, true) === PT_LOAD)
+			segments.push(readSegment(bytes, `${name}: segment ${i}`, at));
 	}
 	checkOverlap(segments, name);
 	return segments;
@@ -176,11 +186,17 @@ export function readSegments(bytes: Uint8Array, name: string, header: FileHeader
 function readSegment(bytes: Uint8Array, place: string, at: number): Segment {
 	const view = viewOf(bytes);
 	const reading = { view, place };
-	const flags = view.getUint32(at + 4, true);
-	const fileSize = word64(reading, at + 32, "p_filesz", 0, bytes.length);
-	const fileOffset = word64(reading, at + 8, "p_offset", 0, fileSize > 0 ? bytes.length - fileSize : 2 ** 53);
-	const address = word64(reading, at + 16, "p_vaddr", ...anyAddress);
-	const align = word64(reading, at + 48, "p_align", 0, 2 ** 40);
+	const flags = view.getUint32(at + inSegment.flags, true);
+	const fileSize = word64(reading, at + inSegment.fileSize, "p_filesz", 0, bytes.length);
+	const fileOffset = word64(
+		reading,
+		at + inSegment.offset,
+		"p_offset",
+		0,
+		fileSize > 0 ? bytes.length - fileSize : 2 ** 53,
+	);
+	const address = word64(reading, at + inSegment.address, "p_vaddr", ...anyAddress);
+	const align = word64(reading, at + inSegment.align, "p_align", 0, 2 ** 40);
 	if (align > 1 && 2 ** Math.round(Math.log2(align)) !== align)
 		throw new LinkError(`${place}: p_align ${align} is not a power of two`);
 	if (align > 1 && (address - fileOffset) % align !== 0)
@@ -189,11 +205,11 @@ function readSegment(bytes: Uint8Array, place: string, at: number): Segment {
 		);
 	return {
 		address,
-		memorySize: word64(reading, at + 40, "p_memsz", fileSize, MEMORY_LIMIT),
+		memorySize: word64(reading, at + inSegment.memorySize, "p_memsz", fileSize, MEMORY_LIMIT),
 		data: bytes.subarray(fileSize > 0 ? fileOffset : 0, fileSize > 0 ? fileOffset + fileSize : 0),
-		readable: (flags & 4) !== 0,
-		writable: (flags & 2) !== 0,
-		executable: (flags & 1) !== 0,
+		readable: (flags & PF_R) !== 0,
+		writable: (flags & PF_W) !== 0,
+		executable: (flags & PF_X) !== 0,
 		align,
 		fileOffset,
 	};

@@ -35,7 +35,6 @@ export function viewOfSection({ bytes, raw }: Pick<ElfFile, "bytes" | "raw">, in
 	return bytes.subarray(offset, offset + size);
 }
 
-/** A string table must begin and end with NUL, so that every offset in it starts a string. */
 /** Refuses names that overlap so much that reading them takes far more than the file has: one string may be the end of
  * another, and a table of n bytes can hold n names of n / 2 bytes each.
  * @param offsets of the names in `strings` @param bytes of the tables that name them */
@@ -64,6 +63,8 @@ function longestString(strings: Uint8Array): number {
 	return Math.max(longest, strings.length - start);
 }
 
+/** A string table must begin and end with NUL, so that every offset in it starts a string.
+ * @throws LinkError where it does not */
 export function checkStrings(place: string, section: RawSection, strings: Uint8Array): void {
 	if (section.type !== SHT_STRTAB) throw new LinkError(`${place}: is of type ${section.type}, not a string table (3)`);
 	if (strings.length > 0 && (strings[0] !== 0 || strings.at(-1) !== 0))

@@ -2,6 +2,7 @@
 // and those that would only be written. Whoever passes over millions takes them in pieces, of any relocations.
 
 import { LinkError } from "../errors.ts";
+import { inRela } from "./fields.ts";
 import { R_NONE, type Relocations } from "./object.ts";
 import { putRelocations, RELA_SIZE, type RelocationTableSource, readRelocations } from "./tables.ts";
 import { fitsNumber, viewOf, wideWord, wordsOf } from "./words.ts";
@@ -107,6 +108,7 @@ export function followSymbols(relocations: Relocations, moved: (symbol: number) 
 	if (put === undefined) return { ...relocations, symbol: relocations.symbol.map(moved) };
 	return relocationsFrom(relocations.count, (view, first) => {
 		put(view, first);
-		for (let at = 12; at < view.byteLength; at += RELA_SIZE) view.setUint32(at, moved(view.getUint32(at, true)), true);
+		for (let at = inRela.symbol; at < view.byteLength; at += RELA_SIZE)
+			view.setUint32(at, moved(view.getUint32(at, true)), true);
 	});
 }

@@ -4,6 +4,7 @@
 
 import { LinkError } from "../errors.ts";
 import { newCursor, readUnsigned } from "./cursor.ts";
+import { inRela } from "./fields.ts";
 import {
 	type ElfObject,
 	type Relocations,
@@ -49,7 +50,7 @@ function withIndices(object: ElfObject, section: Section, index: number, symtab:
 		case SHT_REL:
 			// Those that apply to a section as columns have followed; a livepatch's own stay bytes.
 			if (relocationTarget(section, symtab) !== 0) return section;
-			return withWords(section, section.type === SHT_RELA ? RELA_SIZE : REL_SIZE, [12], moved);
+			return withWords(section, section.type === SHT_RELA ? RELA_SIZE : REL_SIZE, [inRela.symbol], moved);
 		case SHT_LLVM_CALL_GRAPH_PROFILE_INDICES:
 			return withWords(section, 16, [0, 4], moved);
 		case SHT_LLVM_ADDRSIG:

@@ -2,6 +2,7 @@
 
 import { LinkError } from "../errors.ts";
 import { hex } from "../hex.ts";
+import { inRela } from "./fields.ts";
 import { R_NONE, type Relocations, SHN_LORESERVE, STB_LOCAL, type Symbols } from "./object.ts";
 import { fitsNumber, getWord64, putWord64, viewOf, wordsOf } from "./words.ts";
 
@@ -110,14 +111,14 @@ export function readRelocations(source: RelocationTableSource): Relocations {
 	const view = viewOf(bytes);
 	const columns = allocateRelocations(bytes.length / entry);
 	for (let i = 0, at = 0; i < columns.count; i++, at += entry) {
-		const offset = getWord64(view, at);
-		const symbol = view.getUint32(at + 12, true);
-		const highAddend = implicitAddends ? 0 : view.getInt32(at + 20, true);
-		const type = view.getUint32(at + 8, true);
+		const offset = getWord64(view, at + inRela.offset);
+		const symbol = view.getUint32(at + inRela.symbol, true);
+		const highAddend = implicitAddends ? 0 : view.getInt32(at + inRela.addend + 4, true);
+		const type = view.getUint32(at + inRela.type, true);
 		columns.offset[i] = offset;
 		columns.type[i] = type;
 		columns.symbol[i] = symbol;
-		if (!implicitAddends) columns.addend[i] = highAddend * 2 ** 32 + view.getUint32(at + 16, true);
+		if (!implicitAddends) columns.addend[i] = highAddend * 2 ** 32 + view.getUint32(at + inRela.addend, true);
 		if (offset < min || offset > max || symbol >= symbolCount || !fitsNumber(highAddend))
 			checkRelocation(source, columns, i, at);
 	}
@@ -200,14 +201,14 @@ export function putRela(
 	addend: number,
 ): void {
 	putRel(view, at, offset, type, symbol);
-	putWord64(view, at + 16, addend);
+	putWord64(view, at + inRela.addend, addend);
 }
 
 /** The fields that entries of SHT_REL and SHT_RELA share: where they lie is written here alone. */
 function putRel(view: DataView, at: number, offset: number, type: number, symbol: number): void {
-	putWord64(view, at, offset);
-	view.setUint32(at + 8, type, true);
-	view.setUint32(at + 12, symbol, true);
+	putWord64(view, at + inRela.offset, offset);
+	view.setUint32(at + inRela.type, type, true);
+	view.setUint32(at + inRela.symbol, symbol, true);
 }
 
 export function relaBytes({ offset, type, symbol, addend }: Rela): Uint8Array {

@@ -4,6 +4,7 @@
 
 import { LinkError } from "../errors.ts";
 import { hex } from "../hex.ts";
+import { inFile, inSection, PT_LOAD, putFileStart, putSegmentHeader, rightsOf } from "./fields.ts";
 import { type ElfObject, ET_EXEC, ET_REL, hasFileBytes, SHF_ALLOC } from "./object.ts";
 import type { PutEntries } from "./relocation-entries.ts";
 import { type PlannedSection, planSections, type SectionPlan } from "./sections.ts";
@@ -155,39 +156,24 @@ function putFileHeader(object: ElfObject, plan: SectionPlan, layout: Layout, vie
 	const { segments, headersAt } = layout;
 	if (segments.length >= 0xffff) throw new LinkError(`${object.name}: ${segments.length} segments, at most 65534 fit`);
 	const count = plan.sections.length;
-	for (const [i, byte] of [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, object.osAbi ?? 0].entries()) view.setUint8(i, byte);
-	view.setUint16(16, object.type, true);
-	view.setUint16(18, object.machine, true);
-	view.setUint32(20, 1, true);
-	putWord64(view, 24, object.entry);
-	putWord64(view, 32, segments.length > 0 ? FILE_HEADER_SIZE : 0);
-	putWord64(view, 40, headersAt);
-	view.setUint32(48, object.flags, true);
-	view.setUint16(52, FILE_HEADER_SIZE, true);
-	view.setUint16(54, segments.length > 0 ? PROGRAM_HEADER_SIZE : 0, true);
-	view.setUint16(56, segments.length, true);
-	view.setUint16(58, SECTION_HEADER_SIZE, true);
-	view.setUint16(60, count < FILE_LORESERVE ? count : 0, true);
-	view.setUint16(62, plan.namesIndex < FILE_LORESERVE ? plan.namesIndex : FILE_XINDEX, true);
+	putFileStart(view, { type: object.type, machine: object.machine, headerSize: FILE_HEADER_SIZE });
+	view.setUint8(inFile.osAbi, object.osAbi ?? 0);
+	putWord64(view, inFile.entry, object.entry);
+	putWord64(view, inFile.segmentsAt, segments.length > 0 ? FILE_HEADER_SIZE : 0);
+	putWord64(view, inFile.sectionsAt, headersAt);
+	view.setUint32(inFile.flags, object.flags, true);
+	view.setUint16(inFile.segmentEntry, segments.length > 0 ? PROGRAM_HEADER_SIZE : 0, true);
+	view.setUint16(inFile.segmentCount, segments.length, true);
+	view.setUint16(inFile.sectionEntry, SECTION_HEADER_SIZE, true);
+	view.setUint16(inFile.sectionCount, count < FILE_LORESERVE ? count : 0, true);
+	view.setUint16(inFile.namesIndex, plan.namesIndex < FILE_LORESERVE ? plan.namesIndex : FILE_XINDEX, true);
 }
-
-const PT_LOAD = 1;
-const PF_X = 1;
-const PF_W = 2;
-const PF_R = 4;
 
 function putSegments({ segments, segmentOffsets }: Layout, view: DataView): void {
 	for (const [i, segment] of segments.entries()) {
-		const at = FILE_HEADER_SIZE + i * PROGRAM_HEADER_SIZE;
-		const { readable, writable, executable } = segment;
-		view.setUint32(at, PT_LOAD, true);
-		view.setUint32(at + 4, (readable ? PF_R : 0) | (writable ? PF_W : 0) | (executable ? PF_X : 0), true);
-		putWord64(view, at + 8, segmentOffsets[i]!);
-		putWord64(view, at + 16, segment.address);
-		putWord64(view, at + 24, segment.address);
-		putWord64(view, at + 32, segment.fileSize);
-		putWord64(view, at + 40, segment.memorySize);
-		putWord64(view, at + 48, segment.align);
+		const offset = segmentOffsets[i]!;
+		const header = { ...segment, type: PT_LOAD, flags: rightsOf(segment), offset };
+		putSegmentHeader(view, FILE_HEADER_SIZE + i * PROGRAM_HEADER_SIZE, header);
 	}
 }
 
@@ -196,18 +182,18 @@ function sectionHeaders({ sections, names, namesIndex }: SectionPlan, { sectionO
 	const view = viewOf(bytes);
 	for (const [i, section] of sections.entries()) {
 		const at = i * SECTION_HEADER_SIZE;
-		view.setUint32(at, addString(names, section.name), true);
-		view.setUint32(at + 4, section.type, true);
-		putWord64(view, at + 8, section.flags);
-		putWord64(view, at + 16, section.address);
-		putWord64(view, at + 24, sectionOffsets[i]!);
-		putWord64(view, at + 32, section.size);
-		view.setUint32(at + 40, section.link, true);
-		view.setUint32(at + 44, section.info, true);
-		putWord64(view, at + 48, section.align);
-		putWord64(view, at + 56, section.entsize);
+		view.setUint32(at + inSection.name, addString(names, section.name), true);
+		view.setUint32(at + inSection.type, section.type, true);
+		putWord64(view, at + inSection.flags, section.flags);
+		putWord64(view, at + inSection.address, section.address);
+		putWord64(view, at + inSection.offset, sectionOffsets[i]!);
+		putWord64(view, at + inSection.size, section.size);
+		view.setUint32(at + inSection.link, section.link, true);
+		view.setUint32(at + inSection.info, section.info, true);
+		putWord64(view, at + inSection.align, section.align);
+		putWord64(view, at + inSection.entsize, section.entsize);
 	}
-	if (sections.length >= FILE_LORESERVE) putWord64(view, 32, sections.length);
-	if (namesIndex >= FILE_LORESERVE) view.setUint32(40, namesIndex, true);
+	if (sections.length >= FILE_LORESERVE) putWord64(view, inSection.size, sections.length);
+	if (namesIndex >= FILE_LORESERVE) view.setUint32(inSection.link, namesIndex, true);
 	return bytes;
 }

@@ -1,5 +1,5 @@
-// What is fixed about static calls in object files: names, and the layout of the call-site table as Linux has it.
-// A row is two signed words, each relative to itself: the address of the instruction, then the key with flags added.
+// What is fixed about static calls in object files: the names of symbols and sections, as Linux has them, and the flags
+// in rows of tables. How the rows look is in rows.ts.
 
 export const KEY_PREFIX = "__SCK__";
 export const TRAMPOLINE_PREFIX = "__SCT__";
@@ -7,8 +7,6 @@ export const TRAMPOLINE_PREFIX = "__SCT__";
 export const SITES_SECTION = ".static_call_sites";
 /** The same table in a program of user space, whose linker puts `__start_` and `__stop_` around what has a name of C. */
 export const USER_SITES_SECTION = "static_call_sites";
-/** Bytes of one row of the table. */
-export const SITE_ROW = 8;
 /** Flags in the low bits of the key's absolute address; keys are therefore aligned to four bytes. */
 export const TAIL = 1;
 export const INIT = 2;
@@ -23,7 +21,6 @@ export const STATIC_KEY_PREFIX = "__SK__";
 /** The branches that follow static keys, as Linux has them: three signed words, each relative to itself: the address of
  * the instruction, of the label that it jumps to if it does, and of the key with flags added. */
 export const LABELS_SECTION = "__jump_table";
-export const LABEL_ROW = 12;
 /** In the place of TAIL: the way that follows is the one for an enabled key. */
 export const EXPECTED = 1;
 
@@ -36,17 +33,17 @@ export const TRACE_RETURN = "__trace_return";
 /** Calls through a pointer in memory, "fast function pointers": word 0 is what it calls now, word 1 the default. */
 export const POINTER_PREFIX = "__FFP__";
 
+/** The words of paravirt operations. */
+export const OPERATIONS_SECTION = ".pv_ops";
 /** Paravirt operations: word 0 is the function that it calls now, word 1 the default. */
 export const OPERATION_PREFIX = "__PV__";
 /** The same function, which keeps all registers but that of its result. */
 export const SAVER_PREFIX = "__PVS__";
 /** Their calls: {address, operation's word} as words, {bytes, clobbers, done} as bytes, one of filler. */
 export const OPERATION_CALLS_SECTION = ".pv_sites";
-export const OPERATION_CALL_ROW = 12;
 /** Alternatives: {address, replacement, name of the feature} as words, {bytes, bytes of the replacement, done} as bytes, one
  * of filler. A name that begins with `~` is of a feature that must be missing. */
 export const ALTERNATIVES_SECTION = ".altinstructions";
-export const ALTERNATIVE_ROW = 16;
 /** The code of the replacements: it is copied once, before anything runs, and calls in it are patched along with the copy. */
 export const REPLACEMENTS_SECTION = ".altinstr_replacement";
 

@@ -2,11 +2,11 @@
 
 import { type ElfObject, STT_FUNC, symbolName, symbolType } from "../elf/index.ts";
 import { LinkError } from "../errors.ts";
+import { signatureText } from "../format/signatures.ts";
 import { isInit } from "../format/static-calls.ts";
 import { place } from "../sites/place.ts";
 import { signatureEntries } from "./check-signatures.ts";
 import type { Input } from "./inputs.ts";
-import { signatureText } from "./signatures.ts";
 
 const INIT = "init";
 

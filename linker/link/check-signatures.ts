@@ -4,10 +4,11 @@ import type { ElfObject } from "../elf/object.ts";
 import { symbolName } from "../elf/symbols.ts";
 import { viewOf } from "../elf/words.ts";
 import { LinkError } from "../errors.ts";
+import { readField, signatureRow } from "../format/rows.ts";
+import { SIGNATURES_SECTION, signatureText } from "../format/signatures.ts";
 import { KEY_PREFIX } from "../sites/index.ts";
 import type { Input } from "./inputs.ts";
 import type { Globals } from "./resolve.ts";
-import { SIGNATURE_ENTRY, SIGNATURES_SECTION, signatureText } from "./signatures.ts";
 
 interface Claim {
 	readonly word: number;
@@ -29,7 +30,7 @@ export function checkSignatures(inputs: readonly Input[], globals: Globals): voi
 	}
 }
 
-/** Of an object: what it says about its symbols. */
+/** What an object says about its functions and keys. */
 export function signatureEntries(object: ElfObject): { symbol: number; word: number }[] {
 	const entries: { symbol: number; word: number }[] = [];
 	for (const { name, data, relocations } of object.sections) {
@@ -37,8 +38,9 @@ export function signatureEntries(object: ElfObject): { symbol: number; word: num
 		const view = viewOf(data);
 		for (const [i, at] of relocations.offset.entries()) {
 			const symbol = relocations.symbol[i]!;
-			const whole = at % SIGNATURE_ENTRY === 0 && at + SIGNATURE_ENTRY <= data.length;
-			if (whole) entries.push({ symbol, word: view.getUint32(at + 4, true) });
+			const { bytes, fields } = signatureRow;
+			const whole = at % bytes === 0 && at + bytes <= data.length;
+			if (whole) entries.push({ symbol, word: readField(view, 0, at, fields.word) });
 		}
 	}
 	return entries;

@@ -20,10 +20,11 @@ import {
 } from "../elf/index.ts";
 import { hasPrefix } from "../elf/symbols.ts";
 import { viewOf } from "../elf/words.ts";
+import { readField, signatureRow } from "../format/rows.ts";
+import { SIGNATURES_SECTION } from "../format/signatures.ts";
 import { isInit } from "../format/static-calls.ts";
 import { EM_TOY, R_TOY_ABS32 } from "../isa/index.ts";
 import { KEY_PREFIX, TRAMPOLINE_PREFIX } from "../sites/index.ts";
-import { SIGNATURE_ENTRY, SIGNATURES_SECTION } from "./signatures.ts";
 
 /** An object for the linker. @param elf a program or module that is linked */
 export function exportsOf(elf: ElfObject): ElfObject {
@@ -62,11 +63,11 @@ const keyPrefix = new TextEncoder().encode(KEY_PREFIX);
 
 function exportSignatures(builder: ObjectBuilder, { symbols }: ElfObject, { data, relocations }: Section): void {
 	const view = viewOf(data);
-	const table = section(builder, SIGNATURES_SECTION, { entsize: SIGNATURE_ENTRY });
+	const table = section(builder, SIGNATURES_SECTION, { entsize: signatureRow.bytes });
 	for (let i = 0; i < (relocations?.count ?? 0); i++) {
 		const name = symbolName(symbols, relocations!.symbol[i]!);
 		if (!builder.symbolIds.has(name)) continue;
 		relocate(table, appendWord(table, 0), R_TOY_ABS32, reference(builder, name), 0);
-		appendWord(table, view.getUint32(relocations!.offset[i]! + 4, true));
+		appendWord(table, readField(view, 0, relocations!.offset[i]!, signatureRow.fields.word));
 	}
 }

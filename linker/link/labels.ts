@@ -4,20 +4,10 @@
 import type { Section } from "../elf/object.ts";
 import { viewOf } from "../elf/words.ts";
 import { LinkError } from "../errors.ts";
+import { entryRow, isWhole, labelRow, type RowShape, readField, rowStarts } from "../format/rows.ts";
 import { isInit } from "../format/static-calls.ts";
 import { hex } from "../hex.ts";
-import {
-	ENTRIES_SECTION,
-	EXPECTED,
-	enabledAt,
-	FLAGS,
-	INIT,
-	LABEL_ROW,
-	LABELS_SECTION,
-	labelBytes,
-	reaches,
-	SITE_BYTES,
-} from "../sites/index.ts";
+import { EXPECTED, enabledAt, FLAGS, INIT, LABELS_SECTION, labelBytes, reaches, SITE_BYTES } from "../sites/index.ts";
 import { bytesAt, type Image, type ImageEntry, type ImageLabel, type ImageStaticKey, wordAt } from "./image.ts";
 import type { Part } from "./part.ts";
 import type { Loaded, NamedKey } from "./static-calls.ts";
@@ -27,7 +17,7 @@ type Labels = Pick<Image, "staticKeys" | "labels">;
 /** @param found static keys by symbol, sorted by address */
 export function readLabels(parts: readonly Part[], found: readonly NamedKey[], memory: Loaded): Labels {
 	const index = new Map(found.map(({ address }, i) => [address, i]));
-	const labels = rowsOf(parts, LABELS_SECTION, LABEL_ROW).flatMap((row) => readLabel(row, memory, index) ?? []);
+	const labels = rowsOf(parts, labelRow).flatMap((row) => readLabel(row, memory, index) ?? []);
 	labels.sort((a, b) => a.key - b.key || a.address - b.address);
 	const indices: number[][] = found.map(() => []);
 	for (const [i, { key }] of labels.entries()) indices[key]!.push(i);
@@ -47,8 +37,8 @@ export function bindLabels(
 
 /** Addresses of functions that begin with NOP5, ascending. */
 export function readEntries(parts: readonly Part[]): ImageEntry[] {
-	const entries = rowsOf(parts, ENTRIES_SECTION, 4).map(({ part, section, at }) => {
-		const address = viewOf(section.data).getUint32(at, true);
+	const entries = rowsOf(parts, entryRow).map(({ part, section, at }) => {
+		const address = readField(viewOf(section.data), section.address, at, entryRow.fields.address);
 		return { address, init: isInInit(part, address), freed: part.initFreed };
 	});
 	const there = entries.filter(({ init, freed }) => !(init && freed));
@@ -66,13 +56,14 @@ interface Row {
 	readonly at: number;
 }
 
-function rowsOf(parts: readonly Part[], name: string, bytes: number): Row[] {
+function rowsOf(parts: readonly Part[], shape: RowShape): Row[] {
 	return parts.flatMap((part) =>
 		part.elf.sections.flatMap((section): Row[] => {
-			if (section.name !== name) return [];
+			if (section.name !== shape.section) return [];
 			const { length } = section.data;
-			if (length % bytes !== 0) throw new LinkError(`${part.elf.name}:(${name}): ${length} bytes are not whole rows`);
-			return Array.from({ length: length / bytes }, (_, i) => ({ part, section, at: i * bytes }));
+			if (!isWhole(shape, length))
+				throw new LinkError(`${part.elf.name}:(${shape.section}): ${length} bytes are not whole rows`);
+			return rowStarts(shape, length).map((at) => ({ part, section, at }));
 		}),
 	);
 }
@@ -84,14 +75,14 @@ function readLabel(
 	index: ReadonlyMap<number, number>,
 ): ImageLabel | undefined {
 	const view = viewOf(section.data);
-	const field = (offset: number): number => section.address + at + offset + view.getInt32(at + offset, true);
-	const flagged = field(8);
+	const field = (name: keyof typeof labelRow.fields) => readField(view, section.address, at, labelRow.fields[name]);
+	const flagged = field("key");
 	if (initFreed && (flagged & INIT) !== 0) return undefined;
 	const key = index.get(flagged - (flagged & FLAGS));
 	const where = `${elf.name}:(${LABELS_SECTION}+${hex(at)})`;
 	if (key === undefined) throw new LinkError(`${where}: no static key is at ${hex(flagged)}`);
 	const expected = (flagged & EXPECTED) !== 0;
-	const label = { address: field(0), target: field(4), expected, key, init: (flagged & INIT) !== 0 };
+	const label = { address: field("address"), target: field("target"), expected, key, init: (flagged & INIT) !== 0 };
 	const bytes = bytesAt(memory, label.address, SITE_BYTES);
 	if (!reaches(label.address, label.target))
 		throw new LinkError(`${where}: ${hex(label.target)} is out of reach of a JMP at ${hex(label.address)}`);

@@ -1,6 +1,7 @@
 // What an image leaves to be settled when it is loaded: paravirt operations with their calls, and alternatives.
 
 import { LinkError } from "../errors.ts";
+import { alternativeRow, operationCallRow } from "../format/rows.ts";
 import { hex } from "../hex.ts";
 import { alternatives, operationCalls, type Spot } from "../sites/load-tables.ts";
 import { type Image, type ImageAlternative, type ImageOperation, type ImageOperationCall, wordAt } from "./image.ts";
@@ -34,7 +35,8 @@ function readCalls(part: Part, index: ReadonlyMap<number, number>): ImageOperati
 		if (operation === undefined)
 			throw new LinkError(`${part.elf.name}: operation '${call.operation}', which is called, is not there`);
 		const { bytes, clobbers, done } = call;
-		return { address: addressOf(part, call), bytes, clobbers, done, operation, flag: addressOf(part, call.row) + 10 };
+		const flag = addressOf(part, call.row) + operationCallRow.fields.done.at;
+		return { address: addressOf(part, call), bytes, clobbers, done, operation, flag };
 	});
 }
 
@@ -43,7 +45,7 @@ function readAlternatives(part: Part): ImageAlternative[] {
 		if (!isThere(part, part.elf.sections[each.section])) return [];
 		const { bytes, feature, wanted, done, replacementBytes } = each;
 		const replacement = addressOf(part, each.replacement);
-		const [address, flag] = [addressOf(part, each), addressOf(part, each.row) + 14];
+		const [address, flag] = [addressOf(part, each), addressOf(part, each.row) + alternativeRow.fields.done.at];
 		return { address, bytes, feature, wanted, done, replacement, replacementBytes, flag };
 	});
 }

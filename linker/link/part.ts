@@ -4,8 +4,8 @@
 import { type ElfObject, type Section, type Segment, SHF_ALLOC } from "../elf/object.ts";
 import { isInit } from "../format/static-calls.ts";
 import { type LineTable, readLines } from "./lines.ts";
+import { readSignatures } from "./merge-signatures.ts";
 import { once } from "./once.ts";
-import { readSignatures } from "./signatures.ts";
 
 export interface Part {
 	readonly elf: ElfObject;

@@ -4,8 +4,9 @@ import type { Relocations } from "../elf/object.ts";
 import { allocateRelocations } from "../elf/tables.ts";
 import { viewOf } from "../elf/words.ts";
 import { LinkError } from "../errors.ts";
+import { isWhole, readField, siteRow, writeField } from "../format/rows.ts";
 import { hex } from "../hex.ts";
-import { FLAGS, SITE_ROW, SITES_SECTION } from "../sites/index.ts";
+import { FLAGS, SITES_SECTION } from "../sites/index.ts";
 import type { Input } from "./inputs.ts";
 import { type Output, origin } from "./layout.ts";
 
@@ -39,11 +40,11 @@ function newRows(count: number): SiteRows {
 }
 
 function readRows({ data, address }: Output): SiteRows {
-	const rows = newRows(data.length / SITE_ROW);
+	const rows = newRows(data.length / siteRow.bytes);
 	const view = viewOf(data);
-	for (let i = 0, at = 0; i < rows.count; i++, at += SITE_ROW) {
-		const key = address + at + 4 + view.getInt32(at + 4, true);
-		rows.address[i] = address + at + view.getInt32(at, true);
+	for (let i = 0, at = 0; i < rows.count; i++, at += siteRow.bytes) {
+		const key = readField(view, address, at, siteRow.fields.key);
+		rows.address[i] = readField(view, address, at, siteRow.fields.address);
 		rows.flags[i] = key & FLAGS;
 		rows.key[i] = key - (key & FLAGS);
 	}
@@ -52,9 +53,9 @@ function readRows({ data, address }: Output): SiteRows {
 
 function writeRows({ data, address }: Output, rows: SiteRows): void {
 	const view = viewOf(data);
-	for (let i = 0, at = 0; i < rows.count; i++, at += SITE_ROW) {
-		view.setInt32(at, rows.address[i]! - (address + at), true);
-		view.setInt32(at + 4, rows.key[i]! + rows.flags[i]! - (address + at + 4), true);
+	for (let i = 0, at = 0; i < rows.count; i++, at += siteRow.bytes) {
+		writeField(view, address, at, siteRow.fields.address, rows.address[i]!);
+		writeField(view, address, at, siteRow.fields.key, rows.key[i]! + rows.flags[i]!);
 	}
 }
 
@@ -70,7 +71,7 @@ function relocationOfField(inputs: readonly Input[], table: Output): Uint32Array
 	const empty = filled.indexOf(0);
 	if (empty >= 0)
 		throw new LinkError(`${origin(inputs, table, empty * 4)}: the field of a call site has no relocation`);
-	if (table.data.length % SITE_ROW !== 0)
+	if (!isWhole(siteRow, table.data.length))
 		throw new LinkError(`${SITES_SECTION}: ${table.data.length} bytes are not whole rows`);
 	return fields;
 }
@@ -79,7 +80,7 @@ function refuseTwice(inputs: readonly Input[], table: Output, rows: SiteRows): v
 	const sorted = rows.address.slice().sort();
 	const twice = sorted.findIndex((address, i) => i > 0 && address === sorted[i - 1]);
 	if (twice < 0) return;
-	const where = origin(inputs, table, rows.address.lastIndexOf(sorted[twice]!) * SITE_ROW);
+	const where = origin(inputs, table, rows.address.lastIndexOf(sorted[twice]!) * siteRow.bytes);
 	throw new LinkError(`${where}: the call site at ${hex(sorted[twice]!)} is in the table twice`);
 }
 

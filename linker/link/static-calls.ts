@@ -5,6 +5,8 @@ import { type Section, STB_LOCAL, STT_FILE } from "../elf/object.ts";
 import { hasPrefix, symbolName } from "../elf/symbols.ts";
 import { viewOf } from "../elf/words.ts";
 import { LinkError } from "../errors.ts";
+import { readField, rowStarts, siteRow } from "../format/rows.ts";
+import { NULLABLE } from "../format/signatures.ts";
 import { hex } from "../hex.ts";
 import {
 	describeSite,
@@ -15,7 +17,6 @@ import {
 	RETURN,
 	RETURN0,
 	SITE_BYTES,
-	SITE_ROW,
 	SITES_SECTION,
 	type SiteForm,
 	type SiteKind,
@@ -35,7 +36,6 @@ import {
 	wordAt,
 } from "./image.ts";
 import type { Part } from "./part.ts";
-import { NULLABLE } from "./signatures.ts";
 
 /** A key, as its symbol tells. */
 export interface NamedKey {
@@ -168,9 +168,9 @@ function addSites(
 	index: ReadonlyMap<number, number>,
 ): void {
 	const view = viewOf(section.data);
-	for (let at = 0; at + SITE_ROW <= view.byteLength; at += SITE_ROW) {
-		const address = section.address + at + view.getInt32(at, true);
-		const flagged = section.address + at + 4 + view.getInt32(at + 4, true);
+	for (const at of rowStarts(siteRow, view.byteLength)) {
+		const address = readField(view, section.address, at, siteRow.fields.address);
+		const flagged = readField(view, section.address, at, siteRow.fields.key);
 		if (initFreed && (flagged & INIT) !== 0) continue;
 		const key = index.get(flagged - (flagged & FLAGS));
 		const where = `${elf.name}:(${SITES_SECTION}+${hex(at)})`;

@@ -20,7 +20,8 @@ import {
 } from "../elf/object.ts";
 import { symbolByName, symbolName } from "../elf/symbols.ts";
 import { LinkError } from "../errors.ts";
-import { IMPORT, SITE_ROW, TAIL, USER_SITES_SECTION } from "../format/static-calls.ts";
+import { siteRow } from "../format/rows.ts";
+import { IMPORT, TAIL, USER_SITES_SECTION } from "../format/static-calls.ts";
 import { branchKinds } from "./arch/index.ts";
 import { type BranchTable, calleeOf } from "./branches.ts";
 import { keyNameOf, sectionsOf, withSectionSymbols } from "./collect.ts";
@@ -64,10 +65,15 @@ export function collectUserSites(object: ElfObject): { object: ElfObject; sites:
 		const relocations = run.flatMap((i, row): NewRelocation[] => {
 			const key = keys.get(calleeOf(table, i).symbol)!;
 			const tail = isCall[table.branch[i]!]! ? 0 : TAIL;
-			const at = { type: relative32, offset: row * SITE_ROW };
+			const at = { type: relative32, offset: row * siteRow.bytes };
 			return [
 				{ ...at, symbol: based.symbols[section]!, addend: table.offset[i]! },
-				{ ...at, offset: at.offset + 4, symbol: based.symbols[key.section]!, addend: key.offset + tail },
+				{
+					...at,
+					offset: at.offset + siteRow.fields.key.at,
+					symbol: based.symbols[key.section]!,
+					addend: key.offset + tail,
+				},
 			];
 		});
 		addRows(sections, groups, section, relocations);
@@ -133,8 +139,8 @@ function addRows(sections: Section[], groups: Groups, code: number, relocations:
 		type: SHT_PROGBITS,
 		flags: SHF_ALLOC | SHF_LINK_ORDER,
 		align: 4,
-		entsize: SITE_ROW,
-		data: new Uint8Array((relocations.length / 2) * SITE_ROW),
+		entsize: siteRow.bytes,
+		data: new Uint8Array((relocations.length / 2) * siteRow.bytes),
 		relocations: relocationsOf(relocations),
 	});
 	addToGroup(sections, groups.get(code), { ...table, link: code });

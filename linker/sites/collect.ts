@@ -17,7 +17,8 @@ import { relocationsFrom } from "../elf/relocation-entries.ts";
 import { symbolName } from "../elf/symbols.ts";
 import { putRela, RELA_SIZE } from "../elf/tables.ts";
 import { LinkError, suggestion } from "../errors.ts";
-import { INIT, isInit, KEY_PREFIX, SITE_ROW, SITES_SECTION, TAIL, TRAMPOLINE_PREFIX } from "../format/static-calls.ts";
+import { siteRow } from "../format/rows.ts";
+import { INIT, isInit, KEY_PREFIX, SITES_SECTION, TAIL, TRAMPOLINE_PREFIX } from "../format/static-calls.ts";
 import { branchKinds } from "./arch/architecture.ts";
 import { type BranchTable, calleeOf } from "./branches.ts";
 import type { FoundSites } from "./find-sites.ts";
@@ -73,22 +74,23 @@ function sitesTable(
 	{ symbols, isByRow }: Anchors,
 	keys: Uint32Array,
 ): Section {
+	const { fields } = siteRow;
 	const tails = branches.map(({ kind }) => (branchKinds[kind] === "call" ? 0 : TAIL));
 	const inits = sections.map((section) => (sites.marksInit && isInit(section) ? INIT : 0));
 	return newSection(SITES_SECTION, {
 		type: SHT_PROGBITS,
 		flags: sites.flags,
 		align: 4,
-		entsize: SITE_ROW,
-		data: new Uint8Array(rows.length * SITE_ROW),
+		entsize: siteRow.bytes,
+		data: new Uint8Array(rows.length * siteRow.bytes),
 		relocations: relocationsFrom(rows.length * 2, (view, first) => {
 			for (let at = 0, entry = first; at < view.byteLength; at += RELA_SIZE, entry++) {
 				const i = rows[entry >> 1]!;
-				const offset = (entry >> 1) * SITE_ROW;
+				const offset = (entry >> 1) * siteRow.bytes;
 				const section = table.section[i]!;
 				if ((entry & 1) === 1) {
 					const flags = tails[table.branch[i]!]! | inits[section]!;
-					putRela(view, at, offset + 4, relocation.relative32, keys[calleeOf(table, i).symbol]!, flags);
+					putRela(view, at, offset + fields.key.at, relocation.relative32, keys[calleeOf(table, i).symbol]!, flags);
 				} else if (isByRow) putRela(view, at, offset, relocation.relative32, symbols[i]!, 0);
 				else putRela(view, at, offset, relocation.relative32, symbols[section]!, table.offset[i]!);
 			}

@@ -3,15 +3,10 @@
 
 import { type ElfObject, originOf, SHN_UNDEF } from "../elf/object.ts";
 import { symbolName } from "../elf/symbols.ts";
+import { viewOf } from "../elf/words.ts";
 import { LinkError } from "../errors.ts";
-import {
-	ALTERNATIVE_ROW,
-	ALTERNATIVES_SECTION,
-	OPERATION_CALL_ROW,
-	OPERATION_CALLS_SECTION,
-	OPERATION_PREFIX,
-	SITE_BYTES,
-} from "../format/static-calls.ts";
+import { alternativeRow, operationCallRow, type RowShape, readField } from "../format/rows.ts";
+import { OPERATION_PREFIX, SITE_BYTES } from "../format/static-calls.ts";
 import { type Clobbers, clobberKinds } from "../isa/index.ts";
 import { place } from "./place.ts";
 
@@ -49,36 +44,37 @@ export interface Alternative extends Row {
 
 /** In the order of the table. @throws LinkError for a row that says nothing of sense */
 export function operationCalls(object: ElfObject): OperationCall[] {
-	return rowsOf(object, OPERATION_CALLS_SECTION, OPERATION_CALL_ROW, (row, field, data) => {
-		const { symbol } = field(4);
+	return rowsOf(object, operationCallRow, (row, field, number) => {
+		const { symbol } = field("operation");
 		const name = symbolName(object.symbols, symbol);
-		const clobbers = clobberKinds[data[9]!];
+		const clobbers = clobberKinds[number("clobbers")];
 		if (!name.startsWith(OPERATION_PREFIX) || clobbers === undefined)
 			throw new LinkError(`${place(object, row.section, row.offset)}: no call of an operation is like that`);
 		const operation = name.slice(OPERATION_PREFIX.length);
-		const bytes = data[8]!;
+		const bytes = number("bytes");
 		if (bytes < SITE_BYTES)
 			throw new LinkError(
 				`${place(object, row.section, row.offset)}: ${bytes} bytes are less than the ${SITE_BYTES} of a call`,
 			);
-		const at = spanOf(object, field(0), bytes);
-		return { ...at, row, symbol, operation, bytes, clobbers, done: data[10] !== 0 };
+		const at = spanOf(object, field("address"), bytes);
+		return { ...at, row, symbol, operation, bytes, clobbers, done: number("done") !== 0 };
 	});
 }
 
 /** In the order of the table, in which they are applied. @throws LinkError for a row that says nothing of sense */
 export function alternatives(object: ElfObject): Alternative[] {
-	return rowsOf(object, ALTERNATIVES_SECTION, ALTERNATIVE_ROW, (row, field, data) => {
-		const name = textAt(object, field(8));
+	return rowsOf(object, alternativeRow, (row, field, number) => {
+		const name = textAt(object, field("feature"));
 		const wanted = !name.startsWith("~");
-		const [bytes, replacementBytes] = [data[12]!, data[13]!];
+		const [bytes, replacementBytes] = [number("bytes"), number("replacementBytes")];
 		if (replacementBytes > bytes)
 			throw new LinkError(
 				`${place(object, row.section, row.offset)}: ${replacementBytes} bytes are to replace ${bytes}`,
 			);
 		const feature = wanted ? name : name.slice(1);
-		const [at, replacement] = [spanOf(object, field(0), bytes), spanOf(object, field(4), replacementBytes)];
-		return { ...at, row, feature, wanted, bytes, replacement, replacementBytes, done: data[14] !== 0 };
+		const at = spanOf(object, field("address"), bytes);
+		const replacement = spanOf(object, field("replacement"), replacementBytes);
+		return { ...at, row, feature, wanted, bytes, replacement, replacementBytes, done: number("done") !== 0 };
 	});
 }
 
@@ -89,13 +85,11 @@ interface Pointer {
 	readonly where: string;
 }
 
-type Field = (offset: number) => Pointer;
-
-function rowsOf<T>(
+/** @param read makes of a row what is asked for, from its relocated fields and from the others */
+function rowsOf<Name extends string, T>(
 	object: ElfObject,
-	name: string,
-	bytes: number,
-	read: (row: Spot, field: Field, data: Uint8Array) => T,
+	{ section: name, bytes, fields }: RowShape<Name>,
+	read: (row: Spot, field: (name: Name) => Pointer, number: (name: Name) => number) => T,
 ): T[] {
 	return object.sections.flatMap((each, section) => {
 		if (each.name !== name) return [];
@@ -112,7 +106,11 @@ function rowsOf<T>(
 		};
 		return Array.from({ length: data.length / bytes }, (_, i) => {
 			const offset = i * bytes;
-			return read({ section, offset }, (at) => field(offset + at), data.subarray(offset, offset + bytes));
+			return read(
+				{ section, offset },
+				(name) => field(offset + fields[name].at),
+				(name) => readField(viewOf(data), origin, offset, fields[name]),
+			);
 		});
 	});
 }

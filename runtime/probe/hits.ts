@@ -1,7 +1,7 @@
 // What a hit leaves behind, on the side of whoever probes: nothing of it is seen by the program.
 
+import { parametersOf } from "../../linker/format/signatures.ts";
 import type { Image } from "../../linker/link/image.ts";
-import { parametersOf } from "../../linker/link/signatures.ts";
 import { Cpu } from "../machine/layout.ts";
 import { ticksToCycles } from "../machine/profile.ts";
 import { getCounter } from "../machine/state.ts";

@@ -20,13 +20,11 @@ import {
 	STT_OBJECT,
 	section,
 } from "../../elf/index.ts";
+import { entryRow, labelRow } from "../../format/rows.ts";
 import {
-	ENTRIES_SECTION,
 	INIT,
 	KEY_BYTES,
 	KEY_PREFIX,
-	LABEL_ROW,
-	LABELS_SECTION,
 	POINTER_PREFIX,
 	RETURN0,
 	SITE_BYTES,
@@ -237,14 +235,14 @@ function runStaticBranch(assembly: Assembly, cursor: Cursor, place: Place): void
 	const flags = expected | (assembly.section.name === ".init.text" ? INIT : 0);
 	const row = `.word ${site} - ., ${target} - ., ${STATIC_KEY_PREFIX}${key} + ${flags} - .`;
 	assembly.appendix.push({
-		text: `.section ${LABELS_SECTION}, "a", @progbits, ${LABEL_ROW}; .balign 4; ${row}`,
+		text: `.section ${labelRow.section}, "a", @progbits, ${labelRow.bytes}; .balign 4; ${row}`,
 		place,
 	});
 }
 
 function runEntryNop(assembly: Assembly, _: Cursor, place: Place): void {
 	const site = patchedPlace(assembly, place);
-	const text = `.section ${ENTRIES_SECTION}, "a", @progbits, 4; .balign 4; .word ${site}`;
+	const text = `.section ${entryRow.section}, "a", @progbits, ${entryRow.bytes}; .balign 4; .word ${site}`;
 	assembly.appendix.push({ text, place });
 }
 

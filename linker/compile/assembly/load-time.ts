@@ -4,6 +4,7 @@
 import {
 	append,
 	defineSymbol,
+	type ObjectBuilder,
 	reference,
 	relocate,
 	type SectionBuilder,
@@ -13,14 +14,8 @@ import {
 	STB_LOCAL,
 	section,
 } from "../../elf/index.ts";
-import {
-	ALTERNATIVE_ROW,
-	ALTERNATIVES_SECTION,
-	OPERATION_CALL_ROW,
-	OPERATION_CALLS_SECTION,
-	OPERATION_PREFIX,
-	REPLACEMENTS_SECTION,
-} from "../../format/static-calls.ts";
+import { alternativeRow, operationCallRow, type RowShape } from "../../format/rows.ts";
+import { OPERATION_PREFIX, OPERATIONS_SECTION, REPLACEMENTS_SECTION } from "../../format/static-calls.ts";
 import { clobberKinds, encode, nops, R_TOY_ABS32 } from "../../isa/index.ts";
 import { name, needBytes, optional } from "./arguments.ts";
 import { type Assembly, isHidden, noteLine, type Open, type Replacement } from "./assembly.ts";
@@ -36,10 +31,10 @@ export function runParavirt(assembly: Assembly, cursor: Cursor, place: Place): v
 	expect(cursor, ",");
 	const target = name(cursor).text;
 	const cell = OPERATION_PREFIX + operation;
-	section(assembly.builder, ".pv_ops", { flags: SHF_ALLOC | SHF_WRITE, align: 8, entsize: 8 });
+	section(assembly.builder, OPERATIONS_SECTION, { flags: SHF_ALLOC | SHF_WRITE, align: 8, entsize: 8 });
 	assembly.keys.set(operation, [cell]);
 	const address = target === "null" ? "0" : target;
-	const text = `.section .pv_ops; .type ${cell}, @object; .size ${cell}, 8; ${cell}: .word ${address}, ${address}`;
+	const text = `.section ${OPERATIONS_SECTION}; .type ${cell}, @object; .size ${cell}, 8; ${cell}: .word ${address}, ${address}`;
 	const type = target === "null" ? "" : `; .type ${target}, @function`;
 	assembly.appendix.push({ text: text + type, place });
 }
@@ -51,11 +46,12 @@ export function runOperationCall(assembly: Assembly, cursor: Cursor, place: Plac
 	const clobbers = accept(cursor, ",") ? clobbersNamed(cursor) : clobberKinds.indexOf("all");
 	needCode(assembly, place);
 	const { builder, section: text } = assembly;
-	const table = section(builder, OPERATION_CALLS_SECTION, { flags: SHF_ALLOC, align: 4, entsize: OPERATION_CALL_ROW });
-	const row = append(table, new Uint8Array(OPERATION_CALL_ROW));
-	pointTo(assembly, table, row, { section: text, offset: text.size }, place);
-	relocate(table, row + 4, R_TOY_ABS32, reference(builder, operation), 0);
-	table.bytes.set([bytes, clobbers], row + 8);
+	const { table, row } = appendTo(builder, operationCallRow);
+	const { fields } = operationCallRow;
+	pointTo(assembly, table, row + fields.address.at, { section: text, offset: text.size }, place);
+	relocate(table, row + fields.operation.at, R_TOY_ABS32, reference(builder, operation), 0);
+	table.bytes[row + fields.bytes.at] = bytes;
+	table.bytes[row + fields.clobbers.at] = clobbers;
 	noteLine(assembly, place);
 	const at = append(text, encode("callm"));
 	relocate(text, at + 1, R_TOY_ABS32, reference(builder, operation), 0);
@@ -113,12 +109,19 @@ function openAlternative({ alternatives, section, ...assembly }: Assembly, place
 
 function addRow(assembly: Assembly, open: Open, bytes: number, { symbol, feature }: Replacement, length: number): void {
 	const { builder } = assembly;
-	const table = section(builder, ALTERNATIVES_SECTION, { flags: SHF_ALLOC, align: 4, entsize: ALTERNATIVE_ROW });
-	const row = append(table, new Uint8Array(ALTERNATIVE_ROW));
-	pointTo(assembly, table, row, { section: open.section, offset: open.start }, open.place);
-	relocate(table, row + 4, R_TOY_ABS32, reference(builder, symbol), 0);
-	relocate(table, row + 8, R_TOY_ABS32, reference(builder, featureText(assembly, feature)), 0);
-	table.bytes.set([bytes, length], row + 12);
+	const { table, row } = appendTo(builder, alternativeRow);
+	const { fields } = alternativeRow;
+	pointTo(assembly, table, row + fields.address.at, { section: open.section, offset: open.start }, open.place);
+	relocate(table, row + fields.replacement.at, R_TOY_ABS32, reference(builder, symbol), 0);
+	relocate(table, row + fields.feature.at, R_TOY_ABS32, reference(builder, featureText(assembly, feature)), 0);
+	table.bytes[row + fields.bytes.at] = bytes;
+	table.bytes[row + fields.replacementBytes.at] = length;
+}
+
+/** Adds an empty row to a table, which is made when it is not there yet. @returns where in the table the row starts */
+function appendTo(builder: ObjectBuilder, { section: name, bytes }: RowShape): { table: SectionBuilder; row: number } {
+	const table = section(builder, name, { flags: SHF_ALLOC, align: 4, entsize: bytes });
+	return { table, row: append(table, new Uint8Array(bytes)) };
 }
 
 /** A symbol of the feature's name as text, there once in each object. */

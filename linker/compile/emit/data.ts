@@ -1,7 +1,9 @@
 // What a module declares beside functions, to sections: variables, tables, keys and pointers, texts, and the signatures
 // that the linker compares.
 
-import { alignSection, append, appendWord, reserve, type SectionBuilder, section } from "../../elf/index.ts";
+import { alignSection, append, appendWord, reserve, section } from "../../elf/index.ts";
+import { signatureRow } from "../../format/rows.ts";
+import { SIGNATURES_SECTION, signatureWord } from "../../format/signatures.ts";
 import { slotOf, staticKeySlot, symbolOf, targetSymbol } from "../lower/symbols.ts";
 import { TEXTS, type Texts } from "../lower/texts.ts";
 import type { Key, StaticKey, Table, Variable } from "../types/bindings.ts";
@@ -92,12 +94,8 @@ export function emitSignatures(e: Emission): void {
 	}
 }
 
-const results = ["none", "int", "uint", "bool"];
-
-function emitSignature(e: Emission, symbol: string, { parameters, result, nullable }: Signature): void {
-	const signatures: SectionBuilder = section(e.builder, ".signatures", { entsize: 8, align: 4 });
-	const unsigned = parameters.reduce((mask, type, i) => mask | (type === "uint" ? 1 << i : 0), 0);
-	const word = parameters.length | (unsigned << 8) | (results.indexOf(result) << 16) | (nullable ? 1 << 24 : 0);
-	appendAddress(e, signatures, symbol);
-	appendWord(signatures, word);
+function emitSignature(e: Emission, symbol: string, signature: Signature): void {
+	const table = section(e.builder, SIGNATURES_SECTION, { entsize: signatureRow.bytes, align: 4 });
+	appendAddress(e, table, symbol);
+	appendWord(table, signatureWord(signature));
 }

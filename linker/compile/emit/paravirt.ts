@@ -2,7 +2,8 @@
 // others which change more than an operation allows.
 
 import { append, SHF_ALLOC, SHF_WRITE, section } from "../../elf/index.ts";
-import { OPERATION_CALL_ROW, OPERATION_CALLS_SECTION } from "../../format/static-calls.ts";
+import { operationCallRow } from "../../format/rows.ts";
+import { OPERATIONS_SECTION } from "../../format/static-calls.ts";
 import { clobberedBy, clobberKinds, encode, R_TOY_ABS32, R_TOY_CALL28, RESULT } from "../../isa/index.ts";
 import { type Block, callerSaved, type OperationCall, type Register, roles } from "../lower/code.ts";
 import { saverOf, slotOf, symbolOf } from "../lower/symbols.ts";
@@ -41,15 +42,13 @@ function emitRow(
 	{ operation, bytes, clobbers }: OperationCall,
 	place: { readonly symbol: string; readonly addend: number },
 ): void {
-	const table = section(e.builder, OPERATION_CALLS_SECTION, {
-		flags: SHF_ALLOC,
-		align: 4,
-		entsize: OPERATION_CALL_ROW,
-	});
-	const at = append(table, new Uint8Array(OPERATION_CALL_ROW));
-	refer(e, table, at, R_TOY_ABS32, place);
-	refer(e, table, at + 4, R_TOY_ABS32, { symbol: operation, addend: 0 });
-	table.bytes.set([bytes, clobberKinds.indexOf(clobbers)], at + 8);
+	const { section: name, fields, bytes: size } = operationCallRow;
+	const table = section(e.builder, name, { flags: SHF_ALLOC, align: 4, entsize: size });
+	const at = append(table, new Uint8Array(size));
+	refer(e, table, at + fields.address.at, R_TOY_ABS32, place);
+	refer(e, table, at + fields.operation.at, R_TOY_ABS32, { symbol: operation, addend: 0 });
+	table.bytes[at + fields.bytes.at] = bytes;
+	table.bytes[at + fields.clobbers.at] = clobberKinds.indexOf(clobbers);
 }
 
 /** The words with the function that the operation calls, now and by default.
@@ -73,7 +72,7 @@ export function emitOperation(
 	};
 	const initial = key.initial === "function" ? entryOf(functionOf(key.model!)) : undefined;
 	for (const name of key.also) entryOf(functionOf(name));
-	const table = section(e.builder, ".pv_ops", { flags: SHF_ALLOC | SHF_WRITE, align: 8, entsize: 8 });
+	const table = section(e.builder, OPERATIONS_SECTION, { flags: SHF_ALLOC | SHF_WRITE, align: 8, entsize: 8 });
 	const value = appendAddress(e, table, initial);
 	appendAddress(e, table, initial);
 	define(e, key, slotOf(key), "object", { section: table, value, size: 8 });

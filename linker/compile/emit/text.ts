@@ -10,14 +10,8 @@ import {
 	section,
 	sectionSymbol,
 } from "../../elf/index.ts";
-import {
-	ENTRIES_SECTION,
-	EXPECTED,
-	INIT,
-	LABEL_ROW,
-	LABELS_SECTION,
-	TRAMPOLINE_PREFIX,
-} from "../../format/static-calls.ts";
+import { entryRow, labelRow } from "../../format/rows.ts";
+import { EXPECTED, INIT, TRAMPOLINE_PREFIX } from "../../format/static-calls.ts";
 import {
 	encode,
 	formats,
@@ -105,21 +99,22 @@ function relocationOf({ mnemonic }: Op): number {
 
 /** A row of the table of patched branches: the instruction, where it jumps if it does, the key; each relative to itself. */
 function emitLabel(e: Emission, text: SectionBuilder, code: number, target: number, label: PatchedLabel): void {
-	const table = section(e.builder, LABELS_SECTION, { flags: SHF_ALLOC, align: 4, entsize: LABEL_ROW });
+	const { section: name, bytes, fields } = labelRow;
+	const table = section(e.builder, name, { flags: SHF_ALLOC, align: 4, entsize: bytes });
 	const flags = (label.expected ? EXPECTED : 0) | (text.name === ".init.text" ? INIT : 0);
-	const row = append(table, new Uint8Array(LABEL_ROW));
+	const row = append(table, new Uint8Array(bytes));
 	const base = sectionSymbol(e.builder, text);
-	relocate(table, row, R_TOY_REL32, base, code);
-	relocate(table, row + 4, R_TOY_REL32, base, target);
-	relocate(table, row + 8, R_TOY_REL32, reference(e.builder, label.key), flags);
+	relocate(table, row + fields.address.at, R_TOY_REL32, base, code);
+	relocate(table, row + fields.target.at, R_TOY_REL32, base, target);
+	relocate(table, row + fields.key.at, R_TOY_REL32, reference(e.builder, label.key), flags);
 }
 
 /** NOP5 in front of a function, for whoever wants to be called there, and its address in a table. */
 function emitEntry(e: Emission, text: SectionBuilder, fn: CheckedFunction): void {
 	noteLine(e, text, fn.at);
 	const offset = append(text, encode("nop5"));
-	const table = section(e.builder, ENTRIES_SECTION, { flags: SHF_ALLOC, align: 4, entsize: 4 });
-	const row = append(table, new Uint8Array(4));
+	const table = section(e.builder, entryRow.section, { flags: SHF_ALLOC, align: 4, entsize: entryRow.bytes });
+	const row = append(table, new Uint8Array(entryRow.bytes));
 	relocate(table, row, R_TOY_ABS32, sectionSymbol(e.builder, text), offset);
 }
 

@@ -1,11 +1,11 @@
 // Static calls as parts of an update: which bytes each site of a key gets for a new target, and why a target cannot be.
 
 import { notIn } from "../../../linker/errors.ts";
+import { parametersOf, signatureText } from "../../../linker/format/signatures.ts";
 import { SITE_BYTES } from "../../../linker/format/static-calls.ts";
 import { hex, hexBytes } from "../../../linker/hex.ts";
 import { encode, REL_MAX, REL_MIN } from "../../../linker/isa/index.ts";
 import type { Image, ImageKey } from "../../../linker/link/image.ts";
-import { parametersOf, signatureText } from "../../../linker/link/signatures.ts";
 import { type Site, targetAt } from "../../../linker/sites/site-bytes.ts";
 import { permits, readVirtual } from "../../machine/memory.ts";
 import { type Edit, same } from "../plan/step.ts";

@@ -3,9 +3,10 @@
 
 import { STT_FUNC } from "../../../linker/elf/object.ts";
 import { LinkError, suggestion, thereAre } from "../../../linker/errors.ts";
+import { NULLABLE } from "../../../linker/format/signatures.ts";
+import { POINTER_PREFIX } from "../../../linker/format/static-calls.ts";
 import { hex } from "../../../linker/hex.ts";
 import { type Image, type ImageKey, placeOf, wordAt } from "../../../linker/link/image.ts";
-import { NULLABLE } from "../../../linker/link/signatures.ts";
 import { targetAt } from "../../../linker/sites/site-bytes.ts";
 import { readWord } from "../../machine/words.ts";
 import type { System } from "../system.ts";
@@ -21,8 +22,6 @@ export interface Slot {
 	/** May be null: nobody uses its result. */
 	readonly nullable: boolean;
 }
-
-const POINTER_PREFIX = "__FFP__";
 
 const known = new WeakMap<Image, readonly Slot[]>();
 
