@@ -3,6 +3,7 @@
 // sense. A sketch is plain data, so that what fails shrinks.
 
 import fc from "fast-check";
+import { encode } from "../../../linker/isa/encode.ts";
 import { propertyNames } from "../../../runtime/check/properties.ts";
 import { fills, releases } from "../../../runtime/execmem/fills/index.ts";
 import { type Phase, phaseText } from "../../../runtime/patch/plan/protocol.ts";
@@ -151,6 +152,10 @@ const memory = fc.oneof(
 		]),
 );
 
+function hexBytes(mnemonic: string): string {
+	return [...encode(mnemonic)].map((byte) => byte.toString(16)).join(" ");
+}
+
 /** What an agent may do, one after the other; some belong together. */
 const step = fc.constantFrom(
 	...["store c+2 01", "store c+2 02 03", "store c cc", "store c+2 00", "copy c f 6", "publish x 1", "publish y 2"],
@@ -166,7 +171,7 @@ const step = fc.constantFrom(
 	...["release", "release unserialized", "await", "protect c none", "protect c rx", "protect c rw", "protect c r"],
 	...["map x none", "map x r", "map x rw", "map c rx", "map c none", "map window none", "map window rw", "start 0"],
 	...["exchange 0 1", "exchange 0 1 serialize", "migrate 0 1", "serialize 0", "flush 0", "flush 1", "lock", "unlock"],
-	...["live c 7", "free c 7", "vacate c 7", "after 0"],
+	...["live c 7", "free c 7", "vacate c 7", "after 0", "kill 0", `store s0 ${hexBytes("nop5")}`, "store s0 cc"],
 );
 
 /** Who takes part: the more there are of one kind, the fewer of the others, so that most scenarios stay small. */
@@ -295,6 +300,6 @@ function alwaysOf(always: Sketch["always"], window: boolean, memory: Sketch["mem
 /** Whether a step is about somebody that there is. */
 function fits(text: string, cpus: number, pokes: number, window: boolean): boolean {
 	if (/exchange|migrate|flush 1/.test(text) && cpus < 2) return false;
-	if (text.startsWith("after") && pokes === 0) return false;
+	if (/^(after|kill)|s0/.test(text) && pokes === 0) return false;
 	return window || !text.includes("window");
 }
