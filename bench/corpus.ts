@@ -10,7 +10,7 @@ import { isArchive, readArchive } from "../linker/elf/archive.ts";
 import { type ElfObject, readElf, symbolName } from "../linker/elf/index.ts";
 import { LinkError } from "../linker/errors.ts";
 import { architectureOf } from "../linker/sites/arch/index.ts";
-import { knownTables } from "../linker/sites/kernel-tables.ts";
+import { readTables } from "../linker/tables/index.ts";
 
 export interface CorpusResult {
 	files: number;
@@ -86,7 +86,7 @@ function readMember(
 		!object.sections.some(({ relocations, flags }) => relocations !== undefined && (flags & 4) !== 0)
 	)
 		return;
-	knownTables(object, architecture);
+	readTables(object);
 	result.branches += listBranches(object, undefined, () => {}).table.count;
 }
 

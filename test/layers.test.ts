@@ -20,6 +20,7 @@ const toolchain = [
 	"linker/format",
 	"linker/compile",
 	"linker/sites",
+	"linker/tables",
 	"linker/retarget",
 	"linker/link",
 ];
@@ -44,6 +45,7 @@ const allowed: Record<string, readonly string[]> = {
 	"linker/format": ["linker", "linker/elf", "linker/isa"],
 	"linker/compile": ["linker", "linker/elf", "linker/isa", "linker/format"],
 	"linker/sites": ["linker", "linker/elf", "linker/isa", "linker/format"],
+	"linker/tables": ["linker", "linker/elf", "linker/format", "linker/sites"],
 	"linker/retarget": ["linker", "linker/elf", "linker/isa", "linker/format", "linker/sites"],
 	"linker/link": ["linker", "linker/elf", "linker/isa", "linker/format", "linker/compile", "linker/sites"],
 	"runtime/machine": toolchain,

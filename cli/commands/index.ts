@@ -14,6 +14,7 @@ const loaders = {
 	compile: async () => (await import("./compile.ts")).compile,
 	asm: async () => (await import("./asm.ts")).asm,
 	sites: async () => (await import("./sites.ts")).sites,
+	tables: async () => (await import("./tables.ts")).tables,
 	dump: async () => (await import("./dump.ts")).dump,
 	live: async () => (await import("./live.ts")).live,
 	collect: async () => (await import("./collect.ts")).collect,

@@ -1,22 +1,15 @@
 // `patchbay sites` for files of real machines: every call that a relocation names, and the tables of code addresses that
 // compilers leave.
 
-import { type ElfObject, ET_REL, sectionByName, symbolName } from "../../linker/elf/index.ts";
+import { type ElfObject, sectionByName } from "../../linker/elf/index.ts";
 import { printable } from "../../linker/errors.ts";
-import { hexAddress } from "../../linker/hex.ts";
 import { RECORD_SECTION } from "../../linker/retarget/retarget-record.ts";
 import { countBranches } from "../../linker/sites/branches.ts";
-import {
-	type Address,
-	type KnownTable,
-	knownTables,
-	type PointedAt,
-	pointedAt,
-} from "../../linker/sites/kernel-tables.ts";
-import { codePlace, functionPlace } from "../../linker/sites/place.ts";
 import type { Wanted } from "../../linker/sites/wanted.ts";
+import { type Address, type PatchTable, placeText, pointedAt, readSiteTables } from "../../linker/tables/index.ts";
 import { plural } from "../shell/table.ts";
 import { styled, type Terminal } from "../shell/terminal.ts";
+import { placeJson } from "../tables/table-list.ts";
 import { writeJsonRows } from "./branch-json.ts";
 import { type BranchList, listBranches } from "./branch-list.ts";
 import { writeText } from "./branch-text.ts";
@@ -40,7 +33,7 @@ export async function writeTexts(
 ): Promise<void> {
 	for (const list of listsOf(files, wanted, terminal)) {
 		const { object } = list;
-		const tables = knownTables(object, list.architecture);
+		const tables = readSiteTables(object);
 		const title = `${object.name}: ${list.architecture.name}, ${plural(list.table.count, "call site")} of ${plural(new Set(list.table.callees.map(({ symbol }) => symbol)).size, "key")}`;
 		await terminal.write(`${styled(terminal, "bold", title)}\n`);
 		if (list.table.count > 0) await writeText(list, terminal);
@@ -59,7 +52,7 @@ function instead({ object, architecture }: BranchList, wanted: Wanted): string {
 	return `  nothing ${what}; --all lists all ${plural(calls, "call")}\n`;
 }
 
-function tableText(object: ElfObject, known: KnownTable): string {
+function tableText(object: ElfObject, known: PatchTable): string {
 	const rows = known.entries.map(
 		(entry) => `  ${entry.map((address) => `${address.name} ${printable(addressText(object, address))}`).join(", ")}\n`,
 	);
@@ -67,11 +60,8 @@ function tableText(object: ElfObject, known: KnownTable): string {
 }
 
 function addressText(object: ElfObject, address: Address): string {
-	const { section, symbol, value } = pointedAt(object, address);
 	const flags = address.flags === 0 ? "" : ` (flags ${address.flags})`;
-	if (symbol !== 0) return functionPlace(object, symbol, value) + flags;
-	const isBare = section === 0 || object.type !== ET_REL;
-	return (isBare ? hexAddress(value) : codePlace(object, section, value)) + flags;
+	return placeText(object, pointedAt(object, address)) + flags;
 }
 
 /** One object a line. */
@@ -99,8 +89,8 @@ export async function writeJsonElements(
 	let any = some;
 	let unwritten = opening;
 	for (const list of listsOf(files, wanted, terminal)) {
-		const { object, architecture, table } = list;
-		for (const known of knownTables(object, architecture)) tables.push(tableJson(object, known));
+		const { object, table } = list;
+		for (const known of readSiteTables(object)) tables.push(tableJson(object, known));
 		await terminal.write(unwritten);
 		unwritten = "";
 		await writeJsonRows(list, terminal, (first) => (first && !any ? "\n" : ",\n"));
@@ -110,7 +100,7 @@ export async function writeJsonElements(
 	return tables;
 }
 
-function tableJson(object: ElfObject, { section, index, entries }: KnownTable): object {
+function tableJson(object: ElfObject, { section, index, entries }: PatchTable): object {
 	const named = entries.map((entry) =>
 		Object.fromEntries(entry.map((address) => [address.name, addressText(object, address)])),
 	);
@@ -118,15 +108,4 @@ function tableJson(object: ElfObject, { section, index, entries }: KnownTable): 
 		Object.fromEntries(entry.map((address) => [address.name, placeJson(object, pointedAt(object, address))])),
 	);
 	return { file: object.name, section, sectionIndex: index, entries: named, places };
-}
-
-/** A place as other programs take it: two sections and two symbols may have the same name. */
-function placeJson({ sections, symbols }: ElfObject, { section, symbol, value }: PointedAt): object {
-	return {
-		section: sections[section]?.name ?? "",
-		sectionIndex: section,
-		offset: value,
-		symbol: symbol === 0 ? null : symbolName(symbols, symbol) || sections[section]!.name,
-		within: symbol === 0 ? null : value - symbols.value[symbol]!,
-	};
 }

@@ -11,11 +11,12 @@ import { LinkError } from "../../linker/errors.ts";
 import { SITES_SECTION } from "../../linker/format/static-calls.ts";
 import { planRetarget } from "../../linker/retarget/retarget.ts";
 import { applyRecord, undoRecord } from "../../linker/retarget/retarget-record.ts";
-import { requireArchitecture } from "../../linker/sites/arch/index.ts";
 import { instructionLength } from "../../linker/sites/arch/x86-decode.ts";
+
 import { addSites } from "../../linker/sites/collect.ts";
 import { findRealSites } from "../../linker/sites/find-sites.ts";
-import { knownTables } from "../../linker/sites/kernel-tables.ts";
+import { readTables } from "../../linker/tables/index.ts";
+
 import { cli, inFolder } from "../cli/command-line.ts";
 import { piecewise } from "../elf/piecewise.ts";
 import { has, hasNative, objtool, run, source } from "./native-tools.ts";
@@ -266,8 +267,7 @@ describe.skipIf(!hasNative("readelf", "objdump"))("on this machine", () => {
 					? readArchive(bytes, "x")
 					: [{ name: "x", bytes: undoRecord(bytes, "x").original }]) {
 					const object = readBoth(member.bytes, `x(${member.name})`);
-					const architecture = requireArchitecture(object);
-					knownTables(object, architecture);
+					readTables(object);
 					listBranches(object, undefined, () => {});
 					planRetarget(object, [{ from: "weigh", to: "weigh_twice" }]);
 					addSites(object, findRealSites(object, SITES_SECTION), "refuse");

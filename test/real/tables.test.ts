@@ -1,0 +1,285 @@
+// `patchbay tables` on what GNU as and ld make: the places that tables name, what lies there, and what becomes of them.
+
+import { writeFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { safeProtocols } from "../../cli/tables/table-protocols.ts";
+import { changeOf, featureNames, readFeatures, type TableEntry, tableFormats } from "../../linker/tables/index.ts";
+import { cli, inFolder } from "../cli/command-line.ts";
+import { everything } from "../extent.ts";
+import { hasNative, run } from "./native-tools.ts";
+
+interface Place {
+	readonly section: string;
+	readonly offset: number;
+	readonly symbol: string | null;
+	readonly within: number | null;
+}
+interface Entry extends Place {
+	readonly kind: string;
+	readonly now: string;
+	readonly says: string;
+	readonly bytes: string;
+	readonly crosses: number[];
+	readonly crossesIfAligned: number[];
+	readonly change?: string;
+	readonly fields: Record<string, unknown>;
+}
+interface Listed {
+	readonly files: {
+		readonly file: string;
+		readonly tables: { table: string; section: string; patched: string; entries: Entry[] }[];
+		readonly safe?: Record<string, Record<string, string[]>>;
+	}[];
+}
+
+async function tablesOf(...argv: readonly string[]) {
+	const { code, out, err } = await cli("tables", "--json", ...argv);
+	expect({ code, err }).toEqual({ code: 0, err: "" });
+	return (JSON.parse(out) as Listed).files[0]!;
+}
+
+/** An entry of a table around each place of code, as the kernel's headers make them. @param alternative the form's middle */
+const program = (alternative: string): string => `
+	.text
+	.globl first
+	.type first, @function
+first:	call __fentry__
+1:	call __SCT__hook
+2:	.byte 0x0f, 0x1f, 0x44, 0, 0
+3:	.byte 0x66, 0x90
+4:	lock incl (%rdi)
+5:	call *%gs:pv_ops(%rip)
+6:	ud2
+	jmp 9f
+	nop
+9:
+7:	jmp __SCT__hook
+8:	ret
+	.size first, .-first
+	.section .static_call_sites, "aw"
+	.long 1b - ., __SCK__hook - .
+	.long 7b - ., __SCK__hook + 1 - .
+	.section __jump_table, "aw"
+	.long 2b - ., 8b - .
+	.quad key + 1 - .
+	.long 3b - ., 8b - .
+	.quad key - .
+	.section __mcount_loc, "a"
+	.quad first
+	.section .smp_locks, "a"
+	.long 4b - .
+	.section .altinstr_replacement, "ax"
+11:	nop
+	.section .altinstructions, "a"
+	.long 5b - ., 11b - .
+	${alternative}
+	.byte 7, 1
+	.long 6b - ., 11b - .
+	.word 3*32+21
+	${alternative.includes("flags") ? ".word 0" : ""}
+	.byte 2, 0
+	.section __bug_table, "aw"
+	.long 6b - ., name - .
+	.word 42, 1
+	.section __ex_table, "a"
+	.long 4b - ., 8b - ., 1
+	.section _kprobe_blacklist, "aw"
+	.quad first
+	.section .rodata.str1.1, "aMS", @progbits, 1
+name:	.string "kernel/first.c"
+	.data
+	.balign 8
+key:	.quad 0
+	.globl __SCK__hook
+__SCK__hook: .quad 0
+	.section .static_call.text, "ax"
+	.globl __SCT__hook
+	.type __SCT__hook, @function
+__SCT__hook: jmp first
+	.size __SCT__hook, .-__SCT__hook
+	.globl __fentry__
+	.type __fentry__, @function
+__fentry__: ret
+	.size __fentry__, .-__fentry__
+	.globl pv_ops
+	.data
+pv_ops:	.quad 0
+`;
+const OLD = ".word 0x8000 + 8*32 + 16";
+const NEW = ".word 8*32 + 16 # flags\n\t.word 3";
+
+const wanted = {
+	"static calls": [
+		["call", "calls the trampoline __SCT__hook", "key __SCK__hook"],
+		["jump", "jumps to the trampoline __SCT__hook", "key __SCK__hook (tail)"],
+	],
+	"jump labels": [
+		["NOP", "NOP of 5", "to first+0x25, key key (likely)"],
+		["NOP", "NOP of 2", "to first+0x25, key key (unlikely)"],
+	],
+	"function entries (mcount)": [["call", "calls __fentry__", ""]],
+	"SMP locks": [["LOCK prefix", "LOCK prefix", ""]],
+	"kprobe blacklist": [["call", "calls __fentry__", ""]],
+	"exception table": [["LOCK prefix", "LOCK prefix", "goes on at first+0x25, type 1"]],
+	"bug table": [["trap", "traps", "kernel/first.c:42, warning"]],
+};
+
+const told = (tables: Listed["files"][0]["tables"]) =>
+	Object.fromEntries(
+		tables.map(({ table, entries }) => [table, entries.map(({ kind, now, says }) => [kind, now, says])]),
+	);
+
+const placesOf = (tables: Listed["files"][0]["tables"]) =>
+	tables.flatMap(({ table, entries }) => entries.map(({ offset, symbol }) => [table, offset, symbol]));
+
+/** Every table between the symbols that a kernel's linker script defines, in sections of other names. */
+const script = `SECTIONS {
+	. = 0xffffffff81000000;
+	.text : { *(.text) *(.static_call.text) *(.altinstr_replacement) }
+	.rodata : ALIGN(4096) {
+		__start___jump_table = .; KEEP(*(__jump_table)) __stop___jump_table = .;
+		__start_static_call_sites = .; KEEP(*(.static_call_sites)) __stop_static_call_sites = .;
+		__start_mcount_loc = .; KEEP(*(__mcount_loc)) __stop_mcount_loc = .;
+		__start_kprobe_blacklist = .; KEEP(*(_kprobe_blacklist)) __stop_kprobe_blacklist = .;
+		__start___ex_table = .; KEEP(*(__ex_table)) __stop___ex_table = .;
+		__start___bug_table = .; KEEP(*(__bug_table)) __stop___bug_table = .;
+		__alt_instructions = .; KEEP(*(.altinstructions)) __alt_instructions_end = .;
+		. = ALIGN(8); __smp_locks = .; KEEP(*(.smp_locks)) . = ALIGN(64); __smp_locks_end = .;
+		*(.rodata*)
+	}
+	.data : { *(.data) }
+}`;
+
+test.runIf(hasNative("as", "ld", "nm", "strip"))("tables of objects, kernels and stripped kernels", () =>
+	inFolder(async (folder) => {
+		for (const [form, says] of [
+			[OLD, "without VMMCALL, replaced by 1 byte"],
+			[NEW, "without VMMCALL, the call made direct, replaced by 1 byte"],
+		] as const) {
+			writeFileSync(`${folder}/a.s`, program(form.replace("16", "15")));
+			writeFileSync(`${folder}/a.lds`, script);
+			run("as", `${folder}/a.s`, "-o", `${folder}/a.o`);
+			run("ld", "-T", `${folder}/a.lds`, `${folder}/a.o`, "-o", `${folder}/vmlinux`);
+			const alternatives = [
+				["indirect call", "indirect call", says],
+				["trap", "traps", "for ALWAYS, replaced by NOPs"],
+			];
+			const expected = { ...wanted, alternatives };
+			expect(told((await tablesOf(`${folder}/a.o`)).tables)).toEqual(expected);
+			const linked = await tablesOf(`${folder}/vmlinux`);
+			expect(told(linked.tables)).toEqual(expected);
+			writeFileSync(`${folder}/System.map`, run("nm", "-n", `${folder}/vmlinux`));
+			run("strip", "-s", `${folder}/vmlinux`);
+			const stripped = await tablesOf(`${folder}/vmlinux`, "--system-map", `${folder}/System.map`);
+			// A map has no sizes, so what lies behind a function counts as its.
+			expect(told(stripped.tables)).toEqual(told(linked.tables));
+			expect(placesOf(stripped.tables)).toEqual(placesOf(linked.tables));
+			const bare = await cli("tables", "--summary", `${folder}/vmlinux`);
+			expect(bare.err).toContain("has no symbols");
+		}
+	}),
+);
+
+test.runIf(hasNative("as"))("places are where readelf and the program have them", () =>
+	inFolder(async (folder) => {
+		writeFileSync(`${folder}/a.s`, program(OLD));
+		run("as", `${folder}/a.s`, "-o", `${folder}/a.o`);
+		const { tables } = await tablesOf(`${folder}/a.o`);
+		const relocations = run("readelf", "-rW", `${folder}/a.o`);
+		for (const { section, entries } of tables) {
+			const rows = new RegExp(
+				`'\\.rela${section.replace(/\./g, "\\.")}'[^\\n]*\\n[^\\n]*\\n((?:[0-9a-f]{16} .*\\n)+)`,
+			).exec(relocations);
+			const places = Array.from(rows![1]!.matchAll(/(?:\.text|first) \+ ([0-9a-f]+)$/gm), ([, at]) =>
+				Number.parseInt(at!, 16),
+			);
+			for (const { offset } of entries) expect(places).toContain(offset);
+		}
+		const sites = tables.find(({ table }) => table === "static calls")!.entries;
+		expect(sites.map(({ offset, within, bytes }) => ({ offset, within, bytes }))).toEqual([
+			{ offset: 5, within: 5, bytes: "e8 00 00 00 00" },
+			{ offset: 0x20, within: 0x20, bytes: "e9 00 00 00 00" },
+		]);
+	}),
+);
+
+test.runIf(hasNative("as"))("tables that make no sense are refused, naming them", () =>
+	inFolder(async (folder) => {
+		writeFileSync(`${folder}/a.s`, '.section .altinstructions, "a"\n.zero 13\n');
+		run("as", `${folder}/a.s`, "-o", `${folder}/a.o`);
+		const whole = await cli("tables", `${folder}/a.o`);
+		expect(whole).toMatchObject({ code: 3 });
+		expect(whole.err).toContain("13 bytes are not whole entries of 12 or 14");
+		writeFileSync(`${folder}/a.s`, '.section .altinstructions, "a"\n.zero 84\n');
+		run("as", `${folder}/a.s`, "-o", `${folder}/a.o`);
+		expect((await cli("tables", `${folder}/a.o`)).err).toContain("none of these makes sense of them");
+		expect(await cli("tables", `${folder}/a.o`, "--only", "jump label")).toMatchObject({ code: 2 });
+		writeFileSync(`${folder}/map`, "ffffffff B The real System.map is elsewhere\n");
+		expect(await cli("tables", `${folder}/a.o`, "--system-map", `${folder}/map`)).toMatchObject({ code: 3 });
+	}),
+);
+
+test("the models' instructions are those of five bytes", () => {
+	const [labels, entries] = ["jump labels", "function entries (mcount)"].map(
+		(name) => tableFormats.find((format) => format.name === name)!,
+	);
+	const entry = (kind: "NOP" | "call", length: number, crosses: number[]) =>
+		({ instruction: { kind, length }, crosses, crossesIfAligned: [], isUnplaced: false }) as unknown as TableEntry;
+	expect(changeOf(62, labels!, entry("NOP", 5, [8]))).toEqual({
+		kind: "modelled",
+		form: "label",
+		placement: "straddling",
+	});
+	expect(changeOf(62, labels!, entry("NOP", 2, []))).toMatchObject({ kind: "not modelled" });
+	expect(changeOf(62, entries!, entry("call", 5, []))).toEqual({
+		kind: "modelled",
+		form: "entry",
+		placement: "aligned",
+	});
+	expect(changeOf(183, entries!, entry("NOP", 4, []))).toMatchObject({ kind: "not modelled" });
+	for (const form of ["label", "entry"] as const) {
+		const safe = safeProtocols({ kind: "modelled", form, placement: "straddling" }, ["breakpoint", "naive"], ["x86"]);
+		expect(safe).toEqual({ x86: ["breakpoint"] });
+	}
+});
+
+test.runIf(everything && hasNative("as"))("protocols are checked for each place", () =>
+	inFolder(async (folder) => {
+		writeFileSync(`${folder}/a.s`, program(OLD));
+		run("as", `${folder}/a.s`, "-o", `${folder}/a.o`);
+		const { tables, safe } = await tablesOf(`${folder}/a.o`, "--protocols", "--only", "static calls");
+		expect(tables[0]!.entries.map(({ change }) => change)).toEqual(["call either", "tail either"]);
+		// Where a linker may put it across two words, what is safe inside one is not enough.
+		expect(safe!["call either"]!["amd-quad"]).not.toContain("aligned-store");
+		expect(safe!["call either"]!.x86).toContain("breakpoint");
+		expect(safe!["call either"]!.x86).not.toContain("naive");
+	}),
+);
+
+test("features have the names of the header that is given", () => {
+	const x86 = readFeatures(`#define NCAPINTS\t\t\t22\t   /* words */
+#define X86_FEATURE_FPU\t\t( 0*32+ 0) /* "fpu" Onboard FPU */
+#define X86_FEATURE_MINE	(11*32+18)
+#define X86_BUG_F00F			X86_BUG(0) /* "f00f" */
+#define X86_BUG_SRSO			X86_BUG(1*32 + 0)
+`);
+	expect([...x86]).toEqual([
+		[0, "FPU"],
+		[370, "MINE"],
+		[704, "bug F00F"],
+		[736, "bug SRSO"],
+	]);
+	expect([...readFeatures("#define ARM64_ALWAYS_BOOT\t0\n#define ARM64_HAS_LSE 31\n")]).toEqual([
+		[0, "ALWAYS_BOOT"],
+		[31, "HAS_LSE"],
+	]);
+	const known = featureNames(62, undefined);
+	expect([known(3 * 32 + 21), known(9 * 32 + 9), known(704 + 14), known(370), known(5000)]).toEqual([
+		"ALWAYS",
+		"ERMS",
+		"bug CPU_MELTDOWN",
+		"CLEAR_CPU_BUF or SGX_EDECCSSA",
+		"feature 156*32+8",
+	]);
+	expect(featureNames(183, undefined)(34)).toBe("capability 34");
+});
