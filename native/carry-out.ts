@@ -4,6 +4,7 @@
 
 import { LinkError } from "../linker/errors.ts";
 import { hexAddress, hexBytes } from "../linker/hex.ts";
+import { countBefore } from "../linker/search.ts";
 import { type Guard, startGuard } from "./guard.ts";
 import type { Memory } from "./memory.ts";
 import { type Process, programCounter } from "./process.ts";
@@ -209,13 +210,7 @@ function writeAll(memory: Memory, old: readonly Range[], image: readonly Range[]
 function requireOutside(process: Process, thread: number, sorted: readonly Poke[]): void {
 	const pc = programCounter(process, thread);
 	if (pc === undefined) return;
-	let low = 0;
-	let high = sorted.length;
-	while (low < high) {
-		const middle = (low + high) >>> 1;
-		if (sorted[middle]!.address < pc) low = middle + 1;
-		else high = middle;
-	}
+	const low = countBefore(sorted.length, (i) => sorted[i]!.address < pc);
 	const { address, before } = sorted[low - 1] ?? { address: pc, before: [] };
 	if (pc > address && pc < address + before.length)
 		throw new LinkError(

@@ -8,6 +8,7 @@ import { SHT_SYMTAB, SHT_SYMTAB_SHNDX, STB_GLOBAL } from "./object.ts";
 import { FILE_LORESERVE, SECTION_HEADER_SIZE, SYMBOL_SIZE } from "./tables.ts";
 import { alignUp, putWord64, viewOf } from "./words.ts";
 
+/** A section to be put behind the end of a file. */
 export interface AppendedSection {
 	readonly name: string;
 	/** SHT_* */

@@ -4,6 +4,7 @@
 import { LinkError } from "../errors.ts";
 import { hex } from "../hex.ts";
 
+/** A file in an archive; its bytes are a view of the archive's. */
 export interface ArchiveMember {
 	readonly name: string;
 	readonly bytes: Uint8Array;
@@ -15,6 +16,7 @@ const HEADER_SIZE = 60;
 /** Fields of a header: name 0..16, size 48..58, end mark 58..60. */
 const END_MARK = "`\n";
 
+/** Whether bytes begin as an `ar` archive does, a thin one too. */
 export function isArchive(bytes: Uint8Array): boolean {
 	const magic = ascii(bytes, 0, MAGIC.length);
 	return magic === MAGIC || magic === THIN_MAGIC;

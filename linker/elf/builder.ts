@@ -1,5 +1,5 @@
 // An object under construction: plain data that grows, and the functions that grow it. The assembler, the compiler
-// and the collector build with it; `finish` gives the finished object, with local symbols first as ELF demands.
+// and the linker, for what it supplies itself, build with it; `finish` gives the finished object, with local symbols first as ELF demands.
 
 import { ArgumentError } from "../errors.ts";
 import {
@@ -26,6 +26,7 @@ import { addString, newStringTable, type StringTable, stringTableBytes } from ".
 import { allocateRelocations, allocateSymbols } from "./tables.ts";
 import { alignUp } from "./words.ts";
 
+/** An object that grows: sections and symbols are added by the functions below, `finish` makes an `ElfObject` of it. */
 export interface ObjectBuilder {
 	readonly name: string;
 	readonly machine: number;
@@ -40,6 +41,7 @@ export interface ObjectBuilder {
 	symbolCount: number;
 }
 
+/** A section that grows. */
 export interface SectionBuilder {
 	readonly name: string;
 	/** What symbols call it. */
@@ -62,6 +64,9 @@ export interface SectionBuilder {
 /** Not yet said: local if defined, global if not. */
 const UNSAID = 15;
 
+/** An object without sections or symbols.
+ * @param name for messages
+ * @param machine e_machine */
 export function newObject(name: string, machine: number): ObjectBuilder {
 	return {
 		name,
@@ -75,6 +80,7 @@ export function newObject(name: string, machine: number): ObjectBuilder {
 	};
 }
 
+/** What a section is, where its name does not say it. */
 export interface SectionOptions {
 	/** SHT_* */
 	readonly type?: number;
@@ -146,6 +152,7 @@ export function alignSection(section: SectionBuilder, align: number, fill = 0): 
 	return section.size;
 }
 
+/** Where a symbol is and what it is. */
 export interface SymbolDefinition {
 	/** SHN_ABS and SHN_COMMON are the numbers it can be. */
 	readonly section: SectionBuilder | number;
@@ -176,6 +183,7 @@ export function reference(builder: ObjectBuilder, name: string): number {
 	return id;
 }
 
+/** Whether the symbol with this id is defined in the object so far. */
 export function isDefined(builder: ObjectBuilder, id: number): boolean {
 	return builder.columns.section[id] !== SHN_UNDEF;
 }

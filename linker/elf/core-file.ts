@@ -18,6 +18,7 @@ export interface CoreSegment {
 	readonly executable: boolean;
 }
 
+/** Something said beside the memory, in a form that its owner knows: registers, the name of the program. */
 export interface CoreNote {
 	/** Whose kind of note it is. */
 	readonly name: string;
@@ -25,6 +26,9 @@ export interface CoreNote {
 	readonly data: Uint8Array;
 }
 
+/** A core file, complete.
+ * @param machine e_machine
+ * @param segments ascending by address */
 export function writeCore(machine: number, segments: readonly CoreSegment[], notes: readonly CoreNote[]): Uint8Array {
 	const noteBytes = concatenated(notes.map(noteText));
 	const headers = FILE_HEADER_SIZE + (segments.length + 1) * PROGRAM_HEADER_SIZE;

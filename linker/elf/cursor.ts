@@ -5,6 +5,7 @@ import { LinkError } from "../errors.ts";
 import { hex } from "../hex.ts";
 import { exactWord64, viewOf } from "./words.ts";
 
+/** A place in bytes, and where they end. */
 export interface Cursor {
 	readonly view: DataView;
 	/** Starts the messages, followed by `+offset`. */
@@ -14,10 +15,14 @@ export interface Cursor {
 	end: number;
 }
 
+/** A cursor at the first of the bytes.
+ * @param place starts the messages */
 export function newCursor(bytes: Uint8Array, place: string): Cursor {
 	return { view: viewOf(bytes), place, at: 0, end: bytes.length };
 }
 
+/** Ends reading.
+ * @throws LinkError `place+0x12: message` */
 export function failAt(cursor: Cursor, message: string, at = cursor.at): never {
 	throw new LinkError(`${cursor.place}+${hex(at)}: ${message}`);
 }
@@ -30,6 +35,8 @@ export function skip(cursor: Cursor, size: number): number {
 	return at;
 }
 
+/** The byte at the cursor, which moves behind it.
+ * @throws LinkError at the end */
 export function readByte(cursor: Cursor): number {
 	return cursor.view.getUint8(skip(cursor, 1));
 }

@@ -6,6 +6,7 @@ import { addString, newStringTable, stringTableBytes } from "./strings.ts";
 import { sectionsWithMovedSymbols } from "./symbol-indices.ts";
 import { allocateRelocations, allocateSymbols } from "./tables.ts";
 
+/** A symbol to be added to an object. */
 export interface NewSymbol {
 	readonly name: string;
 	/** STB_* */
@@ -18,6 +19,7 @@ export interface NewSymbol {
 	readonly size: number;
 }
 
+/** A relocation to be added to a section. */
 export interface NewRelocation {
 	readonly offset: number;
 	readonly type: number;

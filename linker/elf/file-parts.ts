@@ -1,5 +1,6 @@
 // A file of which only parts are in memory: most of a big object is relocations, which are passed over in pieces.
 
+/** What gives the bytes of a file as they are needed. */
 export interface FileParts {
 	/** As long as the file; zeros where nothing was loaded. */
 	readonly bytes: Uint8Array;

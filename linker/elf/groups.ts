@@ -8,6 +8,7 @@ import { viewOf } from "./words.ts";
 /** By section the index of the group that it is in. */
 export type Groups = ReadonlyMap<number, number>;
 
+/** The groups among the sections of an object. A section that is in none is not in the map. */
 export function groupsOf(sections: readonly Section[]): Groups {
 	const groups = new Map<number, number>();
 	for (const [index, { type, data }] of sections.entries()) {

@@ -8,6 +8,7 @@ import { nameOfKind } from "./other-files.ts";
 import { FILE_HEADER_SIZE, FILE_XINDEX, PROGRAM_HEADER_SIZE, SECTION_HEADER_SIZE } from "./tables.ts";
 import { exactWord64, viewOf } from "./words.ts";
 
+/** What the ELF header says, with the counts that do not fit it already taken from section 0. */
 export interface FileHeader {
 	readonly type: number;
 	readonly machine: number;
@@ -56,6 +57,9 @@ function word64({ view, place }: Reading, at: number, field: string, min: number
 
 const anyAddress = [-(2 ** 53), 2 ** 53] as const;
 
+/** Reads and checks the ELF header.
+ * @param name starts the messages
+ * @throws LinkError for what is no 64-bit little-endian ELF file of a known type, or whose tables do not fit */
 export function readFileHeader(bytes: Uint8Array, name: string): FileHeader {
 	checkIdentity(bytes, name);
 	const view = viewOf(bytes);
@@ -134,6 +138,8 @@ function checkTables(header: FileHeader, size: number, name: string): void {
 		throw new LinkError(`${name}: ELF header: e_shstrndx ${namesIndex} is not below ${sectionCount}`);
 }
 
+/** Reads and checks all section headers, in the order of their indices.
+ * @throws LinkError that names section and field */
 export function readSectionHeaders(bytes: Uint8Array, name: string, header: FileHeader): RawSection[] {
 	const sections: RawSection[] = [];
 	for (let i = 0; i < header.sectionCount; i++)

@@ -8,12 +8,14 @@ export interface PathReference {
 	readonly offset: number;
 }
 
+/** A source file in a line table. */
 export interface LineFile {
 	readonly path: PathReference;
 	/** Undefined for the directory of the compilation in versions before 5, which the table does not name. */
 	readonly directory: PathReference | undefined;
 }
 
+/** What comes before the line program of a compilation unit and says how to read it. */
 export interface LineHeader {
 	readonly minInstruction: number;
 	readonly maxOperations: number;

@@ -19,6 +19,7 @@ export interface RowsUnderWay {
 /** Reads an address at the cursor: an offset in a section, or absolute and in section 0. */
 export type ReadAddress = (cursor: Cursor, size: number) => { readonly section: number; readonly value: number };
 
+/** Columns without rows, to which line programs add theirs. */
 export function newLineRows(): RowsUnderWay {
 	return {
 		count: 0,

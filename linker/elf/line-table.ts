@@ -28,6 +28,7 @@ export interface LineTable {
 	readonly sequences: LineSequences;
 }
 
+/** The stretches of code that the rows of a table are about. */
 export interface LineSequences {
 	/** Index of the section it is in; 0 in an executable, whose addresses say it all. */
 	readonly section: readonly number[];
@@ -41,6 +42,7 @@ export interface LineSequences {
 	readonly reach: Float64Array;
 }
 
+/** A place in a source file. */
 export interface SourcePosition {
 	readonly file: string;
 	/** 1-based. */

@@ -20,6 +20,7 @@ export interface LineSequence {
 	readonly end: number;
 }
 
+/** Where the code from an offset on comes from. */
 export interface LineRow {
 	/** Offset in the section. */
 	readonly offset: number;
@@ -31,6 +32,7 @@ export interface LineRow {
 	readonly column: number;
 }
 
+/** What a line table is to say. */
 export interface LineInformation {
 	/** Paths, as messages and debuggers should show them. */
 	readonly files: readonly string[];

@@ -1,5 +1,6 @@
 // An ELF file in memory: what the reader returns, the assembler and compiler build, the linker joins, the writer takes.
-// Plain data. Symbols and relocations are columns (structures of arrays): a link touches millions of them.
+// It is plain data but for relocations, which may be read from the file piece by piece (relocation-entries.ts). Symbols and
+// relocations are columns (structures of arrays): a link touches millions of them.
 
 export const ET_REL = 1;
 export const ET_EXEC = 2;
@@ -85,6 +86,7 @@ export interface Symbols {
 	readonly strings: Uint8Array;
 }
 
+/** A section with its bytes and the relocations that apply to it. */
 export interface Section {
 	readonly name: string;
 	/** SHT_* */
@@ -117,6 +119,7 @@ export interface Segment {
 	readonly fileOffset: number;
 }
 
+/** An ELF file in memory: a relocatable object, an executable or a shared object. It is never changed. */
 export interface ElfObject {
 	/** The file's name, for messages. */
 	readonly name: string;

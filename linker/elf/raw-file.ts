@@ -7,6 +7,7 @@ import type { FileHeader, RawSection } from "./headers.ts";
 import { SHT_STRTAB } from "./object.ts";
 import { decodeString } from "./strings.ts";
 
+/** What of a file has been read before its sections are. */
 export interface ElfFile {
 	readonly name: string;
 	readonly bytes: Uint8Array;

@@ -39,6 +39,7 @@ export interface PlannedSection extends Omit<Section, "data" | "relocations" | "
 	readonly contents: Uint8Array | PutEntries;
 }
 
+/** The sections of a file to be written, in their order, those included that the writer makes itself. */
 export interface SectionPlan {
 	readonly sections: PlannedSection[];
 	readonly names: StringTable;
@@ -46,6 +47,8 @@ export interface SectionPlan {
 	readonly namesIndex: number;
 }
 
+/** The sections that a file of an object will have.
+ * @throws LinkError where symbols or relocations cannot be written */
 export function planSections(object: ElfObject): SectionPlan {
 	const old = object.sections.findIndex(({ type }) => type === SHT_SYMTAB);
 	const sections = object.sections.map((section) => plainSection(object, section, old));

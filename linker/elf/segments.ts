@@ -14,6 +14,7 @@ import {
 	SHT_NOBITS,
 } from "./object.ts";
 
+/** Bytes of a page, which is what permissions are given to. */
 export const PAGE_SIZE = 4096;
 
 /** A program header; its bytes are `data`, where given, and those of the sections in it. */
@@ -23,6 +24,8 @@ export interface PlannedSegment extends Omit<Segment, "data" | "fileOffset"> {
 	readonly fileSize: number;
 }
 
+/** What an executable loads, ascending by address.
+ * @throws LinkError for segments that overlap, are writable and executable, or share a page with other permissions */
 export function planSegments(object: ElfObject): PlannedSegment[] {
 	const segments =
 		object.segments.length > 0

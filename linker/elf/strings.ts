@@ -26,6 +26,7 @@ export function addString(table: StringTable, text: string): number {
 	return offset;
 }
 
+/** The table's bytes, a copy. */
 export function stringTableBytes(table: StringTable): Uint8Array {
 	return table.bytes.slice(0, table.size);
 }

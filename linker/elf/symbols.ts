@@ -23,6 +23,7 @@ export function hasPrefix({ name, strings }: Symbols, symbol: number, prefix: Ui
 	return startsWith(strings, name[symbol]!, prefix);
 }
 
+/** Whether these bytes are at `start`. */
 export function startsWith(bytes: Uint8Array, start: number, prefix: Uint8Array): boolean {
 	for (let i = 0; i < prefix.length; i++) if (bytes[start + i] !== prefix[i]) return false;
 	return true;

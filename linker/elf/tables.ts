@@ -32,6 +32,7 @@ export function allocateSymbols(count: number, strings: Uint8Array): Symbols {
 	};
 }
 
+/** Columns for so many relocations, all zero, in one buffer. */
 export function allocateRelocations(count: number): Relocations {
 	const buffer = new ArrayBuffer(count * 24);
 	return {
@@ -43,6 +44,7 @@ export function allocateRelocations(count: number): Relocations {
 	};
 }
 
+/** The bytes of a symbol table, and what is needed to check it. */
 export interface SymbolTableSource {
 	/** Starts the messages. */
 	readonly place: string;
@@ -94,6 +96,7 @@ function fail(source: SymbolTableSource, i: number, message: string): never {
 	throw new LinkError(`${source.place}+${hex(i * SYMBOL_SIZE)}: symbol ${i}: ${message}`);
 }
 
+/** The bytes of a table of relocations, and what is needed to check it. */
 export interface RelocationTableSource {
 	readonly place: string;
 	readonly bytes: Uint8Array;
@@ -174,6 +177,7 @@ export function putExtendedSections(symbols: Symbols, view: DataView, first: num
 	}
 }
 
+/** Fills the view with the entries from `first` on, with or without addends as the columns say. */
 export function putRelocations(columns: Relocations, view: DataView, first: number): void {
 	const implicit = columns.implicitAddends === true;
 	const entry = implicit ? REL_SIZE : RELA_SIZE;
@@ -211,6 +215,7 @@ function putRel(view: DataView, at: number, offset: number, type: number, symbol
 	view.setUint32(at + inRela.symbol, symbol, true);
 }
 
+/** The bytes of an SHT_RELA entry. */
 export function relaBytes({ offset, type, symbol, addend }: Rela): Uint8Array {
 	const bytes = new Uint8Array(RELA_SIZE);
 	putRela(viewOf(bytes), 0, offset, type, symbol, addend);

@@ -1,6 +1,7 @@
 // Numbers as ELF stores them: little-endian, sixty-four bits as two's complement. A value outside ±2^53 is not a
 // JavaScript number any more; readers check `fitsNumber` on the high half before they believe one.
 
+/** Puts a number within ±2^53 at a place of the view, as 64 bits, signed. */
 export function putWord64(view: DataView, at: number, value: number): void {
 	const low = value >>> 0;
 	view.setUint32(at, low, true);
@@ -27,6 +28,7 @@ export function exactWord64(view: DataView, at: number): number | undefined {
 	return fitsNumber(view.getInt32(at + 4, true)) ? getWord64(view, at) : undefined;
 }
 
+/** The next multiple of `align` that is not below `value`. Both may be beyond 32 bits. */
 export function alignUp(value: number, align: number): number {
 	return align > 1 ? Math.ceil(value / align) * align : value;
 }

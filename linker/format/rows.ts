@@ -15,6 +15,7 @@ import {
 	SITES_SECTION,
 } from "./static-calls.ts";
 
+/** Where a field of a row is, and how it says what it says. */
 export interface Field {
 	/** Bytes from the start of the row. */
 	readonly at: number;

@@ -11,6 +11,7 @@ export interface SignatureTypes {
 	readonly nullable: boolean;
 }
 
+/** The section of the table. */
 export const SIGNATURES_SECTION = ".signatures";
 /** The bit of a key's word that says it may be null. */
 export const NULLABLE = 1 << 24;

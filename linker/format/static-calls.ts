@@ -1,15 +1,20 @@
 // What is fixed about static calls in object files: the names of symbols and sections, as Linux has them, and the flags
 // in rows of tables. How the rows look is in rows.ts.
 
+/** A key is a symbol of this prefix and the name in the source: `__SCK__pick`. */
 export const KEY_PREFIX = "__SCK__";
+/** A trampoline likewise: `__SCT__pick`. Calls of the key name it. */
 export const TRAMPOLINE_PREFIX = "__SCT__";
 
+/** The table of call sites. */
 export const SITES_SECTION = ".static_call_sites";
 /** The same table in a program of user space, whose linker puts `__start_` and `__stop_` around what has a name of C. */
 export const USER_SITES_SECTION = "static_call_sites";
 /** Flags in the low bits of the key's absolute address; keys are therefore aligned to four bytes. */
 export const TAIL = 1;
+/** The row is of text that is freed after the start. */
 export const INIT = 2;
+/** All flags of a row. */
 export const FLAGS = 3;
 /** In user space: the row names a word that holds the key's address, for the key may be another shared object's. */
 export const IMPORT = 4;
@@ -28,6 +33,7 @@ export const EXPECTED = 1;
 export const ENTRIES_SECTION = "__patchable_function_entries";
 /** Where such a NOP5 calls when the function is traced, and where a traced function returns to. */
 export const TRACE_ENTRY = "__trace_entry";
+/** Where a traced function returns to. */
 export const TRACE_RETURN = "__trace_return";
 
 /** Calls through a pointer in memory, "fast function pointers": word 0 is what it calls now, word 1 the default. */
@@ -54,8 +60,10 @@ export const SITE_BYTES = 5;
 
 /** Functions that stand for the two special targets where a jump must have somewhere to go. */
 export const RETURN0 = "__static_call_return0";
+/** The function that returns at once, in place of null. */
 export const RETURN = "__static_call_return";
 
+/** What kind of instruction a call site is: it returns here, is the last of its function, or is that on a condition. */
 export type SiteKind = "call" | "tail" | "conditional";
 /** Index = the code of a kind in a column. */
 export const siteKinds: readonly SiteKind[] = ["call", "tail", "conditional"];

@@ -14,6 +14,7 @@ import type { Output } from "./layout.ts";
 const SECTION = ".contributions";
 const ENTRY = 16;
 
+/** What one object gave to one output section of an image. */
 export interface Contribution {
 	/** In a section that is not loaded: offset in it. */
 	readonly address: number;

@@ -5,6 +5,7 @@ import { planSegments } from "../elf/segments.ts";
 import { EM_TOY } from "../isa/index.ts";
 import type { Output } from "./layout.ts";
 
+/** What an ELF executable is made of. */
 export interface Executable {
 	readonly name: string;
 	/** 0 in a module. */

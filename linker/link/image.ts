@@ -13,9 +13,12 @@ import type { SymbolIndex } from "./symbol-index.ts";
 /** How calls of static-call keys are linked: `inline` rewrites each site to call its target directly; `trampoline` calls
  * a jump that is rewritten; `pointer` calls a jump through the key's word in memory, and no code is ever rewritten. */
 export type StaticCallMode = "inline" | "trampoline" | "pointer";
+/** Every way to link static calls; an image says by the number of its own, from 1 on, how it was linked. */
 export const staticCallModes: readonly StaticCallMode[] = ["inline", "trampoline", "pointer"];
+/** The absolute symbol whose value is that number. */
 export const MODE_SYMBOL = "__static_calls_mode";
 
+/** The key of a static call: two words in memory, and the sites that follow it. */
 export interface ImageKey {
 	/** As in the source: `pick`, not `__SCK__pick`. */
 	readonly name: string;
@@ -35,6 +38,7 @@ export interface ImageKey {
 	readonly sites: readonly number[];
 }
 
+/** A call site, which an update makes call the target of its key. */
 export interface ImageSite extends Site {
 	/** Index into `Image.keys`. */
 	readonly key: number;
@@ -81,6 +85,7 @@ export interface ImageOperation {
 	readonly initial: number;
 }
 
+/** A call of a paravirt operation, to be settled when the program is loaded. */
 export interface ImageOperationCall {
 	readonly address: number;
 	/** Reserved for what takes its place. */
@@ -108,6 +113,7 @@ export interface ImageAlternative {
 	readonly flag: number;
 }
 
+/** A linked program as loaders, patchers and lists take it: what is in its files, read once and joined. */
 export interface Image extends SymbolIndex {
 	/** Of the program itself. */
 	readonly elf: ElfObject;

@@ -7,6 +7,7 @@ import { LinkError } from "../errors.ts";
 import { hex } from "../hex.ts";
 import { EM_TOY } from "../isa/index.ts";
 
+/** An object of a link, with a column for each thing that a pass finds out about its sections or symbols. */
 export interface Input {
 	readonly object: ElfObject;
 	/** Its symbols are known and absolute, and that is all: nothing of it becomes part of what is linked. */
@@ -37,6 +38,8 @@ export function checkLinkable({ name, machine, type, symbols, sections }: ElfObj
 	throw new LinkError(`${name}: '${symbolName(symbols, common)}' is a common symbol; define it in .bss instead`);
 }
 
+/** An input of which nothing is known yet.
+ * @param foreign whether only its symbols count: it is linked already */
 export function newInput(object: ElfObject, foreign = false): Input {
 	const border = firstGlobal(object.symbols);
 	return {

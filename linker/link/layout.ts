@@ -26,6 +26,7 @@ import { place } from "../sites/place.ts";
 import { addressOf, type Input } from "./inputs.ts";
 import { type Globals, isDefined } from "./resolve.ts";
 
+/** A section of the image while it is made: passes fill it one after the other. */
 export interface Output {
 	readonly name: string;
 	/** Merged from the parts. */
@@ -73,10 +74,12 @@ const order = [
 	{ group: "not loaded", is: () => true },
 ];
 
+/** Whether a section is in memory when the program runs. */
 export function isLoaded({ flags }: Pick<Section, "flags">): boolean {
 	return (flags & SHF_ALLOC) !== 0;
 }
 
+/** Whether a section is loaded and holds code. */
 export function isExecutable({ flags }: Pick<Section, "flags">): boolean {
 	return isLoaded({ flags }) && (flags & SHF_EXECINSTR) !== 0;
 }
@@ -85,6 +88,7 @@ function isReadOnly({ flags }: Pick<Section, "flags">): boolean {
 	return isLoaded({ flags }) && (flags & (SHF_EXECINSTR | SHF_WRITE)) === 0;
 }
 
+/** The group of output sections that share pages with this one: text, init, read-only, data. */
 export function groupOf(output: Output): string {
 	return order[output.rank]!.group;
 }
@@ -175,6 +179,7 @@ export function assignAddresses(outputs: readonly Output[], textBase: number): v
 	}
 }
 
+/** Gives the parts of an output section their offsets, one behind the other, and the section its size. */
 export function placeParts(output: Output): void {
 	output.size = 0;
 	for (const part of output.parts) {

@@ -23,6 +23,7 @@ import { resolve } from "./resolve.ts";
 import { synthesise } from "./synthesise.ts";
 import { layOut } from "./thunks.ts";
 
+/** What a module is linked against, what it is called, and who says where it goes. */
 export interface ModuleOptions {
 	/** The program with the modules that are loaded, as it is now. */
 	readonly image: Image;

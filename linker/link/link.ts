@@ -28,6 +28,7 @@ import { START, synthesise } from "./synthesise.ts";
 import { layOut, type ThunkBlock } from "./thunks.ts";
 import { usePointers } from "./use-pointers.ts";
 
+/** What a link may be told; each has a usual value. */
 export interface LinkOptions {
 	/** `inline` unless said otherwise. */
 	readonly staticCalls?: StaticCallMode;
@@ -43,8 +44,15 @@ export interface LinkOptions {
 	readonly name?: string;
 }
 
+/** Address of the first page of text, unless a link says another. */
 export const TEXT_BASE = 0x400000;
 
+/** Links objects of the toy machine into an image, which is executable as it is.
+ * Objects that are not collected yet get their tables of call sites first. The image starts at `entry`, its text at
+ * `textBase`; addresses are 32-bit numbers, in bytes. The objects stay as they are.
+ * @param objects relocatable ones, at least one, as `readElf`, `compile` or `assemble` give them
+ * @throws LinkError that names object, section and offset: an undefined or doubly defined symbol, signatures that
+ * disagree, a relocation out of range, calls that cannot be sites, sections that do not fit */
 export function link(objects: readonly ElfObject[], options: LinkOptions = {}): Image {
 	const { staticCalls: mode = "inline", entry = START, textBase = TEXT_BASE, name = "a.out" } = options;
 	const inputs = inputsOf(objects, mode, name, options.patchable);

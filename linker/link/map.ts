@@ -11,6 +11,7 @@ import { type Image, type ImageKey, type ImageSite, wordAt } from "./image.ts";
 import { type ImageSymbol, lastAtOrBelow } from "./symbol-index.ts";
 import { THUNK_FIELD } from "./thunks.ts";
 
+/** The link map of an image as text, with a newline at its end. */
 export function map(image: Image): string {
 	const chapters = [header(image), sections(image), thunks(image), staticCalls(image)];
 	return `${chapters

@@ -5,8 +5,11 @@ import { alignUp } from "../elf/words.ts";
 import { isInit } from "../format/static-calls.ts";
 import { isExecutable, isLoaded, type Output, placeParts } from "./layout.ts";
 
+/** The kinds of memory that a module asks for: what is freed after its start, what becomes read-only then, and the
+ * others. */
 export type ModuleMemory = "text" | "rodata" | "roAfterInit" | "data" | "initText" | "initData";
 
+/** How much memory of a kind a module takes, in one piece. */
 export interface WantedPiece {
 	readonly memory: ModuleMemory;
 	readonly bytes: number;
@@ -38,6 +41,7 @@ function layBehind(sections: readonly Output[], start: number): { readonly bytes
 	return { bytes: end - start, align: Math.max(...sections.map(({ align }) => align)) };
 }
 
+/** Which kind of memory a loaded output section of a module goes to. */
 export function memoryOf(output: Output): ModuleMemory {
 	const init = isInit(output);
 	if (isExecutable(output)) return init ? "initText" : "text";

@@ -12,10 +12,12 @@ export interface Names {
 	readonly lastWord: number;
 }
 
+/** The bytes of names, to be read four at a time. */
 export function namesIn(bytes: Uint8Array): Names {
 	return { bytes, view: viewOf(bytes), lastWord: bytes.length - 4 };
 }
 
+/** The interned names of a link: a name has an id, from 0 on, by which columns know it. */
 export interface NameTable {
 	count: number;
 	/** NUL-terminated names, `size` bytes of them; byte 0 is the empty name. */
@@ -85,6 +87,7 @@ export function idOf(table: NameTable, name: string): number {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
+/** The name with an id. */
 export function nameOf(table: NameTable, id: number): string {
 	const { bytes } = table.names;
 	const start = table.start[id]!;
@@ -165,6 +168,7 @@ export function addName(table: NameTable, { bytes }: Names, offset: number): num
 	return start;
 }
 
+/** The column with room for twice as many. */
 export function doubled(column: Uint32Array): Uint32Array {
 	const larger = new Uint32Array(column.length * 2);
 	larger.set(column);

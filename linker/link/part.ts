@@ -7,6 +7,7 @@ import { type LineTable, readLines } from "./lines.ts";
 import { readSignatures } from "./merge-signatures.ts";
 import { once } from "./once.ts";
 
+/** One linked file of a running program. */
 export interface Part {
 	readonly elf: ElfObject;
 	readonly initFreed: boolean;
@@ -17,11 +18,13 @@ export interface Part {
 	readonly signatures: () => ReadonlyMap<number, number>;
 }
 
+/** The part that a linked file becomes. Its lines and signatures are read when they are asked for. */
 export function newPart(elf: ElfObject): Part {
 	const signatures = once(() => readSignatures(elf));
 	return { elf, initFreed: false, segments: elf.segments, lines: readLines(elf), signatures };
 }
 
+/** The part when its init text and data have been freed. */
 export function withoutInit(part: Part): Part {
 	const freed = part.elf.sections.filter(isLoadedInit);
 	const segments = part.segments.filter(({ address, memorySize }) =>

@@ -83,6 +83,8 @@ function select(globals: Globals, { object, firstGlobal }: Input, defined: boole
 	return selected.subarray(0, next);
 }
 
+/** Refuses names that several inputs define.
+ * @throws LinkError that names both places of each */
 export function refuseDuplicates(globals: Globals, inputs: readonly Input[], duplicates: readonly Duplicate[]): void {
 	reportAll(duplicates, ({ id, input, symbol }) => {
 		const first = definitionPlace(inputs[globals.input[id]!]!, globals.symbol[id]!);
@@ -90,6 +92,7 @@ export function refuseDuplicates(globals: Globals, inputs: readonly Input[], dup
 	});
 }
 
+/** Whether any input, or the linker itself, defines the name with this id. */
 export function isDefined(globals: Globals, id: number): boolean {
 	return globals.state[id] !== State.undefined;
 }

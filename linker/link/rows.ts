@@ -4,6 +4,7 @@
 import { decode } from "../isa/decode.ts";
 import type { Image } from "./image.ts";
 
+/** An instruction of an image, or a byte that is none. */
 export interface CodeRow {
 	readonly address: number;
 	/** Bytes of the instruction; 1 where there is none. */

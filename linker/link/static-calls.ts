@@ -72,6 +72,7 @@ export function readStaticCalls(
 	return { mode: readMode(name, found), stubs, sites, keys: withSites(keys, sites) };
 }
 
+/** What is in memory when the program begins. */
 export type Loaded = Pick<Image, "segments">;
 
 const underscores = new TextEncoder().encode("__");

@@ -3,10 +3,12 @@
 
 import { STB_LOCAL, STT_FILE, STT_SECTION } from "../elf/object.ts";
 import { symbolName } from "../elf/symbols.ts";
-import { hex } from "../hex.ts";
+import { beyond } from "../hex.ts";
+import { countBefore } from "../search.ts";
 import { once } from "./once.ts";
 import { isThere, type Part, partAt } from "./part.ts";
 
+/** A symbol with an address. */
 export interface ImageSymbol {
 	readonly name: string;
 	readonly address: number;
@@ -48,7 +50,7 @@ export function symbolIndex(parts: readonly Part[]) {
 	const symbolize = (address: number) => {
 		const symbol = symbolAt(address);
 		if (symbol === undefined) return undefined;
-		return address === symbol.address ? symbol.name : `${symbol.name}+${hex(address - symbol.address)}`;
+		return beyond(symbol.name, address - symbol.address);
 	};
 	const symbolNamed = (name: string) => byName().get(name);
 	return { symbols, symbolNamed, symbolAt, symbolize };
@@ -96,14 +98,7 @@ function lastSized(symbols: readonly ImageSymbol[]): Int32Array {
 
 /** The index of the last symbol that starts at or before the address; -1 for none. */
 export function lastAtOrBelow(symbols: readonly ImageSymbol[], address: number): number {
-	let low = 0;
-	let high = symbols.length;
-	while (low < high) {
-		const middle = (low + high) >>> 1;
-		if (symbols[middle]!.address <= address) low = middle + 1;
-		else high = middle;
-	}
-	return low - 1;
+	return countBefore(symbols.length, (i) => symbols[i]!.address <= address) - 1;
 }
 
 function isIn(parts: readonly Part[], symbol: ImageSymbol, address: number): boolean {

@@ -21,6 +21,7 @@ import { type Input, newInput } from "./inputs.ts";
 import { idOf } from "./names.ts";
 import { define, type Globals, isDefined, mention, refuseDuplicates } from "./resolve.ts";
 
+/** The function that the linker supplies to call `main` and end the program. */
 export const START = "_start";
 /** Name of the linker's own object in messages and maps. */
 export const SUPPLIED = "<supplied>";

@@ -8,6 +8,7 @@ import { addressOf, type Input, symbolAddresses } from "./inputs.ts";
 import { isExecutable, locate, type Output, type Part, placeParts } from "./layout.ts";
 import type { Globals } from "./resolve.ts";
 
+/** The few instructions by which calls in one group of text reach one target. */
 export interface Thunk {
 	/** The symbol it goes to, by an input that mentions it, and how far beside it. */
 	readonly input: number;
@@ -28,7 +29,9 @@ export interface ThunkBlock {
 
 const move = encode("movi", { a: 14 });
 const jump = encode("jmpr", { a: 14 });
+/** Bytes of a thunk. */
 export const THUNK_BYTES = move.length + jump.length;
+/** The code of a thunk, before its target is in it. */
 export const thunkCode = Uint8Array.from([...move, ...jump]);
 /** Where the thunk's ABS32 field lies. */
 export const THUNK_FIELD = 2;
@@ -155,6 +158,7 @@ export function thunkFor(
 	return block.byTarget.get(targetKey(input, index, symbol, addend));
 }
 
+/** Where a thunk begins. Requires: its output section has an address. */
 export function thunkAddress({ section, part }: ThunkBlock, thunk: Thunk): number {
 	return section.address + part.offset + thunk.offset;
 }

@@ -37,6 +37,7 @@ export interface DirectCall {
 	readonly bytes: Uint8Array;
 }
 
+/** A call that cannot be retargeted, and why. */
 export interface UnusableCall {
 	/** As linked. */
 	readonly address: number;
@@ -44,6 +45,7 @@ export interface UnusableCall {
 	readonly why: string;
 }
 
+/** All calls of a function in a linked file. */
 export interface CallsOf {
 	readonly by: "relocations" | "decoding";
 	/** By address. */

@@ -38,6 +38,7 @@ export function callPlace(object: ElfObject, index: number, offset: number, hold
 	};
 }
 
+/** A call that a relocation shows. */
 export interface FoundCall {
 	/** Index. */
 	readonly section: number;

@@ -6,6 +6,7 @@ import { LinkError } from "../errors.ts";
 import { type Change, planRetarget, type RetargetOptions, type RetargetPlan } from "./retarget.ts";
 import { applyRecord, type Edit, undoRecord } from "./retarget-record.ts";
 
+/** What changed, and the whole file with the changes. */
 export interface RetargetedFile {
 	readonly plan: RetargetPlan;
 	readonly bytes: Uint8Array;

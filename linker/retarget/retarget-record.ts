@@ -9,6 +9,7 @@ import { FILE_HEADER_SIZE } from "../elf/tables.ts";
 import { exactWord64, putWord64, viewOf } from "../elf/words.ts";
 import { LinkError } from "../errors.ts";
 
+/** The section that a retargeted file remembers by. */
 export const RECORD_SECTION = ".patchbay.retarget";
 /** Linkers leave such a section out. */
 const SHF_EXCLUDE = 0x80000000;
@@ -23,6 +24,7 @@ export interface Edit {
 	readonly after: Uint8Array;
 }
 
+/** All that differs between a file and what it was. */
 export interface RetargetRecord {
 	readonly edits: readonly Edit[];
 	/** Undefined symbols that were added. */

@@ -6,6 +6,7 @@ import { LinkError, suggestion } from "../errors.ts";
 import { hex } from "../hex.ts";
 import { baseName } from "../sites/wanted.ts";
 
+/** What calls are to go to. */
 export type Target =
 	| { readonly kind: "null" }
 	/** `symbol` may be one behind the file's last, for a name that is added. */

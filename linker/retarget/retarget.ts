@@ -33,6 +33,7 @@ import { type CallPlace, callPlace, callsTo, type FoundCall } from "./found-call
 import type { Edit } from "./retarget-record.ts";
 import { findTarget, type Target } from "./retarget-target.ts";
 
+/** Which calls are to go where. */
 export interface Change {
 	/** A function, by the name that calls use. */
 	readonly from: string;
@@ -40,6 +41,7 @@ export interface Change {
 	readonly to: string;
 }
 
+/** A call that will change. */
 export interface PlannedSite extends CallPlace {
 	readonly kind: BranchKind;
 	/** As the change says it. */
@@ -58,6 +60,7 @@ export interface LeftSite extends CallPlace {
 	readonly why: string;
 }
 
+/** What retargeting will do to a file, checked as a whole. */
 export interface RetargetPlan {
 	readonly sites: readonly PlannedSite[];
 	readonly left: readonly LeftSite[];
@@ -69,6 +72,7 @@ export interface RetargetPlan {
 	readonly references: number;
 }
 
+/** What narrows a plan down. */
 export interface RetargetOptions {
 	/** Functions, or for one call `function+0x12` or its place, `.text+0x34` or in what is linked `0x401034`. All of them have
 	 * something to change. */

@@ -7,6 +7,7 @@ import { ENTRY_WORDS, relocationPieces } from "../elf/relocation-entries.ts";
 import { type FunctionIndex, functionAt, indexFunctions, isCode } from "../elf/symbols.ts";
 import { wideWord } from "../elf/words.ts";
 import { LinkError } from "../errors.ts";
+import { countBefore } from "../search.ts";
 import type { Architecture } from "./arch/architecture.ts";
 import { placeName } from "./place.ts";
 
@@ -34,6 +35,7 @@ export interface Callee {
 	readonly beyond: number;
 }
 
+/** What the branch in a row goes to. */
 export function calleeOf({ callee, callees }: BranchTable, row: number): Callee {
 	return callees[callee[row]!]!;
 }
@@ -257,14 +259,7 @@ export function* sectionRuns(table: BranchTable): Generator<SectionRun> {
 
 /** The row behind the last that is in the section of row `first`. */
 function endOfSection({ section, count }: BranchTable, first: number): number {
-	let low = first;
-	let high = count;
-	while (low < high) {
-		const middle = (low + high) >>> 1;
-		if (section[middle]! <= section[first]!) low = middle + 1;
-		else high = middle;
-	}
-	return low;
+	return first + countBefore(count - first, (i) => section[first + i]! <= section[first]!);
 }
 
 /** `main+0x12`: what is called, as messages and lists name it. */

@@ -31,6 +31,23 @@ export function markInside(bits: Uint8Array, offset: number, length: number): vo
  * address in what is linked. */
 export type Intruders = ReadonlyMap<number, ReadonlyMap<number, string>>;
 
+/** What goes into the middle of instructions that are to be replaced: a branch, a table of addresses, or a symbol. Whoever
+ * runs there would find half of the new instruction, so nothing else may point to the shaded bytes:
+ *
+ *     offset   10   11   12   13   14   15
+ *            | e8 |####|####|####|####| c3        a CALL of five bytes, replaced as a whole
+ *                         ^
+ *                    a jump, an address in a table, a symbol
+ *
+ * 1. `markInside` sets a bit for each shaded byte; the first byte of an instruction has none, for one may go there.
+ * 2. Code in sections with bits is decoded in a line, function by function: a branch without a relocation goes where its
+ *    bytes say.
+ * 3. Relocations anywhere in the object, and symbols, are looked up in the bits: they need no decoding.
+ *
+ * Decoding in a line may lose its way in data between functions, and then finds less; a false find refuses a change that
+ * would have been good, never the other way round for what relocations or symbols show.
+ * @param insides by section the bits, undefined for sections without instructions to be replaced
+ * @returns by section and offset who goes into it; nothing where all instructions are single aligned words */
 export function jumpedInto(object: ElfObject, architecture: RealArchitecture, insides: Insides): Intruders {
 	const found = new Map<number, Map<number, string>>();
 	if (architecture.branches.every(({ length }) => length <= architecture.align)) return found;

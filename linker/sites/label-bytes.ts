@@ -4,6 +4,7 @@
 import { SITE_BYTES } from "../format/static-calls.ts";
 import { decode, encode } from "../isa/index.ts";
 
+/** A branch that follows a static key: a NOP while the key is as expected, a jump otherwise. */
 export interface Label {
 	/** Of the instruction. */
 	readonly address: number;
@@ -13,6 +14,7 @@ export interface Label {
 	readonly expected: boolean;
 }
 
+/** The five bytes of such a branch while its key is enabled, or is not. */
 export function labelBytes({ address, target, expected }: Label, enabled: boolean): Uint8Array {
 	return enabled === expected ? encode("nop5") : encode("jmp", { imm: target - (address + SITE_BYTES) });
 }

@@ -19,7 +19,9 @@ import {
 	symbolType,
 } from "../elf/index.ts";
 import { printable } from "../errors.ts";
+import { beyond } from "../hex.ts";
 import { decode, disassemble, type Instruction, relocationTypes, type Symbolize } from "../isa/index.ts";
+import { countBefore } from "../search.ts";
 import { alternatives, operationCalls, type Spot } from "./load-tables.ts";
 import { nameForMessage } from "./place.ts";
 
@@ -50,6 +52,7 @@ interface Context {
 	readonly lines: string[];
 }
 
+/** What a listing shows beside the code. */
 export interface ListingOptions {
 	/** Texts by file name, as the line table names them. */
 	readonly sources?: ReadonlyMap<string, string>;
@@ -61,6 +64,8 @@ interface Sources {
 	readonly texts: ReadonlyMap<string, readonly string[]>;
 }
 
+/** The code of an object or image as text, with a newline at its end.
+ * @throws LinkError where its tables or line numbers contradict themselves */
 export function listing(object: ElfObject, { sources }: ListingOptions = {}): string {
 	const read = sources && { table: readLineTable(object), texts: splitLines(sources) };
 	const names = namesBySection(object);
@@ -137,20 +142,13 @@ function symbolizer(object: ElfObject, names: ReadonlyMap<number, readonly Name[
 		const list = names.get(index) ?? [];
 		const found = list[countUpTo(list, offset) - 1];
 		if (found === undefined || offset > object.sections[index]!.size) return undefined;
-		return printable(found.name) + signedHex(offset - found.offset);
+		return beyond(printable(found.name), offset - found.offset);
 	};
 }
 
 /** How many names lie at `offset` or before. */
 function countUpTo(names: readonly Name[], offset: number): number {
-	let low = 0;
-	let high = names.length;
-	while (low < high) {
-		const middle = (low + high) >>> 1;
-		if (names[middle]!.offset <= offset) low = middle + 1;
-		else high = middle;
-	}
-	return low;
+	return countBefore(names.length, (i) => names[i]!.offset <= offset);
 }
 
 function byOffset(relocations: Relocations | undefined): number[] {
@@ -241,15 +239,9 @@ function listRelocation({ object, section, lines }: Context, index: number): voi
 	const name = relocationTypes[type[index]!]?.name ?? `type ${type[index]}`;
 	const target = symbol[index] === 0 ? "*ABS*" : printable(nameForMessage(object, symbol[index]!));
 	const indent = " ".repeat(ADDRESS_WIDTH + 3 + BYTES_WIDTH);
-	lines.push(`${indent}${place} ${name}  ${target}${signedHex(addend[index]!)}`);
+	lines.push(`${indent}${place} ${name}  ${beyond(target, addend[index]!)}`);
 }
 
 function hex(value: number): string {
 	return value.toString(16);
-}
-
-/** What is added to a name: nothing for 0. */
-function signedHex(value: number): string {
-	if (value === 0) return "";
-	return value < 0 ? `-0x${hex(-value)}` : `+0x${hex(value)}`;
 }

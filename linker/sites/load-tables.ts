@@ -26,6 +26,7 @@ interface Row extends Spot {
 	readonly done: boolean;
 }
 
+/** A row of the table of paravirt calls. */
 export interface OperationCall extends Row {
 	/** Symbol of the operation's word. */
 	readonly symbol: number;
@@ -34,6 +35,7 @@ export interface OperationCall extends Row {
 	readonly clobbers: Clobbers;
 }
 
+/** A row of the table of alternatives. */
 export interface Alternative extends Row {
 	readonly feature: string;
 	/** Whether the replacement is for machines with the feature; else for those without. */

@@ -3,8 +3,11 @@
 import { type ElfObject, ET_REL, originOf } from "../elf/object.ts";
 import { symbolName } from "../elf/symbols.ts";
 import { printable } from "../errors.ts";
-import { hex, hexAddress } from "../hex.ts";
+import { beyond, hex, hexAddress } from "../hex.ts";
 
+/** `a.o:(.text+0x12)`: how messages about a place in an object begin.
+ * @param section index
+ * @param offset in its bytes */
 export function place(object: ElfObject, section: number, offset: number): string {
 	return `${object.name}:(${printable(object.sections[section]!.name)}+${hex(offset)})`;
 }
@@ -22,9 +25,8 @@ export function functionPlace(object: ElfObject, symbol: number, value: number):
 }
 
 /** `main+0x12`; a section symbol is called after its section. */
-export function placeName(object: ElfObject, symbol: number, beyond: number): string {
-	const name = nameForMessage(object, symbol);
-	return beyond === 0 ? name : `${name}${beyond < 0 ? "" : "+"}${hex(beyond)}`;
+export function placeName(object: ElfObject, symbol: number, distance: number): string {
+	return beyond(nameForMessage(object, symbol), distance);
 }
 
 /** The symbol's name for a message; a section symbol is called after its section. */

@@ -7,6 +7,7 @@ import { SITE_BYTES, type SiteKind, siteKinds } from "../format/static-calls.ts"
 import { conditions, decode, encode, REL_MAX, REL_MIN } from "../isa/index.ts";
 import { toy } from "./arch/toy.ts";
 
+/** A call of the toy machine that updates may change. */
 export interface Site {
 	readonly address: number;
 	readonly kind: SiteKind;
@@ -14,6 +15,7 @@ export interface Site {
 	readonly condition: number;
 }
 
+/** What a site calls: a function, nothing, or what returns 0. */
 export type Target =
 	| { readonly kind: "function"; readonly address: number }
 	| { readonly kind: "null" }

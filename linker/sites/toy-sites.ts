@@ -8,6 +8,7 @@ import { addSites } from "./collect.ts";
 import { type FoundSites, findSites, refuseTable } from "./find-sites.ts";
 import { makePatchable } from "./patchable.ts";
 
+/** What the collector is asked for beside static calls. */
 export interface CollectOptions {
 	/** Functions whose plain calls become sites of a key of the function's name. */
 	readonly patchable?: readonly string[];

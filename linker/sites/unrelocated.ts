@@ -7,6 +7,7 @@ import type { RealArchitecture } from "./arch/index.ts";
 import { visitBranchTargets } from "./jumped-into.ts";
 import { isRelocated, relocatedFields } from "./relocated-fields.ts";
 
+/** A call or jump that only decoding finds. */
 export interface UnrelocatedBranch {
 	readonly section: number;
 	/** In the section's bytes, as is `target`. */

@@ -3,6 +3,7 @@
 
 import { defineSymbol, type LineRow, type ObjectBuilder, type SectionBuilder } from "../../elf/index.ts";
 import type { RelocationType } from "../../isa/index.ts";
+import { countBefore } from "../../search.ts";
 import { constant, type Expression, evaluate, isConstant, type Scope, type Value } from "./expression.ts";
 import { type Place, sourceError, type Token } from "./lex.ts";
 
@@ -157,14 +158,7 @@ export function scopeAt(assembly: Assembly, where: Where, open: readonly string[
 
 /** How many of them come at the statement `order` or before it. */
 function countUpTo(wheres: readonly Where[], order: number): number {
-	let low = 0;
-	let high = wheres.length;
-	while (low < high) {
-		const middle = (low + high) >>> 1;
-		if (wheres[middle]!.order <= order) low = middle + 1;
-		else high = middle;
-	}
-	return low;
+	return countBefore(wheres.length, (i) => wheres[i]!.order <= order);
 }
 
 function symbolValue(assembly: Assembly, name: string, place: Place, open: readonly string[]): Value {

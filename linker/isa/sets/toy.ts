@@ -1,5 +1,6 @@
 // The toy instruction set: the one place with opcode numbers. Assembler, decoder, disassembler, interpreter and
-// docs/isa.md are all made from these rows; adding a row adds an instruction everywhere.
+// docs/isa.md are all made from these rows; an instruction is added by a row here, and `npm run generate` makes the
+// interpreter's inner loop and the page anew.
 //
 // Opcodes borrow x86's values where there is a counterpart (e8 CALL, cc BRK, ...): its users read them at sight.
 

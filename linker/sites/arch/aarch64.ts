@@ -94,6 +94,7 @@ function isReplaceable(word: number): boolean {
 	return (word & 0x7c000000) === 0x14000000 || word === viewOf(Uint8Array.from(NOP)).getUint32(0, true);
 }
 
+/** AArch64 as listings, the collector and retargeting know it. */
 export const aarch64: RealArchitecture = {
 	name: "aarch64",
 	machine: 183,

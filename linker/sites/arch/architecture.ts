@@ -26,6 +26,7 @@ export interface BranchForm {
 
 /** What a relocation in code that names a function is for. Codes are the values of a column. */
 export const branchKinds = ["call", "tail", "conditional", "indirect call", "indirect jump"] as const;
+/** The name of a kind, as lists print it. */
 export type BranchKind = (typeof branchKinds)[number];
 
 /** A branch as it is found at a relocation: of a form, or indirect, which no edit can turn into another call. */

@@ -10,6 +10,7 @@ import { x86 } from "./x86-64.ts";
 
 export * from "./architecture.ts";
 
+/** The architectures of processors that exist. */
 export const architectures: readonly RealArchitecture[] = [x86, aarch64, riscv];
 
 /** The real architecture of an object. @param machine e_machine */

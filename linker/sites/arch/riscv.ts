@@ -142,6 +142,7 @@ function branchAt(view: DataView, at: number): number {
 	return ((second >>> 7) & 31) === 0 ? TAIL_PAIR : CALL_PAIR;
 }
 
+/** RISC-V, RV64GC, as listings, the collector and retargeting know it. */
 export const riscv: RealArchitecture = {
 	name: "riscv64",
 	machine: 243,

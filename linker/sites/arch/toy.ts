@@ -64,6 +64,7 @@ const branches: readonly RelocatedBranch[] = [
 /** What the instructions of `branches` do, by their numbers. */
 const flows: readonly (Flow | undefined)[] = ["call", "jump", "branch"];
 
+/** The toy machine as the collector knows it. */
 export const toy: Architecture = {
 	name: "toy",
 	machine: EM_TOY,

@@ -81,6 +81,7 @@ function callsLoaded(type: number, bytes: Uint8Array, at: number): boolean {
 /** Bytes in which the arguments of a call are put where they belong. */
 const SOON = 96;
 
+/** x86-64 as listings, the collector and retargeting know it. */
 export const x86: RealArchitecture = {
 	name: "x86-64",
 	machine: 62,
