@@ -1,5 +1,6 @@
 // `patchbay tables`: every place of a file that is patched at boot or at run time, as the tables in the file say.
 
+import { Option } from "commander";
 import { ET_REL } from "../../linker/elf/object.ts";
 import { LinkError, suggestion } from "../../linker/errors.ts";
 import { EM_TOY } from "../../linker/isa/machine-number.ts";
@@ -9,6 +10,7 @@ import { readText } from "../shell/files.ts";
 import { texts } from "../shell/options.ts";
 import type { Terminal } from "../shell/terminal.ts";
 import { realObjects } from "../sites/real-files.ts";
+import { writeVerified, writeVerifiedJson } from "../tables/table-checks.ts";
 import { type Protocols, type TabledFile, writeJsonFile, writeSummary, writeTables } from "../tables/table-list.ts";
 
 interface Options {
@@ -17,6 +19,7 @@ interface Options {
 	readonly systemMap?: string;
 	readonly features?: string;
 	readonly protocols?: true;
+	readonly verify?: true;
 }
 
 export const tables: Command<Options> = {
@@ -27,6 +30,7 @@ export const tables: Command<Options> = {
 		["tables vmlinux --summary", "which tables a kernel has, and how long they are"],
 		["tables kvm.ko --only 'static calls'", "one of them: place, what lies there, what it straddles"],
 		["tables kvm.ko --protocols", "which protocols are safe for each place that changes while it runs"],
+		["tables kvm.ko --verify", "do tables, relocations and code say the same; exit code 1 if not"],
 		["tables vmlinux --system-map System.map", "a kernel that was stripped of its symbols"],
 		["tables vmlinux --features cpufeatures.h", "features called as that kernel's header calls them"],
 	],
@@ -41,6 +45,12 @@ export const tables: Command<Options> = {
 			"--protocols",
 			"how each place may be changed: protocols are checked for exactly that instruction and place",
 		);
+		line.addOption(
+			new Option("--verify", "hold tables against code and relocations, both ways, instead of listing them").conflicts([
+				"summary",
+				"protocols",
+			]),
+		);
 		line.option("--system-map <file>", "symbols of a stripped kernel: addresses and names, as nm prints them");
 		line.option(
 			"--features <file>",
@@ -54,6 +64,10 @@ export const tables: Command<Options> = {
 			throw new UsageError("--protocols is of places, which --summary leaves out");
 		const protocols = options.protocols ? await import("../tables/table-protocols.ts") : undefined;
 		const found = tabled(terminal, files, options, protocols);
+		if (options.verify) {
+			const isSound = await (options.json ? writeVerifiedJson : writeVerified)(terminal, found);
+			return isSound ? ExitCode.ok : ExitCode.violation;
+		}
 		if (options.json) await writeJson(terminal, found);
 		else for (const each of found) await (options.summary ? writeSummary : writeTables)(terminal, each);
 		return ExitCode.ok;

@@ -6,4 +6,5 @@ export { EM_AARCH64, EM_X86_64, type PatchedWhen, type TableFormat, tableFormats
 export { type InstructionKind, instructionAt } from "./instruction.ts";
 export { type Address, type PatchTable, type PointedAt, pointedAt, readSiteTables, readTables } from "./read.ts";
 export { withSystemMap } from "./system-map.ts";
+export { type Mismatch, type Verified, verifyTable } from "./verify.ts";
 export { describeEntry, placeText, type TableEntry } from "./words.ts";

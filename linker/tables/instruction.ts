@@ -77,6 +77,7 @@ function x86Kind(bytes: Uint8Array, at: number): InstructionKind {
 	let i = at;
 	while (x86Prefixes.includes(bytes[i]!)) i++;
 	const opcode = bytes[i]!;
+	if (opcode === 0xf0) return "LOCK prefix";
 	if (opcode === 0x90 || (opcode === 0x0f && bytes[i + 1] === 0x1f)) return "NOP";
 	if (opcode === 0xe8) return "call";
 	if (opcode === 0xe9 || opcode === 0xeb) return "jump";

@@ -283,3 +283,34 @@ test("features have the names of the header that is given", () => {
 	]);
 	expect(featureNames(183, undefined)(34)).toBe("capability 34");
 });
+
+test.runIf(hasNative("as", "ld"))("--verify finds what a table has wrong, and what it lacks", () =>
+	inFolder(async (folder) => {
+		const verified = async (text: string, linked: boolean) => {
+			writeFileSync(`${folder}/a.s`, text);
+			writeFileSync(`${folder}/a.lds`, script);
+			run("as", `${folder}/a.s`, "-o", `${folder}/a.o`);
+			if (linked) run("ld", "-q", "-T", `${folder}/a.lds`, `${folder}/a.o`, "-o", `${folder}/vmlinux`);
+			return cli("tables", "--verify", `${folder}/${linked ? "vmlinux" : "a.o"}`);
+		};
+		for (const linked of [false, true]) {
+			const sound = await verified(program(OLD), linked);
+			expect(sound.out).toContain("tables, code and relocations agree");
+			expect(sound.code).toBe(0);
+			for (const [from, to, says] of [
+				[".long 7b - ., __SCK__hook + 1 - .", "", "goes to __SCT__hook, and is in no entry of static calls"],
+				["__SCK__hook + 1 - .", "__SCK__hook - .", "is a jump, and its entry says call"],
+				[".long 4b - .\n", ".long 5b - .\n", "holds: indirect call, which is none of LOCK prefix"],
+				[".long 3b - ., 8b", ".long 4b - ., 8b", "holds: LOCK prefix, which is none of NOP, jump"],
+			] as const) {
+				const broken = program(OLD).replace(from, to);
+				expect(broken).not.toBe(program(OLD));
+				const { code, out } = await verified(broken, linked);
+				expect(out).toContain(says);
+				expect(code).toBe(1);
+			}
+		}
+		const json = await cli("tables", "--verify", "--json", `${folder}/a.o`);
+		expect(JSON.parse(json.out)).toMatchObject({ schema: "patchbay/tables-verify@1" });
+	}),
+);
