@@ -5,8 +5,10 @@ import { LinkError } from "../../linker/errors.ts";
 import { hex } from "../../linker/hex.ts";
 import { Stop } from "../../linker/isa/core.ts";
 import { decode } from "../../linker/isa/decode.ts";
+import { HostCall } from "../../linker/isa/host-calls.ts";
 import type { Instruction, Row } from "../../linker/isa/instruction-set.ts";
 import { SP } from "../../linker/isa/sets/toy.ts";
+import { placeOf } from "../../linker/link/image.ts";
 import { Cpu, Patcher, Status } from "../machine/layout.ts";
 import { restore } from "../machine/machine.ts";
 import { readVirtual } from "../machine/memory.ts";
@@ -279,7 +281,9 @@ function judged(
 	const stop = getCpu(machine, cpu, Cpu.stop);
 	const inSlot = move.kind === "step" ? instructionInSlot(probes, cpu) : undefined;
 	core.fetched = undefined;
+	if (move.kind === "trap") refuseHostCall(system, cpu);
 	const served = make(system, move);
+	if (move.kind === "trap") forgetOutput(system);
 	if (inSlot !== undefined && core.fetched !== undefined && !equal(core.fetched, inSlot)) return "torn";
 	if (!served) return watched !== undefined && stop === Stop.breakpoint ? "breakpoint" : "fault";
 	const unjudged: readonly Move["kind"][] = ["interrupt", "nmi", "drain"];
@@ -289,6 +293,27 @@ function judged(
 	if (move.kind === "step" && core.fetched === undefined && getCpu(machine, cpu, Cpu.stop) !== Stop.illegal)
 		return undefined;
 	return judgeSite(system, watched, cpu, core.fetched, move.kind === "trap", sp, seen);
+}
+
+/** What a program asks its host for besides printing is remembered beside the machine, where no state of a search can have it.
+ * @throws LinkError when it asks for that */
+function refuseHostCall({ machine, image }: System, cpu: number): void {
+	if (getCpu(machine, cpu, Cpu.status) !== Status.hostCall) return;
+	const number = getCpu(machine, cpu, Cpu.stopValue);
+	const asked = unrepresented.find((name) => HostCall[name] === number);
+	if (asked === undefined) return;
+	const place = placeOf(image, getCpu(machine, cpu, Cpu.pc) >>> 0);
+	throw new LinkError(
+		`${image.name}: the program asks its host for '${asked}' (ecall ${number}) before ${place}, which cannot be checked; say what is patched by 'poke'`,
+	);
+}
+
+const unrepresented = ["update", "reset", "toggle", "traceEntry", "traceReturn"] as const;
+
+/** Nobody reads what a program prints while it is checked. */
+function forgetOutput({ output, line }: System): void {
+	output.length = 0;
+	line.clear();
 }
 
 /** A long store is no atomic step, so where a CPU may execute it is never carried out: it breaks `w^x`.

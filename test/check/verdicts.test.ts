@@ -3,6 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { HostCall } from "../../linker/isa/host-calls.ts";
 import { check, readScenario, replay, type Verdict } from "../../runtime/check/index.ts";
 import { cli } from "../cli/command-line.ts";
 
@@ -96,6 +97,21 @@ describe("what was never exercised", () => {
 	test("is every property where nothing happens", () => {
 		expect(verdict(["model: x86", "cpu: main"]).unexercised.join()).toContain("stale, which nothing here can break");
 	});
+});
+
+test.each(["update", "reset", "toggle", "traceEntry", "traceReturn"] as const)(
+	"a program that asks its host for '%s' is an error: no state could hold that",
+	(name) => {
+		const code = program.replace("nop", `ecall ${HostCall[name]}`);
+		expect(() => verdict(["model: x86", "cpu: main"], code)).toThrow(
+			`the program asks its host for '${name}' (ecall ${HostCall[name]}) before `,
+		);
+	},
+);
+
+test("a program may print, and ask what a key calls", () => {
+	const code = program.replace("nop", `movi r0, 1\n\tecall ${HostCall.printInt}\n\tecall ${HostCall.printEnd}`);
+	expect(verdict(["model: x86", "cpu: main"], code).verdict).toBe("safe");
 });
 
 test("an outcome is decimal or hexadecimal, signed or unsigned, and 32 bits", () => {
