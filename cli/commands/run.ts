@@ -160,8 +160,7 @@ export const run: Command<Options> = {
 };
 
 function freeingOf({ freeInit: at }: Options): Deed[] {
-	const act = (system: System): undefined => void freeInit(system);
-	return at === undefined ? [] : [{ at, act }];
+	return at === undefined ? [] : [{ at, act: freeInit }];
 }
 
 /** The time of a run is that of the CPU that was at work longest. */

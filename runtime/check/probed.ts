@@ -2,12 +2,15 @@
 
 import { LinkError } from "../../linker/errors.ts";
 import { Patcher } from "../machine/layout.ts";
+import { extentOf, mapPages } from "../machine/memory.ts";
 import { PAGE } from "../machine/state.ts";
+import { applyNow } from "../patch/drive/patchers.ts";
 import type { Plan } from "../patch/plan/plan.ts";
+import { permissionsOf } from "../patch/plan/protocol.ts";
 import { type System, setPatcher } from "../patch/system.ts";
 import { createProbes } from "../probe/create-probes.ts";
-import { applyQuietly, insertion, newProbe, removal } from "../probe/insert.ts";
-import { optimisation } from "../probe/optimise.ts";
+import { insertion, newProbe, removal } from "../probe/insert.ts";
+import { optimisation, reserveTrampoline } from "../probe/optimise.ts";
 import type { Probe, Probes } from "../probe/probe.ts";
 import { SLOTS } from "../probe/slot-area.ts";
 import type { ProbePart, ProbeWord } from "./scenario.ts";
@@ -50,14 +53,26 @@ export function probeParts(
 
 function planOf(probes: Probes, probe: Probe, { does, options }: ProbePart): Plan {
 	const { system } = probes;
+	prepare(probes, does === "optimise" || options.includes("called"));
 	const inserted = insertion(probes, probe);
 	const { own, shared } = system.copies.at(-1)!;
 	system.machine.memory.copyWithin(own, shared, shared + PAGE);
 	if (does === "insert") return inserted;
-	beforehand(system, () => applyQuietly(system, inserted));
-	if (options.includes("called")) beforehand(system, () => applyQuietly(system, optimisation(probes, probe)));
+	beforehand(system, () => applyNow(system, inserted));
+	if (options.includes("called")) beforehand(system, () => applyNow(system, optimisation(probes, probe)));
 	if (does === "optimise") return optimisation(probes, probe);
 	return does === "remove" ? removal(probes, probe) : { steps: [], edits: [] };
+}
+
+/** Gives the pages of code that plans will map an entry of the page table, which permits nothing yet: a state has room for the
+ * entries that there are. */
+function prepare(probes: Probes, isCalled: boolean): void {
+	const { machine } = probes.system;
+	const area = probes.areas.get(0)!;
+	if (isCalled) reserveTrampoline(probes, 0);
+	for (const { address, physical } of [area, ...(area.trampoline === undefined ? [] : [area.trampoline])])
+		if (extentOf(machine, 0, address) === undefined)
+			mapPages(machine, 0, address, physical, PAGE, permissionsOf(""), false, true);
 }
 
 /** Nobody patched yet, for all that the scenario knows. */

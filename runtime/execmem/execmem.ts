@@ -9,10 +9,9 @@ import { PAGE } from "../machine/state.ts";
 import { planMemory } from "../patch/plan/plan.ts";
 import type { Edit, Span } from "../patch/plan/step.ts";
 import { allocate, pieceAt, type RefusalKind, type Request, release } from "./allocator.ts";
-import { carryOut } from "./carry-out.ts";
 import type { Call, Fill } from "./fill.ts";
 import { memoryTypes } from "./memory-types.ts";
-import { backPages, differences, flushFrees, freeNow, spansOf, unbackPages } from "./pages.ts";
+import { backPages, carryOutMemory, differences, flushFrees, freeNow, spansOf, unbackPages } from "./pages.ts";
 import { type Execmem, type Owned, readBytes, type Use } from "./pieces.ts";
 
 export type ExecmemErrorKind =
@@ -236,12 +235,7 @@ function act(execmem: Execmem, owned: Owned, call: Call, edits: readonly Edit[],
 	const spans: readonly Span[] = spansOf(owned);
 	const { type, address } = owned.piece;
 	const plan = planMemory(fill[call], { edits, spans }, machine.config.model);
-	const ended = carryOut(
-		execmem.system,
-		`${call} ${type} at ${hex(address)} (${fill.name})`,
-		plan,
-		execmem.options.trapped,
-	);
+	const ended = carryOutMemory(execmem, `${call} ${type} at ${hex(address)} (${fill.name})`, plan);
 	return ended === undefined ? { ok: true } : interrupted(ended);
 }
 

@@ -6,18 +6,27 @@ import { encode } from "../../linker/isa/encode.ts";
 import { forgetEntries } from "../machine/frames.ts";
 import { extentOf } from "../machine/memory.ts";
 import { type Machine, PAGE } from "../machine/state.ts";
+import { carryOut } from "../patch/drive/carry-out.ts";
 import type { RunEnd } from "../patch/drive/run.ts";
 import { type Plan, planMemory } from "../patch/plan/plan.ts";
 import { type Phase, phaseText } from "../patch/plan/protocol.ts";
 import { ATOMIC, type Edit, type Span } from "../patch/plan/step.ts";
 import { type Area, release } from "./allocator.ts";
-import { carryOut } from "./carry-out.ts";
 import type { Release } from "./fill.ts";
 import { giveBack, takeRuns } from "./frames.ts";
 import { memoryTypes } from "./memory-types.ts";
 import { type Execmem, type Owned, readBytes } from "./pieces.ts";
 
 const BRK = encode("brk")[0]!;
+
+/** Carries out a plan of memory. @param label what it is, for people
+ * @returns why the run ended before the plan was done; undefined when it is */
+export function carryOutMemory({ system, options }: Execmem, label: string, plan: Plan): RunEnd | undefined {
+	if (plan.steps.length === 0) return undefined;
+	const done = carryOut(system, () => ({ ...plan, label }), { trapped: options.trapped });
+	if ("refused" in done) throw new Error(`assert: ${done.refused}`);
+	return "ended" in done ? done.ended : undefined;
+}
 
 /** Frames behind the pages that a piece opened, mapped as its fill begins; pages that pieces share as they stay.
  * @returns why not: then nothing is mapped */
@@ -26,7 +35,7 @@ export function backPages(
 	{ fill, piece }: Owned,
 	opened: readonly Area[],
 ): "out-of-memory" | RunEnd | undefined {
-	const { system, frames, options } = execmem;
+	const { system, frames } = execmem;
 	const spans: Span[] = [];
 	for (const { address, bytes, large } of opened) {
 		const runs = takeRuns(frames, bytes, large);
@@ -44,7 +53,7 @@ export function backPages(
 	const phases = fill.before === "mapped" ? asTheyStay : fill.alloc;
 	if (spans.length === 0) return undefined;
 	const plan = planMemory(phases, { edits: [], spans }, system.machine.config.model);
-	return carryOut(system, `map pages for ${piece.type} (${fill.name})`, plan, options.trapped);
+	return carryOutMemory(execmem, `map pages for ${piece.type} (${fill.name})`, plan);
 }
 
 /** The frames behind pages that nobody can reach any more are free. */
@@ -71,15 +80,14 @@ export function spansOf({ fill, piece }: Owned): Span[] {
 
 /** What happens at once to a piece that is freed. */
 export function freeNow(execmem: Execmem, owned: Owned): RunEnd | undefined {
-	const { system, options } = execmem;
-	const { machine } = system;
+	const { machine } = execmem.system;
 	const { piece } = owned;
 	const old = readBytes(machine, piece.address, piece.bytes);
 	const edits = differences({ address: piece.address, old, bytes: new Uint8Array(old.length).fill(BRK) });
 	const spans = owned.fill.before === "mapped" ? [{ address: piece.address, bytes: piece.bytes }] : spansOf(owned);
 	const { free, name } = releaseOf(execmem, owned);
 	const label = `free ${piece.type} at ${hex(piece.address)} (${name})`;
-	const ended = carryOut(system, label, planMemory(free, { edits, spans }, machine.config.model), options.trapped);
+	const ended = carryOutMemory(execmem, label, planMemory(free, { edits, spans }, machine.config.model));
 	if (ended === undefined) owned.state = "freed";
 	return ended;
 }
@@ -109,7 +117,7 @@ function isSame(old: Uint8Array, bytes: Uint8Array, from: number, to: number): b
 /** Gives everything back that was freed since the last time: the pieces to the allocator, and the pages that are closed by
  * that, after one shootdown for all of them, to the frames. */
 export function flushFrees(execmem: Execmem): RunEnd | undefined {
-	const { system, allocator, pieces, options, counts } = execmem;
+	const { allocator, pieces, counts } = execmem;
 	const freed = [...pieces.values()].filter(({ state }) => state === "freed");
 	if (freed.length === 0) return undefined;
 	const closed: Area[] = [];
@@ -119,7 +127,7 @@ export function flushFrees(execmem: Execmem): RunEnd | undefined {
 		closed.push(...released.closed);
 		pieces.delete(piece.address);
 	}
-	const ended = carryOut(system, "flush what was freed", flushPlan(execmem, freed, closed), options.trapped);
+	const ended = carryOutMemory(execmem, "flush what was freed", flushPlan(execmem, freed, closed));
 	if (ended !== undefined) return ended;
 	unbackPages(execmem, closed);
 	counts.freed += freed.length;

@@ -2,9 +2,9 @@
 
 import { aliasOf, readVirtual } from "../machine/memory.ts";
 import type { Machine } from "../machine/state.ts";
+import type { Driving } from "../patch/drive/carry-out.ts";
 import type { System } from "../patch/system.ts";
 import { type Allocator, type AllocatorOptions, createAllocator, type Piece } from "./allocator.ts";
-import type { Trapped } from "./carry-out.ts";
 import type { Fill, Release } from "./fill.ts";
 import * as standard from "./fills/index.ts";
 import { createFrames, type FramePool } from "./frames.ts";
@@ -30,7 +30,7 @@ export interface ExecmemOptions extends Pick<AllocatorOptions, "near" | "anywher
 	/** Other fills and releases than the usual. */
 	readonly methods?: Partial<Methods>;
 	/** Gets a trapped CPU on its way again, if it can, so that nobody waits for it in vain. */
-	readonly trapped?: Trapped;
+	readonly trapped?: Driving["trapped"];
 }
 
 export interface Execmem {

@@ -45,7 +45,7 @@ export function evacuate(
 		const callers = callersOf(system, text, own);
 		if (callers.length > 0 && !reset) return stillCalled(callers);
 		const changes = callers.map(({ address: key }) => ({ key, to: undefined }));
-		const updated = carryOut(system, () => planQuietly(system, changes), cycles);
+		const updated = carryOut(system, () => planQuietly(system, changes), { cycles });
 		if (!("sites" in updated)) return updated;
 		const ended = runWhile(system, () => isOccupied(system, text), cycles) ?? settle(system, cycles);
 		if (ended !== undefined) return { ended };

@@ -134,7 +134,7 @@ function makeKnown(
 			system.image = image;
 			return catchUp(system, partNamed(image, name)!);
 		},
-		cycles,
+		{ cycles },
 	);
 	return "sites" in caught ? undefined : caught;
 }

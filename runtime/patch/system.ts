@@ -118,7 +118,8 @@ export interface Claim {
 	holder(system: System, start: number, end: number): string | undefined;
 }
 
-/** A page of text that a process has, or may come to have, a copy of: both are kept alike, whichever is mapped. */
+/** A page of text that a process has, or may come to have, a copy of: both are kept alike, whichever is mapped. It is a record of
+ * frames that belong together, made when they are reserved; which of them is mapped, the page table says. */
 export interface PageCopy {
 	readonly space: number;
 	/** Virtual. */

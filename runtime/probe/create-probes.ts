@@ -1,5 +1,6 @@
 // Makes a system one whose processes can be probed: its traps are served, its text is asked for.
 
+import { createFrames } from "../execmem/frames.ts";
 import type { Execmem } from "../execmem/pieces.ts";
 import type { Claim, System } from "../patch/system.ts";
 import { PROBES } from "./place.ts";
@@ -12,7 +13,7 @@ export function createProbes(system: System, options: ProbeOptions = {}, execmem
 	const probes: Probes = {
 		system,
 		options: { outOfLine: "needed", slots: SLOTS, optimise: false, redzone: 0, maintained: true, ...options },
-		frames: { machine: system.machine, pool: execmem?.frames },
+		frames: { machine: system.machine, pool: execmem?.frames ?? createFrames(system.machine) },
 		areas: new Map(),
 		lines: [],
 	};

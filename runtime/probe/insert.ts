@@ -3,14 +3,11 @@
 // sync after that every CPU of the process hits the probe; from the sync of a removal on, none does.
 
 import { encode } from "../../linker/isa/encode.ts";
-import { Cpu, Status } from "../machine/layout.ts";
 import { extentOf, readVirtual } from "../machine/memory.ts";
-import { flush } from "../machine/run.ts";
-import { getCounter, getCpu, type Machine, PAGE } from "../machine/state.ts";
-import { serialize } from "../machine/visibility.ts";
+import { PAGE } from "../machine/state.ts";
 import type { Update } from "../patch/change/change.ts";
-import { applyNow, submit } from "../patch/drive/patchers.ts";
-import { now as clockOf, type RunEnd, settle } from "../patch/drive/run.ts";
+import { carryOut } from "../patch/drive/carry-out.ts";
+import type { RunEnd } from "../patch/drive/run.ts";
 import { flushIcacheRange, flushTlbs, syncCores } from "../patch/perform/cache-maintenance.ts";
 import { PHYSICAL } from "../patch/perform/frames-behind.ts";
 import { type Step, same } from "../patch/plan/step.ts";
@@ -19,7 +16,7 @@ import { hasRoom, takePage } from "./frames.ts";
 import { takeBack, whyUncallable } from "./optimise.ts";
 import { pageOf, placeFor } from "./place.ts";
 import type { Handler, Probe, ProbeRefusal, Probes, SlotArea } from "./probe.ts";
-import { AREA_PAGES, forceOf, isInForce, MOST_PROBES, newSlotArea } from "./slot-area.ts";
+import { AREA_PAGES, forceOf, isInForce, MOST_PROBES, mapReserved, newSlotArea } from "./slot-area.ts";
 
 /** The run ended before the plan was carried out. */
 export interface Ended {
@@ -35,26 +32,37 @@ export function insert(
 	handler: Handler = "count",
 	cycles?: number,
 ): Probe | ProbeRefusal | Ended {
-	const before = settle(probes.system, cycles);
-	if (before !== undefined) return { ended: before };
-	const probe = newProbe(probes, space, address, handler);
-	if ("refused" in probe) return probe;
-	const after = carryOut(probes.system, insertion(probes, probe), cycles);
-	return after === undefined ? probe : { ended: after };
+	let probe: Probe | undefined;
+	const done = carryOut(
+		probes.system,
+		() => {
+			const made = newProbe(probes, space, address, handler);
+			if ("refused" in made) return made;
+			probe = made;
+			return insertion(probes, made);
+		},
+		{ cycles },
+	);
+	return "sites" in done ? probe! : done;
 }
 
 /** Takes a probe out again. @returns undefined when that is done */
 export function remove(probes: Probes, probe: Probe, cycles?: number): ProbeRefusal | Ended | undefined {
-	const before = settle(probes.system, cycles);
-	if (before !== undefined) return { ended: before };
-	const area = probes.areas.get(probe.space)!;
-	if (area.known.get(probe.address) !== probe || !isInForce(probes.system.machine, area, probe))
-		return { refused: `no probe is at ${probe.place}` };
-	const after = carryOut(probes.system, removal(probes, probe), cycles);
-	return after === undefined ? undefined : { ended: after };
+	const done = carryOut(
+		probes.system,
+		() => {
+			const area = probes.areas.get(probe.space)!;
+			if (area.known.get(probe.address) !== probe || !isInForce(probes.system.machine, area, probe))
+				return { refused: `no probe is at ${probe.place}` };
+			return removal(probes, probe);
+		},
+		{ cycles },
+	);
+	return "sites" in done ? undefined : done;
 }
 
-/** A probe that is not in force yet. */
+/** A probe that is not in force yet, with all the memory that it may need: a page of slots, and one for a copy of its page. Nothing
+ * is mapped and no code is stored to: that is for the plans. */
 export function newProbe(probes: Probes, space: number, address: number, handler: Handler): Probe | ProbeRefusal {
 	const { system, areas } = probes;
 	let area = areas.get(space);
@@ -68,6 +76,7 @@ export function newProbe(probes: Probes, space: number, address: number, handler
 		return { refused: `no probe at ${place.place}: the machine has no memory left for it` };
 	area ??= newSlotArea(system, probes.frames, space);
 	areas.set(space, area);
+	if (!isCopied) reserveCopy(probes, space, pageOf(address));
 	const index = earlier?.index ?? area.known.size;
 	if (index >= MOST_PROBES) return { refused: `no probe at ${place.place}: a process may have ${MOST_PROBES}` };
 	const uncallable = whyUncallable(probes, area, address, place);
@@ -89,15 +98,17 @@ export function newProbe(probes: Probes, space: number, address: number, handler
 	return probe;
 }
 
-/** The steps that put a probe in force. */
+/** The steps that put a probe in force. Planning them changes nothing. */
 export function insertion(probes: Probes, probe: Probe): Update {
 	const { system, areas } = probes;
 	const { space, address, bytes } = probe;
+	const area = areas.get(space)!;
 	const probed = withBreakpoint(bytes);
 	const steps: Step[] = [
 		{ kind: "lock" },
+		...mapReserved(system, space, area),
 		...ownPage(probes, space, pageOf(address)),
-		force(areas.get(space)!, probe, 1),
+		force(area, probe, 1),
 		...storeHead(system, probe, probed),
 		...syncCores(),
 		{ kind: "unlock" },
@@ -170,42 +181,13 @@ function sharedPage(probes: Probes, { space, address, bytes }: Probe): Step[] {
 	return [{ kind: "remap", space, page, physical: copy.shared }, ...flushTlbs(machine.config.model)];
 }
 
-/** The copy that the process has, or may have, of a page: its memory is taken once. */
-function copyOf({ system, frames }: Probes, space: number, page: number): PageCopy {
-	const { machine, copies } = system;
-	const known = copies.find((copy) => copy.space === space && copy.page === page);
-	if (known !== undefined) return known;
-	const { physical, bytes } = extentOf(machine, space, page)!;
-	const copy = { space, page, shared: physical + (page % bytes), own: takePage(frames) };
-	copies.push(copy);
-	return copy;
+/** The copy that the process has, or may have, of a page. */
+function copyOf({ system }: Probes, space: number, page: number): PageCopy {
+	return system.copies.find((copy) => copy.space === space && copy.page === page)!;
 }
 
-function carryOut(system: System, update: Update, cycles: number | undefined): RunEnd | undefined {
-	if (isQuiet(system.machine)) {
-		applyQuietly(system, update);
-		return undefined;
-	}
-	const submitted = submit(system, update, clockOf(system));
-	if (typeof submitted === "object") throw new Error(`assert: ${submitted.refused}`);
-	return settle(system, cycles);
-}
-
-/** Whether no CPU has begun: then nobody need be asked for anything. */
-function isQuiet(machine: Machine): boolean {
-	return machine.cores.every(
-		({ id }) => getCounter(machine, id, Cpu.instructions) === 0 || getCpu(machine, id, Cpu.status) === Status.halted,
-	);
-}
-
-/** Carries out a plan while no CPU has begun, in no time. */
-export function applyQuietly(system: System, { steps, ...update }: Update): void {
-	const { machine, counts } = system;
-	const { ticks } = counts;
-	applyNow(system, { ...update, steps: steps.filter(({ kind }) => kind !== "interrupt" && kind !== "await") });
-	counts.ticks = ticks;
-	for (const { id } of machine.cores) {
-		flush(machine, id);
-		serialize(machine, id);
-	}
+/** Takes memory for a copy of a page, once. */
+function reserveCopy({ system, frames }: Probes, space: number, page: number): void {
+	const { physical, bytes } = extentOf(system.machine, space, page)!;
+	system.copies.push({ space, page, shared: physical + (page % bytes), own: takePage(frames) });
 }

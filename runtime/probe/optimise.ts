@@ -9,21 +9,22 @@ import { SITE_BYTES } from "../../linker/format/static-calls.ts";
 import { encode } from "../../linker/isa/encode.ts";
 import { HostCall } from "../../linker/isa/host-calls.ts";
 import { REL_MAX, REL_MIN, SP } from "../../linker/isa/index.ts";
+import { poke } from "../execmem/fills/poke.ts";
 import { Cpu, Status } from "../machine/layout.ts";
-import { readVirtual } from "../machine/memory.ts";
+import { permits, readVirtual } from "../machine/memory.ts";
 import { TICKS_PER_CYCLE } from "../machine/profile.ts";
 import { addCounter, getCounter, getCpu, PAGE, setCpu } from "../machine/state.ts";
 import { loadedWord } from "../machine/words.ts";
 import type { Update } from "../patch/change/change.ts";
-import { plan } from "../patch/plan/plan.ts";
+import { plan, planMemory } from "../patch/plan/plan.ts";
 import { type Protocol, sync, write } from "../patch/plan/protocol.ts";
-import type { Step } from "../patch/plan/step.ts";
+import { type Step, same } from "../patch/plan/step.ts";
 import type { System } from "../patch/system.ts";
 import { hasRoom } from "./frames.ts";
 import { noteHit } from "./hits.ts";
 import type { Place } from "./place.ts";
-import type { Probe, Probes, SlotArea } from "./probe.ts";
-import { filledPage, isInForce } from "./slot-area.ts";
+import type { CodePage, Probe, Probes, SlotArea } from "./probe.ts";
+import { isInForce, mapReserved, reservePage } from "./slot-area.ts";
 
 /** From a breakpoint that the probe has put there: `text_poke_bp` without its first phase. */
 const breakpointToCall: Protocol = {
@@ -48,7 +49,11 @@ const callToBreakpoint: Protocol = {
 	],
 };
 
+const BREAKPOINT = encode("brk")[0]!;
 const TRAMPOLINE = [...encode("ecall", { imm: HostCall.probe }), ...encode("ret")];
+
+/** Bytes of the trampoline's host call: where a CPU is that made it. */
+const TRAMPOLINE_CALL = encode("ecall", { imm: HostCall.probe }).length;
 
 /** Why no CALL may stand in for the breakpoint: it would replace NOP5, within a page, and overwrite nothing. */
 export function whyUncallable(
@@ -75,37 +80,62 @@ export function askForCall(probes: Probes, probe: Probe, cpu: number): void {
 	const { system, options } = probes;
 	if (probe.asked || !options.optimise || probe.uncallable !== undefined) return;
 	probe.asked = true;
+	if (!reserveTrampoline(probes, probe.space)) return;
 	const clock = getCounter(system.machine, cpu, Cpu.clock);
 	system.queue.push({ changes: [], planned: () => optimisation(probes, probe), cpu: undefined, clock });
 }
 
-/** The steps that put a CALL where the breakpoint is; none when the probe is gone by then, or there is no memory for the
- * trampoline: it stays a breakpoint. */
-export function optimisation(probes: Probes, probe: Probe): Update {
-	const { system, areas } = probes;
-	const area = areas.get(probe.space)!;
+/** Takes memory for the trampoline of a process, once. @returns false when there is none: probes stay breakpoints */
+export function reserveTrampoline({ system, areas, frames }: Probes, space: number): boolean {
+	const area = areas.get(space)!;
+	if (area.trampoline === undefined && !hasRoom(frames, 1)) return false;
+	area.trampoline ??= reservePage(system, frames, space, "[probe-trampolines]");
+	return true;
+}
+
+/** The steps that put a CALL where the breakpoint is, behind those that fill the trampoline if nobody did; none when the probe is
+ * gone by then. Planning them changes nothing. */
+export function optimisation({ system, areas }: Probes, probe: Probe): Update {
+	const { machine } = system;
+	const { model } = machine.config;
+	const { space } = probe;
+	const area = areas.get(space)!;
+	const { trampoline } = area;
 	const nothing: Update = { steps: [], edits: [], keys: [] };
-	if (!isInForce(system.machine, area, probe) || area.known.get(probe.address) !== probe) return nothing;
-	if (area.trampoline === undefined && !hasRoom(probes.frames, 1)) return nothing;
-	area.trampoline ??= filledPage(
-		system,
-		probes.frames,
-		probe.space,
-		Uint8Array.from(TRAMPOLINE),
-		"[probe-trampolines]",
-	).address;
-	const bytes = callTo(area.trampoline, probe.address);
-	const old = readVirtual(system.machine, probe.space, probe.address, probe.bytes.length)!;
+	if (!isInForce(machine, area, probe) || area.known.get(probe.address) !== probe) return nothing;
+	if (trampoline === undefined) return nothing;
+	const bytes = callTo(trampoline.address, probe.address);
+	const old = readVirtual(machine, space, probe.address, probe.bytes.length)!;
 	if (bytes === undefined) return nothing;
-	const edit = { address: probe.address, old, bytes, space: probe.space, means: probe.bytes };
+	const edit = { address: probe.address, old, bytes, space, means: probe.bytes };
 	// No transaction: undone by the same phases, the tail would change under a CALL. It is carried on instead.
-	const { steps, edits } = plan(breakpointToCall, [edit], system.machine.config.model);
-	return { steps, edits, keys: [`call at ${probe.place}`] };
+	const { steps, edits } = plan(breakpointToCall, [edit], model);
+	const [lock, ...rest] = steps;
+	const filled = trampolineFill(system, space, trampoline);
+	return {
+		steps: [...(lock === undefined ? [] : [lock]), ...filled, ...rest],
+		edits,
+		keys: [`call at ${probe.place}`],
+	};
+}
+
+/** The steps, under a lock that is held, after which every CPU of a process can come to its trampoline. */
+function trampolineFill(system: System, space: number, page: CodePage): Step[] {
+	const { machine } = system;
+	const bytes = Uint8Array.from(TRAMPOLINE);
+	if (
+		permits(machine, space, page.address, "x") &&
+		same(readVirtual(machine, space, page.address, bytes.length)!, bytes)
+	)
+		return [];
+	const edit = { address: page.address, old: new Uint8Array(bytes.length).fill(BREAKPOINT), bytes, space };
+	const { steps } = planMemory(poke.write, { edits: [edit], spans: [] }, machine.config.model);
+	return [...mapReserved(system, space, page), ...steps.filter(({ kind }) => kind !== "lock" && kind !== "unlock")];
 }
 
 /** The steps back from a CALL to the breakpoint, under a lock that is held. */
 export function takeBack({ machine }: System, { space, address, bytes }: Probe, old: Uint8Array): Step[] {
-	const edit = { address, old, bytes: Uint8Array.of(encode("brk")[0]!, ...bytes.subarray(1)), space };
+	const edit = { address, old, bytes: Uint8Array.of(BREAKPOINT, ...bytes.subarray(1)), space };
 	const { steps } = plan(callToBreakpoint, [edit], machine.config.model);
 	return steps.filter(({ kind }) => kind !== "lock" && kind !== "unlock");
 }
@@ -118,7 +148,7 @@ export function serveCall(probes: Probes, cpu: number): boolean {
 	const space = getCpu(machine, cpu, Cpu.space);
 	const area = areas.get(space);
 	const pc = getCpu(machine, cpu, Cpu.pc) >>> 0;
-	if (area?.trampoline === undefined || pc !== area.trampoline + 2) return false;
+	if (area?.trampoline === undefined || pc !== area.trampoline.address + TRAMPOLINE_CALL) return false;
 	const back = loadedWord(machine, cpu, machine.cores[cpu]!.r[SP]!);
 	const probe = back === undefined ? undefined : area.known.get((back >>> 0) - SITE_BYTES);
 	if (probe !== undefined && isInForce(machine, area, probe)) noteHit(probes, probe, cpu);

@@ -37,17 +37,21 @@ export interface Probe {
 	asked: boolean;
 }
 
-/** What a process executes out of line, and where (slot-area.ts). */
-export interface SlotArea {
-	readonly space: number;
+/** A page of code beside the program: its virtual address and its frame. */
+export interface CodePage {
 	readonly address: number;
-	/** Of the page, and of the record. */
 	readonly physical: number;
+}
+
+/** What a process executes out of line, and where (slot-area.ts). */
+export interface SlotArea extends CodePage {
+	readonly space: number;
+	/** Physical address of the record. */
 	readonly record: number;
 	/** Every probe that the process ever had, the last at each address. */
 	readonly known: Map<number, Probe>;
-	/** Where a CALL goes that stands in for a breakpoint (optimise.ts). */
-	trampoline: number | undefined;
+	/** Where a CALL goes that stands in for a breakpoint (optimise.ts); undefined until one is asked for. */
+	trampoline: CodePage | undefined;
 }
 
 export interface ProbeOptions {

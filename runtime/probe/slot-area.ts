@@ -1,16 +1,18 @@
 // The page in which a process executes probed instructions out of line, and what is remembered of it: which slots are
 // taken and which probes are in force lies in memory of the machine that no process maps, so that a copy of the machine
-// has it too. The page is full of breakpoints before it is mapped: a jump astray traps at once, and nothing of whoever
-// had the memory before can be read.
+// has it too. The page is full of breakpoints before it is mapped, as every free frame is (execmem/frames.ts): a jump astray
+// traps at once, and nothing of whoever had the memory before can be read.
 
-import { encode } from "../../linker/isa/encode.ts";
 import { Cpu, Status } from "../machine/layout.ts";
-import { extentOf, mapPages, writePhysical } from "../machine/memory.ts";
+import { extentOf, permits, writePhysical } from "../machine/memory.ts";
 import { getCpu, type Machine, PAGE, setCpu } from "../machine/state.ts";
 import { wordBytes } from "../machine/words.ts";
+import { planMemory } from "../patch/plan/plan.ts";
+import { map, type Phase } from "../patch/plan/protocol.ts";
+import type { Step } from "../patch/plan/step.ts";
 import type { System } from "../patch/system.ts";
 import { type Frames, takePage } from "./frames.ts";
-import type { Probe, SlotArea } from "./probe.ts";
+import type { CodePage, Probe, SlotArea } from "./probe.ts";
 
 /** So far apart that no two share a unit of fetch or a cache line. */
 export const SLOT_BYTES = 128;
@@ -21,39 +23,47 @@ export const MOST_PROBES = PAGE - 4;
 /** What a process needs for its first probe: the page of slots and the record. */
 export const AREA_PAGES = 2;
 
-/** There must be room for it. */
+/** Takes the memory: there must be room for it. The record is nobody's yet and empty; the page of slots is mapped by the first
+ * insertion (`mapReserved`). */
 export function newSlotArea(system: System, frames: Frames, space: number): SlotArea {
-	const page = filledPage(system, frames, space, new Uint8Array(), "[probes]");
+	const page = reservePage(system, frames, space, "[probes]");
 	const record = takePage(frames);
 	system.machine.memory.fill(0, record, record + PAGE);
 	return { space, ...page, record, known: new Map(), trampoline: undefined };
 }
 
-/** Maps a fresh page of code near the program: these bytes, then breakpoints. Nobody knows of it yet, so nothing is flushed. */
-export function filledPage(
-	system: System,
-	frames: Frames,
-	space: number,
-	code: Uint8Array,
-	name: string,
-): { readonly address: number; readonly physical: number } {
-	const { machine } = system;
+/** Takes a page for code near the program, where nothing is mapped and nobody else will map anything. */
+export function reservePage(system: System, frames: Frames, space: number, name: string): CodePage {
 	const address = freePageNear(system, space);
-	const physical = takePage(frames);
-	machine.memory.fill(encode("brk")[0]!, physical, physical + PAGE);
-	machine.memory.set(code, physical);
-	mapPages(machine, space, address, physical, PAGE, { r: true, w: false, x: true });
 	system.named.push({ space, address, bytes: PAGE, name });
-	return { address, physical };
+	return { address, physical: takePage(frames) };
 }
 
 /** Behind the program, with an unmapped page between: relative operands reach from there to where they led. */
-function freePageNear({ machine, image }: System, space: number): number {
+function freePageNear({ machine, image, named }: System, space: number): number {
 	const { address, memorySize } = image.elf.segments.at(-1)!;
 	let at = Math.ceil((address + memorySize) / PAGE) * PAGE + PAGE;
-	while (extentOf(machine, space, at) !== undefined) at += PAGE;
+	const isTaken = (): boolean =>
+		extentOf(machine, space, at) !== undefined || named.some((one) => one.space === space && one.address === at);
+	while (isTaken()) at += PAGE;
 	return at;
 }
+
+/** The steps, under a lock that is held, that map a reserved page if it is not mapped yet: from here on who comes there meets a
+ * breakpoint. What is absent is in no TLB. */
+export function mapReserved({ machine }: System, space: number, { address, physical }: CodePage): Step[] {
+	if (permits(machine, space, address, "x")) return [];
+	const frames = { physical, large: false, text: true };
+	const { steps } = planMemory(
+		executable,
+		{ edits: [], spans: [{ space, address, bytes: PAGE, frames }] },
+		machine.config.model,
+	);
+	return steps.filter(({ kind }) => kind !== "lock" && kind !== "unlock");
+}
+
+/** As pages are that `poke` fills (execmem/fills): executable all the time, and breakpoints where nobody stored anything. */
+const executable: readonly Phase[] = [map("rx")];
 
 /** Takes the first free slot. @returns its number; undefined when all of them are taken */
 export function takeSlot(machine: Machine, area: SlotArea, slots: number): number | undefined {

@@ -4,11 +4,22 @@ import { describe, expect, test } from "vitest";
 import { HostCall } from "../../linker/isa/host-calls.ts";
 import { encode } from "../../linker/isa/index.ts";
 import { Cpu, Patcher, Status } from "../../runtime/machine/layout.ts";
-import { extentOf, mappings, readVirtual, unmapPages, writePhysical } from "../../runtime/machine/memory.ts";
+import { extentOf, mappings, permits, readVirtual, unmapPages, writePhysical } from "../../runtime/machine/memory.ts";
 import { models } from "../../runtime/machine/models/index.ts";
 import { getCpu, PAGE } from "../../runtime/machine/state.ts";
+import { views } from "../../runtime/machine/views.ts";
 import { now } from "../../runtime/patch/drive/run.ts";
-import { isPatching, kill, recover, run, type System, staticCalls, submit } from "../../runtime/patch/index.ts";
+import {
+	applyNow,
+	isPatching,
+	kill,
+	recover,
+	run,
+	type System,
+	staticCalls,
+	submit,
+	type Update,
+} from "../../runtime/patch/index.ts";
 import { getPatcher } from "../../runtime/patch/system.ts";
 import {
 	createProbes,
@@ -20,8 +31,9 @@ import {
 	remove,
 	takenSlots,
 } from "../../runtime/probe/index.ts";
-import { insertion, newProbe } from "../../runtime/probe/insert.ts";
-import { imageOf, type SystemOptions, systemOf, wordAt } from "../machines.ts";
+import { insertion, newProbe, removal } from "../../runtime/probe/insert.ts";
+import { optimisation, reserveTrampoline } from "../../runtime/probe/optimise.ts";
+import { digestOf, imageOf, modelNamed, type SystemOptions, systemOf, wordAt } from "../machines.ts";
 
 /** Every kind of instruction with a place of its own; the sum at the end depends on each. */
 const source = (rounds: number): string => `
@@ -319,8 +331,52 @@ test.each(["finish", "rollback"] as const)("a patcher that dies with a probe hal
 	}
 });
 
+test("a plan changes nothing until it is carried out, and the first one maps the page of slots", () => {
+	const probes = probed({ optimise: true, spare: 64 });
+	const { machine } = probes.system;
+	const [one, two] = [at("again", 1), at("pop")].map((address) => newProbe(probes, 0, address, "count") as Probe);
+	reserveTrampoline(probes, 0);
+	const planned = (plan: () => Update): readonly string[] => {
+		const before = digestOf(machine);
+		const { steps } = plan();
+		expect(digestOf(machine)).toBe(before);
+		return steps.map(({ kind }) => kind);
+	};
+	const { address } = probes.areas.get(0)!;
+	expect(planned(() => insertion(probes, one!)).slice(0, 3)).toEqual(["lock", "map", "clone"]);
+	expect(permits(machine, 0, address, "x")).toBe(false);
+	applyNow(probes.system, insertion(probes, one!));
+	expect(permits(machine, 0, address, "x")).toBe(true);
+	expect(planned(() => insertion(probes, two!)).slice(0, 2)).toEqual(["lock", "store"]);
+	expect(planned(() => optimisation(probes, one!)).slice(0, 5)).toEqual(["lock", "map", "store", "interrupt", "await"]);
+	expect(planned(() => removal(probes, one!)).at(-1)).toBe("unlock");
+});
+
 describe("a call for a breakpoint", () => {
 	const nop5 = at("again", 1);
+
+	test("goes to a trampoline in which CPUs may see breakpoints until they serialize", () => {
+		const probes = probed({ model: modelNamed("riscv"), fetch: "stale" }, longer);
+		const { system } = probes;
+		const { machine } = system;
+		run(system, { cycles: 50 });
+		const probe = put(probes, nop5);
+		reserveTrampoline(probes, 0);
+		const update = optimisation(probes, probe);
+		const patcher = submit(system, update, now(system)) as number;
+		const seen = (): number[] =>
+			views(machine, 0, probes.areas.get(0)!.trampoline!.address, 1)[0]!.values.map((one) => one.value);
+		const stored = update.steps.findIndex(({ kind }) => kind === "store") + 1;
+		const synced = update.steps.findIndex(({ kind }) => kind === "await") + 1;
+		const reach = (steps: number): void => {
+			for (let cycles = now(system) / 16; getPatcher(machine, patcher, Patcher.at) < steps; cycles++)
+				run(system, { cycles });
+		};
+		reach(stored);
+		expect(seen()).toEqual([encode("brk")[0], encode("ecall", { imm: HostCall.probe })[0]]);
+		reach(synced);
+		expect(seen()).toEqual([encode("ecall", { imm: HostCall.probe })[0]]);
+	});
 
 	test("takes its place after the first hit, and goes again", () => {
 		const probes = probed({ optimise: true }, longer);

@@ -4,9 +4,11 @@
 import { SHF_ALLOC } from "../../../linker/elf/object.ts";
 import { isInit } from "../../../linker/format/static-calls.ts";
 import { withInitFreed } from "../../../linker/link/read-image.ts";
-import { unmapPages } from "../../machine/memory.ts";
-import { flush } from "../../machine/run.ts";
 import { carryOut, planQuietly, type Updated } from "../drive/carry-out.ts";
+import type { RunEnd } from "../drive/run.ts";
+import { planMemory } from "../plan/plan.ts";
+import { map, type Phase, sync } from "../plan/protocol.ts";
+import type { Span } from "../plan/step.ts";
 import type { System } from "../system.ts";
 import { byDefault, type Change, type Update } from "./change.ts";
 import { type DryRun, describeUpdate } from "./dry-run.ts";
@@ -39,7 +41,7 @@ export interface StaticCalls {
 /** @param cycles that an update waits at most */
 export function staticCalls(system: System, cycles?: number): StaticCalls {
 	const planned = (targets: Targets): Update | Refusal => planQuietly(system, changesFor(system, targets));
-	const update = (targets: Targets): Updated => carryOut(system, () => planned(targets), cycles);
+	const update = (targets: Targets): Updated => carryOut(system, () => planned(targets), { cycles });
 	const plan = (targets: Targets): DryRun | Refusal => describeUpdate(system, planned(targets));
 	const get = (name: string): StaticCall => ({
 		name: slotNamed(system.image, name).name,
@@ -63,13 +65,25 @@ export function changesFor({ image }: System, targets: Targets): Change[] {
 	return Object.entries(targets).map(([name, to]) => change(image, name, to));
 }
 
-/** Frees the program's init text: its pages are unmapped and no TLB holds them; what was in it is not known any more. */
-export function freeInit(system: System): void {
-	const { machine, image } = system;
-	for (const section of image.elf.sections) {
-		if (isInit(section) && (section.flags & SHF_ALLOC) !== 0 && section.size > 0)
-			for (const space of system.spaces) unmapPages(machine, space, section.address, section.size);
-	}
-	for (const core of machine.cores) flush(machine, core.id);
-	system.image = withInitFreed(image, image.name);
+/** Frees the program's init text: no process maps its pages any more and no TLB holds them; what was in it is not known any more.
+ * Drives the machine until that is so. @returns why the run ended before it was; undefined when it is */
+export function freeInit(system: System): RunEnd | undefined {
+	const { image, machine } = system;
+	const sections = image.elf.sections.filter((one) => isInit(one) && (one.flags & SHF_ALLOC) !== 0 && one.size > 0);
+	const spans = sections.flatMap(({ address, size }) =>
+		system.spaces.map((space): Span => ({ space, address, bytes: size })),
+	);
+	if (spans.length === 0) return undefined;
+	const done = carryOut(system, () => {
+		system.image = withInitFreed(image, image.name);
+		return { ...planMemory(unmapped, { edits: [], spans }, machine.config.model), label: "free init text" };
+	});
+	if ("refused" in done) throw new Error(`assert: ${done.refused}`);
+	return "ended" in done ? done.ended : undefined;
 }
+
+/** How memory leaves that nobody is given afterwards. */
+const unmapped: readonly Phase[] = [
+	map(""), // a TLB may still have the old rights
+	sync("flush"), // from here on nobody executes, reads or writes there
+];

@@ -32,7 +32,7 @@ export function staticKeys(system: System, cycles?: number): StaticKeys {
 		const changes = Object.entries(keys).map(([name, toggle]) => ({ key: addressOf(system.image, name), toggle }));
 		return planQuietly(system, changes);
 	};
-	const update: StaticKeys["update"] = (keys) => carryOut(system, () => planned(keys), cycles);
+	const update: StaticKeys["update"] = (keys) => carryOut(system, () => planned(keys), { cycles });
 	const users = (name: string): number => word(system, addressOf(system.image, name));
 	const get = (name: string): StaticKey => ({
 		name: staticKeyNamed(system.image, name).name,

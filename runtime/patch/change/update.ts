@@ -4,9 +4,8 @@
 import { LinkError } from "../../../linker/errors.ts";
 import { hex } from "../../../linker/hex.ts";
 import type { Image } from "../../../linker/link/image.ts";
-import { Cpu, Status } from "../../machine/layout.ts";
 import { aliasOf, isText } from "../../machine/memory.ts";
-import { getCounter, getCpu } from "../../machine/state.ts";
+import { isAtWork } from "../drive/quiet.ts";
 import { plan, unfitFor } from "../plan/plan.ts";
 import type { Protocol } from "../plan/protocol.ts";
 import type { Edit } from "../plan/step.ts";
@@ -96,7 +95,5 @@ export function unfitProtocol(
 /** A CPU that may have fetched the bytes: none when the text was never executable. */
 function disturber({ machine }: System, edits: readonly Edit[], cpu: number | undefined): number | undefined {
 	const text = edits.some(({ address }) => isText(machine, aliasOf(machine, 0, address)));
-	const began = ({ id }: { id: number }): boolean => getCounter(machine, id, Cpu.instructions) > 0;
-	const runs = (id: number): boolean => id !== cpu && getCpu(machine, id, Cpu.status) !== Status.halted;
-	return text ? machine.cores.find((core) => runs(core.id) && began(core))?.id : undefined;
+	return text ? machine.cores.find(({ id }) => id !== cpu && isAtWork(machine, id))?.id : undefined;
 }

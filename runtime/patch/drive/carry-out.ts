@@ -1,17 +1,26 @@
-// Updates from outside: at once while nobody has begun to run, else by driving the machine until they are complete; what
-// its CPUs do meanwhile happens.
+// The one door to code from outside: updates, fills, releases and probes are plans, and are carried out here. At once while
+// the system is quiet, else by driving the machine until they are done; what its CPUs do meanwhile happens.
 
 import type { Change, Update } from "../change/change.ts";
 import type { Refusal } from "../change/planned-change.ts";
 import { planUpdate } from "../change/update.ts";
 import { early } from "../plan/protocols/index.ts";
 import type { System } from "../system.ts";
-import { applyNow, submit } from "./patchers.ts";
+import { applyNow, type Submitted, submit } from "./patchers.ts";
+import { isQuiet } from "./quiet.ts";
 import { now, type RunEnd, settle } from "./run.ts";
 
-/** What became of an update: complete, with how many sites were changed (a trampoline is one); refused, with nothing
- * changed; or the run ended before it was complete. */
+/** What became of a plan: complete, with how many sites were changed (a trampoline is one); refused, with nothing changed; or
+ * the run ended before it was complete. */
 export type Updated = { readonly sites: number } | Refusal | { readonly ended: RunEnd };
+
+/** How the machine is driven. */
+export interface Driving {
+	/** Cycles that each wait may take; 1e9 unless said otherwise. */
+	readonly cycles?: number | undefined;
+	/** Gets a trapped CPU on its way again. @returns false when it cannot: then the run has ended */
+	readonly trapped?: ((system: System, cpu: number) => boolean) | undefined;
+}
 
 /** By plain stores where nobody runs yet, else by the system's protocol. */
 export function planQuietly(system: System, changes: readonly Change[]): Update | Refusal {
@@ -20,17 +29,26 @@ export function planQuietly(system: System, changes: readonly Change[]): Update 
 }
 
 /** Waits until nobody else patches, plans against what is there then, and drives the machine until it is done. */
-export function carryOut(system: System, planned: () => Update | Refusal, cycles?: number): Updated {
-	const before = settle(system, cycles);
+export function carryOut(system: System, planned: () => Submitted | Refusal, driving: Driving = {}): Updated {
+	const before = settled(system, driving);
 	if (before !== undefined) return { ended: before };
-	const update = planned();
-	if ("refused" in update) return update;
-	if (update.transaction?.protocol === early) {
-		applyNow(system, update);
-		return { sites: update.edits.length };
+	const plan = planned();
+	if ("refused" in plan) return plan;
+	const sites = plan.edits.length;
+	// Data alone, and text that was never executable, need nobody's cooperation: `early` was held to that.
+	if (isQuiet(system.machine) || plan.transaction?.protocol === early) {
+		applyNow(system, plan);
+		return { sites };
 	}
-	const submitted = submit(system, update, now(system));
+	const submitted = submit(system, plan, now(system));
 	if (typeof submitted === "object") return submitted;
-	const after = settle(system, cycles);
-	return after === undefined ? { sites: update.edits.length } : { ended: after };
+	const after = settled(system, driving);
+	return after === undefined ? { sites } : { ended: after };
+}
+
+function settled(system: System, { cycles, trapped }: Driving): RunEnd | undefined {
+	for (;;) {
+		const ended = settle(system, cycles);
+		if (ended?.kind !== "trapped" || trapped?.(system, ended.cpu) !== true) return ended;
+	}
 }

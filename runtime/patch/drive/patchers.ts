@@ -3,6 +3,7 @@
 
 import { hex } from "../../../linker/hex.ts";
 import { Cpu, Patcher, Status } from "../../machine/layout.ts";
+import { flush } from "../../machine/run.ts";
 import { endTurn, getCounter, getCpu, type Machine, setCpu } from "../../machine/state.ts";
 import { serialize } from "../../machine/visibility.ts";
 import type { Update } from "../change/change.ts";
@@ -10,7 +11,7 @@ import type { Refusal } from "../change/planned-change.ts";
 import { planUpdate } from "../change/update.ts";
 import { perform, ready } from "../perform/perform.ts";
 import type { Labelled, Plan } from "../plan/plan.ts";
-import type { Edit } from "../plan/step.ts";
+import type { Edit, Step } from "../plan/step.ts";
 import { awaitFirstRuns } from "../record/first-runs.ts";
 import { getPatcher, Life, patcherClocks, type Queued, type System, setPatcher } from "../system.ts";
 
@@ -102,13 +103,15 @@ export function stepPatcher(system: System, patcher: number): void {
 	setCpu(machine, cpu, Cpu.status, Status.running);
 }
 
-/** Carries out a plan while no CPU has begun: at load time. CPUs that are about to begin have fetched nothing. Its time is
- * not the program's: patchers are as free as before, and a trace has all of it at once.
+/** Carries out a plan while nobody need be waited for: no CPU is at work (quiet.ts), or no step asks one for anything. CPUs that are
+ * about to begin have fetched nothing and do what they would be asked for by themselves. Its time is not the program's:
+ * patchers are as free as before, and a trace has all of it at once.
  * @throws Error when a step would have to wait for a CPU */
 export function applyNow(system: System, update: Submitted): void {
-	const { machine } = system;
+	const { machine, counts } = system;
+	const { ticks } = counts;
 	const already = system.events?.length ?? 0;
-	const patcher = submit(system, update, 0);
+	const patcher = submit(system, withoutRequests(machine, update), 0);
 	if (patcher === NOTHING) return;
 	if (typeof patcher === "object") throw new Error(`assert: ${patcher.refused}`);
 	const clocks = patcherClocks(machine, patcher);
@@ -118,7 +121,27 @@ export function applyNow(system: System, update: Submitted): void {
 		stepPatcher(system, patcher);
 	}
 	clocks[Patcher.clock / 2] = before;
+	counts.ticks = ticks;
 	const clock = Math.max(...machine.cores.map(({ id }) => getCounter(machine, id, Cpu.clock)));
 	system.events?.push(...system.events.splice(already).map((event) => ({ ...event, clock, duration: 0 })));
-	for (const { id } of machine.cores) if (getCounter(machine, id, Cpu.instructions) === 0) serialize(machine, id);
+	for (const { id } of machine.cores) {
+		if (getCounter(machine, id, Cpu.instructions) > 0) continue;
+		flush(machine, id);
+		serialize(machine, id);
+	}
+}
+
+/** The same plan where each CPU does at once what it would be asked for. */
+function withoutRequests(machine: Machine, plan: Submitted): Submitted {
+	if (plan.steps.every(({ kind }) => kind !== "interrupt" && kind !== "await")) return plan;
+	const all = plan.steps.flatMap((step, index) =>
+		unasked(machine, step).map((one) => [one, plan.phases?.[index]] as const),
+	);
+	return { ...plan, steps: all.map(([step]) => step), phases: all.map(([, phase]) => phase) };
+}
+
+function unasked({ cores }: Machine, step: Step): Step[] {
+	if (step.kind === "await") return [];
+	if (step.kind !== "interrupt") return [step];
+	return cores.map(({ id }) => ({ kind: step.request === "flush" ? "flush" : "serialize", cpu: id }));
 }

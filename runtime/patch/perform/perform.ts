@@ -196,9 +196,12 @@ function clone(machine: Machine, from: number, to: number, bytes: number): numbe
 	return (bytes / ATOMIC) * machine.config.profile.cycles.store * TICKS_PER_CYCLE;
 }
 
-function map(machine: Machine, { address, bytes, permissions, frames }: Extract<Step, { kind: "map" }>): void {
-	if (frames === undefined) protectPages(machine, 0, address, bytes, permissions);
-	else mapPages(machine, 0, address, frames.physical, bytes, permissions, frames.large, frames.text);
+function map(
+	machine: Machine,
+	{ space = 0, address, bytes, permissions, frames }: Extract<Step, { kind: "map" }>,
+): void {
+	if (frames === undefined) protectPages(machine, space, address, bytes, permissions);
+	else mapPages(machine, space, address, frames.physical, bytes, permissions, frames.large, frames.text);
 }
 
 /** Ticks of a long store, eight bytes at a time. */

@@ -37,6 +37,8 @@ export interface Frames {
 
 /** A stretch to fill or to give back, and what to map there where nothing is mapped yet. */
 export interface Span extends Stretch {
+	/** The process whose mapping it is; 0 unless said otherwise. */
+	readonly space?: number;
 	readonly frames?: Frames;
 }
 
@@ -68,7 +70,12 @@ export type Step =
 	| { readonly kind: "copy"; readonly address: number; readonly bytes: Uint8Array }
 	| { readonly kind: "poison"; readonly address: number; readonly bytes: number }
 	/** Changes what the page table permits there, of text or not; with `frames`, these are mapped there. */
-	| ({ readonly kind: "map"; readonly permissions: Permissions; readonly frames?: Frames } & Stretch)
+	| ({
+			readonly kind: "map";
+			readonly permissions: Permissions;
+			readonly frames?: Frames;
+			readonly space?: number;
+	  } & Stretch)
 	/** Takes from every mapping of the memory there, in any address space, all rights but these. */
 	| ({ readonly kind: "restrict"; readonly permissions: Permissions } & Stretch)
 	/** From here on the memory there is as if it had never been text, if it can be. */
