@@ -13,7 +13,7 @@ import { PAGE } from "../../runtime/machine/index.ts";
 import { breakpoint, createSystem } from "../../runtime/patch/index.ts";
 import type { BuildOptions } from "../build/build.ts";
 import { UsageError } from "../shell/command.ts";
-import { listOf, texts } from "../shell/options.ts";
+import { listOf, texts, whole } from "../shell/options.ts";
 import { profileOf } from "./cost-profiles.ts";
 import { type CrowdOptions, loadCrowd } from "./crowd.ts";
 import { loadModules } from "./modules.ts";
@@ -23,7 +23,18 @@ export interface ExecmemChoice {
 	readonly free?: readonly TypeName[];
 	/** Modules. */
 	readonly load?: readonly string[];
+	/** Whether text is written while it stays executable. */
+	readonly textPoke?: boolean;
+	/** Frees that share one shootdown. */
+	readonly lazy?: number;
+	/** How many nodes have memory, each as far from every other. */
+	readonly nodes?: number;
 }
+
+/** What a machine says of a node and itself, and of two nodes. */
+const OWN = 10;
+const DISTANT = 20;
+const MOST_NODES = 8;
 
 interface Wanted {
 	readonly type: TypeName;
@@ -43,6 +54,17 @@ export function declareExecmemOptions(line: CommandLine): void {
 	);
 	line.option("--load <file>", "then load a module, a source or an object; may be given again", texts);
 	line.option("--free <type>", "then free all pieces of a type; may be given again", listOf(typeNamed));
+	line.option("--no-text-poke", "text cannot be written while it is executable: small pages, changed one by one");
+	line.option(
+		"--lazy <n>",
+		"as many frees as share one shootdown; 32 unless given",
+		whole("Not a positive whole number."),
+	);
+	line.option(
+		"--nodes <n>",
+		"as many nodes have memory; pieces are wanted on each in turn",
+		whole(`Not a whole number from 1 to ${MOST_NODES}.`, 1, MOST_NODES),
+	);
 }
 
 /** The program, loaded but not started, with the memory that was asked for. */
@@ -51,9 +73,14 @@ export async function openMemory(image: Image, options: ExecmemChoice & CrowdOpt
 	const bytes = wanted.reduce((sum, each) => sum + pagedBytes(each), 0);
 	if (bytes > MOST_MEMORY) throw new LinkError(`--allocate: ${bytes} bytes are more than ${MOST_MEMORY}`);
 	const machine = loadCrowd(image, options, profileOf("in-order"), (2 * bytes + SPARE) / PAGE);
-	const execmem = openExecmem(createSystem(machine, image, breakpoint, { processes: options.processes }));
-	for (const { type, bytes: size } of inTurn(wanted)) {
-		const { address } = must(execmemAlloc(execmem, { type, bytes: size }));
+	const { textPoke, lazy, nodes = 1 } = options;
+	const execmem = openExecmem(createSystem(machine, image, breakpoint, { processes: options.processes }), {
+		...(textPoke === false && { textPoke }),
+		...(lazy !== undefined && { lazy }),
+		...(nodes > 1 && { nodes: { distances: distancesOf(nodes) } }),
+	});
+	for (const [i, { type, bytes: size }] of inTurn(wanted).entries()) {
+		const { address } = must(execmemAlloc(execmem, { type, bytes: size, node: i % nodes }));
 		must(execmemFinish(execmem, address));
 	}
 	for (const type of options.free ?? []) {
@@ -64,6 +91,12 @@ export async function openMemory(image: Image, options: ExecmemChoice & CrowdOpt
 	await loadModules(execmem, options.load ?? [], options);
 	must(execmemFlush(execmem));
 	return execmem;
+}
+
+function distancesOf(nodes: number): number[][] {
+	return Array.from({ length: nodes }, (_, from) =>
+		Array.from({ length: nodes }, (_, to) => (from === to ? OWN : DISTANT)),
+	);
 }
 
 /** One of each, then the second of each, as modules come. */

@@ -306,6 +306,25 @@ describe("patchbay maps", () => {
 describe("patchbay execmem", () => {
 	const argv = ["execmem", "fixtures/programs/pick.js", "--allocate", "text=3000*90", "--allocate", "initText=900*90"];
 
+	test.each([
+		[["--no-text-poke"], "large pages  0 whole, 0 split"],
+		[["--nodes", "3"], "large pages  3 whole, 0 split"],
+		[["--free", "initText", "--lazy", "1"], "shootdowns   90 for 90 frees"],
+	])("takes %j", async (options, line) => {
+		const { code, out } = await cli(...argv, ...options);
+		expect(code).toBe(0);
+		expect(out.split("\n")).toContain(line);
+	});
+
+	test.each([
+		["--nodes", "0"],
+		["--nodes", "9"],
+		["--lazy", "0"],
+		["--lazy", "x"],
+	])("refuses %s %s", async (...option) => {
+		expect((await cli(...argv, ...option)).code).toBe(2);
+	});
+
 	test("says what holes freed init text leaves", async () => {
 		const { code, out } = await cli(...argv, "--free", "initText");
 		expect({ code, out }).toMatchInlineSnapshot(`
