@@ -15,15 +15,15 @@ export const mutants: readonly Mutant[] = [
 	{
 		breaks: "a flush of the TLB flushes nothing",
 		file: "runtime/machine/visibility.ts",
-		old: "if (words[at + History.space] !== CODE) raise(",
-		new: "if (words[at + History.space] === CODE - 1) raise(",
+		old: 'eachHistory(machine, "entries", (index, at) => raiseToNewest(machine, index, cpu, at));',
+		new: "",
 		witness: "fixture mappings/unmapped-flushed-writable",
 	},
 	{
 		breaks: "a flush of the TLB is an instruction barrier as well",
 		file: "runtime/machine/visibility.ts",
-		old: "if (words[at + History.space] !== CODE) raise(",
-		new: "raise(",
+		old: 'eachHistory(machine, "entries", (index, at) => raiseToNewest(machine, index, cpu, at));',
+		new: 'eachHistory(machine, "entries", (index, at) => raiseToNewest(machine, index, cpu, at)); eachHistory(machine, "code", (index, at) => raiseToNewest(machine, index, cpu, at));',
 		witness: "fixture flush-is-no-barrier",
 	},
 	{
@@ -106,8 +106,8 @@ export const mutants: readonly Mutant[] = [
 	{
 		breaks: "a CPU sees every change of the page table at once",
 		file: "runtime/machine/memory.ts",
-		old: "const [frame, flags] = values[choose(machine, values.length)]!;",
-		new: "const [frame, flags] = values.at(-1)!;",
+		old: "physicalOf(...values[choose(machine, values.length)]!, address, access)",
+		new: "physicalOf(...values.at(-1)!, address, access)",
 		witness: "fixture claims/f-not-flushed",
 	},
 	{
@@ -127,8 +127,8 @@ export const mutants: readonly Mutant[] = [
 	{
 		breaks: "a page that was taken away and given back forgets what TLBs hold",
 		file: "runtime/machine/memory.ts",
-		old: "else replaceNewest(machine, space, page, [frame, flags]);",
-		new: "else if (old.length === 0) replaceNewest(machine, space, page, [frame, flags]);",
+		old: "else replaceNewest(machine, unit, page, [frame, flags]);",
+		new: "else if (old.length === 0) replaceNewest(machine, unit, page, [frame, flags]);",
 		witness: "fixture mappings/unmapped-then-writable",
 	},
 	{
@@ -584,7 +584,7 @@ export const mutants: readonly Mutant[] = [
 		file: "runtime/check/footprint.ts",
 		old: "(words[at + Cpu.flags]! << 4) |",
 		new: "0 |",
-		witness: "fixture execmem/poke",
+		witness: "fixture execmem/jit-map-unsynced",
 	},
 	{
 		breaks: "in which order patchers began is not in the state",
@@ -843,7 +843,7 @@ export const mutants: readonly Mutant[] = [
 		file: "runtime/check/memory-part.ts",
 		old: 'steps.push({ kind: "live", address, bytes: bytes.length });',
 		new: "",
-		witness: "fixture execmem/poke",
+		witness: "fixture execmem/jit-map-unsynced",
 	},
 	{
 		breaks: "some ends are forgotten",
