@@ -40,6 +40,14 @@ export class SourceError extends PatchbayError {
 	}
 }
 
+/** All mistakes of a program as one error: it tells of the first, and its message has those of all. */
+export function joinErrors(errors: readonly SourceError[]): SourceError {
+	const [first, ...rest] = errors;
+	if (first === undefined) throw new Error("there is no error to tell");
+	if (rest.length > 0) first.message = [first, ...rest].map(({ message }) => message).join("\n");
+	return first;
+}
+
 /** A mistake in an object, archive, image, scenario or JSON file, or in how they fit together. The message starts with the
  * place, which the fields repeat. */
 export class LinkError extends PatchbayError {

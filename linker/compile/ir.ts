@@ -62,7 +62,8 @@ export type Expression =
 	| Node<"modify", { place: Place; value: Expression; yields: "old" | "new" }>
 	| Node<"sequence", { first: Expression; then: Expression }>
 	| Node<"call", { callee: FunctionBinding | Key; parameters: readonly Expression[] }>
-	| Node<"print", { values: readonly (Expression | string)[] }>
+	/** One line; a value whose index is in `joined` follows the one before it without a space. */
+	| Node<"print", { values: readonly (Expression | string)[]; joined: ReadonlySet<number> }>
 	| Node<"retarget", { key: Key; target: Target }>
 	| Node<"reset", { key: Key }>
 	/** Whether the key calls the target now. */

@@ -9,7 +9,10 @@ import {
 	type Node,
 	type Program,
 } from "acorn";
+import type { SourceError } from "../errors.ts";
+import { attempt, throwErrors } from "./attempt.ts";
 import { errorAt, fail, type Origin } from "./origin.ts";
+import { spellOut } from "./plain.ts";
 import { rejectedNodes, rejectedOperators } from "./rejected.ts";
 
 /** Deeper nesting than anyone writes; the passes recurse over the tree. */
@@ -18,7 +21,10 @@ const DEEPEST = 400;
 /** Requires: any text. After: a tree of nodes the language has, at most `DEEPEST` deep, with locations. */
 export function parse(origin: Origin): Program {
 	const program = parsed(origin);
-	checkShape(origin, program as AnyNode, { parent: undefined, inFunction: false, depth: 0 });
+	spellOut(program);
+	const errors: SourceError[] = [];
+	checkShape(origin, program as AnyNode, { parent: undefined, inFunction: false, depth: 0, errors });
+	throwErrors(errors);
 	return program;
 }
 
@@ -40,6 +46,7 @@ interface Surroundings {
 	readonly parent: AnyNode | undefined;
 	readonly inFunction: boolean;
 	readonly depth: number;
+	readonly errors: SourceError[];
 }
 
 function checkShape(origin: Origin, node: AnyNode, around: Surroundings): void {
@@ -47,18 +54,34 @@ function checkShape(origin: Origin, node: AnyNode, around: Surroundings): void {
 	const message = isKnownForm(node, around) ? undefined : (rejectedNodes[node.type] ?? shapeError(node, around));
 	if (message !== undefined) fail(origin, node, message);
 	const inFunction = around.inFunction || node.type === "FunctionDeclaration";
-	for (const child of childrenOf(node))
-		checkShape(origin, child, { parent: node, inFunction, depth: around.depth + 1 });
+	const isList = node.type === "Program" || node.type === "BlockStatement";
+	for (const child of childrenOf(node)) {
+		const check = () => checkShape(origin, child, { ...around, parent: node, inFunction, depth: around.depth + 1 });
+		if (isList) attempt(around.errors, check);
+		else check();
+	}
 }
 
 /** `{ ... }` at module level, as the last argument of a call, `paravirt(f, { bytes: 12 })`, or as constants with a name in
  * common; and `[a, b]` on the left of `=` with as many values on the right. */
 function isKnownForm(node: AnyNode, { parent, inFunction }: Surroundings): boolean {
+	if (node.type === "AssignmentPattern") return parent?.type === "FunctionDeclaration";
+	if (node.type === "TemplateLiteral" || node.type === "TemplateElement") return parent !== undefined && isText(parent);
 	if (node.type === "ArrayPattern") return parent?.type === "AssignmentExpression" && isExchange(parent);
 	if (node.type !== "ObjectExpression" || inFunction) return false;
 	if (parent?.type === "VariableDeclarator") return true;
 	if (parent?.type !== "CallExpression") return false;
 	return isFreeze(parent) || (parent.callee.type === "Identifier" && parent.arguments.at(-1) === node);
+}
+
+/** What prints text: a call, or a template of one. */
+const isText = ({ type }: AnyNode) => type === "CallExpression" || type === "TemplateLiteral";
+
+/** `Int32Array.from(...)` */
+function isFrom({ callee }: CallExpression): boolean {
+	if (callee.type !== "MemberExpression" || callee.object.type !== "Identifier") return false;
+	const { object, property } = callee;
+	return isElementType(object.name) && property.type === "Identifier" && property.name === "from";
 }
 
 /** `Object.freeze(...)` */
@@ -104,16 +127,16 @@ function shapeError(node: AnyNode, around: Surroundings): string | undefined {
 		case "Literal":
 			return literalError(node, parent!);
 		case "VariableDeclaration":
-			if (node.kind === "var") return "there is no 'var': write 'let', or 'const' if it never changes";
-			if (node.kind !== "let" && node.kind !== "const") return `there is no '${node.kind}': write 'const'`;
+			if (node.kind !== "let" && node.kind !== "const" && node.kind !== "var")
+				return `there is no '${node.kind}': write 'const'`;
 			if (parent!.type === "SwitchCase") return "a declaration in a case needs braces: case 1: { let x = 0; ... }";
 			return undefined;
 		case "VariableDeclarator":
-			if (node.init == null && node.id.type === "Identifier")
+			if (node.init == null && node.id.type === "Identifier" && !inFunction)
 				return `'${node.id.name}' needs a value: write let ${node.id.name} = 0`;
 			return undefined;
 		case "FunctionDeclaration":
-			return functionError(node, inFunction);
+			return functionError(node);
 		case "UnaryExpression":
 			return node.operator === "+" ? undefined : rejectedOperators[node.operator];
 		case "BinaryExpression":
@@ -125,6 +148,7 @@ function shapeError(node: AnyNode, around: Surroundings): string | undefined {
 		case "ArrayExpression":
 			if (node.elements.includes(null)) return "an element is missing: write 0";
 			if (parent!.type === "AssignmentExpression" && isExchange(parent!)) return undefined;
+			if (parent!.type === "CallExpression" && isFrom(parent!)) return undefined;
 			if (parent!.type !== "NewExpression" && parent!.type !== "Property")
 				return "there are no arrays as values: write const table = new Int32Array([...]) at module level";
 			return undefined;
@@ -181,8 +205,7 @@ function textError(parent: AnyNode): string | undefined {
 	return places.includes(parent.type) ? undefined : "text is only for print(...): use a number";
 }
 
-function functionError(node: AnyNode & { type: "FunctionDeclaration" }, inFunction: boolean): string | undefined {
-	if (inFunction) return "a function inside a function is not available: move it to module level";
+function functionError(node: AnyNode & { type: "FunctionDeclaration" }): string | undefined {
 	if (node.async) return "there are no async functions: leave out 'async'";
 	if (node.generator)
 		return "there are no generators: keep the state in module-level variables and return the next value";

@@ -7,16 +7,16 @@ const noObjects = "there are no objects: keep numbers in variables and in module
 const noClasses = "there are no classes: write functions, and keep their data in module-level typed arrays";
 const noExceptions = "there are no exceptions: return a number that says what went wrong and test it";
 const noAsync = "there is no async code: call the function and use its result";
-const noUnpacking = "destructuring is not available: write one assignment for each variable";
-const noForIn = "there is no for-in or for-of: write 'for (let i = 0; i < table.length; i++)' and use table[i]";
-const noTemplates = 'there are no template strings: write print("text", value), which puts a space between';
+const noUnpacking =
+	"there are only [a, b] = [b, a] and the like, with as many values as names: write one assignment for each variable";
+const noForIn = "for-in and for-of are for tables and declare one variable: write for (const x of table)";
+const noTemplates = "text is only printed: write print(...) with the text or template in it";
 const noSpread = "spread and rest are not available: write each element";
 
 /** By acorn's node type. */
 export const rejectedNodes: Readonly<Record<string, string>> = {
 	ArrayPattern: noUnpacking,
 	ArrowFunctionExpression: functionValue,
-	AssignmentPattern: "a parameter has no default value: pass every argument",
 	AwaitExpression: noAsync,
 	ChainExpression: "optional chaining is not available: there are no objects, write table[i] and test i before",
 	ClassDeclaration: noClasses,

@@ -7,6 +7,8 @@ export const HostCall = {
 	printText: 3,
 	/** End the line. */
 	printEnd: 4,
+	/** Take the space out between the last two values of the line. */
+	printJoin: 5,
 	/** Retarget the key at r0 to the function at r1 (0: null). */
 	update: 8,
 	/** Retarget the key at r0 to its default. */

@@ -41,6 +41,7 @@ const hostCallMeaning: Record<keyof typeof HostCall, string> = {
 	printInt: "print `r0` as a signed number",
 	printUint: "print `r0` as an unsigned number",
 	printText: "print the `r1` bytes of UTF-8 at `r0`",
+	printJoin: "take the space out between the last two values of the line",
 	printEnd: "end the line; the values of a line are separated by a space",
 	update: "retarget the key at `r0` to the function at `r1` (0: null)",
 	reset: "retarget the key at `r0` to its default",

@@ -1,12 +1,18 @@
 // JavaScript that needs no other form here: each row prints on the machine, in every mode, what it prints under Node.
 
+import { format } from "node:util";
 import { expect, test } from "vitest";
+import { print } from "../../linker/compile/source.ts";
 import { buildAll, execute } from "./modes.ts";
 import { runUnderNode } from "./programs.ts";
 
 async function same(source: string): Promise<readonly string[]> {
 	const sources = { main: "main.js", modules: new Map([["main.js", source]]) };
-	const expected = await runUnderNode(sources);
+	const { log } = console;
+	console.log = (...values) => print(format(...values));
+	const expected = await runUnderNode(sources).finally(() => {
+		console.log = log;
+	});
 	for (const [mode, image] of buildAll(sources)) expect([mode, execute(image).output]).toEqual([mode, expected]);
 	return expected;
 }
@@ -96,6 +102,20 @@ const statements = [
 	"w[0] = a; w[1]--; w[2] += 70000; w[b & 3] ^= a; print(w[0], w[1], w[2], w[3], w[a & 3] - 70000);",
 	"t[0] = a < b; print(t[0]); t[0] += a === b; print(t[0]);",
 	"print(key(4, 5)); update(key, a < b ? less : constant); print(key(4, 5)); reset(key); print(key(b & 3, 5));",
+	"let x; if (a > b) x = 1; else { x = b; } print(x); let d; if ((d = a > 0) && a) print(d ? 1 : 0);",
+	"let x, n = 0; do { x = a + n; if (a > b) break; x++; } while (n++ < 3); print(x); let y; switch (a & 1) { case 0: y = 1; break; default: y = 2; } print(y);",
+	"let x; for (;;) { x = b; if (a) break; x--; break; } print(x); let z; z = x; for (let i = 0; i < 3; i++) { let w; w = i; z += w & 1; } print(z);",
+	"var x = a & 7; for (var j = 0; j < 3; j++) x += j; for (var j = 5; j < 7; j++) { var y = j; x += y; } print(x);",
+	"let n = 0; for (const x of t) { if (x === b) continue; n += x & 255; } for (let x of s) { x *= 2; n += x; } print(n);",
+	"for (const i in t) { t[i] = +i * 3 + (b & 1); if (Number(i) > 2) break; s[i] = i | 0; } print(t[0], t[1], t[2], t[3], s[2]);",
+	// biome-ignore lint/suspicious/noTemplateCurlyInString: it is the program that has the template
+	"print(`a=${a}`, `${b}${a}`, ``, `t`, `${b}:`, `${0 * -1}`, `neg ${-(a & 1)}!`); console.log(`a=${a}`, 5, t[0], t.length, a | 0, called);",
+	"t.fill(a); print(t[0], t[3]); t.fill(a < b, 1, -1); print(t[0], t[1], t[2], t[3]); t.fill(9, -2); print(t[1], t[2]); t.fill(1, a & 3, b & 7); print(t[0], t[1], t[2], t[3]);",
+	"t.set([a, b & 7, t[1]], 1); print(t[0], t[1], t[2], t[3]); t.set(s); print(t[0], t[1], t[2], t[3]); u.set(t, 2); u.set(u, 0); print(u[0], u[2], u[5]);",
+	"const [p, q] = [a, b]; let [x, y] = [q, p]; print(p, q, x, y);",
+	"print(twice(a & 7), plus(1), plus(1, 2), plus(1, 2, 3));",
+	"function inner(n) { return n <= 0 ? 0 : n + inner(n - 1); } { const inner = (x) => x; print(inner(4)); } print(inner(a & 7)); update(key, inner); print(key(b & 7, 2)); reset(key);",
+	"const square = (x) => { const r = (y) => y * y; return r(x); }; { function inner() { return third(3); } print(inner()); } function third(n) { return n + 1; } print(square(a & 255));",
 	"update(hook, a < b ? note : null); hook(a, b); print(called, query(hook) === note ? 1 : 0);",
 ];
 
@@ -108,7 +128,10 @@ const t = new Int32Array([0, 3, 7, -1]);
 const s = new Int8Array([1, -128, 127, 300]);
 const h = new Int16Array([1, -32768, 32767, 70000]);
 const w = new Uint16Array([65535, 65536, 7, -1]);
+const u = Uint8Array.from([1, 2, 3, 4, 5, 6]);
 let called = 0;
+const twice = (x) => x * 2;
+const plus = function (x, y = 10, z = -1) { return x + y + z; };
 function call(x) { called++; return x; }
 function sum(x, y) { return x + y; }
 function less(x) { return x - 1; }

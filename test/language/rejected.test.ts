@@ -37,28 +37,22 @@ function refusal(source: string): string {
 /** Statements in a function with the parameters a, b (int) and u (uint). */
 // biome-ignore format: one row per construct
 const inFunctions: readonly [statements: string, message: string][] = [
-	["var x = 1;", "1: there is no 'var': write 'let', or 'const' if it never changes"],
-	["let x;", "5: 'x' needs a value: write let x = 0"],
 	["const x = 1; x = 2;", "14: 'x' is a const: declare it with let to assign to it"],
-	["let [x] = a;", "5: destructuring is not available: write one assignment for each variable"],
-	["let {x} = a;", "5: destructuring is not available: write one assignment for each variable"],
+	["let [x] = a;", "5: there are only [a, b] = [b, a] and the like, with as many values as names: write one assignment for each variable"],
+	["let {x} = a;", "5: there are only [a, b] = [b, a] and the like, with as many values as names: write one assignment for each variable"],
 	["x = 1;", "1: 'x' is not declared"],
 	["let s = 'text';", "9: text is only for print(...): use a number"],
-	["let s = `t`;", "9: there are no template strings: write print(\"text\", value), which puts a space between"],
-	["return key`x`;", "8: there are no template strings: write print(\"text\", value), which puts a space between"],
+	["let s = `t`;", "9: text is only printed: write print(...) with the text or template in it"],
+	["return key`x`;", "8: text is only printed: write print(...) with the text or template in it"],
 	["return class {};", "8: there are no classes: write functions, and keep their data in module-level typed arrays"],
 	// biome-ignore lint/suspicious/noTemplateCurlyInString: it is the program that has the template
-	["return `${a}`;", "8: there are no template strings: write print(\"text\", value), which puts a space between"],
+	["return `${a}`;", "8: text is only printed: write print(...) with the text or template in it"],
 	["let o = {};", "9: there are no objects: keep numbers in variables and in module-level typed arrays"],
 	["let o = [1];", "9: there are no arrays as values: write const table = new Int32Array([...]) at module level"],
 	["return () => 1;", "8: a function is not a value here: declare it at module level with 'function name(...) { ... }' and call it by name"],
-	["const h = function () {};", "11: a function is not a value here: declare it at module level with 'function name(...) { ... }' and call it by name"],
-	["function inner() {}", "1: a function inside a function is not available: move it to module level"],
 	["class A {}", "1: there are no classes: write functions, and keep their data in module-level typed arrays"],
 	["try { a = 1; } catch {}", "1: there are no exceptions: return a number that says what went wrong and test it"],
 	["throw a;", "1: there are no exceptions: return a number that says what went wrong and test it"],
-	["for (const x of t) {}", "1: there is no for-in or for-of: write 'for (let i = 0; i < table.length; i++)' and use table[i]"],
-	["for (const x in t) {}", "1: there is no for-in or for-of: write 'for (let i = 0; i < table.length; i++)' and use table[i]"],
 	["this.x = 1;", "1: there is no 'this': pass what the function needs as an argument"],
 	["return new Foo();", "8: 'new' is only for typed arrays: Int32Array, Uint32Array, Int16Array, Uint16Array, Int8Array and Uint8Array"],
 	["return new Int32Array(4)[0];", "8: a typed array lives at module level: move 'const table = new Int32Array(...)' out of the function"],
@@ -84,7 +78,6 @@ const inFunctions: readonly [statements: string, message: string][] = [
 	["if (d === 1) return;", "5: a boolean and a number are never equal: write 1 !== 0 for the number"],
 	["print(d);", "7: 'd' is a boolean, not a number: write d ? 1 : 0"],
 	["print('a' + a);", "7: text is only for print(...): use a number"],
-	["print(`x`);", "7: there are no template strings: write print(\"text\", value), which puts a space between"],
 	["let z = print(a);", "9: 'print' returns no value: write it on a line of its own"],
 	["a = nothing(a);", "5: 'nothing' returns no value: let it return one, or call it on a line of its own"],
 	["a = nul(a);", "5: 'nul' may be null, and then there is no result: write nul(a); on a line of its own, or use staticCall.ret0"],
@@ -105,7 +98,6 @@ const inFunctions: readonly [statements: string, message: string][] = [
 	["t[8] = 1;", "3: index 8 is out of range: 't' has 8 elements"],
 	["return t[-1];", "10: index -1 is out of range: 't' has 8 elements"],
 	["return t.push(1);", "8: there are no methods: call a function, and pass it what it needs"],
-	["t.fill(0);", "1: there are no methods: call a function, and pass it what it needs"],
 	["Math.max(a, b);", "1: 'Math.max(a, b)' does nothing here: assign it to a variable, or leave it out"],
 	["return Math.max(a);", "8: of Math there are imul, min and max of two numbers, abs, sign, clz32, floor, ceil, round and trunc, and its constants"],
 	["return Math.hypot(a);", "8: of Math there are imul, min and max of two numbers, abs, sign, clz32, floor, ceil, round and trunc, and its constants"],
@@ -118,7 +110,7 @@ const inFunctions: readonly [statements: string, message: string][] = [
 	["return /x/;", "8: there are no regular expressions: compare numbers"],
 	["return undefined;", "8: 'undefined' is not a number: write 0, or null for a static call without a target"],
 	["return NaN;", "8: there is no NaN: numbers are 32-bit integers"],
-	["console.log(a);", "1: there is no console: write print(...), imported from \"patchbay/source\""],
+	["console.log(a);", "13: console.log shows a sign for -0, which 'a' may be in JavaScript: write print(...)"],
 	["require('x');", "1: 'require' is not available: write import { name } from \"./file.js\""],
 	["return arguments[0];", "8: 'arguments' is not available: name the parameters"],
 	["return a.b;", "8: there are no objects: only tables have [i] and .length, and 'a' is none"],
@@ -170,7 +162,7 @@ const inFunctions: readonly [statements: string, message: string][] = [
 	["a = -2147483649;", "5: '-2147483649' is -2147483649, which needs more than 32 bits: write (-2147483649) | 0 or (-2147483649) >>> 0 to wrap"],
 	["debugger;", "1: 'debugger' is not available: use print, or a breakpoint of the machine"],
 	["label: { continue label; }", "10: not JavaScript: Unsyntactic continue"],
-	["async function q() {}", "1: a function inside a function is not available: move it to module level"],
+	["async function q() {}", "1: there are no async functions: leave out 'async'"],
 	["await a;", "1: not JavaScript: Cannot use keyword 'await' outside an async function"],
 	["yield a;", "1: not JavaScript: The keyword 'yield' is reserved"],
 	["import('x');", "1: import() is not available: write import { name } from \"./file.js\" at the top"],
@@ -196,16 +188,46 @@ const inFunctions: readonly [statements: string, message: string][] = [
 	["return key.fn;", "8: 'key.fn' is a function: call it, key.fn(...)"],
 	["Int32Array.of(1);", "1: 'Int32Array' is only for const table = new Int32Array(...) at module level"],
 	["return a * a * 3.5;", "16: there are no fractions: numbers are 32-bit integers; scale them"],
-	["let x = 1, x2;", "12: 'x2' needs a value: write let x2 = 0"],
 	["if (a) let z = 1;", "8: not JavaScript: The keyword 'let' is reserved"],
 	["return a &", "1: not JavaScript: Unexpected token"],
 	["let yy = y2; let y2 = 1;", "10: 'y2' is used before its declaration"],
 	["t[d] = 1;", "3: 'd' is a boolean, not a number: write d ? 1 : 0"],
 	["return t[u] + u;", "8: 't[u]' is int and 'u' is uint: write u | 0 if it is always below 2147483648, or t[u] >>> 0 if that is never negative"],
-	["for (var i = 0;;) {}", "6: there is no 'var': write 'let', or 'const' if it never changes"],
 	["label: label: a = 1;", "8: not JavaScript: Label 'label' is already declared"],
 	["return d ? 1 : d;", "12: '1' is a number, not a boolean: write 1 !== 0"],
 	["return d || 1;", "13: '1' is a number, not a boolean: write 1 !== 0"],
+	["let x; if (a) x = 1; return x;", "5: 'x' may be read on line 8 before it has a value: write let x = 0"],
+	["let x; while (a--) x = 1; return x;", "5: 'x' may be read on line 8 before it has a value: write let x = 0"],
+	["let x; x++;", "5: 'x' may be read on line 8 before it has a value: write let x = 0"],
+	["let x; for (;;) { if (a) break; x = 1; } return x;", "5: 'x' may be read on line 8 before it has a value: write let x = 0"],
+	["let x; a && (x = 1); return x;", "5: 'x' may be read on line 8 before it has a value: write let x = 0"],
+	["for (let i = 0; i < 3; i++) { let x; if (i === 0) x = 1; a = x; }", "35: 'x' may be read on line 8 before it has a value: write let x = 0"],
+	["let x; switch (a) { case 1: x = 1; } return x;", "5: 'x' may be read on line 8 before it has a value: write let x = 0"],
+	["var x = 1; { var x = 2; }", "18: 'x' is the variable that is there already: write x = ... here"],
+	["{ var x = 2; } return x;", "23: 'x' is used outside of the block that declares it: declare it with let before the block"],
+	["g = 1; if (a) { var g = 2; }", "1: 'g' is used outside of the block that declares it: declare it with let before the block"],
+	["if (a) { var a = 2; }", "5: 'a' is used outside of the block that declares it: declare it with let before the block"],
+	["var x = 1; var x = 2;", "16: 'x' is the variable that is there already: write x = ... here"],
+	["for (const i in t) print(i);", "26: 'i' is text in JavaScript, \"0\" and so on: write +i, or i as an index alone"],
+	["for (const i in t) if (i) a = 1;", "24: 'i' is text in JavaScript, \"0\" and so on: write +i, or i as an index alone"],
+	["for (const i in t) a = i + 1;", "24: 'i' is text in JavaScript, \"0\" and so on: write +i, or i as an index alone"],
+	["for (const x of a) {}", "1: there are no objects: only tables have [i] and .length, and 'a' is none"],
+	["for (const x of [1, 2]) {}", "1: for-in and for-of are for tables and declare one variable: write for (const x of table)"],
+	["console.log(-a);", "13: console.log shows a sign for -0, which '-a' may be in JavaScript: write print(...)"],
+	["console.log('%d', 1);", "13: console.log reads a '%' in its first text as a format: write print(...)"],
+	["a = console.log(1);", "5: 'console.log' returns no value: write it on a line of its own"],
+	// biome-ignore lint/suspicious/noTemplateCurlyInString: it is the program that has the template
+	["print(`${d}`);", "10: 'd' is a boolean, not a number: write d ? 1 : 0"],
+	["function inner() { return a; }", "27: 'inner' uses 'a' of 'f', and there would be one of it for each call of that: pass it as an argument"],
+	["const h = () => a;", "17: 'h' uses 'a' of 'f', and there would be one of it for each call of that: pass it as an argument"],
+	["print(later()); const later = () => 1;", "7: 'later' is used before its declaration"],
+	["const h = (x) => x; print(query(key) === h ? 1 : 0);", "42: 'h' is another function in each call of what is around it: move it to module level to compare it"],
+	["function q(x = a) { return x; }", "16: 'q' uses 'a' of 'f', and there would be one of it for each call of that: pass it as an argument"],
+	["let [x, y] = [1, x];", "5: there are only [a, b] = [b, a] and the like, with as many values as names: write one assignment for each variable"],
+	["[a, b] = [1];", "1: there are only [a, b] = [b, a] and the like, with as many values as names: write one assignment for each variable"],
+	["const q = [a, b] = [b, a];", "11: '[a, b] = [b, a]' has no value here: write it on a line of its own"],
+	["let h = () => 1;", "9: a function is not a value here: declare it at module level with 'function name(...) { ... }' and call it by name"],
+	["t.subarray(1);", "1: there are no methods: call a function, and pass it what it needs"],
 ];
 
 // biome-ignore format: one row per construct
@@ -236,19 +258,15 @@ const inModules: readonly [module: string, message: string][] = [
 	["let n = 1; const t = new Int32Array(n);", "37: the length of a typed array is a constant, 0 or more"],
 	["const t = new Int32Array([1,,2]);", "26: an element is missing: write 0"],
 	["const t = new Int32Array([x]);", "27: 'x' is not declared"],
-	["const t = Int32Array.from([1]);", "27: there are no arrays as values: write const table = new Int32Array([...]) at module level"],
 	["const a = [1, 2];", "11: there are no arrays as values: write const table = new Int32Array([...]) at module level"],
 	["const s = 'x';", "11: text is only for print(...): use a number"],
-	["const f = () => 1;", "11: a function is not a value here: declare it at module level with 'function name(...) { ... }' and call it by name"],
-	["const f = function() {};", "11: a function is not a value here: declare it at module level with 'function name(...) { ... }' and call it by name"],
 	["class A {}", "1: there are no classes: write functions, and keep their data in module-level typed arrays"],
 	["async function f() {}", "1: there are no async functions: leave out 'async'"],
 	["function* f() {}", "1: there are no generators: keep the state in module-level variables and return the next value"],
 	["function f(a, b, c, d, e, g, h) {}", "1: a function has at most 6 parameters: pass the rest in module-level variables"],
-	["function f(a = 1) {}", "12: a parameter has no default value: pass every argument"],
 	["function f(...a) {}", "12: spread and rest are not available: write each element"],
-	["function f({a}) {}", "12: destructuring is not available: write one assignment for each variable"],
-	["function f([a]) {}", "12: destructuring is not available: write one assignment for each variable"],
+	["function f({a}) {}", "12: there are only [a, b] = [b, a] and the like, with as many values as names: write one assignment for each variable"],
+	["function f([a]) {}", "12: there are only [a, b] = [b, a] and the like, with as many values as names: write one assignment for each variable"],
 	["function f(a, a) {}", "15: not JavaScript: Argument name clash"],
 	["function __x() {}", "10: names like '__x' belong to the linker: choose another"],
 	["function _start() {}", "10: names like '_start' belong to the linker: choose another"],
@@ -275,12 +293,17 @@ const inModules: readonly [module: string, message: string][] = [
 	["import { v } from './a.js'; export function f() { v = 1; }", "51: 'v' belongs to another module: export a function there that sets it"],
 	["import { v } from './a.js'; export { v };", "38: 'v' is exported where it is declared: import it from there"],
 	["let x = 1.5;", "9: there are no fractions: numbers are 32-bit integers; scale them"],
-	["var x = 1;", "1: there is no 'var': write 'let', or 'const' if it never changes"],
 	["let x;", "5: 'x' needs a value: write let x = 0"],
 	["const x = 1; export { y };", "23: not JavaScript: Export 'y' is not defined"],
 	["export let z = 1n;", "16: there are no bigints: numbers are 32-bit integers; keep two halves"],
 	["await 1;", "1: there is no async code: call the function and use its result"],
 	["let k = null;", "9: null is only for static calls: write 0"],
+	["function f(x, y = 1) { return x + y; } const k = staticCall(f);", "61: 'f' has default values, and a call of 'k' passes every argument: leave them out"],
+	["const K = { A: 0 }; export function main() { print(K.B); }", "52: 'K' has no 'B' (did you mean 'A'?), and never changes"],
+	["const K = { A: 0 }; export function main() { K.A = 1; }", "46: 'K' has no 'A', and never changes"],
+	["const K = { A: f }; function f() {}", "16: 'f' is not known before the program runs: write let A = 0 and set it in a function"],
+	["let K = Object.freeze({ A: 0 });", "1: 'K' never changes what it is: write const K = ..."],
+	["function f(x = g()) { return x; } function g() { return 1; }", "16: 'g()' is not a number known before the program runs: pass every argument"],
 ];
 
 describe("in a function", () => {
@@ -317,6 +340,32 @@ describe("the tables of messages", () => {
 		);
 	});
 });
+
+test("a run tells of several mistakes, in the order of their lines", () => {
+	const source = `export function f(a) {
+	const x = nowhere(a);
+	while (x) { print(x, elsewhere); break; }
+	return x;
+}
+export function main() { let y = 1; y = missing; }
+`;
+	expect(() => compile(source, { file: "f.js" })).toThrow(
+		/^f.js:2:12: 'nowhere' is not declared[\s\S]*\nf.js:3:14: 'print' is not imported[\s\S]*\nf.js:6:41: 'missing' is not/,
+	);
+	const divided = "export function f(a) { let b = a / 2; b = a / 3; return b / 4; }";
+	expect(refusalCount(divided)).toBe(3);
+	expect(refusalCount(`export function f(a) { ${"a = a / 2; ".repeat(100)} return a; }`)).toBe(20);
+});
+
+/** How many mistakes the error tells of. */
+function refusalCount(source: string): number {
+	try {
+		compile(source, { file: "x.js" });
+	} catch (error) {
+		return String((error as Error).message).match(/^x\.js:/gm)!.length;
+	}
+	return 0;
+}
 
 test("a message shows the line and where in it", () => {
 	const source = "export function f(a, u) {\n\tu = u >>> 0;\n\treturn a + u;\n}\n";

@@ -81,9 +81,10 @@ export function print(l: Lowering, node: Expression & { op: "print" }): void {
 	const values = new Map<Expression, Register>();
 	for (const [i, value] of numbers.entries())
 		if (value.op !== "constant") values.set(value, hold(l, l.value(value), numbers.slice(i + 1)));
-	for (const value of node.values) {
+	for (const [i, value] of node.values.entries()) {
 		if (typeof value === "string") printText(l, value, node.at);
 		else printNumber(l, value, values.get(value));
+		if (node.joined.has(i)) host(l, HostCall.printJoin, [], node.at);
 	}
 	host(l, HostCall.printEnd, [], node.at);
 }

@@ -33,6 +33,7 @@ import {
 	refuseValueless,
 	type Surroundings,
 	text,
+	textual,
 	type Wanted,
 } from "./surroundings.ts";
 
@@ -48,7 +49,7 @@ export function element(c: Surroundings, node: MemberExpression): Assignable {
 	if (!node.computed) refuse(c, node, `of a table there are ${table.name}[i] and ${table.name}.length`);
 	const length = tableLength(c.analysis, table);
 	const property = node.property as Syntax;
-	const index = c.numeric(property);
+	const index = textual(c, property) ?? c.numeric(property);
 	const known = numberOf(c.analysis, property);
 	if (known !== undefined && (known < 0 || known >= length))
 		refuse(c, property, `index ${known} is out of range: '${table.name}' has ${length} elements`);

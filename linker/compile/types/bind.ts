@@ -11,6 +11,7 @@ import type {
 	AssignmentExpression,
 	CallExpression,
 	Expression,
+	FunctionDeclaration,
 	Identifier,
 	MemberExpression,
 	Node,
@@ -19,27 +20,34 @@ import type {
 	VariableDeclaration,
 } from "acorn";
 import { suggestion } from "../../errors.ts";
+import { attempt, throwErrors } from "../attempt.ts";
 import { fail } from "../origin.ts";
 import { childrenOf, isElementType } from "../parse.ts";
+import type { TextualName } from "../plain.ts";
 import { rejectedNames } from "../rejected.ts";
 import {
 	type Analysis,
 	type Binding,
 	builtinNames,
 	type Constant,
+	type Declared,
 	type FunctionBinding,
 	type Key,
 	type Local,
 	type Module,
 } from "./bindings.ts";
 import { constantOf, isNumberCall } from "./constant.ts";
-import { checkName, expressions } from "./declare.ts";
+import { checkName, expressions, functionBinding } from "./declare.ts";
 import { memberName } from "./key-forms.ts";
 
 interface Scope {
 	readonly outer: Scope | undefined;
 	/** Undefined while the declaration is still ahead: JavaScript throws on such a use. */
-	readonly names: Map<string, Local | Constant | undefined>;
+	readonly names: Map<string, Local | Constant | FunctionBinding | undefined>;
+	/** The function whose names these are. */
+	readonly fn?: FunctionBinding;
+	/** Names that a `var` declares here. */
+	readonly vars?: Set<string>;
 }
 
 interface Walk {
@@ -47,6 +55,8 @@ interface Walk {
 	readonly module: Module;
 	/** Undefined at module level. */
 	readonly fn: FunctionBinding | undefined;
+	/** Names that a `var` of the function declares. */
+	readonly hoisted?: ReadonlySet<string>;
 	scope: Scope;
 }
 
@@ -55,18 +65,22 @@ export function bindModules(analysis: Analysis): void {
 	const modules = [...analysis.modules.values()];
 	for (const module of modules) bindInitialisers(analysis, module);
 	for (const { declared } of modules)
-		for (const binding of declared) if (binding.kind === "function") bindFunction(analysis, binding);
+		for (const binding of [...declared])
+			if (binding.kind === "function") attempt(analysis.errors, () => bindFunction(analysis, binding));
+	throwErrors(analysis.errors);
 }
 
 function bindInitialisers(analysis: Analysis, module: Module): void {
 	const scope: Scope = { outer: undefined, names: new Map() };
 	const walk: Walk = { analysis, module, fn: undefined, scope };
-	for (const binding of module.declared) {
-		if (binding.kind === "constants") for (const node of binding.members.values()) bindExpression(walk, node);
-		else if (binding.kind === "table") for (const node of tableParts(binding)) bindExpression(walk, node);
-		else if (binding.kind === "key") bindModel(walk, binding);
-		else if (binding.kind !== "function") bindExpression(walk, binding.initial);
-	}
+	for (const binding of module.declared) attempt(analysis.errors, () => bindInitialiser(walk, binding));
+}
+
+function bindInitialiser(walk: Walk, binding: Declared): void {
+	if (binding.kind === "constants") for (const node of binding.members.values()) bindExpression(walk, node);
+	else if (binding.kind === "table") for (const node of tableParts(binding)) bindExpression(walk, node);
+	else if (binding.kind === "key") bindModel(walk, binding);
+	else if (binding.kind !== "function") bindExpression(walk, binding.initial);
 }
 
 const tableParts = ({ length, values }: { length: Expression | undefined; values: readonly Expression[] }) =>
@@ -80,25 +94,91 @@ function bindModel(walk: Walk, key: Key): void {
 	}
 }
 
-function bindFunction(analysis: Analysis, fn: FunctionBinding): void {
-	const parameters: Scope = { outer: undefined, names: new Map(fn.parameters.map((local) => [local.name, local])) };
-	const walk: Walk = { analysis, module: fn.module, fn, scope: parameters };
+/** @param outer the scope of the function around it, if it is inside one */
+function bindFunction(analysis: Analysis, fn: FunctionBinding, outer?: Scope): void {
+	const names = new Map(fn.parameters.map((local) => [local.name, local]));
+	const walk: Walk = { analysis, module: fn.module, fn, scope: { outer, names, fn }, hoisted: hoistedNames(fn) };
+	for (const value of fn.defaults) if (value !== undefined) bindExpression(walk, value);
 	bindBlock(walk, fn.node.body.body);
+}
+
+/** Names that a `var` declares anywhere in the function itself. */
+function hoistedNames(fn: FunctionBinding): Set<string> {
+	const names = new Set<string>();
+	const visit = (node: AnyNode): void => {
+		if (node.type === "FunctionDeclaration") return;
+		if (node.type === "VariableDeclaration" && node.kind === "var")
+			for (const { id } of node.declarations) if (id.type === "Identifier") names.add(id.name);
+		for (const child of childrenOf(node)) visit(child);
+	};
+	for (const statement of fn.node.body.body) visit(statement);
+	return names;
 }
 
 function bindBlock(walk: Walk, statements: readonly Statement[]): void {
 	const outer = walk.scope;
-	walk.scope = { outer, names: new Map() };
+	walk.scope = { outer, names: new Map(), fn: walk.fn!, vars: new Set() };
 	for (const statement of statements) if (statement.type === "VariableDeclaration") announce(walk, statement);
-	for (const statement of statements) bindStatement(walk, statement);
+	const inner = statements.filter((statement) => statement.type === "FunctionDeclaration");
+	const fns = inner.map((node) => [node, declareInner(walk, node)] as const);
+	for (const [node, fn] of fns) if (fn.isHoisted) walk.scope.names.set(node.id.name, fn);
+	for (const [, fn] of fns) if (fn.isHoisted) bindFunction(walk.analysis, fn, walk.scope);
+	const byNode = new Map<Node, FunctionBinding>(fns);
+	for (const statement of statements) {
+		const fn = byNode.get(statement);
+		if (fn === undefined) tryStatement(walk, statement);
+		else if (!fn.isHoisted) {
+			walk.scope.names.set(fn.node.id.name, fn);
+			bindFunction(walk.analysis, fn, walk.scope);
+		}
+	}
 	walk.scope = outer;
+}
+
+/** A function inside another is one of the module with a name of its own: it may use nothing of the functions around it, so
+ * there is only one of it. */
+function declareInner(walk: Walk, node: FunctionDeclaration): FunctionBinding {
+	const { module } = walk;
+	checkName(module.origin, node.id);
+	const base = `${walk.fn!.name}.${node.id.name}`;
+	const isTaken = (name: string) => module.declared.some((other) => other.name === name);
+	let name = base;
+	for (let n = 2; isTaken(name); n++) name = `${base}.${n}`;
+	const fn = functionBinding(module, node, name);
+	module.declared.push(fn);
+	walk.scope.names.set(node.id.name, undefined);
+	return fn;
 }
 
 function announce(walk: Walk, node: VariableDeclaration): void {
 	for (const { id } of node.declarations) {
+		const { name } = id as Identifier;
 		checkName(walk.module.origin, id as Identifier);
-		walk.scope.names.set((id as Identifier).name, undefined);
+		if (node.kind === "var") announceVar(walk, id as Identifier);
+		walk.scope.names.set(name, undefined);
 	}
+}
+
+/** A `var` belongs to the whole function, a `let` to its block: they mean the same if the name is declared once where it is
+ * used. */
+function announceVar({ module, fn, scope: own }: Walk, id: Identifier): void {
+	const isTop = own.outer?.vars === undefined;
+	for (let scope: Scope | undefined = own; scope !== undefined && scope.fn === fn; scope = scope.outer) {
+		const isThere = scope.vars === undefined ? !isTop && scope.names.has(id.name) : scope.vars.has(id.name);
+		if (isThere)
+			fail(module.origin, id, `'${id.name}' is the variable that is there already: write ${id.name} = ... here`);
+	}
+	own.vars?.add(id.name);
+}
+
+/** After: names that the statement declares are there, whatever is wrong with it. */
+function tryStatement(walk: Walk, node: Statement): void {
+	const { scope } = walk;
+	if (attempt(walk.analysis.errors, () => bindStatement(walk, node) ?? true)) return;
+	walk.scope = scope;
+	if (node.type !== "VariableDeclaration") return;
+	for (const { id } of node.declarations)
+		if (id.type === "Identifier") scope.names.set(id.name, scope.names.get(id.name) ?? localOf(id, true, undefined));
 }
 
 function bindStatement(walk: Walk, node: Statement): void {
@@ -124,6 +204,7 @@ function bindStatement(walk: Walk, node: Statement): void {
 			break;
 		case "BreakStatement":
 		case "ContinueStatement":
+		case "FunctionDeclaration":
 			return;
 		case "ReturnStatement":
 			walk.fn!.returns.push(node);
@@ -138,12 +219,12 @@ function bindStatement(walk: Walk, node: Statement): void {
 }
 
 function isStatement(node: AnyNode): node is Statement {
-	return node.type.endsWith("Statement") || node.type === "VariableDeclaration";
+	return node.type.endsWith("Statement") || node.type === "VariableDeclaration" || node.type === "FunctionDeclaration";
 }
 
 function bindFor(walk: Walk, node: Statement & { type: "ForStatement" }): void {
 	const outer = walk.scope;
-	walk.scope = { outer, names: new Map() };
+	walk.scope = { outer, names: new Map(), fn: walk.fn!, vars: new Set() };
 	if (node.init?.type === "VariableDeclaration") {
 		announce(walk, node.init);
 		bindDeclaration(walk, node.init);
@@ -158,15 +239,22 @@ function bindFor(walk: Walk, node: Statement & { type: "ForStatement" }): void {
 function bindDeclaration(walk: Walk, { kind, declarations }: VariableDeclaration): void {
 	for (const declarator of declarations) {
 		const node = declarator.id as Identifier;
-		const initial = declarator.init!;
-		bindExpression(walk, initial);
-		const known = kind === "const" && constantOf(walk.analysis, initial) !== undefined;
-		const binding: Local | Constant = known
+		const initial = declarator.init ?? undefined;
+		if (initial !== undefined) bindExpression(walk, initial);
+		const isKnown = kind === "const" && initial !== undefined && constantOf(walk.analysis, initial) !== undefined;
+		const binding: Local | Constant = isKnown
 			? { kind: "constant", name: node.name, module: walk.module, node, initial }
-			: { kind: "local", name: node.name, node, writable: kind === "let", type: "either", sources: [initial] };
+			: localOf(node, kind !== "const", initial);
 		walk.scope.names.set(node.name, binding);
 		walk.analysis.uses.set(node, binding);
 	}
+}
+
+function localOf(node: TextualName, writable: boolean, initial: Expression | undefined): Local {
+	const isTextual = node.isTextual === true;
+	const sources = initial === undefined ? [] : [initial];
+	const hasValue = initial !== undefined;
+	return { kind: "local", name: node.name, node, writable, hasValue, isTextual, type: "either", sources };
 }
 
 function bindExpression(walk: Walk, node: Node): void {
@@ -195,15 +283,22 @@ function bindExpression(walk: Walk, node: Node): void {
 /** `Math.imul`, `Int32Array.of`: the object is no binding of ours. */
 function bindMember(walk: Walk, node: MemberExpression): void {
 	if (node.computed) bindExpression(walk, node.property);
-	if (node.object.type !== "Identifier" || node.object.name !== "Math") bindExpression(walk, node.object);
+	const { object } = node;
+	const isWorld =
+		object.type === "Identifier" &&
+		(object.name === "Math" || (object.name === "console" && memberName(node) === "log"));
+	if (!isWorld) bindExpression(walk, object);
 }
 
 function lookUp(walk: Walk, id: Identifier): Binding {
 	for (let scope: Scope | undefined = walk.scope; scope !== undefined; scope = scope.outer) {
 		if (!scope.names.has(id.name)) continue;
 		const binding = scope.names.get(id.name);
+		if (scope.fn !== walk.fn && binding?.kind === "local") captured(walk, id, scope.fn!);
+		checkVar(walk, id, scope);
 		return binding ?? fail(walk.module.origin, id, `'${id.name}' is used before its declaration`);
 	}
+	checkVar(walk, id, undefined);
 	const binding = walk.module.names.get(id.name);
 	if (binding === undefined) fail(walk.module.origin, id, unknownName(walk, id.name));
 	if (walk.fn === undefined && isAhead(walk.module, binding, id))
@@ -211,9 +306,28 @@ function lookUp(walk: Walk, id: Identifier): Binding {
 	return binding;
 }
 
-/** Functions are there from the start, whatever the order. */
+function captured({ module, fn }: Walk, id: Identifier, owner: FunctionBinding): never {
+	fail(
+		module.origin,
+		id,
+		`'${fn!.node.id.name}' uses '${id.name}' of '${owner.node.id.name}', and there would be one of it for each call of that: pass it as an argument`,
+	);
+}
+
+/** In JavaScript, the name of a `var` means that variable in all of its function, also outside of the block it is in. */
+function checkVar({ module, fn, hoisted }: Walk, id: Identifier, found: Scope | undefined): void {
+	if (hoisted?.has(id.name) !== true || (found?.fn === fn && found?.vars !== undefined)) return;
+	fail(
+		module.origin,
+		id,
+		`'${id.name}' is used outside of the block that declares it: declare it with let before the block`,
+	);
+}
+
+/** Functions that are declared as such are there from the start, whatever the order. */
 function isAhead(module: Module, binding: Binding, use: Identifier): boolean {
-	if (binding.kind === "builtin" || binding.kind === "local" || binding.kind === "function") return false;
+	if (binding.kind === "builtin" || binding.kind === "local") return false;
+	if (binding.kind === "function" && binding.isHoisted) return false;
 	return binding.module === module && binding.node.start > use.start;
 }
 

@@ -1,6 +1,7 @@
 // What a name can stand for. One object per declaration, shared by all its uses and by the modules that import it.
 
 import type { Expression, FunctionDeclaration, Identifier, Node, Program, ReturnStatement } from "acorn";
+import type { SourceError } from "../../errors.ts";
 import type { Clobbers } from "../../isa/index.ts";
 import type { Origin } from "../origin.ts";
 import type { ElementType } from "../parse.ts";
@@ -26,6 +27,10 @@ export interface Local {
 	readonly name: string;
 	readonly node: Node;
 	readonly writable: boolean;
+	/** False when its declaration gives it none: then something has to be assigned to it before it is read. */
+	readonly hasValue?: boolean;
+	/** Its values are text in JavaScript, the indices of a `for (const i in t)`. */
+	readonly isTextual?: boolean;
 	/** Found by infer.ts, but for parameters. */
 	type: Type;
 	/** All that is ever assigned to it: what its type follows from. */
@@ -83,6 +88,10 @@ export interface FunctionBinding {
 	readonly node: FunctionDeclaration;
 	/** Their types are final: they follow from the first statements of the body. */
 	readonly parameters: readonly Local[];
+	/** What stands for an argument that a call leaves out, by parameter. */
+	readonly defaults: readonly (Expression | undefined)[];
+	/** It is there from the start of its module, not from where a const declares it. */
+	readonly isHoisted: boolean;
 	readonly returns: ReturnStatement[];
 	/** Found by infer.ts. */
 	result: Result;
@@ -187,6 +196,8 @@ export interface Analysis {
 	/** Types of expressions; filled when those of variables and results are final. */
 	readonly types: Map<Node, Guess>;
 	settled: boolean;
+	/** What the pass at work has refused so far. */
+	readonly errors: SourceError[];
 }
 
 export function isDeclared(binding: Binding): binding is Declared {
@@ -203,5 +214,6 @@ export function newAnalysis(): Analysis {
 		small: new Set(),
 		types: new Map(),
 		settled: false,
+		errors: [],
 	};
 }

@@ -9,11 +9,16 @@ import { extremeOf, isImul } from "./constant.ts";
 import { expressions } from "./declare.ts";
 import { functionSignature, keySignature, type Signature } from "./infer.ts";
 import { memberName } from "./key-forms.ts";
+import { mayBeMinusZero } from "./minus-zero.ts";
 import { isEnabled, refuseBranch, staticKeyOf, staticKeyPlace } from "./static-keys.ts";
 import { at, bindingOf, operandOf, refuse, type Surroundings, text } from "./surroundings.ts";
 
 /** @param used whether somebody reads the result */
 export function call(c: Surroundings, node: CallExpression, used: boolean): Expression {
+	if (isConsoleLog(node)) {
+		if (used) refuse(c, node, "'console.log' returns no value: write it on a line of its own");
+		return log(c, node);
+	}
 	if (isImul(node)) return imul(c, node);
 	if (extremeOf(node) !== undefined)
 		refuse(c, node, `'${text(c, node)}' does nothing here: assign it to a variable, or leave it out`);
@@ -45,7 +50,13 @@ function callFunction(c: Surroundings, node: CallExpression, callee: FunctionBin
 	const { result, parameters } = functionSignature(callee);
 	if (used && result === "none")
 		refuse(c, node, `'${callee.name}' returns no value: let it return one, or call it on a line of its own`);
-	return { op: "call", callee, parameters: passed(c, node, parameters), type: result, at: at(c, node) };
+	return {
+		op: "call",
+		callee,
+		parameters: passed(c, node, parameters, callee.defaults),
+		type: result,
+		at: at(c, node),
+	};
 }
 
 function callKey(c: Surroundings, node: CallExpression, callee: Key, used: boolean): Expression {
@@ -71,8 +82,14 @@ function signatureOf(c: Surroundings, key: Key, node: Syntax): Signature {
 	);
 }
 
-function passed(c: Surroundings, node: CallExpression, parameters: Signature["parameters"]): Expression[] {
+function passed(
+	c: Surroundings,
+	node: CallExpression,
+	parameters: Signature["parameters"],
+	defaults: FunctionBinding["defaults"] = [],
+): Expression[] {
 	const given = expressions(node.arguments);
+	for (let i = given.length; i < parameters.length && defaults[i] !== undefined; i++) given.push(defaults[i]!);
 	const callee = text(c, node.callee);
 	if (given.length !== parameters.length)
 		refuse(c, node, `'${callee}' takes ${count(parameters.length)}, not ${given.length}`);
@@ -162,12 +179,52 @@ function retarget(c: Surroundings, node: CallExpression, key: Key, target: Synta
 }
 
 function print(c: Surroundings, node: CallExpression): Expression {
-	const values = expressions(node.arguments).map((argument) => {
-		if (argument.type === "Literal" && typeof argument.value === "string") return argument.value;
-		return c.numeric(argument);
-	});
-	return { op: "print", values, type: "none", at: at(c, node) };
+	const values: (Expression | string)[] = [];
+	const joined = new Set<number>();
+	for (const argument of expressions(node.arguments)) {
+		const parts = partsOf(c, argument);
+		for (const [i, part] of parts.entries()) if (values.push(part) && i > 0) joined.add(values.length - 1);
+	}
+	return { op: "print", values, joined, type: "none", at: at(c, node) };
 }
+
+/** What one argument prints, without spaces between: a text, a number, or the parts of a template. */
+function partsOf(c: Surroundings, argument: Syntax): (Expression | string)[] {
+	if (argument.type === "Literal" && typeof argument.value === "string") return [argument.value];
+	if (argument.type !== "TemplateLiteral") return [c.numeric(argument)];
+	const { quasis, expressions: values } = argument;
+	const parts = quasis.flatMap(({ value }, i) => {
+		const number = values[i];
+		const texts = value.cooked ? [value.cooked] : [];
+		return number === undefined ? texts : [...texts, c.numeric(number)];
+	});
+	return parts.length === 0 ? [""] : parts;
+}
+
+const isConsoleLog = ({ callee }: CallExpression): boolean =>
+	callee.type === "MemberExpression" &&
+	callee.object.type === "Identifier" &&
+	callee.object.name === "console" &&
+	memberName(callee) === "log";
+
+/** `console.log` prints what `print` does, but for `%` in its first text and for -0, which has a sign there. */
+function log(c: Surroundings, node: CallExpression): Expression {
+	const [first] = node.arguments;
+	const isFormat =
+		first !== undefined && node.arguments.length > 1 && text(c, first).includes("%") && isText(first as Syntax);
+	if (isFormat) refuse(c, first, "console.log reads a '%' in its first text as a format: write print(...)");
+	for (const argument of expressions(node.arguments))
+		if (!isText(argument) && mayBeMinusZero(c.analysis, argument))
+			refuse(
+				c,
+				argument,
+				`console.log shows a sign for -0, which '${text(c, argument)}' may be in JavaScript: write print(...)`,
+			);
+	return print(c, node);
+}
+
+const isText = (node: Syntax) =>
+	node.type === "TemplateLiteral" || (node.type === "Literal" && typeof node.value === "string");
 
 /** The key in front of `update` and its like. */
 function keyOf(c: Surroundings, node: CallExpression, name: BuiltinName, arity: number): Key {

@@ -4,21 +4,29 @@
 // Requires: infer.ts. After: every function is a typed tree that means what Node does; the lowering passes refuse nothing.
 
 import type { AnyNode, Statement as StatementSyntax, Expression as Syntax, VariableDeclaration } from "acorn";
+import { attempt, throwErrors } from "../attempt.ts";
 import type { CheckedFunction, Exit, Expression, Loop, Statement } from "../ir.ts";
 import { fail, positionAt } from "../origin.ts";
+import { checkAssigned } from "./assigned.ts";
 import type { Analysis, Contract, Declared, FunctionBinding, Key, Module, Table } from "./bindings.ts";
 import { checkRet0, targetOf } from "./calls.ts";
 import { constantOf, numberOf, tableLength } from "./constant.ts";
 import { checkConstant, condition, effect, surroundings } from "./expressions.ts";
 import { keySignature } from "./infer.ts";
 import { boundsOf, type LoopSyntax } from "./loop-bounds.ts";
+import { modelOf } from "./results.ts";
 import { checkStaticKey } from "./static-keys.ts";
 import { at, bindingOf, refuse, refuseValueless, type Surroundings, text } from "./surroundings.ts";
 
 export function checkModule(analysis: Analysis, module: Module): CheckedFunction[] {
 	const c = surroundings(analysis, module);
-	for (const binding of module.declared) checkDeclaration(c, binding);
-	return module.declared.flatMap((binding) => (binding.kind === "function" ? [checkFunction(c, binding)] : []));
+	const { errors } = analysis;
+	for (const binding of module.declared) attempt(errors, () => checkDeclaration(c, binding));
+	const functions = module.declared.flatMap((binding) =>
+		binding.kind === "function" ? (attempt(errors, () => checkFunction(c, binding)) ?? []) : [],
+	);
+	throwErrors(errors);
+	return functions;
 }
 
 function checkDeclaration(c: Surroundings, binding: Declared): void {
@@ -48,8 +56,20 @@ function checkDeclaration(c: Surroundings, binding: Declared): void {
 			checkStaticKey(c, binding);
 			break;
 		case "function":
+			checkDefaults(c, binding);
 			if (binding.name === "main" && binding.parameters.length > 0)
 				refuse(c, binding.node.params[0] as Syntax, "'main' is called without arguments: leave out its parameters");
+	}
+}
+
+/** Each default is a number known before the program runs: a call passes it. */
+function checkDefaults(c: Surroundings, fn: FunctionBinding): void {
+	for (const [i, value] of fn.defaults.entries()) {
+		if (value === undefined) continue;
+		const { name, type } = fn.parameters[i]!;
+		if (numberOf(c.analysis, value) === undefined)
+			refuse(c, value, `'${text(c, value)}' is not a number known before the program runs: pass every argument`);
+		c.typed(value, type, `'${name}'`);
 	}
 }
 
@@ -71,6 +91,13 @@ function checkTable(c: Surroundings, table: Table): void {
 }
 
 function checkKey(c: Surroundings, key: Key): void {
+	const model = modelOf(c.analysis, key);
+	if (key.model !== undefined && model?.defaults.some((value) => value !== undefined))
+		refuse(
+			c,
+			key.model,
+			`'${model.name}' has default values, and a call of '${key.name}' passes every argument: leave them out`,
+		);
 	if (key.contract !== undefined) checkOperation(c, key, key.contract);
 	if (key.initial === "ret0") checkRet0(c, key, (key.model ?? key.node) as Syntax);
 	if (!c.module.exported.has(key.name) || keySignature(c.analysis, key) !== undefined) return;
@@ -112,10 +139,13 @@ interface Body {
 function checkFunction(c: Surroundings, fn: FunctionBinding): CheckedFunction {
 	const { body } = fn.node;
 	const isInit = body.body.some((node) => node.type === "ExpressionStatement" && node.directive === "init");
+	const before = c.analysis.errors.length;
 	const statements = checkAll({ c, fn, enclosing: [], labels: [] }, body.body);
+	const isWhole = c.analysis.errors.length === before;
 	const { line, column } = body.loc!.end;
 	const end = positionAt(c.module.origin, { line, column: column - 1 });
-	if (fn.result !== "none" && completes(statements))
+	if (isWhole) checkAssigned(c, statements);
+	if (isWhole && fn.result !== "none" && completes(statements))
 		refuse(
 			c,
 			fn.node.id,
@@ -125,7 +155,13 @@ function checkFunction(c: Surroundings, fn: FunctionBinding): CheckedFunction {
 }
 
 function checkAll(b: Body, nodes: readonly StatementSyntax[]): Statement[] {
-	return nodes.flatMap((node) => checkStatement(b, node));
+	return nodes.flatMap((node) => {
+		const around = b.enclosing.length;
+		const checked = attempt(b.c.analysis.errors, () => checkStatement(b, node));
+		b.enclosing.length = around;
+		if (checked === undefined) b.labels = [];
+		return checked ?? [];
+	});
 }
 
 function checkStatement(b: Body, node: StatementSyntax): Statement[] {
@@ -137,6 +173,7 @@ function checkStatement(b: Body, node: StatementSyntax): Statement[] {
 		case "BlockStatement":
 			return checkBlock(b, node.body, labels);
 		case "EmptyStatement":
+		case "FunctionDeclaration":
 			return [];
 		case "ExpressionStatement":
 			return node.directive === undefined ? [{ kind: "effect", value: effect(c, node.expression) }] : [];
@@ -195,7 +232,8 @@ const newExit = (labels: readonly string[]): Exit => ({ label: labels[0], left: 
 function checkVariables(c: Surroundings, node: VariableDeclaration): Statement[] {
 	return node.declarations.flatMap((declarator): Statement[] => {
 		const local = bindingOf(c, declarator.id as AnyNode);
-		const initial = declarator.init!;
+		const initial = declarator.init;
+		if (initial == null) return [];
 		if (local?.kind === "constant") checkConstant(c, initial, constantOf(c.analysis, initial)!);
 		if (local?.kind !== "local") return [];
 		const value = c.typed(initial, local.type, `'${local.name}'`);

@@ -123,5 +123,12 @@ function queryComparison(
 	const condition = conditions[node.operator]!.int;
 	if (condition !== "eq" && condition !== "ne")
 		refuse(c, node, `functions have no order: write ${text(c, query)} === ${text(c, target)}`);
-	return { op: "query", key, target: targetOf(c, key, target), condition, type: "bool", at: at(c, node) };
+	const found = targetOf(c, key, target);
+	if (typeof found === "object" && found.name !== found.node.id.name)
+		refuse(
+			c,
+			target,
+			`'${text(c, target)}' is another function in each call of what is around it: move it to module level to compare it`,
+		);
+	return { op: "query", key, target: found, condition, type: "bool", at: at(c, node) };
 }

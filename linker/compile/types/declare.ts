@@ -17,8 +17,10 @@ import type {
 	VariableDeclarator,
 } from "acorn";
 import { suggestion } from "../../errors.ts";
+import { attempt, throwErrors } from "../attempt.ts";
 import { fail, type Origin, type PositionMap } from "../origin.ts";
 import { isElementType, isFreeze, parse } from "../parse.ts";
+import type { ConstFunction } from "../plain.ts";
 import { rejectedNames } from "../rejected.ts";
 import {
 	type Analysis,
@@ -55,8 +57,10 @@ export function loadModule(analysis: Analysis, origin: Origin, resolve: Resolve)
 	analysis.modules.set(origin.file, module);
 	const imports = module.program.body.filter((node) => node.type === "ImportDeclaration");
 	for (const node of imports) if (isRuntime(node)) importBuiltins(module, node);
-	for (const node of module.program.body) declare(module, node);
-	for (const node of imports) if (!isRuntime(node)) importNames(analysis, module, node, resolve);
+	const { errors } = analysis;
+	for (const node of module.program.body) attempt(errors, () => declare(module, node));
+	for (const node of imports) if (!isRuntime(node)) attempt(errors, () => importNames(analysis, module, node, resolve));
+	throwErrors(errors);
 	return module;
 }
 
@@ -227,6 +231,14 @@ function elementsOf(
 	if (node.type !== "CallExpression" || node.callee.type !== "MemberExpression") return undefined;
 	const { object, property } = node.callee;
 	if (object.type !== "Identifier" || !isElementType(object.name)) return undefined;
+	const [only] = node.arguments;
+	if (
+		property.type === "Identifier" &&
+		property.name === "from" &&
+		only?.type === "ArrayExpression" &&
+		!node.arguments[1]
+	)
+		return { element: object.name, length: undefined, values: expressions(only.elements) };
 	if (property.type !== "Identifier" || property.name !== "of" || node.callee.computed)
 		fail(origin, node, `write new ${object.name}([values]) or ${object.name}.of(values)`);
 	return { element: object.name, length: undefined, values: expressions(node.arguments) };
@@ -237,15 +249,18 @@ export function expressions(nodes: readonly (Expression | SpreadElement | null)[
 	return nodes as Expression[];
 }
 
-function functionBinding(module: Module, node: FunctionDeclaration): FunctionBinding {
-	const ids = node.params as Identifier[];
+/** @param name what the linker calls it */
+export function functionBinding(module: Module, node: FunctionDeclaration, name = node.id.name): FunctionBinding {
+	const ids = node.params.map((each) => (each.type === "AssignmentPattern" ? each.left : each) as Identifier);
+	const defaults = node.params.map((each) => (each.type === "AssignmentPattern" ? each.right : undefined));
 	const coerced = leadingCoercions(node.body, new Set(ids.map(({ name }) => name)));
 	const parameters = ids.map((id): Local => {
 		checkName(module.origin, id);
 		const type = coerced.get(id.name) ?? "int";
 		return { kind: "local", name: id.name, node: id, writable: true, type, sources: [] };
 	});
-	return { kind: "function", name: node.id.name, module, node, parameters, returns: [], result: "none" };
+	const isHoisted = (node as ConstFunction).isConst !== true;
+	return { kind: "function", name, module, node, parameters, defaults, isHoisted, returns: [], result: "none" };
 }
 
 /** The types of the parameters that the body begins by coercing, as in asm.js. */

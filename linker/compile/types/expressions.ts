@@ -28,6 +28,7 @@ import {
 	refuseValueless,
 	type Surroundings,
 	text,
+	textual,
 	type Wanted,
 } from "./surroundings.ts";
 
@@ -208,6 +209,12 @@ function read(c: Surroundings, node: Syntax & { type: "Identifier" | "MemberExpr
 		return { op: "read", place, type, at: at(c, node) };
 	}
 	const binding = bindingOf(c, node);
+	if (binding?.kind === "local" && binding.isTextual)
+		refuse(
+			c,
+			node,
+			`'${node.name}' is text in JavaScript, "0" and so on: write +${node.name}, or ${node.name} as an index alone`,
+		);
 	if (binding?.kind === "local")
 		return { op: "read", place: { kind: "local", local: binding }, type: binding.type, at: at(c, node) };
 	if (binding?.kind === "variable")
@@ -223,7 +230,7 @@ function negation(
 	wanted: Wanted,
 ): Expression {
 	const position = at(c, node);
-	if (node.operator === "+") return operandOf(c, node.argument).check("exact", wanted);
+	if (node.operator === "+") return textual(c, node.argument) ?? operandOf(c, node.argument).check("exact", wanted);
 	const number = (value: number): Expression => ({
 		op: "constant",
 		value,
@@ -262,6 +269,8 @@ function cast(c: Surroundings, node: BinaryExpression): Expression | undefined {
 	const type = coercion(node);
 	if (type === undefined) return undefined;
 	const left = node.left as Syntax;
+	const index = textual(c, left);
+	if (index !== undefined) return index;
 	const value = guess(c, left) === "bool" ? boolean(c, left) : numeric(c, left, "coerced");
 	return { ...value, type };
 }

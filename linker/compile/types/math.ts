@@ -10,7 +10,7 @@ import { agreed, operands } from "./arithmetic.ts";
 import { mathName, type Rounding, roundedDivision } from "./constant.ts";
 import { kept } from "./kept.ts";
 import { union } from "./ranges.ts";
-import { at, type Operand, operandOf, refuse, type Surroundings, text, type Wanted } from "./surroundings.ts";
+import { at, type Operand, operandOf, refuse, type Surroundings, text, textual, type Wanted } from "./surroundings.ts";
 
 /** The call as arithmetic, if it is one of a function that this file knows. */
 export function mathCall(c: Surroundings, node: CallExpression, wanted: Wanted): Expression | undefined {
@@ -164,5 +164,5 @@ export function numberCall(c: Surroundings, node: CallExpression, wanted: Wanted
 	if (node.callee.type !== "Identifier" || node.callee.name !== "Number") return undefined;
 	const [argument] = node.arguments as Syntax[];
 	if (argument === undefined || node.arguments.length > 1) refuse(c, node, `write Number(x), not '${text(c, node)}'`);
-	return operandOf(c, argument).check("exact", wanted);
+	return textual(c, argument) ?? operandOf(c, argument).check("exact", wanted);
 }

@@ -85,6 +85,13 @@ export const operandOf = (c: Surroundings, node: Syntax): Operand => ({
 	check: (context, wanted) => asNumber(c, node) ?? c.numeric(node, context, wanted),
 });
 
+/** The variable of a `for (const i in t)`, whose text is made a number or used as an index. */
+export function textual(c: Surroundings, node: Syntax): Expression | undefined {
+	const local = bindingOf(c, node);
+	if (local?.kind !== "local" || !local.isTextual) return undefined;
+	return { op: "read", place: { kind: "local", local }, type: local.type, at: at(c, node) };
+}
+
 function asNumber(c: Surroundings, node: Syntax): Expression | undefined {
 	return guess(c, node) === "bool" ? { ...c.boolean(node), type: "either" } : undefined;
 }

@@ -26,6 +26,9 @@ export function serveHostCall(system: System, cpu: number): void {
 		case HostCall.printText:
 			printText(system, cpu, first, r[1]!);
 			break;
+		case HostCall.printJoin:
+			join(system, cpu);
+			break;
 		case HostCall.printEnd:
 			endLine(system, cpu);
 			break;
@@ -73,6 +76,11 @@ function print(system: System, cpu: number, value: string): void {
 	const line = system.line.get(cpu) ?? [];
 	line.push(value);
 	system.line.set(cpu, line);
+}
+
+function join(system: System, cpu: number): void {
+	const line = system.line.get(cpu) ?? [];
+	system.line.set(cpu, [...line.slice(0, -2), line.slice(-2).join("")]);
 }
 
 function endLine(system: System, cpu: number): void {

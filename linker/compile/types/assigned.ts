@@ -1,0 +1,176 @@
+// Whether every variable that is declared without a value has one where it is read: on each way that leads there, something
+// assigns to it. In JavaScript it would be `undefined`, which is no number.
+//
+// Requires: a checked function. After: no variable is read before something is assigned to it.
+
+import type { AnyNode } from "acorn";
+import { contains, type Exit, type Expression, operandsOf, type Statement } from "../ir.ts";
+import type { Local } from "./bindings.ts";
+import { refuse, type Surroundings } from "./surroundings.ts";
+
+/** The variables without a value at some place; undefined where control does not come. */
+type Open = ReadonlySet<Local> | undefined;
+
+interface Search {
+	readonly c: Surroundings;
+	/** What is open where a `break` or a `continue` leads. */
+	readonly left: Map<Exit, Open>;
+	readonly repeated: Map<Exit, Open>;
+}
+
+export function checkAssigned(c: Surroundings, statements: readonly Statement[]): void {
+	const open = new Set<Local>();
+	for (const local of localsIn(statements)) if (local.hasValue === false) open.add(local);
+	if (open.size > 0) all({ c, left: new Map(), repeated: new Map() }, statements, open);
+}
+
+function localsIn(statements: readonly Statement[]): Set<Local> {
+	const found = new Set<Local>();
+	const note = (node: Expression | undefined): void => {
+		if (node === undefined) return;
+		contains(node, (part) => {
+			if ("place" in part && part.place.kind === "local") found.add(part.place.local);
+			return false;
+		});
+	};
+	const visit = (statement: Statement): void => {
+		if ("value" in statement) note(statement.value);
+		if ("test" in statement) note(statement.test);
+		if (statement.kind === "loop") note(statement.update);
+		for (const part of partsOf(statement)) visit(part);
+	};
+	for (const statement of statements) visit(statement);
+	return found;
+}
+
+/** The statements directly below. */
+function partsOf(statement: Statement): readonly Statement[] {
+	switch (statement.kind) {
+		case "if":
+			return [...statement.yes, ...statement.no];
+		case "loop":
+		case "block":
+			return statement.body;
+		case "switch":
+			return statement.cases.flatMap(({ body }) => body);
+		default:
+			return [];
+	}
+}
+
+/** What is open on either way. */
+function either(a: Open, b: Open): Open {
+	if (a === undefined || b === undefined) return a ?? b;
+	return new Set([...a, ...b]);
+}
+
+function all(s: Search, statements: readonly Statement[], open: Open): Open {
+	return statements.reduce((before, statement) => one(s, statement, before), open);
+}
+
+function one(s: Search, statement: Statement, open: Open): Open {
+	switch (statement.kind) {
+		case "effect":
+			return value(s, statement.value, open);
+		case "if": {
+			const [yes, no] = test(s, statement.test, open);
+			return either(all(s, statement.yes, yes), all(s, statement.no, no));
+		}
+		case "loop": {
+			// Assignments of one round are there in the next, so what is open before the first is the most that can be.
+			const [first, never] =
+				statement.test === undefined || !statement.testFirst ? [open, undefined] : test(s, statement.test, open);
+			const end = either(all(s, statement.body, first), s.repeated.get(statement.exit));
+			const again = statement.update === undefined ? end : value(s, statement.update, end);
+			const after = statement.test === undefined ? undefined : test(s, statement.test, again)[1];
+			return either(either(never, after), s.left.get(statement.exit));
+		}
+		case "switch": {
+			const start = value(s, statement.value, open);
+			let at: Open;
+			for (const { body } of statement.cases) at = all(s, body, either(start, at));
+			const none = statement.otherwise === undefined ? start : undefined;
+			return either(either(at, none), s.left.get(statement.exit));
+		}
+		case "block":
+			return either(all(s, statement.body, open), s.left.get(statement.exit));
+		case "leave":
+			s.left.set(statement.exit, either(s.left.get(statement.exit), open));
+			return undefined;
+		case "repeat":
+			s.repeated.set(statement.exit, either(s.repeated.get(statement.exit), open));
+			return undefined;
+		case "return":
+			if (statement.value !== undefined) value(s, statement.value, open);
+			return undefined;
+	}
+}
+
+/** What is open when a condition holds, and when it does not. */
+function test(s: Search, node: Expression, open: Open): [yes: Open, no: Open] {
+	switch (node.op) {
+		case "constant":
+			return node.value !== 0 ? [open, undefined] : [undefined, open];
+		case "not":
+			return test(s, node.value, open).reverse() as [Open, Open];
+		case "both": {
+			const [yes, no] = test(s, node.left, open);
+			const [both, second] = test(s, node.right, yes);
+			return [both, either(no, second)];
+		}
+		case "either": {
+			const [yes, no] = test(s, node.left, open);
+			const [second, neither] = test(s, node.right, no);
+			return [either(yes, second), neither];
+		}
+		default: {
+			const after = value(s, node, open);
+			return [after, after];
+		}
+	}
+}
+
+function value(s: Search, node: Expression, open: Open): Open {
+	switch (node.op) {
+		case "read":
+			if (node.place.kind === "local") return read(s, node.place.local, open, node.at.line);
+			break;
+		case "write":
+			if (node.place.kind === "local") {
+				const after = value(s, node.value, open);
+				return without(after, node.place.local);
+			}
+			break;
+		case "modify":
+			if (node.place.kind === "local") read(s, node.place.local, open, node.at.line);
+			break;
+		case "both":
+		case "either": {
+			const [yes, no] = test(s, node, open);
+			return either(yes, no);
+		}
+		case "choose": {
+			const [yes, no] = test(s, node.test, open);
+			return either(value(s, node.yes, yes), value(s, node.no, no));
+		}
+		default:
+	}
+	return operandsOf(node).reduce<Open>((before, part) => value(s, part, before), open);
+}
+
+function without(open: Open, local: Local): Open {
+	if (open?.has(local) !== true) return open;
+	const rest = new Set(open);
+	rest.delete(local);
+	return rest;
+}
+
+function read({ c }: Search, local: Local, open: Open, line: number): Open {
+	if (open?.has(local) === true)
+		refuse(
+			c,
+			local.node as AnyNode,
+			`'${local.name}' may be read on line ${line} before it has a value: write let ${local.name} = 0`,
+		);
+	return open;
+}
