@@ -1,5 +1,6 @@
 // `patchbay trace`: runs a program with the entries of functions traced, and prints its calls.
 
+import { InvalidArgumentError, Option } from "commander";
 import { LinkError } from "../../linker/errors.ts";
 import { Cpu, getCounter, ticksToCycles } from "../../runtime/machine/index.ts";
 import {
@@ -15,6 +16,7 @@ import {
 import { declareBuildOptions } from "../build/build.ts";
 import { declareBoot } from "../run/booting.ts";
 import { callGraph, listCalls } from "../run/call-graph.ts";
+import { flameGraph, functionTotals, speedscopeFile, totalsTable } from "../run/call-profile.ts";
 import { maxCyclesOption } from "../run/conclusion.ts";
 import { profileOption } from "../run/cost-profiles.ts";
 import { declareCrowdOptions } from "../run/crowd.ts";
@@ -24,8 +26,10 @@ import { openSession, type SessionOptions } from "../run/session.ts";
 import { parseRetarget } from "../run/set-option.ts";
 import { parseTrace, writeTrace } from "../run/trace-file.ts";
 import { type Command, UsageError, writeJson } from "../shell/command.ts";
+import { writeFile } from "../shell/files.ts";
 import { parseCycles, texts } from "../shell/options.ts";
 import { declareSourceRoot } from "../shell/source-lines.ts";
+import { count } from "../shell/table.ts";
 import type { Terminal } from "../shell/terminal.ts";
 
 interface Options extends SessionOptions {
@@ -33,6 +37,10 @@ interface Options extends SessionOptions {
 	readonly from?: number;
 	readonly until?: number;
 	readonly trace?: string;
+	readonly totals?: true;
+	readonly depth?: number;
+	readonly limit: number;
+	readonly flame?: string;
 	readonly protocol: string;
 }
 
@@ -46,6 +54,9 @@ export const trace: Command<Options> = {
 		["trace work.js --cpus 4 --entry 'worker*4'", "a lane per CPU"],
 		["trace work.js --from 5000 --until 9000", "switched on and off under the running program"],
 		["trace scheduler.js --load policy.js", "and the functions of a module"],
+		["trace work.js --totals", "how often each function was called, and how long it took"],
+		["trace work.js --depth 2 --limit 100", "the outermost calls, no more than 100 lines"],
+		["trace work.js --flame out.svg", "a flame graph; out.json is for speedscope.app"],
 		["trace work.js --trace out.json", "and for ui.perfetto.dev"],
 	],
 	outputs: ["trace"],
@@ -53,6 +64,14 @@ export const trace: Command<Options> = {
 		line.option("--functions <pattern,...>", "which: * and ? match, ! in front leaves out; may be given again", texts);
 		line.option("--from <cycle>", "begin then instead of before the start", parseCycles);
 		line.option("--until <cycle>", "end then", parseCycles);
+		line.option("--totals", "print a line per function instead of one per call");
+		line.option("--depth <n>", "print calls that deep and no deeper; the outermost are at depth 1", parseCycles);
+		line.addOption(
+			new Option("--limit <n>", "print so many lines of calls, and count the others")
+				.argParser(parseCycles)
+				.default(10_000),
+		);
+		line.option("--flame <file>", "write a flame graph: .svg as a picture, .json for speedscope", parseFlame);
 		line.option("--set <key=function[@cycle]>", "as in run; may be given again", parseRetarget);
 		declareModuleOptions(line);
 		declareBoot(line);
@@ -79,14 +98,33 @@ export const trace: Command<Options> = {
 		const output: string[] = [];
 		const end = await session.run({ updates, print: async (lines) => void output.push(...lines) });
 		if (options.trace !== undefined) writeTrace(options.trace, system);
+		if (options.flame !== undefined) writeFlame(options.flame, system);
 		if (options.json) {
 			const calls = listCalls(system);
-			await writeJson(terminal, "patchbay/trace@1", { functions: traced, calls, output, end, refused });
-		} else await terminal.write(`${callGraph(terminal, system).join("\n")}\n`);
+			const totals = options.totals && functionTotals(system);
+			await writeJson(terminal, "patchbay/trace@1", { functions: traced, calls, totals, output, end, refused });
+		} else if (options.totals) await terminal.write(`${totalsTable(terminal, system).join("\n")}\n`);
+		else await writeCalls(terminal, system, options);
 		if (options.from !== undefined || options.until !== undefined) noteWindow(terminal, system);
 		return session.end(end, { "--from": [{ text: String(options.from), cycle: options.from }] });
 	},
 };
+
+async function writeCalls(terminal: Terminal, system: System, { depth, limit }: Options): Promise<void> {
+	const [head, ...lines] = callGraph(terminal, system, depth);
+	await terminal.write(`${[head, ...lines.slice(0, limit)].join("\n")}\n`);
+	if (lines.length > limit)
+		terminal.note(`${count(lines.length - limit)} lines more: --limit, --depth, --functions or --totals\n`);
+}
+
+function writeFlame(file: string, system: System): void {
+	writeFile(file, file.endsWith(".svg") ? flameGraph(system) : `${JSON.stringify(speedscopeFile(system))}\n`);
+}
+
+function parseFlame(file: string): string {
+	if (!file.endsWith(".svg") && !file.endsWith(".json")) throw new InvalidArgumentError("Name a .svg or a .json file.");
+	return file;
+}
 
 /** Switching takes its time under a running program, and who was in a function then comes back from it later. */
 function noteWindow(terminal: Terminal, { tracer, machine }: System): void {

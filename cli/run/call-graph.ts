@@ -16,9 +16,10 @@ interface Line {
 	readonly took?: number;
 }
 
-/** In the order of time; what one CPU did stays in its order. */
-export function callGraph(terminal: Terminal, system: System): string[] {
-	const lines = system.machine.cores.flatMap(({ id }) => linesOf(system, id));
+/** A head, and the lines in the order of time; what one CPU did stays in its order.
+ * @param deepest how many calls inside of each other are shown: all of them, if undefined */
+export function callGraph(terminal: Terminal, system: System, deepest = Number.POSITIVE_INFINITY): string[] {
+	const lines = system.machine.cores.flatMap(({ id }) => linesOf(system, id, deepest));
 	const sorted = lines.sort((a, b) => a.clock - b.clock);
 	const width = String(system.machine.cores.length - 1).length;
 	const titles = `${"TIME".padStart(TIME)} ${"CPU".padStart(width + 3)} ${"CYCLES".padStart(DURATION)} | FUNCTION CALLS`;
@@ -37,7 +38,7 @@ function draw(terminal: Terminal, { clock, cpu, depth, text, took }: Line, width
 }
 
 /** What one CPU went through. Calls lie inside of each other, so the next one's depth says which have ended before it. */
-function linesOf(system: System, cpu: number): Line[] {
+function linesOf(system: System, cpu: number, deepest: number): Line[] {
 	const lines: Line[] = [];
 	const open: TracedCall[] = [];
 	const name = ({ address }: TracedCall): string => placeOf(system.image, address);
@@ -57,7 +58,7 @@ function linesOf(system: System, cpu: number): Line[] {
 		}
 	};
 	for (const call of system.tracer.calls) {
-		if (call.cpu !== cpu) continue;
+		if (call.cpu !== cpu || call.depth >= deepest) continue;
 		printTo(call.entered);
 		closeTo(call.depth);
 		open.push(call);

@@ -7,11 +7,17 @@ import { bytesAt, type Image } from "../../linker/link/index.ts";
 import { PAGE } from "../../runtime/machine/index.ts";
 import type { RunEnd, System } from "../../runtime/patch/index.ts";
 import { sourceText } from "../shell/source-lines.ts";
+import { backtrace } from "./backtrace.ts";
 
 type Trap = Extract<RunEnd, { kind: "trapped" }>;
 
-/** `fib.js:3:9: …` with the source line and a caret where they are known, else the address and its function. */
-export function describeTrap({ image, refusal }: System, trap: Trap): string {
+/** `fib.js:3:9: …` with the source line and a caret where they are known, else the address and its function; then the
+ * calls that led there, a line each. */
+export function describeTrap(system: System, trap: Trap): string {
+	return [whatAndWhere(system, trap), ...backtrace(system, trap)].join("\n");
+}
+
+function whatAndWhere({ image, refusal }: System, trap: Trap): string {
 	const what =
 		refusal ??
 		nullOperation(image, trap) ??

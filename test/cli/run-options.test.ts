@@ -11,7 +11,7 @@ const source = `
 import { staticCall, print } from "patchbay/source";
 function one(x) { return (x + 1) | 0; }
 function two(x) { return (x + 2) | 0; }
-function wrong() { return 3; }
+function wrong(a, b) { return a - b; }
 export const pick = staticCall(one);
 export const drop = staticCall(two);
 function boot() { "init"; return pick(drop(0)); }

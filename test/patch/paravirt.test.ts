@@ -353,7 +353,10 @@ describe("the compiler refuses", () => {
 		['function f(x) {} const op = paravirt(f, { clobbers: "some" });', '"none", "result" or "all"'],
 		["function f(x) {} const op = paravirt(f, { bytes: 4 });", "from 5, for a call, to 255"],
 		["function f(x) {} const op = paravirt(f, { byte: 5 });", "did you mean 'bytes'?"],
-		["function f(x) {} function g() {} const op = paravirt(f, { also: [g] });", "'op' is called as (int) -> nothing"],
+		[
+			"function f(x) {} function g(x, y) {} const op = paravirt(f, { also: [g] });",
+			"'op' is called as (int) -> nothing",
+		],
 		["function f(x) {} const op = paravirt(f, { also: f });", "write also: [f, g]"],
 		["function f(x) {} const op = paravirt(f, 3);", "only paravirt(null, like) has a second argument"],
 		["function f(x) {} const op = paravirt.ret0(f);", "write paravirt(f)"],
