@@ -195,6 +195,22 @@ describe.skipIf(!canBrowse)("the lab", () => {
 		await standsAt(page, trap - 2);
 	});
 
+	test("a run goes to an instruction that is clicked, with bad luck and without", async () => {
+		const page = await lab.open("#run");
+		await standsAt(page, 0);
+		const line = page.locator(".code .line", { hasText: "ecall" }).first();
+		const address = await line.locator(".address").textContent();
+		await page.getByRole("button", { name: `Run to ${address}` }).click();
+		await page.locator(".code .line.here", { hasText: address! }).waitFor();
+		await placeAfter(page, 0);
+		await page.getByRole("button", { name: "be unlucky" }).click();
+		await standsAt(page, 0);
+		expect(await page.getByLabel("Fetches").inputValue()).toBe("stale");
+		await page.keyboard.press("e");
+		await page.getByText("The run ended: halted").waitFor();
+		expect(await page.locator(".output pre").textContent()).toBe("3\n7");
+	});
+
 	test("a mistake is told with its line", async () => {
 		const own = "export function main() {\n\tprint(nobody);\n}\n";
 		const page = await lab.open(`#run/1.${packed(JSON.stringify({ own }))}`);

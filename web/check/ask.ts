@@ -1,6 +1,6 @@
 // The checker's worker, and the question that a link to the check room asks.
 
-import { type Asker, askerOf } from "../state/ask.ts";
+import { type Asker, startAsker } from "../state/ask.ts";
 import { fieldsOf } from "../state/fields.ts";
 import { knownPhases, modelNames, protocolPhases } from "./known.ts";
 import type { Question } from "./question.ts";
@@ -66,5 +66,5 @@ export function otherQuestionOf(state: State, other: Other): Question {
 }
 
 export function startChecker(): Asker {
-	return askerOf(new Worker(new URL("./worker.ts", import.meta.url), { type: "module" }));
+	return startAsker("check");
 }

@@ -15,7 +15,7 @@ let newest = 0;
 
 type Numbered = (Question | LettersQuestion) & { readonly id: number };
 
-addEventListener("message", async ({ data }: MessageEvent<Numbered>) => {
+export async function receive(data: Numbered): Promise<void> {
 	newest = data.id;
 	try {
 		postMessage({ id: data.id, result: "letters" in data ? await letters(data) : await answer(data) });
@@ -24,7 +24,7 @@ addEventListener("message", async ({ data }: MessageEvent<Numbered>) => {
 		if (problem === undefined) postMessage({ id: data.id, failed: String(error) });
 		else postMessage({ id: data.id, result: { problem: problem.reason } satisfies Checked });
 	}
-});
+}
 
 /** @returns whether nobody asked for something newer meanwhile */
 async function goesOn(id: number): Promise<boolean> {

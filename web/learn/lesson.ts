@@ -2,6 +2,8 @@
 
 import { type State as CheckState, questionOf, startChecker, stateOf } from "../check/ask.ts";
 import type { Checked } from "../check/question.ts";
+import { type LookState, lookOf, startLooker } from "../look/ask.ts";
+import type { CallCost, Looked } from "../look/question.ts";
 import { settingOf, startRunner } from "../run/ask.ts";
 import { sourceOf } from "../run/programs.ts";
 import type { Opened, RunView } from "../run/question.ts";
@@ -13,11 +15,16 @@ export interface Judged {
 }
 
 interface Told {
+	/** What a link calls it: it stays when other lessons come before it. */
+	readonly name: string;
 	readonly title: string;
 	readonly text: readonly string[];
 	/** Who said what about it, where and when. */
 	readonly said: readonly string[];
 	readonly task: string;
+	/** For who teaches it: what it shows, and questions with their answers. */
+	readonly shows: string;
+	readonly questions: readonly (readonly [question: string, answer: string])[];
 	/** The state of the room, as a link has it. */
 	readonly start: object;
 }
@@ -28,11 +35,32 @@ export type Lesson = Told &
 	(
 		| { readonly room: "run"; judge(view: RunView): Judged }
 		| { readonly room: "check"; judge(found: Found, state: CheckState): Judged }
+		| { readonly room: "look"; judge(found: readonly CallCost[], state: LookState): Judged }
 	);
 
 /** Carries out what the room's state says once more, and asks the lesson's judge about the result. */
 export async function judged(lesson: Lesson, state: unknown): Promise<Judged> {
-	return lesson.room === "run" ? lesson.judge(await runOf(state)) : judgedCheck(lesson, state);
+	switch (lesson.room) {
+		case "run":
+			return lesson.judge(await runOf(state));
+		case "check":
+			return judgedCheck(lesson, state);
+		case "look":
+			return judgedLook(lesson, state);
+	}
+}
+
+async function judgedLook(lesson: Lesson & { readonly room: "look" }, link: unknown): Promise<Judged> {
+	const state = lookOf(link);
+	const looker = startLooker();
+	try {
+		const source = await sourceOf(state.program);
+		const looked = await looker.ask<Looked>({ calls: { name: state.program, source } });
+		if (!("calls" in looked)) throw new Error("problem" in looked ? looked.problem : "nothing was measured");
+		return lesson.judge(looked.calls, state);
+	} finally {
+		looker.stop();
+	}
 }
 
 async function runOf(state: unknown): Promise<RunView> {

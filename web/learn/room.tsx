@@ -2,19 +2,36 @@
 
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { check } from "../check/room.tsx";
+import { look } from "../look/room.tsx";
 import { run } from "../run/room.tsx";
 import type { Room, RoomProps } from "../shell/room.ts";
 import { fieldsOf } from "../state/fields.ts";
 import { type Judged, judged, type Lesson } from "./lesson.ts";
 import { lessons } from "./lessons.ts";
 
-const roomsOf = { run, check } as const;
+const roomsOf = { run, check, look } as const;
+
+/** What links called the lessons while they had numbers only. */
+const numbered = ["bytes", "plain-stores", "breakpoint", "machines"];
+
+/** The number of the lesson that a link opens. */
+function numberIn(state: unknown): number {
+	const fields = fieldsOf(state);
+	const name = fields.has("lesson") ? fields.text("lesson", numbered[fields.number("lesson", 1, 1, 4) - 1]!) : "";
+	return (
+		1 +
+		Math.max(
+			0,
+			lessons.findIndex((lesson) => lesson.name === name),
+		)
+	);
+}
 
 /** The lessons that were done since the page was opened: who visits another room finds them done. */
 let doneBefore: readonly number[] = [];
 
 function LearnView({ state, link, go: goToRoom }: RoomProps) {
-	const [number, setNumber] = useState(() => fieldsOf(state).number("lesson", 1, 1, lessons.length));
+	const [number, setNumber] = useState(() => numberIn(state));
 	const brought = useRef((state as { room?: unknown } | null | undefined)?.room);
 	const heading = useRef<HTMLHeadingElement>(null);
 	const [done, setDone] = useState(doneBefore);
@@ -85,9 +102,9 @@ function LessonView({ number, lesson, heading, brought, link, goToRoom, finish, 
 	const linkRoom = useCallback(
 		(state: unknown) => {
 			now.current = state;
-			link({ lesson: number, room: state });
+			link({ lesson: lesson.name, room: state });
 		},
-		[number, link],
+		[lesson, link],
 	);
 	const ask = async (): Promise<void> => {
 		setAsking(true);
@@ -135,8 +152,27 @@ function LessonView({ number, lesson, heading, brought, link, goToRoom, finish, 
 					</p>
 				</div>
 			</article>
+			<Teaching lesson={lesson} />
 			<View state={begun} link={linkRoom} go={goToRoom} />
 		</>
+	);
+}
+
+/** What somebody wants to know who teaches the lesson. */
+function Teaching({ lesson: { shows, questions } }: { lesson: Lesson }) {
+	return (
+		<details class="teaching">
+			<summary>For teachers</summary>
+			<p>{shows}</p>
+			<dl>
+				{questions.map(([question, answer]) => (
+					<div key={question}>
+						<dt>{question}</dt>
+						<dd>{answer}</dd>
+					</div>
+				))}
+			</dl>
+		</details>
 	);
 }
 

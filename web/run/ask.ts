@@ -3,7 +3,7 @@
 import { LAST, questionOf, stateOf } from "../check/ask.ts";
 import { modelNames, protocolPhases } from "../check/known.ts";
 import type { Question } from "../check/question.ts";
-import { type Asker, askerOf } from "../state/ask.ts";
+import { type Asker, startAsker } from "../state/ask.ts";
 import { fieldsOf } from "../state/fields.ts";
 import { FIRST_PROGRAM, programNames } from "./programs.ts";
 import type { Asked, Program } from "./question.ts";
@@ -60,5 +60,5 @@ function askedOf(link: unknown): Asked[] {
 }
 
 export function startRunner(): Asker {
-	return askerOf(new Worker(new URL("./worker.ts", import.meta.url), { type: "module" }));
+	return startAsker("run");
 }

@@ -10,9 +10,11 @@ interface CodeProps {
 	/** The site that is pointed at. */
 	readonly lit: number | undefined;
 	light(site: number | undefined): void;
+	/** Goes on until a CPU is about to execute the instruction at an address. */
+	runTo(address: number): void;
 }
 
-export function Code({ view, lit, light }: CodeProps) {
+export function Code({ view, lit, light, runTo }: CodeProps) {
 	const box = useRef<HTMLElement>(null);
 	const pcs = view.cpus.map(({ pc }) => pc).join();
 	useEffect(() => {
@@ -30,7 +32,15 @@ export function Code({ view, lit, light }: CodeProps) {
 		// biome-ignore lint/a11y/noNoninteractiveTabindex: an area that scrolls must be reached by keyboard
 		<section class="code" ref={box} tabIndex={0} aria-label="Machine code">
 			{view.code.map((line) => (
-				<Line key={line.address} line={line} cpus={here.get(line.address)} view={view} lit={lit} light={light} />
+				<Line
+					key={line.address}
+					line={line}
+					cpus={here.get(line.address)}
+					view={view}
+					lit={lit}
+					light={light}
+					runTo={runTo}
+				/>
 			))}
 		</section>
 	);
@@ -41,7 +51,7 @@ interface LineProps extends CodeProps {
 	readonly cpus: string | undefined;
 }
 
-function Line({ line, cpus, view, lit, light }: LineProps) {
+function Line({ line, cpus, view, lit, light, runTo }: LineProps) {
 	const { address, label, bytes, text, site } = line;
 	const story = site === undefined ? undefined : view.stories[site];
 	const name = `${cpus === undefined ? "" : " here"}${site === undefined ? "" : " site"}${site !== undefined && site === lit ? " lit" : ""}`;
@@ -54,7 +64,15 @@ function Line({ line, cpus, view, lit, light }: LineProps) {
 				onPointerLeave={() => site !== undefined && light(undefined)}
 			>
 				<b class="flag">{cpus}</b>
-				<span class="address">{address.toString(16)}</span>
+				<button
+					type="button"
+					class="address"
+					title="run to here"
+					aria-label={`Run to ${address.toString(16)}`}
+					onClick={() => runTo(address)}
+				>
+					{address.toString(16)}
+				</button>
 				<span class="hex">
 					{bytes.map((byte, i) => {
 						const age = story === undefined ? "same" : ageOf(byte, story.old[i]!, story.new[i]!);

@@ -26,6 +26,8 @@ export type Go =
 	| { readonly to: number }
 	| { readonly by: number }
 	| { readonly until: "phase" | "patch" | "trap" | "print" | "cpu"; readonly cpu?: number }
+	/** To where some CPU is about to execute the instruction at an address. */
+	| { readonly here: number }
 	| { readonly ask: { readonly key: string; readonly to: string } };
 
 /** A way of the checker's to stand on: its question, and a step of the way or a place of the run. */

@@ -168,7 +168,7 @@ function RunView_({ state: link, link: share, go: goToRoom }: RoomProps) {
 				</section>
 				{view !== undefined && opened !== undefined && (
 					<>
-						<Code view={view} lit={lit} light={setLit} />
+						<Code view={view} lit={lit} light={setLit} runTo={(here) => go({ here })} />
 						<Sites
 							opened={opened}
 							view={view}
@@ -227,6 +227,14 @@ function Settings({ setting, change }: { setting: Setting; change(part: Partial<
 			{select("protocol", "Protocol", Object.keys(protocolPhases))}
 			{select("model", "Machine", modelNames)}
 			{select("fetch", "Fetches", fetches)}
+			<button
+				type="button"
+				aria-pressed={setting.fetch === "stale"}
+				title="CPUs get the oldest bytes that the machine allows, mostly"
+				onClick={() => change({ fetch: setting.fetch === "stale" ? "fresh" : "stale" })}
+			>
+				be unlucky
+			</button>
 			<label>
 				CPUs
 				<input

@@ -65,10 +65,10 @@ let cutBefore = 0;
 let before: Promise<void> = Promise.resolve();
 
 // Questions are answered one after the other, so that three steps back are three steps, however fast they were asked for.
-addEventListener("message", ({ data }: MessageEvent<Numbered>) => {
+export function receive(data: Numbered): void {
 	if (makesEarlierVain(data)) cutBefore = data.id;
 	before = before.then(() => respond(data));
-});
+}
 
 /** Whether all that was asked for before may as well be left where it is: a place is reached from anywhere. */
 function makesEarlierVain(question: RunQuestion): boolean {
@@ -161,6 +161,7 @@ async function go({ tape }: Open, how: Go, id: number): Promise<void> {
 	const before = system.events?.length ?? 0;
 	const phase = phaseOf(lastStep(system));
 	const isThere = (): boolean => {
+		if ("here" in how) return isAt(system, how.here);
 		const news = system.events!.slice(before);
 		switch (how.until) {
 			case "print":
@@ -175,7 +176,7 @@ async function go({ tape }: Open, how: Go, id: number): Promise<void> {
 				return false;
 		}
 	};
-	if (how.until === "cpu") {
+	if ("until" in how && how.until === "cpu") {
 		const cpu = how.cpu ?? 0;
 		const count = getCounter(system.machine, cpu, Cpu.instructions);
 		tape.until(({ machine }) => getCounter(machine, cpu, Cpu.instructions) !== count, SLICE);
@@ -186,6 +187,13 @@ async function go({ tape }: Open, how: Go, id: number): Promise<void> {
 		await new Promise((resume) => setTimeout(resume));
 		if (id < cutBefore) return;
 	}
+}
+
+/** Whether a CPU that runs is about to execute the instruction at an address. */
+function isAt({ machine }: System, address: number): boolean {
+	return machine.cores.some(
+		({ id }) => getCpu(machine, id, Cpu.status) === Status.running && getCpu(machine, id, Cpu.pc) >>> 0 === address,
+	);
 }
 
 async function goTo(tape: Tape, to: number, id: number): Promise<void> {

@@ -2,6 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { type Link, linkTo, readLink } from "../state/link.ts";
+import { Embed } from "./embed.tsx";
 import type { Room } from "./room.ts";
 import { rooms } from "./rooms.ts";
 import { isTyping } from "./typing.ts";
@@ -21,6 +22,8 @@ export function Shell() {
 	const [said, setSaid] = useState("");
 	const state = useRef<unknown>(undefined);
 	const help = useRef<HTMLDialogElement>(null);
+	const embed = useRef<HTMLDialogElement>(null);
+	const [fragment, setFragment] = useState("");
 	const visits = useRef(0);
 
 	useEffect(() => {
@@ -81,6 +84,16 @@ export function Shell() {
 				<button type="button" onClick={share}>
 					Share
 				</button>
+				<button
+					type="button"
+					onClick={async () => {
+						if (shown === undefined) return;
+						setFragment(await linkTo(shown.name, state.current ?? {}));
+						embed.current?.showModal();
+					}}
+				>
+					Embed
+				</button>
 				<button type="button" onClick={() => help.current?.showModal()} aria-label="Keys">
 					?
 				</button>
@@ -99,6 +112,12 @@ export function Shell() {
 					/>
 				)}
 			</main>
+			<p class="embedded">
+				<a href={location.href.replace(location.search, "")} target="_blank" rel="noreferrer">
+					Open in the patchbay lab
+				</a>
+			</p>
+			<Embed dialog={embed} room={shown?.name ?? FIRST} fragment={fragment} />
 			<dialog ref={help} aria-labelledby="keys">
 				<h2 id="keys">Keys</h2>
 				<dl>

@@ -1,5 +1,7 @@
 // Questions to a worker, and their answers. A later question of the same kind replaces one that waits.
 
+import type { RoleName } from "./worker.ts";
+
 export interface Answer<T> {
 	readonly id: number;
 	/** More will come. */
@@ -14,7 +16,14 @@ export interface Asker {
 	stop(): void;
 }
 
-export function askerOf(worker: Worker): Asker {
+/** Starts a worker. */
+export function startAsker(role: RoleName): Asker {
+	const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+	worker.postMessage({ role });
+	return askerOf(worker);
+}
+
+function askerOf(worker: Worker): Asker {
 	const waiting = new Map<number, { done: (value: never) => void; fail: (error: Error) => void; progress: unknown }>();
 	let last = 0;
 	worker.addEventListener("message", ({ data }: MessageEvent<Answer<never>>) => {
