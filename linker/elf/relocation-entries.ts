@@ -4,7 +4,7 @@
 import { LinkError } from "../errors.ts";
 import { inRela } from "./fields.ts";
 import { R_NONE, type Relocations } from "./object.ts";
-import { putRelocations, RELA_SIZE, type RelocationTableSource, readRelocations } from "./tables.ts";
+import { putRela, putRelocations, RELA_SIZE, type RelocationTableSource, readRelocations } from "./tables.ts";
 import { fitsNumber, viewOf, wideWord, wordsOf } from "./words.ts";
 
 /** Fills a view with whole entries of a table, from entry `first` on. */
@@ -69,6 +69,23 @@ export function* relocationPieces(relocations: Relocations): Generator<Uint32Arr
 		put(view, first);
 		yield wordsOf(view);
 	}
+}
+
+/** The entries of symbols for which `picks` holds 1, as words like a piece's, and their numbers among all. */
+export function pickedEntries(
+	{ count, offset, type, symbol, addend }: Relocations,
+	picks: Uint8Array,
+): { words: Uint32Array; numbers: Uint32Array } {
+	let room = 0;
+	for (let i = 0; i < count; i++) room += picks[symbol[i]!]!;
+	const view = new DataView(new ArrayBuffer(room * RELA_SIZE));
+	const numbers = new Uint32Array(room);
+	for (let i = 0, next = 0; next < room; i++) {
+		if (picks[symbol[i]!] !== 1) continue;
+		putRela(view, next * RELA_SIZE, offset[i]!, type[i]!, symbol[i]!, addend[i]!);
+		numbers[next++] = i;
+	}
+	return { words: wordsOf(view), numbers };
 }
 
 /** The relocations that `put` reads from a file, checked as `readRelocations` does whenever they are read.

@@ -3,7 +3,7 @@
 // not there: what it calls could only be guessed.
 
 import { type ElfObject, originOf, type Relocations, type Section, STT_SECTION } from "../elf/object.ts";
-import { ENTRY_WORDS, relocationPieces } from "../elf/relocation-entries.ts";
+import { ENTRY_WORDS, pickedEntries, relocationPieces } from "../elf/relocation-entries.ts";
 import { type FunctionIndex, functionAt, indexFunctions, isCode } from "../elf/symbols.ts";
 import { wideWord } from "../elf/words.ts";
 import { LinkError } from "../errors.ts";
@@ -48,6 +48,8 @@ interface Piece {
 	readonly origin: number;
 	readonly words: Uint32Array;
 	readonly first: number;
+	/** The numbers of the relocations, where they are not all of those from `first` on. */
+	readonly numbers?: Uint32Array;
 }
 
 /** @throws LinkError for SHT_REL, which neither architecture has: where an addend lies depends on the instruction */
@@ -59,12 +61,17 @@ export function relocationsWithAddends(object: ElfObject, { name, relocations }:
 	return relocations;
 }
 
-function* codePieces(object: ElfObject): Generator<Piece> {
+/** @param picks 1 for each symbol whose relocations are looked at, where they are in columns anyway; else all are */
+function* codePieces(object: ElfObject, picks?: Uint8Array): Generator<Piece> {
 	for (const [section, each] of object.sections.entries()) {
 		const relocations = isCode(each) ? relocationsWithAddends(object, each) : undefined;
 		if (relocations === undefined) continue;
 		const { data } = each;
 		const origin = originOf(object, each);
+		if (picks !== undefined) {
+			yield { section, data, origin, first: 0, ...pickedEntries(relocations, picks) };
+			continue;
+		}
 		let first = 0;
 		for (const words of relocationPieces(relocations)) {
 			yield { section, data, origin, words, first };
@@ -112,7 +119,7 @@ function addBranches(table: BranchTable, callees: Callees, search: Search, piece
 	const { wanted, architecture, visitOther } = search;
 	const { info } = search.object.symbols;
 	const { find, branches } = architecture;
-	const { data, origin, words, first } = piece;
+	const { data, origin, words, first, numbers } = piece;
 	const { section, offset, relocation, branch, callee } = table;
 	const { plain } = callees;
 	let { count } = table;
@@ -123,7 +130,7 @@ function addBranches(table: BranchTable, callees: Callees, search: Search, piece
 		const field = wideWord(words[at]!, words[at + 1]!) - origin;
 		const found = find(words[at + 2]!, data, field);
 		if (found < 0) {
-			if (visitOther !== undefined && !isSection) visitOther(piece.section, i);
+			if (visitOther !== undefined && !isSection) visitOther(piece.section, numbers?.[i] ?? i);
 			continue;
 		}
 		const { addend, fieldAt } = branches[found]!;
@@ -134,7 +141,7 @@ function addBranches(table: BranchTable, callees: Callees, search: Search, piece
 		}
 		section[count] = piece.section;
 		offset[count] = field - fieldAt;
-		if (relocation !== undefined) relocation[count] = i;
+		if (relocation !== undefined) relocation[count] = numbers?.[i] ?? i;
 		branch[count] = found;
 		/** What `numberOf` would find, without the call. */
 		const known = behind === 0 ? plain[symbol]! : 0;
@@ -193,7 +200,8 @@ export function branchTable(
 	const callees: Callees = { list: [], plain: new Uint32Array(object.symbols.count), others: new Map() };
 	const table = allocate(room, callees.list, forEdits);
 	const search = { object, architecture, wanted, resolve: sectionResolver(object), visitOther };
-	for (const piece of codePieces(object)) table.count = addBranches(table, callees, search, piece);
+	const picks = architecture.sites.isLinkedHere ? wanted : undefined;
+	for (const piece of codePieces(object, picks)) table.count = addBranches(table, callees, search, piece);
 	for (const run of sectionRuns(table)) sortRows(table, run);
 	return table;
 }

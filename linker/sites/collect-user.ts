@@ -92,7 +92,7 @@ function placeKey(
 	const { symbols } = object;
 	const trampoline = calleeOf(table, row).symbol;
 	if (keys.has(trampoline)) return;
-	const name = keyNameOf(symbolName(symbols, trampoline), place(object, table.section[row]!, table.offset[row]!));
+	const name = keyNameOf(symbolName(symbols, trampoline), () => place(object, table.section[row]!, table.offset[row]!));
 	const key = symbolByName(object, name) ?? 0;
 	const section = symbols.section[key]!;
 	const isOurs = symbols.info[key]! >> 4 === STB_LOCAL || (symbols.other[key]! & 3) !== STV_DEFAULT;

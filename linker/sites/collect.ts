@@ -5,6 +5,7 @@ import { addSymbols, type NewSymbol, newSection } from "../elf/edit.ts";
 import { addToGroup, type Groups, groupsOf } from "../elf/groups.ts";
 import {
 	type ElfObject,
+	type Relocations,
 	type Section,
 	SHN_UNDEF,
 	SHT_PROGBITS,
@@ -15,7 +16,7 @@ import {
 } from "../elf/object.ts";
 import { relocationsFrom } from "../elf/relocation-entries.ts";
 import { symbolName } from "../elf/symbols.ts";
-import { putRela, RELA_SIZE } from "../elf/tables.ts";
+import { allocateRelocations, putRela, RELA_SIZE } from "../elf/tables.ts";
 import { LinkError, suggestion } from "../errors.ts";
 import { siteRow } from "../format/rows.ts";
 import { INIT, isInit, KEY_PREFIX, SITES_SECTION, TAIL, TRAMPOLINE_PREFIX } from "../format/static-calls.ts";
@@ -74,27 +75,45 @@ function sitesTable(
 	{ symbols, isByRow }: Anchors,
 	keys: Uint32Array,
 ): Section {
-	const { fields } = siteRow;
+	const { callee, callees } = table;
+	const type = relocation.relative32;
+	const keyAt = siteRow.fields.key.at;
 	const tails = branches.map(({ kind }) => (branchKinds[kind] === "call" ? 0 : TAIL));
 	const inits = sections.map((section) => (sites.marksInit && isInit(section) ? INIT : 0));
+	/** For a row's number in the table, what its two fields count from and what is added. */
+	const placeSymbol = (i: number): number => symbols[isByRow ? i : table.section[i]!]!;
+	const placeAddend = (i: number): number => (isByRow ? 0 : table.offset[i]!);
+	const keySymbol = (i: number): number => keys[callees[callee[i]!]!.symbol]!;
+	const flagsOf = (i: number): number => tails[table.branch[i]!]! | inits[table.section[i]!]!;
+	const streamed = (): Relocations =>
+		relocationsFrom(rows.length * 2, (view, first) => {
+			for (let at = 0, entry = first; at < view.byteLength; at += RELA_SIZE, entry++) {
+				const i = rows[entry >> 1]!;
+				const offset = (entry >> 1) * siteRow.bytes;
+				if ((entry & 1) === 1) putRela(view, at, offset + keyAt, type, keySymbol(i), flagsOf(i));
+				else putRela(view, at, offset, type, placeSymbol(i), placeAddend(i));
+			}
+		});
+	const inColumns = (): Relocations => {
+		const columns = allocateRelocations(rows.length * 2);
+		columns.type.fill(type);
+		for (const [row, i] of rows.entries()) {
+			columns.offset[2 * row] = row * siteRow.bytes;
+			columns.symbol[2 * row] = placeSymbol(i);
+			columns.addend[2 * row] = placeAddend(i);
+			columns.offset[2 * row + 1] = row * siteRow.bytes + keyAt;
+			columns.symbol[2 * row + 1] = keySymbol(i);
+			columns.addend[2 * row + 1] = flagsOf(i);
+		}
+		return columns;
+	};
 	return newSection(SITES_SECTION, {
 		type: SHT_PROGBITS,
 		flags: sites.flags,
 		align: 4,
 		entsize: siteRow.bytes,
 		data: new Uint8Array(rows.length * siteRow.bytes),
-		relocations: relocationsFrom(rows.length * 2, (view, first) => {
-			for (let at = 0, entry = first; at < view.byteLength; at += RELA_SIZE, entry++) {
-				const i = rows[entry >> 1]!;
-				const offset = (entry >> 1) * siteRow.bytes;
-				const section = table.section[i]!;
-				if ((entry & 1) === 1) {
-					const flags = tails[table.branch[i]!]! | inits[section]!;
-					putRela(view, at, offset + fields.key.at, relocation.relative32, keys[calleeOf(table, i).symbol]!, flags);
-				} else if (isByRow) putRela(view, at, offset, relocation.relative32, symbols[i]!, 0);
-				else putRela(view, at, offset, relocation.relative32, symbols[section]!, table.offset[i]!);
-			}
-		}),
+		relocations: sites.isLinkedHere ? inColumns() : streamed(),
 	});
 }
 
@@ -128,7 +147,7 @@ function withKeys(
 		const trampoline = calleeOf(table, i).symbol;
 		if (keys[trampoline] !== 0 || additions.has(trampoline)) continue;
 		const field = missingKey === "add" ? architecture.branches[table.branch[i]!]!.fieldAt : 0;
-		const where = place(object, table.section[i]!, table.offset[i]! + field);
+		const where = (): string => place(object, table.section[i]!, table.offset[i]! + field);
 		const keyName = keyNameOf(symbolName(symbols, trampoline), where);
 		const known = byName.get(keyName);
 		if (known !== undefined) keys[trampoline] = known;
@@ -136,7 +155,7 @@ function withKeys(
 		else if (missingKey === "add") additions.set(trampoline, newKey(object, trampoline, keyName, where));
 		else
 			throw new LinkError(
-				`${where}: calls '${symbolName(symbols, trampoline)}', but nothing here names its key '${keyName}'${suggestion(keyName, byName.keys())}; call it with static_call(), or say --module if only the trampoline is exported`,
+				`${where()}: calls '${symbolName(symbols, trampoline)}', but nothing here names its key '${keyName}'${suggestion(keyName, byName.keys())}; call it with static_call(), or say --module if only the trampoline is exported`,
 			);
 	}
 	const extended = addSymbols(object, [...additions.values()]);
@@ -147,19 +166,19 @@ function withKeys(
 
 /** The symbol for a key that another object defines: a module that only calls a trampoline does not mention the key.
  * @throws LinkError where the trampoline is defined here, and so the key should be */
-function newKey({ symbols }: ElfObject, trampoline: number, name: string, where: string): NewSymbol {
+function newKey({ symbols }: ElfObject, trampoline: number, name: string, where: () => string): NewSymbol {
 	if (symbols.section[trampoline] !== SHN_UNDEF) {
 		const called = symbolName(symbols, trampoline);
-		throw new LinkError(`${where}: calls '${called}', which this object defines without its key '${name}'`);
+		throw new LinkError(`${where()}: calls '${called}', which this object defines without its key '${name}'`);
 	}
 	const binding = symbols.info[trampoline]! >> 4;
 	return { name, binding, type: STT_OBJECT, section: SHN_UNDEF, value: 0, size: 0 };
 }
 
-/** The key of a trampoline. @param where the call that is to be named if the trampoline has no proper name */
-export function keyNameOf(trampoline: string, where: string): string {
+/** The key of a trampoline. @param where gives the call that is to be named if the trampoline has no proper name */
+export function keyNameOf(trampoline: string, where: () => string): string {
 	if (trampoline === TRAMPOLINE_PREFIX)
-		throw new LinkError(`${where}: trampoline name '${trampoline}' is malformed: no key name follows`);
+		throw new LinkError(`${where()}: trampoline name '${trampoline}' is malformed: no key name follows`);
 	return KEY_PREFIX + trampoline.slice(TRAMPOLINE_PREFIX.length);
 }
 

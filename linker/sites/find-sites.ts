@@ -12,7 +12,7 @@ import { requireArchitecture } from "./arch/index.ts";
 import { type BranchTable, branchTable, calleeOf, sectionRuns } from "./branches.ts";
 import { refuseCallsByAddress, requireVisibleCalls } from "./hidden-calls.ts";
 import { place } from "./place.ts";
-import { flagged, wantedSymbols } from "./wanted.ts";
+import { wantedSymbols } from "./wanted.ts";
 
 /** The call sites of an object. */
 export interface FoundSites<A extends Architecture = Architecture> {
@@ -37,8 +37,9 @@ function trampolineFlags(object: Pick<ElfObject, "symbols">): Uint8Array {
 export function ownTrampolines(object: Pick<ElfObject, "symbols">, flags = trampolineFlags(object)): Trampolines {
 	const { section, value } = object.symbols;
 	const own = new Map<number, Set<number>>();
-	for (const i of flagged(flags)) {
-		if (section[i] !== SHN_UNDEF) own.set(section[i]!, (own.get(section[i]!) ?? new Set()).add(value[i]!));
+	for (let i = 1; i < flags.length; i++) {
+		if (flags[i] !== 1 || section[i] === SHN_UNDEF) continue;
+		own.set(section[i]!, (own.get(section[i]!) ?? new Set()).add(value[i]!));
 	}
 	return own;
 }

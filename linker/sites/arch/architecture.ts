@@ -57,6 +57,9 @@ export interface SiteRules {
 	/** Whether calls in the replacements of alternatives have rows. The toy's are patched along with their copies; the
 	 * kernel patches none of them. */
 	readonly inReplacements: boolean;
+	/** Whether the table goes on to our own linker, which reads its relocations by columns. Otherwise it only goes to a file,
+	 * and its relocations, which may be millions, are made while they are written. */
+	readonly isLinkedHere: boolean;
 	/** Refuses relocation `i` of a section that names a trampoline and is no branch: the toy's compiler and assembler make
 	 * nothing of the kind. Undefined where other compilers may do what they like.
 	 * @throws LinkError */
@@ -116,5 +119,6 @@ export const kernelRules: SiteRules = {
 	flags: SHF_ALLOC | SHF_WRITE,
 	marksInit: false,
 	inReplacements: false,
+	isLinkedHere: false,
 	refuseOther: undefined,
 };

@@ -73,7 +73,7 @@ export const toy: Architecture = {
 	find: (type, bytes, at) =>
 		type === R_TOY_CALL28 || type === R_TOY_JUMP28 ? flows.indexOf(decode(bytes, at - FIELD)?.row.flow) : -1,
 	relocation: { none: R_TOY_NONE, relative32: R_TOY_REL32 },
-	sites: { flags: SHF_ALLOC, marksInit: true, inReplacements: true, refuseOther },
+	sites: { flags: SHF_ALLOC, marksInit: true, inReplacements: true, isLinkedHere: true, refuseOther },
 };
 
 /** Code may do nothing with a trampoline but call its first byte; data may point to it. */
