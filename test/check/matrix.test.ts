@@ -1,7 +1,7 @@
 // The verdict matrix: every cell is checked anew and must be what docs/verdicts.md says.
 
 import { readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ablate } from "../../runtime/check/ablate.ts";
 import { check } from "../../runtime/check/check.ts";
 import {
@@ -25,14 +25,14 @@ const protocolNamed = (name: string) => protocols.find((protocol) => protocol.na
 describe("the verdict matrix is what docs/verdicts.md says", () => {
 	const page = readFileSync("docs/verdicts.md", "utf8");
 
-	it("of these protocols", () => {
+	test("of these protocols", () => {
 		expect([...page.matchAll(/^## (.*)$/gm)].map(([, name]) => name)).toEqual(matrixProtocols.map(({ name }) => name));
 	});
 
 	const shown = matrixProtocols.filter(
 		({ name }) => everything || ["breakpoint", "naive-sync", "stop-machine", "park-then-sync"].includes(name),
 	);
-	it.each(shown)("$name", (protocol) => {
+	test.each(shown)("$name", (protocol) => {
 		const mine = cells({ protocols: [protocol] });
 		const section = matrixMarkdown(matrixRows(mine, mine.map(checkCell))).split(/^(?=## )/m)[1]!;
 		expect(page.split(/^(?=## )/m).map((text) => text.trim())).toContain(section.trim());
@@ -44,7 +44,7 @@ describe("on a machine with a store buffer", () => {
 	const mine = cells({ protocols: [protocolNamed("stop-machine")], models: buffered, most: 2 });
 	const few = mine.filter(({ kind, placement }) => kind === "call" && placement === "aligned");
 
-	it.each(few)("what a release drains is nobody's store: $model.name, $cpus CPUs", (cell) => {
+	test.each(few)("what a release drains is nobody's store: $model.name, $cpus CPUs", (cell) => {
 		const { verdict } = check(scenarioOf(cell));
 		expect(verdict).toBe("safe");
 	});
@@ -56,7 +56,7 @@ describe("ablate", () => {
 			.filter(({ change, verdict }) => change === "drop" && verdict === "needed")
 			.map(({ text }) => text);
 
-	it.each(["x86", "amd-quad", "arm", "riscv", "alpha"])(
+	test.each(["x86", "amd-quad", "arm", "riscv", "alpha"])(
 		"finds every phase of text_poke_bp but disarm needed on %s",
 		(model) => {
 			expect(needed(model)).toEqual([
@@ -71,14 +71,14 @@ describe("ablate", () => {
 		},
 	);
 
-	it("finds only the last sync needed where nothing is stale: a CPU may be between the breakpoint and its handler", () => {
+	test("finds only the last sync needed where nothing is stale: a CPU may be between the breakpoint and its handler", () => {
 		const drops = ablate(protocolNamed("breakpoint"), modelNamed("ideal"), 2).filter(({ change }) => change === "drop");
 		const syncs = drops.filter(({ text }) => text === "sync serialize");
 		expect(syncs.map(({ verdict }) => verdict)).toEqual(["not needed", "not needed", "needed"]);
 		expect(syncs[2]!.witness?.property).toBe("breakpoint");
 	});
 
-	it.runIf(everything)(
+	test.runIf(everything)(
 		"finds every deletion of every protocol that is safe, on every model, needed or harmless, with a witness",
 		() => {
 			for (const protocol of protocols)
@@ -100,7 +100,7 @@ describe("synthesize", () => {
 		profile: profiles[0]!,
 	});
 
-	it("finds text_poke_bp on x86", () => {
+	test("finds text_poke_bp on x86", () => {
 		expect(synthesize(wish("x86", "straddling", ["sync park", "write spin"]))?.phases).toEqual([
 			"arm",
 			"write breakpoint",
@@ -113,11 +113,11 @@ describe("synthesize", () => {
 		]);
 	});
 
-	it("finds one store and one sync for an aligned site on amd-quad", () => {
+	test("finds one store and one sync for an aligned site on amd-quad", () => {
 		expect(synthesize(wish("amd-quad", "aligned", []))?.phases).toEqual(["write whole", "sync serialize"]);
 	});
 
-	it("says when there is none", () => {
+	test("says when there is none", () => {
 		expect(synthesize({ ...wish("x86", "straddling", ["sync serialize", "sync park"]), length: 5 })).toBeUndefined();
 	});
 });

@@ -3,14 +3,14 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { cli, inFolder } from "./command-line.ts";
 
 const safe = resolve("fixtures/check/text-poke.s");
 const unsafe = resolve("fixtures/check/naive.s");
 
 describe("check", () => {
-	it("exits 0 for safe, 1 for unsafe, 4 for undecided", async () => {
+	test("exits 0 for safe, 1 for unsafe, 4 for undecided", async () => {
 		expect((await cli("check", safe)).code).toBe(0);
 		expect((await cli("check", unsafe)).code).toBe(1);
 		const bounded = await cli("check", safe, "--max-states", "10", "--json");
@@ -18,7 +18,7 @@ describe("check", () => {
 		expect(JSON.parse(bounded.out)).toMatchObject({ verdict: "undecided", why: "10 states" });
 	});
 
-	it("prints one object with a schema, and the trace only when unsafe", async () => {
+	test("prints one object with a schema, and the trace only when unsafe", async () => {
 		const good = JSON.parse((await cli("check", safe, "--json")).out);
 		expect(good).toMatchObject({ schema: "patchbay/verdict@1", verdict: "safe" });
 		expect(good.trace).toBeUndefined();
@@ -28,7 +28,7 @@ describe("check", () => {
 		expect(bad.trace.at(-1)).toMatchObject({ broken: "torn", fetched: expect.any(String) });
 	});
 
-	it("names the line and what was allowed when a header is wrong", async () => {
+	test("names the line and what was allowed when a header is wrong", async () => {
 		await inFolder(async (folder) => {
 			const file = join(folder, "x.s");
 			writeFileSync(file, readFileSync(unsafe, "utf8").replace("by naive", "by breakpiont"));
@@ -40,7 +40,7 @@ describe("check", () => {
 });
 
 describe("a header that would say less than it seems to", () => {
-	it.each([
+	test.each([
 		["model: x86", "modle: arm", ":3: a header has no 'modle' (did you mean 'model'?)"],
 		["poke: site", "poke site", ":5: write '# poke: site = deadline by naive', with a colon"],
 	])("is refused: %s as %s", async (right, wrong, message) => {
@@ -55,7 +55,7 @@ describe("a header that would say less than it seems to", () => {
 });
 
 describe("the label that a CPU begins at", () => {
-	it.each([
+	test.each([
 		[
 			"is a function",
 			"\t.type caller, @function",
@@ -74,7 +74,7 @@ describe("the label that a CPU begins at", () => {
 });
 
 describe("run --replay", () => {
-	it("goes the same way again", async () => {
+	test("goes the same way again", async () => {
 		await inFolder(async (folder) => {
 			const file = join(folder, "cex.json");
 			const { out } = await cli("check", unsafe, "--json");
@@ -85,7 +85,7 @@ describe("run --replay", () => {
 		});
 	});
 
-	it("refuses a way that goes elsewhere, and a file that is none", async () => {
+	test("refuses a way that goes elsewhere, and a file that is none", async () => {
 		await inFolder(async (folder) => {
 			const file = join(folder, "cex.json");
 			const verdict = JSON.parse((await cli("check", unsafe, "--json")).out);
@@ -104,7 +104,7 @@ describe("run --replay", () => {
 });
 
 describe("a campaign in parts", () => {
-	it("is the same joined as in one piece", async () => {
+	test("is the same joined as in one piece", async () => {
 		await inFolder(async (folder) => {
 			const whole = JSON.parse((await cli("check", safe, unsafe, "--json")).out);
 			const parts = await Promise.all(
@@ -126,7 +126,7 @@ describe("a campaign in parts", () => {
 	if (!parallel)
 		console.warn("SKIPPED: GNU parallel, or the build in dist/, is missing; the job-array test did not run");
 
-	it.skipIf(!parallel)("runs as jobs of GNU parallel", async () => {
+	test.skipIf(!parallel)("runs as jobs of GNU parallel", async () => {
 		await inFolder(async (folder) => {
 			const command = `${process.execPath} dist/cli/main.cjs`;
 			const job = `${command} check ${safe} ${unsafe} --json --shard {}/2 '>' ${folder}/{}.json`;

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import {
 	addLines,
 	append,
@@ -81,7 +81,7 @@ function expected({ rows, end }: Stretch, offset: number) {
 }
 
 describe("line tables", () => {
-	it("say of each offset in a section what was said of it", () => {
+	test("say of each offset in a section what was said of it", () => {
 		fc.assert(
 			fc.property(stretches, fc.array(fc.nat(6000), { maxLength: 20 }), (stretches, offsets) => {
 				const table = readLineTable(readElf(writeElf(withLines(stretches)), "lines.o"));
@@ -93,7 +93,7 @@ describe("line tables", () => {
 		);
 	});
 
-	it("say of each address in an executable what was said of it", () => {
+	test("say of each address in an executable what was said of it", () => {
 		fc.assert(
 			fc.property(stretches, fc.array(fc.nat(6000), { maxLength: 20 }), (stretches, offsets) => {
 				const executable = linked(withLines(stretches));
@@ -106,13 +106,13 @@ describe("line tables", () => {
 		);
 	});
 
-	it("of an object without any are empty", () => {
+	test("of an object without any are empty", () => {
 		const builder = newObject("none.o", MACHINE);
 		append(section(builder, ".text"), [0]);
 		expect(lineAt(readLineTable(finish(builder)), 0, 1)).toBeUndefined();
 	});
 
-	it("may be joined by putting one after the other", () => {
+	test("may be joined by putting one after the other", () => {
 		const builder = newObject("two.o", MACHINE);
 		for (const [i, file] of ["a.js", "b.js"].entries()) {
 			const text = section(builder, `.text.${i}`);
@@ -139,7 +139,7 @@ describe("a malformed table is refused", () => {
 		readLineTable({ ...object, sections });
 	}
 
-	it.each<[string, (view: DataView) => void]>([
+	test.each<[string, (view: DataView) => void]>([
 		["+0x0: unit of 4096 bytes ends after", (view) => view.setUint32(0, 4096, true)],
 		["+0x0: unit length 4294967280 is reserved", (view) => view.setUint32(0, 0xfffffff0, true)],
 		["+0x4: version 6 of DWARF lines is not in [2, 5]", (view) => view.setUint16(4, 6, true)],
@@ -173,7 +173,7 @@ describe.skipIf(!haveBinutils)("binutils read our line tables", () => {
 		.map((stretches, i) => ({ object: linked(withLines(stretches)), stretches, path: join(directory, `${i}`) }));
 	for (const { object, path } of samples) writeFileSync(path, writeElf(object));
 
-	it.each([
+	test.each([
 		["readelf", ["-W", "--debug-dump=decodedline"]],
 		["objdump", ["-w", "--dwarf=decodedline"]],
 	])("%s", (program, options) => {
@@ -196,7 +196,7 @@ describe.skipIf(!haveBinutils)("binutils read our line tables", () => {
 		}
 	});
 
-	it("readelf -a has nothing to say against them", () => {
+	test("readelf -a has nothing to say against them", () => {
 		const { stdout, stderr } = output("readelf", "-aW", ...samples.map(({ path }) => path));
 		expect(stderr).toBe("");
 		expect(stdout).not.toMatch(/readelf:|[Ww]arning/);

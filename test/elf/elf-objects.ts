@@ -190,6 +190,11 @@ export function shownName(object: ElfObject, symbol: number): string {
 }
 
 /** Whether a program can be run here. Says so on stderr when not, since tests are then skipped. */
+/** Where the installed gcc has a file of its own, whichever its version; without gcc, the name alone. */
+export function ofGcc(name: string): string {
+	return spawnSync("gcc", [`-print-file-name=${name}`], { encoding: "utf8" }).stdout?.trim() || name;
+}
+
 export function have(program: string): boolean {
 	const found = spawnSync(program, ["--version"]).status === 0;
 	if (!found) console.warn(`${program} is not installed: the tests that compare with it are SKIPPED`);

@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import {
 	type ElfObject,
 	ET_DYN,
@@ -22,7 +22,7 @@ import {
 	symbolType,
 	writeElf,
 } from "../../linker/elf/index.ts";
-import { have, listRelocations, output } from "./elf-objects.ts";
+import { have, listRelocations, ofGcc, output } from "./elf-objects.ts";
 
 const haveTools = have("readelf") && have("objdump") && have("gcc");
 
@@ -61,7 +61,7 @@ const system = [
 	"/usr/lib/x86_64-linux-gnu/crt1.o",
 	"/usr/lib/x86_64-linux-gnu/crti.o",
 	"/usr/lib/x86_64-linux-gnu/crtn.o",
-	"/usr/lib/gcc/x86_64-linux-gnu/12/crtbegin.o",
+	ofGcc("crtbegin.o"),
 	"/usr/aarch64-linux-gnu/lib/crt1.o",
 	"/usr/lib/x86_64-linux-gnu/libc.so.6",
 	"/usr/bin/readelf",
@@ -85,7 +85,7 @@ describe.skipIf(!haveTools)("objects of other producers", () => {
 		return path;
 	}
 
-	it("reads groups, and more sections than sixteen bits can number", () => {
+	test("reads groups, and more sections than sixteen bits can number", () => {
 		const lines = Array.from({ length: 33_000 }, (_, i) => {
 			const group = i % 100 === 0 ? `.section .text.f${i},"axG",@progbits,f${i},comdat` : `.section .text.f${i},"ax"`;
 			return `${group}\n.globl f${i}\n.type f${i},@function\nf${i}: call g${i % 9}@PLT\n.size f${i}, .-f${i}`;
@@ -104,7 +104,7 @@ describe.skipIf(!haveTools)("objects of other producers", () => {
 			expect(output("readelf", option, copy)).toEqual(output("readelf", option, path));
 	});
 
-	it.each(files)("%s: sections and symbols are those readelf sees", (_, path) => {
+	test.each(files)("%s: sections and symbols are those readelf sees", (_, path) => {
 		const object = readElf(readFileSync(path), path);
 		const sections = [
 			...output("readelf", "-SW", path).stdout.matchAll(
@@ -124,7 +124,7 @@ describe.skipIf(!haveTools)("objects of other producers", () => {
 		);
 	});
 
-	it.each(files)("%s: relocations are those readelf sees", (_, path) => {
+	test.each(files)("%s: relocations are those readelf sees", (_, path) => {
 		const object = readElf(readFileSync(path), path);
 		const parts = output("readelf", "-rW", path)
 			.stdout.split(/^Relocation section '/m)
@@ -139,7 +139,7 @@ describe.skipIf(!haveTools)("objects of other producers", () => {
 		}
 	});
 
-	it.each(files)("%s: written again, readelf sees the same", (_, path) => {
+	test.each(files)("%s: written again, readelf sees the same", (_, path) => {
 		const object = readElf(readFileSync(path), path);
 		if (object.type === ET_DYN) return;
 		const copy = join(directory, "copy");
@@ -149,7 +149,7 @@ describe.skipIf(!haveTools)("objects of other producers", () => {
 		expect(Buffer.compare(writeElf(readElf(readFileSync(copy), path)), readFileSync(copy))).toBe(0);
 	});
 
-	it.each(files)("%s: rows of the line table are those objdump sees", (_, path) => {
+	test.each(files)("%s: rows of the line table are those objdump sees", (_, path) => {
 		const object = readElf(readFileSync(path), path);
 		const table = readLineTable(object);
 		const { section, first, last, order } = table.sequences;
@@ -165,7 +165,7 @@ describe.skipIf(!haveTools)("objects of other producers", () => {
 		expect(section.length).toBe(first.length);
 	});
 
-	it("an executable's relocations are those its objects had", () => {
+	test("an executable's relocations are those its objects had", () => {
 		const object = readElf(readFileSync(join(directory, "emitted")), "emitted");
 		const hook = symbolByName(object, "hook")!;
 		const text = object.sections.find(({ name }) => name === ".text")!;
@@ -178,7 +178,7 @@ describe.skipIf(!haveTools)("objects of other producers", () => {
 		}
 	});
 
-	it.each(["optimised.o", "sections.o", "emitted", "library.so", "pie"])(
+	test.each(["optimised.o", "sections.o", "emitted", "library.so", "pie"])(
 		"%s: code of a function has its name and line",
 		(name) => {
 			const object = readElf(readFileSync(join(directory, name)), name);

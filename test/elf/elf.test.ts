@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import {
 	addString,
 	amendSymbol,
@@ -44,7 +44,7 @@ const anyObject = fc
 	.map(([object, executable]) => (executable ? asExecutable(object) : object));
 
 describe("writing and reading", () => {
-	it("gives the same object", () => {
+	test("gives the same object", () => {
 		fc.assert(
 			fc.property(anyObject, (object) => {
 				const read = readElf(writeElf(object), object.name);
@@ -54,7 +54,7 @@ describe("writing and reading", () => {
 		);
 	});
 
-	it("gives the same bytes the second time", () => {
+	test("gives the same bytes the second time", () => {
 		fc.assert(
 			fc.property(anyObject, (object) => {
 				const bytes = writeElf(object);
@@ -64,7 +64,7 @@ describe("writing and reading", () => {
 		);
 	});
 
-	it("loads each byte of an executable at its address", () => {
+	test("loads each byte of an executable at its address", () => {
 		fc.assert(
 			fc.property(objects(plainName).map(asExecutable), (object) => {
 				const { segments, sections } = readElf(writeElf(object), object.name);
@@ -82,7 +82,7 @@ describe("writing and reading", () => {
 		);
 	});
 
-	it("keeps values to the last bit up to ±2^53", () => {
+	test("keeps values to the last bit up to ±2^53", () => {
 		const builder = newObject("wide.o", MACHINE);
 		const text = section(builder, ".text");
 		append(text, [0, 0, 0, 0]);
@@ -96,7 +96,7 @@ describe("writing and reading", () => {
 		expect(listRelocations(read.sections[1]!.relocations).map(([, , , addend]) => addend)).toEqual(values);
 	});
 
-	it("takes more than 65,280 sections", () => {
+	test("takes more than 65,280 sections", () => {
 		const builder = newObject("many.o", MACHINE);
 		const count = 66_000;
 		for (let i = 0; i < count; i++) {
@@ -115,7 +115,7 @@ describe("writing and reading", () => {
 });
 
 describe("an object under construction", () => {
-	it("has one symbol per name, locals first, whatever came first", () => {
+	test("has one symbol per name, locals first, whatever came first", () => {
 		const builder = newObject("a.o", MACHINE);
 		const text = section(builder, ".text");
 		append(text, new Uint8Array(16));
@@ -131,7 +131,7 @@ describe("an object under construction", () => {
 		expect([1, 2, 3].map((i) => symbolBinding(object.symbols, i))).toEqual([STB_LOCAL, STB_GLOBAL, STB_GLOBAL]);
 	});
 
-	it("keeps a binding said before the definition", () => {
+	test("keeps a binding said before the definition", () => {
 		const builder = newObject("a.o", MACHINE);
 		const id = reference(builder, "f");
 		amendSymbol(builder, id, { binding: STB_GLOBAL });
@@ -139,7 +139,7 @@ describe("an object under construction", () => {
 		expect(symbolBinding(finish(builder).symbols, 1)).toBe(STB_GLOBAL);
 	});
 
-	it("refuses a second definition and a local symbol without one", () => {
+	test("refuses a second definition and a local symbol without one", () => {
 		const builder = newObject("a.o", MACHINE);
 		const text = section(builder, ".text");
 		defineSymbol(builder, "f", { section: text, value: 0 });
@@ -150,7 +150,7 @@ describe("an object under construction", () => {
 });
 
 describe("string tables", () => {
-	it("give back what was added", () => {
+	test("give back what was added", () => {
 		fc.assert(
 			fc.property(fc.array(anyName), (names) => {
 				const table = newStringTable();
@@ -169,7 +169,7 @@ describe("functionAt", () => {
 		maxLength: 12,
 	});
 
-	it("finds the innermost function, as a search of all does", () => {
+	test("finds the innermost function, as a search of all does", () => {
 		fc.assert(
 			fc.property(functions, fc.nat(2), fc.nat(90), (functions, where, value) => {
 				const builder = newObject("f.o", MACHINE);
@@ -206,7 +206,7 @@ describe("what contradicts itself is not written", () => {
 		type: ET_EXEC,
 		sections: [nullSection(), ...sections],
 	});
-	it.each([
+	test.each([
 		["bad: segment at 0x1000: is both writable and executable", executable(loaded(".wx", 5, 0x1000))],
 		["bad:(.b): overlaps .a at 0x1008", executable(loaded(".a", 0, 0x1000), loaded(".b", 0, 0x1008))],
 		[
@@ -233,13 +233,13 @@ describe.skipIf(!haveBinutils)("binutils agree", () => {
 		});
 	const paths = written.map(({ path }) => path);
 
-	it("reads every file without a warning", () => {
+	test("reads every file without a warning", () => {
 		const { stdout, stderr } = output("readelf", "-aW", ...paths);
 		expect(stderr).toBe("");
 		expect(stdout.split("\n").filter((line) => /readelf:|warning|error/i.test(line))).toEqual([]);
 	});
 
-	it("sees our sections (readelf -S)", () => {
+	test("sees our sections (readelf -S)", () => {
 		for (const [{ object }, text] of each("-SW")) {
 			const rows = [...text.matchAll(/^ {2}\[ *([1-9]\d*)\] (\S*) +(\w+) +([0-9a-f]{16}) [0-9a-f]+ ([0-9a-f]+) /gm)];
 			expect(
@@ -248,7 +248,7 @@ describe.skipIf(!haveBinutils)("binutils agree", () => {
 		}
 	});
 
-	it("sees our symbols (readelf -s)", () => {
+	test("sees our symbols (readelf -s)", () => {
 		for (const [{ object }, text] of each("-sW")) {
 			const { symbols } = object;
 			if (symbols.count === 1) continue;
@@ -267,7 +267,7 @@ describe.skipIf(!haveBinutils)("binutils agree", () => {
 		}
 	});
 
-	it("sees our relocations (readelf -r)", () => {
+	test("sees our relocations (readelf -r)", () => {
 		for (const [{ object }, text] of each("-rW")) {
 			const rows = [...text.matchAll(/^([0-9a-f]{16}) +([0-9a-f]{8})([0-9a-f]{8}) .* ([+-]) ([0-9a-f]+)$/gm)];
 			expect(
@@ -281,7 +281,7 @@ describe.skipIf(!haveBinutils)("binutils agree", () => {
 		}
 	});
 
-	it("sees our sections (objdump -h)", () => {
+	test("sees our sections (objdump -h)", () => {
 		for (const { path, object } of written) {
 			const { stdout, stderr } = output("objdump", "-hw", path);
 			expect(stderr).toBe("");

@@ -1,10 +1,18 @@
 // Compilers and tools for the tests on real machines' files. A tool that is not installed skips its tests, and says so.
 
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-export const objtool = "/usr/lib/linux-kbuild-6.1/tools/objtool/objtool";
+/** objtool of the newest kernel whose build tools are installed; of none, a path where nothing is. */
+export const objtool = newestObjtool();
+
+function newestObjtool(): string {
+	const folder = "/usr/lib";
+	const versions = existsSync(folder) ? readdirSync(folder).filter((name) => name.startsWith("linux-kbuild-")) : [];
+	const newest = versions.sort((a, b) => a.localeCompare(b, "en", { numeric: true })).at(-1) ?? "linux-kbuild";
+	return `${folder}/${newest}/tools/objtool/objtool`;
+}
 
 export function has(tool: string): boolean {
 	const found = tool.startsWith("/") ? existsSync(tool) : spawnSync(tool, ["--version"]).status === 0;
