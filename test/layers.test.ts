@@ -61,7 +61,8 @@ const allowed: Record<string, readonly string[]> = {
 	cli: [...library, "native"],
 	tools: everything,
 	bench: everything,
-	test: [...everything, "tools", "bench"],
+	fuzz: [...everything, "web", "tools", "test"],
+	test: [...everything, "tools", "bench", "fuzz"],
 };
 
 /** Folder -> the packages that its files may import. Node's own modules are in `nodeFolders`, anything goes in `free`. */
@@ -72,8 +73,8 @@ const packages: Record<string, readonly string[]> = {
 	web: ["preact", "preact/hooks", ...["state", "view", "commands", "language"].map((part) => `@codemirror/${part}`)],
 	tools: ["acorn", "rolldown"],
 };
-const nodeFolders = ["native", "cli", "tools", "bench", "test"];
-const free = ["bench", "test"];
+const nodeFolders = ["native", "cli", "tools", "bench", "fuzz", "test"];
+const free = ["bench", "fuzz", "test"];
 
 const files = sourceFiles();
 const imports = files.flatMap(importsOf);

@@ -3,14 +3,12 @@
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, normalize } from "node:path/posix";
-import { fileURLToPath } from "node:url";
+import { repository } from "./repository.ts";
 
-const root = fileURLToPath(
-	new URL(existsSync(new URL("../package.json", import.meta.url)) ? ".." : "../..", import.meta.url),
-);
+const root = repository();
 
 /** The top folders that hold sources. */
-export const tops = ["linker", "runtime", "native", "cli", "web", "tools", "bench", "test"] as const;
+export const tops = ["linker", "runtime", "native", "cli", "web", "tools", "bench", "test", "fuzz"] as const;
 
 export interface Import {
 	/** The file that imports, from the root of the repository. */

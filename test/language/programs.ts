@@ -4,8 +4,8 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, posix } from "node:path";
-import { fileURLToPath } from "node:url";
 import { capturePrint } from "../../linker/compile/source.ts";
+import { repository } from "../../tools/repository.ts";
 
 export interface Program {
 	readonly name: string;
@@ -19,7 +19,7 @@ export interface Program {
 	readonly sectionStart: ReadonlyMap<string, number>;
 }
 
-const folder = (name: string) => fileURLToPath(new URL(`../../fixtures/${name}/`, import.meta.url));
+const folder = (name: string) => repository(`fixtures/${name}`);
 
 /** Every program of fixtures/programs. */
 export function programs(): Program[] {

@@ -8,22 +8,16 @@
 import { describe, expect, test } from "vitest";
 import type { Image } from "../../linker/link/image.ts";
 import { link } from "../../linker/link/link.ts";
-import { entryNamed, start } from "../../runtime/load.ts";
 import type { FetchPolicy } from "../../runtime/machine/index.ts";
-import { Cpu } from "../../runtime/machine/layout.ts";
 import type { Model } from "../../runtime/machine/model.ts";
 import { models } from "../../runtime/machine/models/index.ts";
-import { getCounter } from "../../runtime/machine/state.ts";
-import { randomFrom } from "../../runtime/measure/index.ts";
-import { boot, type Protocol, run } from "../../runtime/patch/index.ts";
-import type { System } from "../../runtime/patch/system.ts";
+import type { Protocol } from "../../runtime/patch/index.ts";
 import { spread } from "../extent.ts";
 import { objectsOf } from "../language/modes.ts";
 import { type Program, programs } from "../language/programs.ts";
-import { protocolNamed, systemOf } from "../machines.ts";
-import { gust } from "./gusts.ts";
+import { protocolNamed } from "../machines.ts";
+import { type Weather, weather } from "./weather.ts";
 
-const CPUS = 4;
 /** Updates from outside per program, at least; of protocols that are slow to simulate fewer. */
 const enough = ({ name }: Protocol): number => (name === "breakpoint" ? 1500 : 300);
 /** Long programs go on in peace after so many more. */
@@ -31,35 +25,12 @@ const SPARE = 100;
 /** Programs that are over before that begin again, with another seed, so often. */
 const TRIES = 12;
 
-interface Weather {
-	readonly model: Model;
-	readonly protocol: Protocol;
-	readonly fetch: FetchPolicy;
-}
-
-/** Runs the program to its end. @returns the system, for its output and counts */
-function weather(program: Program, image: Image, { model, protocol, fetch }: Weather, seed: number): System {
-	const system = systemOf(image, { model, protocol, fetch, seed, cpus: CPUS, stack: 64 * 1024 });
-	if (image.symbolNamed("worker") !== undefined)
-		for (let cpu = 1; cpu < CPUS; cpu++) start(system.machine, cpu, entryNamed(image, "worker"));
-	boot(system);
-	const below = randomFrom(seed);
-	let at = 0;
-	for (;;) {
-		at = Math.max(at, getCounter(system.machine, 0, Cpu.clock) / 16) + 1 + below(150);
-		const updates = system.queue.length < 3 ? [{ at, changes: gust(image, program.name, below) }] : [];
-		const end = run(system, { cycles: at + 1, updates });
-		if (end.kind === "limit" && system.counts.updates < enough(protocol) + SPARE) continue;
-		expect(end.kind === "limit" ? run(system) : end, system.refusal).toEqual({ kind: "halted" });
-		return system;
-	}
-}
-
 function expectToHold(program: Program, image: Image, conditions: Weather): void {
 	let updates = 0;
 	let traps = 0;
 	for (let seed = 1; seed <= TRIES && updates < enough(conditions.protocol); seed++) {
-		const system = weather(program, image, conditions, seed);
+		const { system, end } = weather(program, image, conditions, seed, enough(conditions.protocol) + SPARE);
+		expect(end, system.refusal).toEqual({ kind: "halted" });
 		expect(system.output, `seed ${seed}`).toEqual(program.expected);
 		updates += system.counts.updates;
 		traps += system.counts.traps;

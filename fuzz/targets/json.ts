@@ -1,0 +1,135 @@
+// Every kind of JSON that patchbay reads: scenarios, verdicts, stress cases, models, protocols, cost profiles.
+
+import { readFileSync } from "node:fs";
+import * as fc from "fast-check";
+import {
+	check,
+	readScenario,
+	replay,
+	scenarioFromJson,
+	VERDICTS_SCHEMA,
+	verdictFromJson,
+} from "../../runtime/check/index.ts";
+import { models, profiles } from "../../runtime/machine/index.ts";
+import { STRESS_SCHEMA, stressCase } from "../../runtime/measure/index.ts";
+import { protocols } from "../../runtime/patch/index.ts";
+import { repository } from "../../tools/repository.ts";
+import { command, fileOf } from "../command-line.ts";
+import { editedJson, type JsonEdit, jsonEdits } from "../mutate/json.ts";
+import { target } from "../target.ts";
+import { checkBriefly } from "./brief-check.ts";
+
+/** One kind of value, and what is done with it. */
+interface Kind {
+	readonly name: string;
+	readonly values: () => readonly unknown[];
+	readonly use: (value: unknown) => void | Promise<void>;
+}
+
+const named = (name: string): ReturnType<typeof readScenario> =>
+	readScenario(readFileSync(repository(`fixtures/check/${name}.s`), "utf8"), `${name}.s`);
+const names = [
+	"text-poke",
+	"naive",
+	"stop-machine",
+	"alternative-running",
+	"museum/ftrace-without-sync",
+	"masked-for-a-while",
+];
+
+function scenarios(): unknown[] {
+	return names.flatMap((name) => {
+		try {
+			return [plain({ ...named(name), model: named(name).model ?? "x86" })];
+		} catch {
+			return [];
+		}
+	});
+}
+
+function verdicts(): unknown[] {
+	return ["naive", "text-poke"].map((name) =>
+		plain(check({ ...named(name), model: "x86" }, { bounds: { states: 3000 } })),
+	);
+}
+
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+
+const jsonFile = (name: string, value: unknown): string => fileOf({ name, bytes: JSON.stringify(value) ?? "" });
+const few = ["--max-states", "300", "--max-units", "64"];
+const scenario = () => repository("fixtures/check/text-poke.s");
+const program = () => repository("fixtures/programs/pick.js");
+
+const kinds: readonly Kind[] = [
+	{ name: "scenario", values: scenarios, use: (value) => checkBriefly(scenarioFromJson(value, "input.json")) },
+	{ name: "verdict", values: verdicts, use: (value) => void replay(verdictFromJson(value, "input.json")) },
+	{
+		name: "verdicts",
+		values: () => [{ schema: VERDICTS_SCHEMA, verdicts: verdicts().map((verdict) => ({ file: "a.s", verdict })) }],
+		use: async (value) => void (await command("merge", jsonFile("verdicts.json", value))),
+	},
+	{
+		name: "stress case",
+		values: () =>
+			[1, 2, 3].map((seed) => plain({ schema: STRESS_SCHEMA, failed: { what: "", case: stressCase(seed, 12) } })),
+		use: async (value) => void (await command("stress", "--replay", jsonFile("stress.json", value))),
+	},
+	{
+		name: "model",
+		values: () => models.map((model) => plain({ ...model, name: "mine" })),
+		use: async (value) => {
+			const file = jsonFile("model.json", value);
+			await command("check", scenario(), "--model", file, ...few);
+			await command("run", program(), "--model", file, "--max-cycles", "5000");
+		},
+	},
+	{
+		name: "protocol",
+		values: () => protocols.map((protocol) => plain({ ...protocol, name: "mine" })),
+		use: async (value) => {
+			const file = jsonFile("protocol.json", value);
+			await command("check", scenario(), "--protocol", file, ...few);
+			await command("run", program(), "--protocol", file, "--set", "pick=deadline@100", "--max-cycles", "5000");
+		},
+	},
+	{
+		name: "profile",
+		values: () => profiles.map((profile) => plain({ ...profile, name: "mine" })),
+		use: async (value) =>
+			void (await command("run", program(), "--profile", jsonFile("profile.json", value), "--max-cycles", "5000")),
+	},
+];
+
+const known = new Map<string, readonly unknown[]>();
+
+function valuesOf({ name, values }: Kind): readonly unknown[] {
+	if (!known.has(name)) known.set(name, values());
+	return known.get(name)!;
+}
+
+interface Recipe {
+	readonly kind: number;
+	readonly value: number;
+	readonly edits: readonly JsonEdit[];
+}
+
+function mutantOf({ kind, value, edits }: Recipe): { kind: Kind; value: unknown } {
+	const chosen = kinds[kind]!;
+	const all = valuesOf(chosen);
+	return { kind: chosen, value: editedJson(all[value % all.length], edits) };
+}
+
+export const json = target<Recipe>({
+	name: "JSON",
+	weight: 80,
+	batch: 40,
+	recipes: fc.record({ kind: fc.nat(kinds.length - 1), value: fc.nat(100), edits: jsonEdits }),
+	input(recipe) {
+		const { kind, value } = mutantOf(recipe);
+		return { name: `${kind.name}.json`, bytes: Buffer.from(JSON.stringify(value, null, "\t") ?? "") };
+	},
+	async try(recipe) {
+		const { kind, value } = mutantOf(recipe);
+		await kind.use(value);
+	},
+});

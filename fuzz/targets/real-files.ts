@@ -1,0 +1,140 @@
+// Objects, executables and archives of real machines: what is read of them, listed, collected, retargeted and undone. They lie
+// in fuzz/corpus, made by gcc from a few lines (corpus/README.md).
+
+import { readdirSync, readFileSync } from "node:fs";
+import * as fc from "fast-check";
+import { readElf, readLineTable, writeElf } from "../../linker/elf/index.ts";
+import { resetFile, retargetFile } from "../../linker/retarget/retarget-file.ts";
+import { repository } from "../../tools/repository.ts";
+import { command, fileOf } from "../command-line.ts";
+import { type Edit, editedElf, elfEdits, type Pattern, patternOf } from "../mutate/elf.ts";
+import { perhaps, target, Wrong } from "../target.ts";
+
+interface Recipe {
+	readonly file: number;
+	readonly edits: readonly Edit[];
+	/** Which command the file is given to as well. */
+	readonly command: number;
+}
+
+function corpus(ending: RegExp): { name: string; bytes: Uint8Array }[] {
+	const names = readdirSync(repository("fuzz/corpus")).filter((name) => ending.test(name));
+	return names.sort().map((name) => ({ name, bytes: new Uint8Array(readFileSync(repository(`fuzz/corpus/${name}`))) }));
+}
+
+let elves: readonly (Pattern & { readonly name: string })[] | undefined;
+
+function elfOf(index: number): Pattern & { readonly name: string } {
+	elves ??= corpus(/\.(o|elf)$/).map(({ name, bytes }) => ({ name, ...patternOf(bytes) }));
+	return elves[index % elves.length]!;
+}
+
+const bytesOf = ({ file, edits }: Recipe): Uint8Array => editedElf(elfOf(file), edits);
+
+/** What is retargeted and reset is what it was. */
+function thereAndBack(bytes: Uint8Array): void {
+	const changed = perhaps(() => retargetFile(bytes, "input.o", [{ from: "f", to: "g" }]));
+	if (changed === undefined) return;
+	const { plan } = changed;
+	if (plan.sites.length === 0) return;
+	if (perhaps(() => readElf(changed.bytes, "input.o")) === undefined)
+		throw new Wrong("what was retargeted cannot be read");
+	if (Buffer.compare(resetFile(changed.bytes, "input.o"), bytes) !== 0)
+		throw new Wrong("reset does not give what there was");
+}
+
+const commands = [
+	["sites", "--all"],
+	["sites", "--all", "--json"],
+	["sites", "--summary"],
+	["sites", "--calls-to", "f"],
+	["sites", "--protocol"],
+	["sites", "--json-lines"],
+	["collect", "-o", "OUT"],
+	["retarget", "--set", "f=null", "-o", "OUT"],
+	["retarget", "--set", "f=g", "--only", "main", "--dry-run"],
+	["dump"],
+	["run"],
+	["link", "-o", "OUT"],
+];
+
+export const realFiles = target<Recipe>({
+	name: "real files",
+	weight: 260,
+	batch: 250,
+	recipes: fc.record({ file: fc.nat(1000), edits: elfEdits, command: fc.nat(239) }),
+	input: (recipe) => ({ name: elfOf(recipe.file).name, bytes: bytesOf(recipe) }),
+	async try(recipe) {
+		const bytes = bytesOf(recipe);
+		await commandOn(commands[recipe.command], "input.o", bytes);
+		const elf = readElf(bytes, "input.o");
+		perhaps(() => readLineTable(elf));
+		perhaps(() => readElf(writeElf(elf), "written.o"));
+		thereAndBack(bytes);
+	},
+});
+
+async function commandOn(given: readonly string[] | undefined, name: string, bytes: Uint8Array): Promise<void> {
+	if (given === undefined) return;
+	const path = fileOf({ name, bytes });
+	await command(given[0]!, path, ...given.slice(1).map((word) => (word === "OUT" ? `${path}.out` : word)));
+}
+
+interface ArchiveRecipe {
+	readonly members: readonly { readonly file: number; readonly edits: readonly Edit[]; readonly name: string }[];
+	/** Of the archive as a whole, whose headers are text. */
+	readonly bytes: readonly { readonly at: number; readonly value: string }[];
+	readonly command: number;
+}
+
+const digits = ["0", "9", "-", " ", "/", "\0", "`", "A", "#1/", "//"];
+
+function archiveOf({ members, bytes }: ArchiveRecipe): Uint8Array {
+	const parts: Uint8Array[] = [Buffer.from("!<arch>\n", "latin1")];
+	const headers: number[] = [];
+	let at = 8;
+	for (const { file, edits, name } of members) {
+		const body = editedElf(elfOf(file), edits);
+		const header = `${name.slice(0, 16).padEnd(16)}${"0".padEnd(12)}${"0".padEnd(6)}${"0".padEnd(6)}${"644".padEnd(8)}${String(body.length).padEnd(10)}\`\n`;
+		headers.push(at);
+		parts.push(Buffer.from(header, "latin1"), body, ...(body.length % 2 === 1 ? [Buffer.from("\n")] : []));
+		at += 60 + body.length + (body.length % 2);
+	}
+	const archive = new Uint8Array(Buffer.concat(parts));
+	for (const edit of bytes) {
+		const header = headers[edit.at % Math.max(1, headers.length)] ?? 0;
+		const text = Buffer.from(edit.value, "latin1");
+		const place = header + (Math.floor(edit.at / 8) % 60);
+		if (place + text.length <= archive.length) archive.set(text, place);
+	}
+	return archive;
+}
+
+const archiveCommands = [
+	["sites", "--all"],
+	["sites", "--summary"],
+	["sites", "--json-lines"],
+	["retarget", "--set", "f=g", "--dry-run"],
+	["collect", "-o", "OUT"],
+	["link", "-o", "OUT"],
+];
+
+export const archives = target<ArchiveRecipe>({
+	name: "archives",
+	weight: 30,
+	batch: 50,
+	recipes: fc.record({
+		members: fc.array(
+			fc.record({
+				file: fc.nat(1000),
+				edits: fc.oneof(fc.constant([]), elfEdits),
+				name: fc.constantFrom("a.o/", "b.o/", "/", "//", "/0", "/99", "#1/20", "#1/-1", "", "/SYM64/", "\x1b[31m/"),
+			}),
+			{ maxLength: 4 },
+		),
+		bytes: fc.array(fc.record({ at: fc.nat(100_000), value: fc.constantFrom(...digits) }), { maxLength: 4 }),
+		command: fc.nat(archiveCommands.length - 1),
+	}),
+	input: (recipe) => ({ name: "input.a", bytes: archiveOf(recipe) }),
+	try: (recipe) => commandOn(archiveCommands[recipe.command], "input.a", archiveOf(recipe)),
+});
