@@ -181,6 +181,16 @@ function printableLines(text: string): string {
 	return text.replace(/[^\n\t]+/g, printable);
 }
 
+/** More than this is not asked for at once: it is what a typed array of bytes holds on every machine. */
+const MOST_AT_ONCE = 2 ** 31 - 1;
+
+/** Holds a number that a caller gives, of bytes or of things, against what there can be.
+ * @param what starts the message @param min inclusive @param max inclusive @throws ArgumentError */
+export function requireCount(what: string, count: number, min = 0, max: number = MOST_AT_ONCE): void {
+	if (!Number.isInteger(count) || count < min || count > max)
+		throw new ArgumentError(`${what}: ${notIn(count, min, max)}`);
+}
+
 /** The end of every range error: `140000000 is not in [-134217728, 134217728)`. @param max inclusive */
 export function notIn(value: number, min: number, max: number): string {
 	return `${value} is not in [${min}, ${max + 1})`;

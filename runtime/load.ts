@@ -3,7 +3,7 @@
 
 import { type Segment, STT_FUNC, STT_NOTYPE } from "../linker/elf/object.ts";
 import { planSegments } from "../linker/elf/segments.ts";
-import { LinkError, suggestion } from "../linker/errors.ts";
+import { LinkError, requireCount, suggestion } from "../linker/errors.ts";
 import { hex } from "../linker/hex.ts";
 import { encode, SP } from "../linker/isa/index.ts";
 import type { Image } from "../linker/link/image.ts";
@@ -13,7 +13,7 @@ import { mapPages, physicalIn } from "./machine/memory.ts";
 import type { Model } from "./machine/model.ts";
 import { ideal } from "./machine/models/index.ts";
 import type { CostProfile } from "./machine/profile.ts";
-import { endTurn, type FetchPolicy, type Machine, PAGE, setCpu, takeFrames } from "./machine/state.ts";
+import { coreAt, endTurn, type FetchPolicy, type Machine, PAGE, setCpu, takeFrames } from "./machine/state.ts";
 import { drainAll } from "./machine/store-buffer.ts";
 
 /** Stacks hang below this address, each above an unmapped page. */
@@ -49,9 +49,13 @@ export interface LoadOptions {
 	readonly spare?: number;
 }
 
-/** @throws LinkError when the image cannot be loaded: it wants more memory than there is, or where the stacks are */
+/** @throws LinkError when the image cannot be loaded: it wants more memory than there is, or where the stacks are; ArgumentError
+ * when there cannot be so much of what the options ask for */
 export function load(image: Image, options: LoadOptions): Machine {
 	const cpus = options.cpus ?? 1;
+	requireCount("CPUs", cpus, 1, 256);
+	for (const name of ["stack", "processes", "spare"] as const)
+		requireCount(name, options[name] ?? 1, name === "processes" ? 1 : 0);
 	const stackPages = Math.ceil((options.stack ?? 256 * 1024) / PAGE);
 	const { processes = 1, spare = 0 } = options;
 	const imagePages = image.segments.reduce((sum, segment) => sum + pagesOf(segment), 0);
@@ -117,7 +121,7 @@ export function idle(machine: Machine, cpu: number): void {
 
 /** Lets a CPU call the function at `address`; it halts when that returns. */
 export function start(machine: Machine, cpu: number, address: number): void {
-	const core = machine.cores[cpu]!;
+	const core = coreAt(machine, cpu);
 	const sp = core.r[SP]! - 4;
 	core.store32(sp, STACKS_END);
 	drainAll(machine, cpu);
@@ -148,7 +152,7 @@ function addStack(machine: Machine, cpu: number, pages: number, space: number): 
 	const physical = takeFrames(machine, pages * PAGE);
 	setCpu(machine, cpu, Cpu.space, space);
 	mapPages(machine, space, top - pages * PAGE, physical, pages * PAGE, { r: true, w: true, x: false });
-	machine.cores[cpu]!.r[SP] = top;
+	coreAt(machine, cpu).r[SP] = top;
 }
 
 function stackTop(cpu: number, pages: number): number {

@@ -1,7 +1,7 @@
 // An object under construction: plain data that grows, and the functions that grow it. The assembler, the compiler
 // and the linker, for what it supplies itself, build with it; `finish` gives the finished object, with local symbols first as ELF demands.
 
-import { ArgumentError } from "../errors.ts";
+import { ArgumentError, requireCount } from "../errors.ts";
 import {
 	type ElfObject,
 	ET_REL,
@@ -125,6 +125,8 @@ export function section(builder: ObjectBuilder, name: string, options: SectionOp
 /** Appends `size` zero bytes and returns their offset. All that a SHT_NOBITS section can take. */
 export function reserve(section: SectionBuilder, size: number): number {
 	const offset = section.size;
+	const isFile = section.type !== SHT_NOBITS;
+	requireCount(`bytes of ${section.name}`, size, 0, isFile ? undefined : Number.MAX_SAFE_INTEGER - offset);
 	section.size += size;
 	if (section.type === SHT_NOBITS || section.size <= section.bytes.length) return offset;
 	section.bytes = grown(section.bytes, section.size);

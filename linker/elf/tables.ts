@@ -1,6 +1,6 @@
 // Symbol and relocation tables between their bytes in a file and columns. Loops over millions of entries: no objects.
 
-import { LinkError } from "../errors.ts";
+import { LinkError, requireCount } from "../errors.ts";
 import { hex } from "../hex.ts";
 import { inRela } from "./fields.ts";
 import { R_NONE, type Relocations, SHN_LORESERVE, STB_LOCAL, type Symbols } from "./object.ts";
@@ -18,7 +18,11 @@ export const FILE_LORESERVE = 0xff00;
 const RESERVED_SHIFT = SHN_LORESERVE - FILE_LORESERVE;
 
 /** All columns are views of one buffer: a link has thousands of tables, and a buffer costs more than a view. */
+/** Of one table: a machine can hold this many. */
+const MOST_ROWS = 2 ** 27;
+
 export function allocateSymbols(count: number, strings: Uint8Array): Symbols {
+	requireCount("symbols", count, 0, MOST_ROWS);
 	const buffer = new ArrayBuffer(count * 26);
 	return {
 		count,
@@ -34,6 +38,7 @@ export function allocateSymbols(count: number, strings: Uint8Array): Symbols {
 
 /** Columns for so many relocations, all zero, in one buffer. */
 export function allocateRelocations(count: number): Relocations {
+	requireCount("relocations", count, 0, MOST_ROWS);
 	const buffer = new ArrayBuffer(count * 24);
 	return {
 		count,

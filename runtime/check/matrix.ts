@@ -193,7 +193,7 @@ function mapValues<A, B>(record: Readonly<Record<string, A>>, change: (value: A)
 
 /** The page docs/verdicts.md. @param of the protocols in the rows */
 export function matrixMarkdown(rows: readonly MatrixRow[], of: readonly Protocol[] = matrixProtocols): string {
-	const titles = Object.keys(rows[0]!.outcomes);
+	const titles = Object.keys(rows[0]?.outcomes ?? {});
 	const sections = [...new Set(rows.map(({ protocol }) => protocol))].map((name) => {
 		const brief = of.find((protocol) => protocol.name === name)!.brief;
 		const lines = rows

@@ -154,6 +154,8 @@ export function textCopy(
 
 /** So many bytes, breakpoints unless said otherwise. */
 export function textSet(execmem: Execmem, address: number, at: number, count: number, byte = BRK): Outcome {
+	const { bytes = 0 } = pieceAt(execmem.allocator, address) ?? {};
+	if (!(count >= 0 && count <= bytes)) return fail("outside-piece", `${count} bytes in a piece of ${bytes}`);
 	return execmemWrite(execmem, address, new Uint8Array(count).fill(byte), at);
 }
 

@@ -1,22 +1,26 @@
 // Makes machines, and copies them.
 
-import { ArgumentError } from "../../linker/errors.ts";
+import { ArgumentError, requireCount } from "../../linker/errors.ts";
 import { SimulatedCore } from "./core.ts";
 import { reindexHistories } from "./histories.ts";
 import { Cpu, Global, layoutOf, MOST_PATCHERS, Status } from "./layout.ts";
 import { reindexEntries } from "./memory.ts";
 import { type Machine, type MachineConfig, PAGE, setCpu } from "./state.ts";
 
-/** A machine with zeroed memory, nothing mapped and every CPU halted. */
+/** Of the tables of a machine. */
+const MOST_ROWS = 2 ** 24;
+
+/** A machine with zeroed memory, nothing mapped and every CPU halted. @throws ArgumentError when one cannot be so large */
 export function createMachine(config: MachineConfig): Machine {
-	if (config.cpus < 1 || config.cpus > 256) throw new ArgumentError(`${config.cpus} CPUs: 1 to 256 are supported`);
-	if (config.patchers > MOST_PATCHERS)
-		throw new ArgumentError(`${config.patchers} patchers: at most ${MOST_PATCHERS} are supported`);
-	if (config.values < 2 || config.values > 255)
-		throw new ArgumentError(`${config.values} values: 2 to 255 are supported`);
+	requireCount("CPUs", config.cpus, 1, 256);
+	requireCount("patchers", config.patchers, 0, MOST_PATCHERS);
+	requireCount("values", config.values, 2, 255);
+	requireCount("bytes of memory", config.memory);
+	for (const name of ["entries", "histories", "stores"] as const) requireCount(name, config[name], 0, MOST_ROWS);
 	if (config.memory % PAGE !== 0)
 		throw new ArgumentError(`${config.memory} bytes of memory: not a multiple of ${PAGE}`);
 	const layout = layoutOf(config, config.model.buffer !== undefined, config.model.queue);
+	requireCount("bytes of a machine", layout.bytes);
 	const buffer = new ArrayBuffer(layout.bytes);
 	const cores: SimulatedCore[] = [];
 	const machine: Machine = {
@@ -55,6 +59,7 @@ export function copyMachine(machine: Machine): Machine {
 
 /** Puts a machine into the state that `words` is a copy of. */
 export function restore(machine: Machine, words: Int32Array): void {
+	requireCount("words of the state", words.length, machine.words.length, machine.words.length);
 	machine.words.set(words);
 	machine.decoded.clear();
 	reindexEntries(machine);

@@ -156,10 +156,10 @@ export function rightsOf(machine: Machine, space: number, address: number): Perm
 }
 
 /** The physical address that a page-table entry names, whatever it permits: how a patcher's private alias reaches text.
- * @throws Error when there is none: plans are validated before they run */
+ * @throws ArgumentError when there is none; plans are validated before they run */
 export function aliasOf(machine: Machine, space: number, address: number): number {
 	const extent = extentOf(machine, space, address);
-	if (extent === undefined) throw new Error(`assert: nothing is mapped at ${hex(address)}`);
+	if (extent === undefined) throw new ArgumentError(`nothing is mapped at ${hex(address)}`);
 	return extent.physical + (address & (extent.bytes - 1));
 }
 
@@ -180,9 +180,14 @@ export function isText(machine: Machine, physical: number): boolean {
 	return machine.codeFrames.has(physical >>> 12);
 }
 
+function failPhysical(physical: number, length: number): never {
+	throw new ArgumentError(`${length} bytes of physical memory at ${hex(physical)}: there are none`);
+}
+
 /** Writes physical memory: every path of every store ends here, or in a core's cached translation of a frame that is not
- * code. Old bytes of code stay visible as the model says. */
+ * code. Old bytes of code stay visible as the model says. @throws ArgumentError for bytes that there are not */
 export function writePhysical(machine: Machine, physical: number, bytes: Uint8Array): void {
+	if (!(physical >= 0 && physical + bytes.length <= machine.memory.length)) failPhysical(physical, bytes.length);
 	const { unit } = machine.config.model;
 	if (unit === 0 || machine.config.fetch === "fresh" || !machine.codeFrames.has(physical >>> 12)) {
 		machine.memory.set(bytes, physical);

@@ -8,7 +8,7 @@ import { forgetPages, noteFetch } from "./instruction-tlb.ts";
 import { Cpu, MOST_PATCHERS, Status } from "./layout.ts";
 import { physicalIn } from "./memory.ts";
 import { TICKS_PER_CYCLE } from "./profile.ts";
-import { addCounter, getCpu, type Machine, setCpu } from "./state.ts";
+import { addCounter, coreAt, getCpu, type Machine, setCpu } from "./state.ts";
 import { executeAt, serve } from "./step.ts";
 import { drain, drainAll, waiting } from "./store-buffer.ts";
 import { clean, flushTlb, forgetViews, invalidate, serialize } from "./visibility.ts";
@@ -105,14 +105,14 @@ export function barrier(machine: Machine, cpu: number): void {
 /** Flushes a CPU's TLB. */
 export function flush(machine: Machine, cpu: number): void {
 	flushTlb(machine, cpu);
-	machine.cores[cpu]!.forgetTranslations();
+	coreAt(machine, cpu).forgetTranslations();
 	if (machine.instructionTlbs !== undefined) forgetPages(machine.instructionTlbs, cpu);
 }
 
 /** Executes a running CPU's instructions until `ticks` are spent or one stops it; one only, if it goes one step at a time.
  * A trap becomes the CPU's status. @returns why it stopped: a `Stop`; `Stop.none` when the time was up */
 export function advance(machine: Machine, cpu: number, ticks: number): number {
-	const core = machine.cores[cpu]!;
+	const core = coreAt(machine, cpu);
 	const { profile } = machine.config;
 	const mispredict = profile.mispredict * TICKS_PER_CYCLE;
 	const stepping = getCpu(machine, cpu, Cpu.stepping) !== 0;
@@ -132,7 +132,7 @@ export function advance(machine: Machine, cpu: number, ticks: number): number {
 
 /** Executes an instruction in the place of the one that a CPU trapped at, as if it had been fetched there. */
 export function emulate(machine: Machine, cpu: number, instruction: Instruction, pc: number): void {
-	const core = machine.cores[cpu]!;
+	const core = coreAt(machine, cpu);
 	core.enter();
 	const next = executeAt(core, instruction, pc);
 	if (core.stop === Stop.none || core.stop >= FIRST_EVENT) core.pc = next;
@@ -142,7 +142,7 @@ export function emulate(machine: Machine, cpu: number, instruction: Instruction,
 
 /** What stopped the core becomes the CPU's status. */
 function conclude(machine: Machine, cpu: number): void {
-	const { stop, stopValue } = machine.cores[cpu]!;
+	const { stop, stopValue } = coreAt(machine, cpu);
 	setCpu(machine, cpu, Cpu.stop, stop);
 	setCpu(machine, cpu, Cpu.stopValue, stopValue);
 	setCpu(machine, cpu, Cpu.status, statusAfter(stop));

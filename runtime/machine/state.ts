@@ -152,13 +152,22 @@ export function setCpu(machine: Machine, cpu: number, field: number, value: numb
 	machine.words[cpuWord(machine, cpu, field)] = value;
 }
 
+/** @throws ArgumentError when there is no such CPU */
+export function coreAt({ cores }: Machine, cpu: number): Core {
+	return cores[cpu] ?? failCpu(cores.length, cpu);
+}
+
+function failCpu(cpus: number, cpu: number): never {
+	throw new ArgumentError(`no cpu${cpu}: the machine has ${cpus}`);
+}
+
 /** A CPU's clock in ticks, or its instruction count. */
 export function getCounter(machine: Machine, cpu: number, field: number): number {
-	return machine.cores[cpu]!.counters[(field - Cpu.clock) >> 1]!;
+	return coreAt(machine, cpu).counters[(field - Cpu.clock) >> 1]!;
 }
 
 export function addCounter(machine: Machine, cpu: number, field: number, ticks: number): void {
-	machine.cores[cpu]!.counters[(field - Cpu.clock) >> 1]! += ticks;
+	coreAt(machine, cpu).counters[(field - Cpu.clock) >> 1]! += ticks;
 }
 
 /** The double in the buffer that says to which clock a turn lasts that a pause cut short. */
