@@ -33,6 +33,12 @@ export function recordOf(values: Schema): Schema {
 	return { type: "object", additionalProperties: values };
 }
 
+/** What a campaign was asked for, by the names of options. */
+export const askedSchema: Schema = recordOf({
+	type: ["string", "number", "boolean", "array"],
+	items: text,
+});
+
 /** A name, or the thing itself: what is said of keys and items is said of objects and lists alone. */
 export function nameOr(thing: Schema): Schema {
 	return { ...thing, type: ["string", thing.type as "object"] };

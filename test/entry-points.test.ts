@@ -742,7 +742,7 @@ describe.each(Object.entries(entryPoints))("%s", (entry, exported) => {
 	});
 
 	test.each(functions.map(([name]) => name))("%s", (name) => {
-		const numRuns = slow.has(name) ? 1 : howMany(4, 400);
+		const numRuns = slow.has(name) ? 1 : howMany(1, 40);
 		fc.assert(
 			fc.property(fc.nat(), (seed) => {
 				try {

@@ -1,5 +1,7 @@
 // The schemas that are published, by the name of their file.
 
+import { chaosSchema } from "../cli/commands/chaos.ts";
+import { matrixSchema } from "../cli/commands/matrix.ts";
 import type { Schema } from "../linker/schema.ts";
 import { scenarioSchema, verdictSchema, verdictsSchema } from "../runtime/check/index.ts";
 import { modelSchema, profileSchema } from "../runtime/machine/index.ts";
@@ -14,4 +16,6 @@ export const schemas: Readonly<Record<string, Schema>> = {
 	verdict: verdictSchema,
 	verdicts: verdictsSchema,
 	stress: stressSchema,
+	matrix: matrixSchema,
+	chaos: chaosSchema,
 };

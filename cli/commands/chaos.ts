@@ -1,12 +1,14 @@
 // `patchbay chaos`: storms of updates on a hot call site, every protocol on every model, under the adversary.
 
 import { type Command as CommandLine, Option } from "commander";
+import { askedSchema, count as counted, listOf, objectOf, type Schema, text, yesOrNo } from "../../linker/schema.ts";
 import { models } from "../../runtime/machine/index.ts";
 import { type StormCase, type StormCounts, storm } from "../../runtime/measure/index.ts";
 import { modelNames, modelOf } from "../run/models.ts";
 import { namesOf, protocolOf, running } from "../run/protocols.ts";
 import { type Command, ExitCode, writeJson } from "../shell/command.ts";
 import { texts, whole } from "../shell/options.ts";
+import { type Asked, declareResume, readReport } from "../shell/resume.ts";
 import { type Stopped, stoppable } from "../shell/stop.ts";
 import { type Column, count, plural, table } from "../shell/table.ts";
 import { progressLine, type Terminal } from "../shell/terminal.ts";
@@ -20,6 +22,7 @@ interface Options {
 	readonly markdown?: true;
 	readonly native?: true;
 	readonly updates: number;
+	readonly resume?: string;
 }
 
 const placements = ["straddling", "aligned"] as const;
@@ -33,6 +36,38 @@ interface Cell {
 	readonly counts: StormCounts | null;
 }
 
+const CHAOS_SCHEMA = "patchbay/chaos@1";
+
+const happened: Record<keyof StormCounts, Schema> = {
+	calls: counted,
+	updates: counted,
+	torn: counted,
+	stale: counted,
+	lost: counted,
+	died: counted,
+};
+
+/** What `chaos --json` writes. */
+export const chaosSchema: Schema = objectOf(
+	{
+		schema: { const: CHAOS_SCHEMA },
+		calls: counted,
+		cpus: counted,
+		seed: counted,
+		asked: askedSchema,
+		cells: listOf(
+			objectOf({
+				protocol: text,
+				model: text,
+				site: { enum: [...placements] },
+				counts: { ...objectOf(happened), type: ["object", "null"] },
+			}),
+		),
+		stopped: yesOrNo,
+	},
+	["schema", "asked", "cells"],
+);
+
 export const chaos: Command<Options> = {
 	name: "chaos",
 	operands: "",
@@ -40,6 +75,7 @@ export const chaos: Command<Options> = {
 	examples: [
 		["chaos", "every protocol on every model (half a minute)"],
 		["chaos --protocol naive breakpoint --model x86 --calls 1000000", "two of them for longer"],
+		["chaos --resume stopped.json --json", "go on where Ctrl-C stopped `chaos --json`"],
 		["chaos --native", "on this processor, beside the model's verdicts; needs gcc (a minute)"],
 		["chaos --calls 1000000 --markdown > docs/protocol-table.md", "the page of the documentation (ten minutes)"],
 	],
@@ -51,13 +87,18 @@ export const chaos: Command<Options> = {
 		const { has: cells, wasStopped } = await stoppable((stopped) => measure(terminal, options, stopped));
 		if (wasStopped) terminal.note(`stopped after ${plural(cells.length, "cell")}\n`);
 		const { calls, cpus, seed } = options;
-		if (options.json)
-			await writeJson(terminal, "patchbay/chaos@1", { calls, cpus, seed, cells, ...(wasStopped && { stopped: true }) });
-		else if (options.markdown) await terminal.write(page(options, cells));
+		if (options.json) {
+			const report = { calls, cpus, seed, asked: askedOf(options), cells, ...(wasStopped && { stopped: true }) };
+			await writeJson(terminal, CHAOS_SCHEMA, report);
+		} else if (options.markdown) await terminal.write(page(options, cells));
 		else await terminal.write(`${drawTables(cells).join("\n")}\n`);
 		return wasStopped ? ExitCode.stopped : ExitCode.ok;
 	},
 };
+
+function askedOf({ calls, cpus, seed, protocol, model }: Options): Asked {
+	return { calls, cpus, seed, protocol, model };
+}
 
 function declareOptions(line: CommandLine): void {
 	line.option("--protocol <name...>", `these protocols only: ${namesOf(running)}`, texts);
@@ -66,6 +107,7 @@ function declareOptions(line: CommandLine): void {
 	line.option("--cpus <n>", "CPUs that call", upTo(64), 4);
 	line.option("--seed <n>", "of all random choices", upTo(2 ** 31 - 1), 1);
 	line.option("--markdown", "as the page of the documentation");
+	declareResume(line);
 	const others = line.options.map((option) => option.attributeName());
 	line.addOption(
 		new Option("--native", "a storm on this x86-64 processor, by writer and what the displacement crosses").conflicts(
@@ -80,10 +122,19 @@ async function measure(terminal: Terminal, options: Options, stopped: Stopped): 
 	const chosen = options.protocol?.map((name) => protocolOf(name)) ?? running;
 	const hardware = options.model?.map(modelOf) ?? models;
 	const show = progressLine(terminal);
+	const known =
+		options.resume === undefined
+			? []
+			: readReport<{ cells: readonly Cell[]; asked: Asked }>(options.resume, chaosSchema, askedOf(options)).cells;
 	const cells: Cell[] = [];
 	for (const site of placements) {
 		for (const protocol of chosen) {
 			for (const model of hardware) {
+				const begun = known[cells.length];
+				if (begun !== undefined) {
+					cells.push(begun);
+					continue;
+				}
 				if (await stopped()) return cells;
 				show(`${protocol.name} on ${model.name}, ${site} site`);
 				const counts = storm({ protocol, model, site, cpus, calls, seed }) ?? null;

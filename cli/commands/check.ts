@@ -12,6 +12,7 @@ import {
 	type Scenario,
 	VERDICTS_SCHEMA,
 	type Verdict,
+	verdictsSchema,
 } from "../../runtime/check/index.ts";
 import { protocols } from "../../runtime/patch/index.ts";
 import { counterexampleEvents } from "../check/counterexample.ts";
@@ -21,6 +22,7 @@ import { namesOf, protocolOf } from "../run/protocols.ts";
 import { type Command, ExitCode, UsageError, writeJson } from "../shell/command.ts";
 import { writeFile } from "../shell/files.ts";
 import { whole } from "../shell/options.ts";
+import { type Asked, declareResume, readReport } from "../shell/resume.ts";
 import { JOB, STOP, type Stopped, stoppable } from "../shell/stop.ts";
 import { count, plural } from "../shell/table.ts";
 import type { Terminal } from "../shell/terminal.ts";
@@ -42,6 +44,7 @@ interface Options {
 	readonly allSteps?: true;
 	readonly outcomes?: true;
 	readonly trace?: string;
+	readonly resume?: string;
 }
 
 /** Every `of`-th file, beginning with the `part`-th (from 1). */
@@ -61,6 +64,7 @@ export const check: Command<Options> = {
 		["check poke.s --model mine.json --protocol new.json", "on a machine of one's own, by a protocol of one's own"],
 		["check sb.s --outcomes", "all final values, and how many final states have them"],
 		["check fixtures/check/*.s --expect", "does every header's expectation hold?"],
+		["check *.s --json --resume 1.json > 2.json", "go on where Ctrl-C stopped `check *.s --json > 1.json`"],
 		["check *.s --json --shard 3/8 > 3.json", "one part of eight of a campaign; `merge` joins them"],
 	],
 	outputs: ["trace"],
@@ -79,6 +83,7 @@ export const check: Command<Options> = {
 		line.option("--outcomes", "list all ends: what registers and words hold, and in how many final states");
 		line.option("--all-steps", "show every instruction of a counterexample, also those that only their CPU can see");
 		line.option("--trace <file>", "write the counterexample, or the sample, for Perfetto");
+		declareResume(line);
 		line.option("--shard <k/n>", "only the k-th of n parts of the files", shard);
 		line.option("--jobs <n>", "so many processes at once", positive, 1);
 	},
@@ -96,7 +101,7 @@ export const check: Command<Options> = {
 			if (files.length === 1 && only !== undefined) {
 				const { schema, ...verdict } = only.verdict;
 				await writeJson(terminal, schema, verdict);
-			} else await writeJson(terminal, VERDICTS_SCHEMA, { verdicts: judged });
+			} else await writeJson(terminal, VERDICTS_SCHEMA, { verdicts: judged, asked: askedOf(options) });
 		}
 		if (wasStopped) return ExitCode.stopped;
 		if (options.expect === true)
@@ -112,6 +117,7 @@ async function oneByOne(
 	stopped: Stopped,
 ): Promise<Judged[]> {
 	const all: Judged[] = [];
+	const known = knownVerdicts(options);
 	for (const [file, scenario] of files.flatMap((file) => scenariosIn(file, options))) {
 		if (await stopped()) break;
 		const checkOptions: CheckOptions = {
@@ -121,7 +127,7 @@ async function oneByOne(
 			progress: (found, expanded) =>
 				terminal.note(`${file}: ${count(found)} states found, ${count(expanded)} expanded\n`),
 		};
-		const verdict = await checkUntil(stopped, scenario, checkOptions);
+		const verdict = known(file, scenario) ?? (await checkUntil(stopped, scenario, checkOptions));
 		const judged: Judged = { file, verdict, failed: judge(scenario, verdict) };
 		all.push(judged);
 		const steps = verdict.trace ?? verdict.sample;
@@ -135,6 +141,30 @@ async function oneByOne(
 		);
 	}
 	return all;
+}
+
+/** What decides how the verdicts of a campaign come out, besides its files. */
+function askedOf(options: Options): Asked {
+	const { model, protocol, maxStates, maxMemory, maxUnits, maxValues, maxStores, symmetry, merge, expect, outcomes } =
+		options;
+	return { model, protocol, maxStates, maxMemory, maxUnits, maxValues, maxStores, symmetry, merge, expect, outcomes };
+}
+
+/** Verdicts of the campaign that goes on, of scenarios that are as they were. One that somebody stopped is none. */
+function knownVerdicts(options: Options): (file: string, scenario: Scenario) => Verdict | undefined {
+	if (options.resume === undefined) return () => undefined;
+	const report = readReport<{ verdicts: readonly Judged[]; asked: Asked }>(
+		options.resume,
+		verdictsSchema,
+		askedOf(options),
+	);
+	const keyOf = (file: string, scenario: Scenario): string => `${file}\n${JSON.stringify(scenario)}`;
+	const known = new Map(
+		report.verdicts
+			.filter(({ verdict }) => verdict.stopped !== true)
+			.map(({ file, verdict }) => [keyOf(file, verdict.scenario), verdict] as const),
+	);
+	return (file, scenario) => known.get(keyOf(file, scenario));
 }
 
 /** Looks at the outside world between two reports. */
@@ -214,6 +244,7 @@ function startShard(files: readonly string[], options: Options, part: string): C
 		...["--max-units", String(maxUnits), "--max-values", String(maxValues), "--max-stores", String(maxStores)],
 		...(model === undefined ? [] : ["--model", model]),
 		...(protocol === undefined ? [] : ["--protocol", protocol]),
+		...(options.resume === undefined ? [] : ["--resume", options.resume]),
 		...(options.expect === true ? ["--expect"] : []),
 		...(options.outcomes === true ? ["--outcomes"] : []),
 		...(symmetry ? [] : ["--no-symmetry"]),

@@ -1,6 +1,7 @@
 // `patchbay matrix`: the verdict of every protocol on every model, as a table.
 
 import { Option } from "commander";
+import { askedSchema, listOf, objectOf, recordOf, type Schema, text, yesOrNo } from "../../linker/schema.ts";
 import {
 	type Cell,
 	checkCell,
@@ -8,6 +9,7 @@ import {
 	type FillRow,
 	fillMarkdown,
 	fillRows,
+	type MatrixRow,
 	matrixCells,
 	matrixMarkdown,
 	matrixProtocols,
@@ -19,6 +21,7 @@ import { modelNames, modelOf } from "../run/models.ts";
 import { namesOf, protocolOf } from "../run/protocols.ts";
 import { type Command, type CommonOptions, ExitCode, writeJson } from "../shell/command.ts";
 import { texts } from "../shell/options.ts";
+import { type Asked, declareResume, readReport } from "../shell/resume.ts";
 import { type Stopped, stoppable } from "../shell/stop.ts";
 import { plural, table } from "../shell/table.ts";
 import type { Terminal } from "../shell/terminal.ts";
@@ -29,6 +32,7 @@ interface Options {
 	readonly cpus: string;
 	readonly fills?: true;
 	readonly markdown?: true;
+	readonly resume?: string;
 }
 
 export const matrix: Command<Options> = {
@@ -38,6 +42,7 @@ export const matrix: Command<Options> = {
 	examples: [
 		["matrix --protocol breakpoint --cpus 2", "one protocol, up to two CPUs"],
 		["matrix --protocol mine.json --model x86-tso mine-too.json", "a protocol and a machine of one's own"],
+		["matrix --resume stopped.json --json", "go on where Ctrl-C stopped `matrix --json`"],
 		["matrix --fills", "every way to fill memory instead, whole and without each phase"],
 		["matrix --markdown > docs/verdicts.md", "the page of the documentation (a minute)"],
 	],
@@ -46,9 +51,12 @@ export const matrix: Command<Options> = {
 		line.option("--model <name...>", `these models only: ${modelNames}`, texts);
 		line.addOption(new Option("--cpus <n>", "up to so many CPUs").choices(["1", "2", "3"]).default("3"));
 		line.addOption(
-			new Option("--fills", "fills of memory instead of protocols, with one CPU").conflicts(["protocol", "cpus"]),
+			new Option("--fills", "fills of memory instead of protocols, with one CPU").conflicts([
+				...["protocol", "cpus", "resume"],
+			]),
 		);
 		line.option("--markdown", "as the page of the documentation");
+		declareResume(line);
 	},
 	async run(terminal, _operands, options) {
 		if (options.fills === true) return showFills(terminal, options);
@@ -58,15 +66,19 @@ export const matrix: Command<Options> = {
 			most: Number(options.cpus),
 		};
 		const cells = matrixCells(of);
-		const { has: verdicts, wasStopped } = await stoppable((stopped) => checkCells(terminal, cells, stopped));
-		if (wasStopped) terminal.note(`stopped after ${verdicts.length} of ${plural(cells.length, "cell")}\n`);
-		const whole = wholeRows(cells, verdicts.length);
-		const rows = matrixRows(
-			cells.filter((_, i) => whole(i)),
+		const known = knownRows(options);
+		const left = cells.filter((cell) => !known.has(rowOf(cell)));
+		const { has: verdicts, wasStopped } = await stoppable((stopped) => checkCells(terminal, left, stopped));
+		if (wasStopped) terminal.note(`stopped after ${verdicts.length} of ${plural(left.length, "cell")}\n`);
+		const whole = wholeRows(left, verdicts.length);
+		const made = matrixRows(
+			left.filter((_, i) => whole(i)),
 			verdicts.filter((_, i) => whole(i)),
 		);
+		const all = new Map([...known, ...made.map((row) => [nameOf(row), row] as const)]);
+		const rows = [...new Set(cells.map(rowOf))].flatMap((name) => all.get(name) ?? []);
 		if (options.json === true)
-			await writeJson(terminal, "patchbay/matrix@1", { rows, ...(wasStopped && { stopped: true }) });
+			await writeJson(terminal, MATRIX_SCHEMA, { rows, asked: askedOf(options), ...(wasStopped && { stopped: true }) });
 		else if (options.markdown === true) await terminal.write(matrixMarkdown(rows, of.protocols));
 		else if (rows.length > 0) {
 			const titles = [...new Set(rows.flatMap(({ outcomes }) => Object.keys(outcomes)))];
@@ -81,10 +93,45 @@ export const matrix: Command<Options> = {
 	},
 };
 
+const MATRIX_SCHEMA = "patchbay/matrix@1";
+
+/** What `matrix --json` writes. */
+export const matrixSchema: Schema = objectOf(
+	{
+		schema: { const: MATRIX_SCHEMA },
+		rows: listOf(objectOf({ protocol: text, model: text, outcomes: recordOf(text) })),
+		asked: askedSchema,
+		stopped: yesOrNo,
+	},
+	["schema", "rows", "asked"],
+);
+
+function askedOf({ protocol, model, cpus }: Options): Asked {
+	return { protocol, model, cpus };
+}
+
+/** Rows of the campaign that goes on, by name. Those of files are made again: a file may have changed. */
+function knownRows(options: Options): ReadonlyMap<string, MatrixRow> {
+	if (options.resume === undefined) return new Map();
+	const { rows } = readReport<{ rows: readonly MatrixRow[]; asked: Asked }>(
+		options.resume,
+		matrixSchema,
+		askedOf(options),
+	);
+	const ours = [...matrixProtocols, ...tabulated].map(({ name }) => name);
+	const lasting = rows.filter(({ protocol, model }) => ours.includes(protocol) && ours.includes(model));
+	return new Map(lasting.map((row) => [nameOf(row), row]));
+}
+
+function nameOf({ protocol, model }: Pick<MatrixRow, "protocol" | "model">): string {
+	return `${protocol} on ${model}`;
+}
+
+const rowOf = ({ protocol, model }: Cell): string => nameOf({ protocol: protocol.name, model: model.name });
+
 /** Which cells belong to rows that were checked to the end: a row says nothing of what was left out.
  * @param checked how many cells were */
 function wholeRows(cells: readonly Cell[], checked: number): (index: number) => boolean {
-	const rowOf = ({ protocol, model }: Cell): string => `${protocol.name} on ${model.name}`;
 	const unfinished = new Set(cells.slice(checked).map(rowOf));
 	return (index) => !unfinished.has(rowOf(cells[index]!));
 }

@@ -18,6 +18,7 @@ import {
 import { type Command, ExitCode, writeJson } from "../shell/command.ts";
 import { readJson } from "../shell/files.ts";
 import { whole } from "../shell/options.ts";
+import { type Asked, declareResume, readReport } from "../shell/resume.ts";
 import { type Stopped, stoppable } from "../shell/stop.ts";
 import { count, plural } from "../shell/table.ts";
 import { progressLine, type Terminal } from "../shell/terminal.ts";
@@ -28,6 +29,7 @@ interface Options {
 	readonly calls: number;
 	readonly model?: string;
 	readonly replay?: string;
+	readonly resume?: string;
 }
 
 /** A case that failed, as short as it can be. */
@@ -45,41 +47,77 @@ export const stress: Command<Options> = {
 		["stress --seed 1 --cases 1000 --calls 1000", "for a night"],
 		["stress --seed 7 --cases 1 --json > found.json", "one of them, and what was found"],
 		["stress --replay found.json", "the failure again"],
+		["stress --cases 1000 --resume stopped.json --json", "go on where Ctrl-C stopped `stress --cases 1000 --json`"],
 	],
 	declare(line) {
 		declareOptions(line);
 	},
 	async run(terminal, _, options) {
-		const counts: StressCounts = { calls: 0, refused: 0, executions: 0, shootdowns: 0, trapped: 0 };
+		const begun = begin(options);
+		const { counts } = begun;
 		const { has: failed, wasStopped } = await stoppable(async (stopped) =>
-			options.replay === undefined ? search(terminal, options, counts, stopped) : again(options.replay, counts),
+			options.replay === undefined ? search(terminal, options, begun, stopped) : again(options.replay, counts),
 		);
-		const stopped = wasStopped && failed === undefined;
-		if (options.json)
-			await writeJson(terminal, STRESS_SCHEMA, { counts, failed: failed ?? null, ...(stopped && { stopped }) });
-		else await terminal.write(failed === undefined ? summary(counts) : report(failed));
+		const stopped = wasStopped && failed === undefined && begun.tried < options.cases;
+		if (options.json) {
+			const campaign = options.replay === undefined ? { asked: askedOf(options), tried: begun.tried } : {};
+			const report = { counts, failed: failed ?? null, ...campaign, ...(stopped && { stopped }) };
+			await writeJson(terminal, STRESS_SCHEMA, report);
+		} else await terminal.write(failed === undefined ? summary(counts) : report(failed));
 		if (stopped) terminal.note("stopped before the last case\n");
 		return stopped ? ExitCode.stopped : failed === undefined ? ExitCode.ok : ExitCode.violation;
 	},
 };
+
+/** What a search has so far. */
+interface Begun {
+	readonly counts: StressCounts;
+	/** Cases that were tried. */
+	tried: number;
+	/** What failed before the search was stopped: then nothing is left to do. */
+	readonly failed: Failed | undefined;
+}
+
+function askedOf({ seed, cases, calls, model }: Options): Asked {
+	return { seed, cases, calls, model };
+}
+
+/** Nothing, or what a search has that goes on. */
+function begin(options: Options): Begun {
+	if (options.resume === undefined)
+		return { counts: { calls: 0, refused: 0, executions: 0, shootdowns: 0, trapped: 0 }, tried: 0, failed: undefined };
+	const report = readReport<{ counts?: StressCounts; tried?: number; failed: Failed | null; asked: Asked }>(
+		options.resume,
+		stressSchema,
+		askedOf(options),
+	);
+	const { counts, tried, failed } = report;
+	if (counts === undefined || tried === undefined)
+		throw new LinkError(`${options.resume}: does not say how many cases were tried`);
+	return { counts: { ...counts }, tried, failed: failed ?? undefined };
+}
 
 function declareOptions(line: CommandLine): void {
 	line.option("--seed <n>", "of the first case; the next has the next", atLeast(0), 1);
 	line.option("--cases <n>", "how many", atLeast(1), 40);
 	line.option("--calls <n>", "of each case", atLeast(1), 200);
 	line.addOption(new Option("--model <name>", "on this model only").choices(models.map(({ name }) => name)));
-	line.option("--replay <file>", "the failure that `stress --json` wrote, again");
+	const replay = new Option("--replay <file>", "the failure that `stress --json` wrote, again").conflicts("resume");
+	line.addOption(replay);
+	declareResume(line);
 }
 
 async function search(
 	terminal: Terminal,
 	{ seed, cases, calls, model }: Options,
-	counts: StressCounts,
+	begun: Begun,
 	stopped: Stopped,
 ): Promise<Failed | undefined> {
+	if (begun.failed !== undefined) return begun.failed;
+	const { counts } = begun;
 	const show = progressLine(terminal);
-	for (let i = 0; i < cases && !(await stopped()); i++) {
-		const one = stressCase(seed + i, calls, model === undefined ? {} : { model });
+	while (begun.tried < cases && !(await stopped())) {
+		const one = stressCase(seed + begun.tried++, calls, model === undefined ? {} : { model });
 		const where = `seed ${one.seed}, ${one.model}, ${plural(one.cpus, "CPU")}`;
 		const { failure } = tried(one, counts, (done) => done % 20 === 0 && show(`${where}: ${done} of ${calls} calls`));
 		if (failure === undefined) continue;

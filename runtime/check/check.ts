@@ -44,6 +44,8 @@ export interface Verdict {
 	readonly why: string | undefined;
 	/** The property that broke, or `sometimes`. */
 	readonly property: Property | "sometimes" | undefined;
+	/** Somebody stopped it: it says nothing, and the same check may be begun again. */
+	readonly stopped?: true;
 	readonly states: number;
 	readonly steps: number;
 	readonly depth: number;
@@ -146,7 +148,7 @@ export function checking(scenario: Scenario, options: CheckOptions = {}): Checki
 		giveUp(why) {
 			space ??= attempts.begin();
 			search ??= beginSearch(space, bounds);
-			return verdictOf(scenario, attempts.reductions, built, space, givenUp(search, why));
+			return { ...verdictOf(scenario, attempts.reductions, built, space, givenUp(search, why)), stopped: true };
 		},
 	};
 }

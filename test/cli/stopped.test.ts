@@ -1,36 +1,13 @@
 // Long commands that somebody stops: they say what they have, and nobody who works for them is left.
 
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { inFolder } from "./command-line.ts";
-
-const command = resolve("dist/cli/main.cjs");
-
-beforeAll(() => {
-	if (!existsSync(command)) throw new Error("dist/ is missing: npm run build");
-});
-
-interface Running {
-	readonly child: ChildProcess;
-	readonly ended: Promise<{ code: number | null; signal: string | null; out: string; err: string }>;
-}
-
-function start(...argv: readonly string[]): Running {
-	const child = spawn(process.execPath, [command, ...argv], { stdio: ["ignore", "pipe", "pipe"] });
-	let [out, err] = ["", ""];
-	child.stdout!.on("data", (data) => {
-		out += data;
-	});
-	child.stderr!.on("data", (data) => {
-		err += data;
-	});
-	const ended = once(child, "close").then(([code, signal]) => ({ code, signal, out, err }));
-	return { child, ended };
-}
+import { hasHad, type Running, start } from "./running.ts";
 
 /** Scenarios that take minutes. */
 function longScenarios(folder: string): string[] {
@@ -109,7 +86,7 @@ test.each([
 	["chaos", "--calls", "1000000"],
 ])("%s says at Ctrl-C what it has", async (...argv) => {
 	const { child, ended } = start(...argv, "--json");
-	while (processorTime(child.pid!) < BEGUN) await wait(20);
+	await hasHad(child.pid!, BEGUN);
 	child.kill("SIGINT");
 	const { code, out, err } = await ended;
 	expect(code).toBe(130);
@@ -117,12 +94,5 @@ test.each([
 	expect(err).toMatch(/stopped /);
 });
 
-/** Hundredths of a second of processor time that a process has had: much more than it takes to begin. */
+/** Hundredths of a second of processor time: much more than it takes to begin. */
 const BEGUN = 200;
-
-function processorTime(pid: number): number {
-	const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
-		.replace(/^.*\) /, "")
-		.split(" ");
-	return Number(fields[11]) + Number(fields[12]);
-}

@@ -14,7 +14,7 @@ const few = (batch: number): number => Math.max(1, Math.ceil(batch / 10));
 
 test.each(targets.map((target) => [target.name, target] as const))("%s", async (_, target) => {
 	const tally = { runs: 0, refused: 0 };
-	const runs = howMany(few(target.batch), 4 * target.batch);
+	const runs = howMany(few(target.batch), 2 * target.batch);
 	expect(await runBatch(target, { target: target.name, seed: 1, runs }, tally)).toBeUndefined();
 	expect(tally.runs).toBe(runs);
 	expect(tally.refused).toBeLessThan(runs + 1);

@@ -1,7 +1,17 @@
 // What verdicts are when they come back as JSON: to be joined, or to be gone through again.
 
 import { LinkError } from "../../../linker/errors.ts";
-import { count, listOf, objectOf, recordOf, type Schema, text, validate, yesOrNo } from "../../../linker/schema.ts";
+import {
+	askedSchema,
+	count,
+	listOf,
+	objectOf,
+	recordOf,
+	type Schema,
+	text,
+	validate,
+	yesOrNo,
+} from "../../../linker/schema.ts";
 import { VERDICT_SCHEMA, type Verdict } from "../check.ts";
 import { propertyNames } from "../properties.ts";
 import type { Reductions } from "../space.ts";
@@ -41,6 +51,7 @@ const fields: Record<keyof Verdict, Schema> = {
 	verdict: { enum: ["safe", "unsafe", "undecided", "refused", "allowed", "forbidden"] },
 	why: text,
 	property: { enum: [...propertyNames, "sometimes"] },
+	stopped: yesOrNo,
 	states: count,
 	steps: count,
 	depth: count,
@@ -55,15 +66,19 @@ const fields: Record<keyof Verdict, Schema> = {
 	scenario: recordedScenarioSchema,
 };
 const always = Object.keys(fields).filter(
-	(field) => !["why", "property", "outcomes", "trace", "sample"].includes(field),
+	(field) => !["why", "property", "stopped", "outcomes", "trace", "sample"].includes(field),
 );
 
 export const verdictSchema: Schema = objectOf(fields, always);
 
-export const verdictsSchema: Schema = objectOf({
-	schema: { const: VERDICTS_SCHEMA },
-	verdicts: listOf(objectOf({ file: text, verdict: verdictSchema, failed: text }, ["file", "verdict"])),
-});
+export const verdictsSchema: Schema = objectOf(
+	{
+		schema: { const: VERDICTS_SCHEMA },
+		verdicts: listOf(objectOf({ file: text, verdict: verdictSchema, failed: text }, ["file", "verdict"])),
+		asked: askedSchema,
+	},
+	["schema", "verdicts"],
+);
 
 /** @throws LinkError when the value is no verdict of one scenario, naming the path */
 export function verdictFromJson(value: unknown, place: string): Verdict {
