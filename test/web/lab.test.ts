@@ -244,10 +244,18 @@ describe.skipIf(!canBrowse)("the lab", () => {
 		["check", "dark", 1440],
 		["learn", "light", 360],
 		["learn", "dark", 1440],
+		["look", "light", 360],
+		["look", "dark", 1440],
 	] as const)("%s in %s at %i is accessible, and does not scroll sideways", async (room, scheme, width) => {
 		const page = await lab.open(`#${room}`, { scheme, width });
-		for (const part of room === "check" ? [".verdict:not(.was)", ".step"] : [".code .line", ".cm-content"])
-			await page.locator(part).first().waitFor();
+		const running = [".code .line", ".cm-content"];
+		const parts = {
+			run: running,
+			learn: running,
+			check: [".verdict:not(.was)", ".step"],
+			look: [".chart .bar"],
+		};
+		for (const part of parts[room]) await page.locator(part).first().waitFor();
 		expect(await violations(page)).toEqual([]);
 		expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
 	});
