@@ -1,5 +1,6 @@
 // How much the tests try. `npm test` takes part of what is slow, so that it is over in a few minutes; `npm run test:all`
-// takes all of it, which is more than twenty minutes on two cores. STORM=all, PROBES=all, OPINIONS=n and KILLS=n go further
+// takes all of it, which is more than twenty minutes on two cores. docs/mutants.md says what the short form leaves out, and which
+// planted faults it notices. STORM=all, PROBES=all, OPINIONS=n and KILLS=n go further
 // still.
 
 /** Says whether everything is to be tried. */

@@ -22,6 +22,7 @@ import { runStress, STRESS_SCHEMA, type StressCase, stressCase, stressSchema } f
 import { protocolSchema } from "../../runtime/patch/index.ts";
 import { protocols } from "../../runtime/patch/plan/protocols/index.ts";
 import { schemas } from "../../tools/schemas.ts";
+import { howMany } from "../extent.ts";
 
 const folder = "fixtures/check";
 const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".s"));
@@ -215,7 +216,7 @@ describe("nothing else is ever thrown", () => {
 			fc.property(mutation, ([at, what, how]) => {
 				bears(() => act(throughJson(mutated(value, at, what, how)) ?? null));
 			}),
-			{ numRuns: 300 },
+			{ numRuns: howMany(60, 300) },
 		);
 	});
 });

@@ -13,6 +13,7 @@ import {
 	symbolName,
 } from "../../linker/elf/index.ts";
 import { SourceError } from "../../linker/errors.ts";
+import { howMany } from "../extent.ts";
 import { codeOf, linesOf } from "./code-of.ts";
 import { programNamed, resolveIn } from "./programs.ts";
 import { mutate } from "./random/mutation.ts";
@@ -394,7 +395,7 @@ test("with aligned sites none crosses eight bytes, and nothing else changes", ()
 			);
 			expect(aligned!.length).toBe(plain!.length);
 		}),
-		{ numRuns: 60 },
+		{ numRuns: howMany(15, 60) },
 	);
 });
 
@@ -410,7 +411,7 @@ test("any JavaScript compiles or is refused with a reason", () => {
 				expect((error as SourceError).message).not.toContain("is not part of the language");
 			}
 		}),
-		{ numRuns: 500 },
+		{ numRuns: howMany(120, 500) },
 	);
 });
 

@@ -29,6 +29,7 @@ import { LinkError } from "../../linker/errors.ts";
 import { EM_TOY, encode, R_TOY_CALL28, R_TOY_JUMP28 } from "../../linker/isa/index.ts";
 import { bytesAt, type Image, link, map, readImage, staticCallModes } from "../../linker/link/index.ts";
 import { currentTarget, SITE_BYTES } from "../../linker/sites/index.ts";
+import { howMany } from "../extent.ts";
 import { addressOf, build, calls, checkKeptRelocations, destination, main } from "./linked.ts";
 
 /** A random program: objects with functions under few names of any binding, which call each other by name. */
@@ -129,7 +130,7 @@ describe("random programs", () => {
 				}
 				checkKeptRelocations(image);
 			}),
-			{ numRuns: 300 },
+			{ numRuns: howMany(60, 300) },
 		);
 	});
 

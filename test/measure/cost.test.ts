@@ -7,6 +7,7 @@ import { profiles } from "../../runtime/machine/index.ts";
 import { type CostCase, passCosts, type UpdateCost, updateCost } from "../../runtime/measure/index.ts";
 import { protocols } from "../../runtime/patch/index.ts";
 import { cli } from "../cli/command-line.ts";
+import { spread } from "../extent.ts";
 import { modelNamed, protocolNamed, quick } from "../machines.ts";
 
 function costOf(one: Partial<CostCase>): UpdateCost {
@@ -70,7 +71,7 @@ test("every CPU loses what its interrupts and traps take, and hardly more", () =
 	expect(stolenPerCpu).toBeLessThan(1.5 * accounted);
 });
 
-test.each(protocols.filter(({ requires }) => requires !== "quiet"))(
+test.each(spread(protocols, 2).filter(({ requires }) => requires !== "quiet"))(
 	"$name can be measured on every model",
 	(protocol) => {
 		for (const model of ["ideal", "arm"]) {

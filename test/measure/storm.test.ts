@@ -72,7 +72,7 @@ function conditionsFor(index: number): Weather[] {
 describe.each(
 	spread(
 		programs().map((program, index) => [program.name, program, index] as const),
-		3,
+		6,
 	),
 )("%s", (_, program, index) => {
 	const plain = link(objectsOf(program, { entryNops: true }));

@@ -8,9 +8,11 @@ import type { Methods } from "../../runtime/execmem/pieces.ts";
 import { models } from "../../runtime/machine/models/index.ts";
 import { minimise, runStress, type StressCase, stressCase } from "../../runtime/measure/index.ts";
 import { phaseText } from "../../runtime/patch/plan/protocol.ts";
+import { spread } from "../extent.ts";
 
 describe("nothing goes wrong", () => {
-	test.each(models.map(({ name }, i) => [name, i] as const))("on %s", (model, i) => {
+	const numbered = models.map(({ name }, i) => [name, i] as const);
+	test.each(spread(numbered, 3))("on %s", (model, i) => {
 		const one = stressCase(100 + i, 80, { model, textPoke: i % 2 === 0, fetch: "stale", largePages: 3 });
 		const { failure, counts } = runStress(one);
 		expect(failure).toBeUndefined();
@@ -49,7 +51,7 @@ describe("what is wrong is found, and in few calls", () => {
 		["freed text without the sync", "x86", { releases: releasesWithout("poke-traps", "sync serialize") }],
 	];
 
-	test.each(broken)("%s", (_, model, wrong) => {
+	test.each(spread(broken, 3))("%s", (_, model, wrong) => {
 		const least = minimise(failing(model, wrong), wrong);
 		const { calls } = least;
 		expect(runStress(least, wrong).failure?.at).toBe(calls.length - 1);

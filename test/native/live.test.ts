@@ -13,7 +13,7 @@ import { textOf } from "../../cli/shell/terminal.ts";
 import { findEntries, makeChanges } from "../../native/live.ts";
 import { findProcess, statusField, threadState, threadsOf } from "../../native/process.ts";
 import { cli } from "../cli/command-line.ts";
-import { howMany } from "../extent.ts";
+import { howMany, spread } from "../extent.ts";
 import { has, hasNative, run, source } from "../real/native-tools.ts";
 import { compile, type TargetProcess, variable, withLive, withTarget } from "./target-process.ts";
 
@@ -78,11 +78,11 @@ async function finish(target: TargetProcess): Promise<string> {
 }
 
 describe.skipIf(!hasNative())("a process under load", () => {
-	test.each(["crowd", "plain"])(
+	test.each(spread(["crowd", "plain"], 2))(
 		"%s: 8 threads through 1,000 sites, updates from outside, no call goes wrong",
 		(program) =>
 			withTarget(at(program), ["8"], async (target) => {
-				const updates = howMany(30, 1000);
+				const updates = howMany(15, 1000);
 				expect(await storm(target.pid, updates)).toBe(updates);
 				expect(await finish(target)).toMatch(/^[1-9]\d* calls, 0 wrong$/);
 			}),
@@ -179,7 +179,7 @@ describe.skipIf(!hasNative())("a patcher that is killed", () => {
 		await withTarget(at("crowd"), ["3"], async (target) => {
 			await withLive(target.pid, (live) => variable(live, "ignore_order").set(1));
 			let foundStopped = 0;
-			for (let round = 0; round < howMany(8, 100) || (foundStopped < 3 && round < 200); round++) {
+			for (let round = 0; round < howMany(4, 100) || (foundStopped < 3 && round < 200); round++) {
 				const updater = spawn(process.execPath, [at("updater.mjs"), String(target.pid)]);
 				await once(updater.stdout, "data");
 				if (round % 2 === 0) await setTimeout(Math.random() * 200);
@@ -445,7 +445,7 @@ describe.skipIf(!hasNative())("sites of every kind", () => {
 		return entries[0]!.sites.map(({ in: where, kind, calls, fitsOneStore }) => [where, kind, calls, fitsOneStore]);
 	};
 
-	test.each(["kinds", "kinds-decoded"])(
+	test.each(spread(["kinds-decoded", "kinds"], 2))(
 		"%s: calls, tail calls and conditional ones, also across pages, go elsewhere and come back",
 		(program) =>
 			withTarget(at(program), [], async ({ pid }) => {

@@ -32,6 +32,7 @@ import {
 import { isAwaited } from "../../runtime/patch/record/tracer.ts";
 import { createProbes, insert, type Probe, remove } from "../../runtime/probe/index.ts";
 import { cli, inFolder } from "../cli/command-line.ts";
+import { howMany, spread } from "../extent.ts";
 import { type Program, programs, resolveIn } from "../language/programs.ts";
 import { randomProgram } from "../language/random/program.ts";
 import { modelNamed, systemOf } from "../machines.ts";
@@ -85,7 +86,11 @@ function expectNested({ tracer }: System): void {
 const LONG = process.env.STORM === "all" ? Number.POSITIVE_INFINITY : 400_000;
 
 describe("with every entry traced", () => {
-	test.each(programs().map((program) => [program.name, program] as const))("%s prints the same", (_, program) => {
+	const traced = spread(
+		programs().map((program) => [program.name, program] as const),
+		3,
+	);
+	test.each(traced)("%s prints the same", (_, program) => {
 		const image = build(program);
 		const system = systemOf(image, { stack: 64 * 1024 });
 		trace(system, all(image));
@@ -98,7 +103,7 @@ describe("with every entry traced", () => {
 		expectNested(system);
 	});
 
-	test("100 random programs print the same", () => {
+	test("random programs print the same", () => {
 		fc.assert(
 			fc.property(fc.integer(), (seed) => {
 				const image = build(randomProgram(seed, 3));
@@ -110,7 +115,7 @@ describe("with every entry traced", () => {
 				});
 				expect(outputs[1]).toEqual(outputs[0]);
 			}),
-			{ numRuns: 100 },
+			{ numRuns: howMany(20, 100) },
 		);
 	});
 });

@@ -7,6 +7,7 @@ import type { Image } from "../../linker/link/image.ts";
 import { link } from "../../linker/link/link.ts";
 import type { FetchPolicy } from "../../runtime/machine/index.ts";
 import { byDefault, change, run, type System, takeTurn } from "../../runtime/patch/index.ts";
+import { howMany } from "../extent.ts";
 import { programNamed } from "../language/programs.ts";
 import { digestOf, imageOf, modelNamed, protocolNamed, systemOf } from "../machines.ts";
 
@@ -95,7 +96,7 @@ describe("a run that is paused", () => {
 				expect(paused).toEqual(end);
 				expect(traces(pieces)).toEqual(traces(whole));
 			}),
-			{ numRuns: 25 },
+			{ numRuns: howMany(8, 25) },
 		);
 	});
 
@@ -115,7 +116,7 @@ describe("a run that is paused", () => {
 				expect(steps[1]).toEqual(steps[0]);
 				expect(traces(pieces)).toEqual(traces(whole));
 			}),
-			{ numRuns: 25 },
+			{ numRuns: howMany(8, 25) },
 		);
 	});
 
@@ -132,7 +133,7 @@ describe("a run that is paused", () => {
 				expect(run(pieces, { updates })).toEqual(end);
 				expect(traces(pieces)).toEqual(traces(whole));
 			}),
-			{ numRuns: 25 },
+			{ numRuns: howMany(8, 25) },
 		);
 	});
 

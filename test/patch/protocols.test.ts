@@ -8,6 +8,7 @@ import type { Model } from "../../runtime/machine/model.ts";
 import { models } from "../../runtime/machine/models/index.ts";
 import { type Protocol, phaseText, protocols, type RunEnd, type TargetName } from "../../runtime/patch/index.ts";
 import type { System } from "../../runtime/patch/system.ts";
+import { spread } from "../extent.ts";
 import { modelNamed, protocolNamed, quick } from "../machines.ts";
 import { begin, countsOf, hotSystem, isAtWork, runFor } from "../measure/hot-sites.ts";
 
@@ -103,7 +104,7 @@ test("every protocol for running text has its line above", () => {
 });
 
 describe.each(running)("$name", (protocol) => {
-	test.each(models)("$name", (model) => {
+	test.each(spread(models, 3))("$name", (model) => {
 		const claim = claims[protocol.name]!;
 		if (!claim.whole.includes(model.name)) {
 			const seeds = Array.from({ length: 12 }, (_, i) => i + 1);
@@ -131,7 +132,7 @@ test.each(["x86", "amd-quad", "alpha"])(
 );
 
 describe.each(running)("$name keeps W^X in every view after every step", (protocol) => {
-	test.each(models)("$name", (model) => {
+	test.each(spread(models, 3))("$name", (model) => {
 		for (const seed of [1, 2, 3]) {
 			const system = hotSystem({ protocol, model, fetch: "stale", seed, idler: true });
 			runFor(system, 200);

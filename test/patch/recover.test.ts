@@ -23,6 +23,7 @@ import {
 	type Update,
 } from "../../runtime/patch/index.ts";
 import { getPatcher, Life, type System, setPatcher } from "../../runtime/patch/system.ts";
+import { spread } from "../extent.ts";
 import { imageOf, modelNamed, protocolNamed, systemOf } from "../machines.ts";
 import { begin, countsOf, hotSystem, runFor } from "../measure/hot-sites.ts";
 
@@ -119,7 +120,7 @@ const cases: readonly { protocol: string; models: readonly string[]; after: read
 describe.each(cases)("$protocol", ({ protocol: name, models: names, after }) => {
 	const protocol = protocolNamed(name);
 
-	test.each(names)("%s, killed after every step", (model) => {
+	test.each(spread(names, 3))("%s, killed after every step", (model) => {
 		const { length } = killedAfter(0, protocol, modelNamed(model));
 		const seen = new Set<string>();
 		for (let steps = 0; steps < length; steps++) {

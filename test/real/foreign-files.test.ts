@@ -5,6 +5,7 @@ import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { readElf } from "../../linker/elf/index.ts";
 import { cli, inFolder } from "../cli/command-line.ts";
+import { spread } from "../extent.ts";
 import { has, hasNative, run } from "./native-tools.ts";
 
 const trampoline = "extern long __SCK__f; int __SCT__f(int);";
@@ -110,7 +111,7 @@ describe.skipIf(!hasNative("clang", "ld.lld"))("numbers of symbols", () => {
 });
 
 describe.skipIf(!hasNative("clang"))("calls that linkers made direct", () => {
-	test.each(["lld", "gold", "mold", "bfd"])("%s", (linker) =>
+	test.each(spread(["lld", "gold", "mold", "bfd"], 2))("%s", (linker) =>
 		inFolder(async (folder) => {
 			if (!has(linker === "mold" ? "mold" : `ld.${linker}`)) return;
 			const flags = ["-O2", "-fPIE"];
@@ -206,7 +207,7 @@ describe.skipIf(!hasNative("objcopy"))("what shows no calls", () => {
 });
 
 describe.skipIf(!hasNative("g++"))("groups of sections", () => {
-	test.each(["bfd", "gold", "lld"])("rows of inline functions go with them: %s", (linker) =>
+	test.each(spread(["bfd", "gold", "lld"], 2))("rows of inline functions go with them: %s", (linker) =>
 		inFolder(async (folder) => {
 			if (!has(`ld.${linker}`)) return;
 			writeFileSync(

@@ -8,6 +8,7 @@ import { Agent, get } from "node:http";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { inFolder } from "../cli/command-line.ts";
+import { everything } from "../extent.ts";
 import { has, hasNative } from "./native-tools.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -89,13 +90,13 @@ describe.skipIf(!hasNative("make"))("docs/native.md", () => {
 			await says(/^(?!step of 7\n)\d+: 8\n/m);
 		}));
 
-	test.skipIf(!has("cmake"))("CMake", () =>
+	test.skipIf(!everything || !has("cmake"))("CMake", () =>
 		withProgram("CMakeLists.txt", "cmake -S . -B build && cmake --build build", "build/program", async ({ says }) => {
 			expect(await says(/^3: .*\n/m)).toBe(started);
 		}),
 	);
 
-	test.skipIf(!has("meson"))("Meson", () =>
+	test.skipIf(!everything || !has("meson"))("Meson", () =>
 		withProgram("meson.build", "meson setup build && meson compile -C build", "build/program", async ({ says }) => {
 			expect(await says(/^3: .*\n/m)).toBe(started);
 		}),

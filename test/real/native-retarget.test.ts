@@ -4,6 +4,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { cli, inFolder } from "../cli/command-line.ts";
+import { spread } from "../extent.ts";
 import { has, hasNative, run, source } from "./native-tools.ts";
 
 const calls = source("calls.c");
@@ -62,12 +63,14 @@ async function retargetBothWays(
 
 const words = (text: string): string[] => text.split(" ").filter((word) => word !== "");
 
+const ways = optimized.flatMap((level) => variants.map((variant) => `${level} ${variant}`.trim()));
+
 describe.skipIf(!hasNative("readelf"))("on this machine", () => {
-	test.each(optimized.flatMap((level) => variants.map((variant) => `${level} ${variant}`.trim())))("gcc %s", (flags) =>
+	test.each(spread(ways, 4))("gcc %s", (flags) =>
 		retargetBothWays(native, calls, [keepJumps, ...words(flags)], [], changes),
 	);
 
-	test.each(["-static", "-no-pie", "-pie", "-static-pie"])("linked %s", (link) =>
+	test.each(spread(["-static", "-no-pie", "-pie", "-static-pie"], 2))("linked %s", (link) =>
 		retargetBothWays(
 			native,
 			calls,
@@ -77,7 +80,7 @@ describe.skipIf(!hasNative("readelf"))("on this machine", () => {
 		),
 	);
 
-	test.skipIf(!has("g++")).each(["-O0", "-O2 -ffunction-sections"])("g++ %s", (flags) =>
+	test.skipIf(!has("g++")).each(spread(["-O2 -ffunction-sections", "-O0"], 2))("g++ %s", (flags) =>
 		retargetBothWays(
 			{ ...native, compiler: "g++" },
 			source("calls.cc"),
@@ -166,7 +169,7 @@ describe.skipIf(!hasNative("readelf"))("on this machine", () => {
 			expect(left[0].why).toMatch(/global offset table/);
 		}));
 
-	test.each(["-gdwarf-4 -ffunction-sections", "-gdwarf-2", "-g -gz", "-gdwarf-4 -gz"])(
+	test.each(spread(["-gdwarf-4 -ffunction-sections", "-gdwarf-2", "-g -gz", "-gdwarf-4 -gz"], 2))(
 		"debug information is not in the way: %s",
 		(flags) =>
 			inFolder(async (folder) => {
@@ -233,7 +236,7 @@ describe.skipIf(!hasNative("readelf"))("on this machine", () => {
 });
 
 describe.skipIf(!has("aarch64-linux-gnu-gcc") || !has("qemu-aarch64"))("AArch64", () => {
-	test.each(["-O0", "-O1", "-O2", "-O3 -ffunction-sections", "-O2 -fPIC"])("gcc %s", (flags) =>
+	test.each(spread(["-O0", "-O1", "-O2", "-O3 -ffunction-sections", "-O2 -fPIC"], 2))("gcc %s", (flags) =>
 		retargetBothWays(arm, calls, words(flags), ["-static"], changes),
 	);
 });

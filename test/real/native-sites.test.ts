@@ -19,6 +19,7 @@ import { readTables } from "../../linker/tables/index.ts";
 
 import { cli, inFolder } from "../cli/command-line.ts";
 import { piecewise } from "../elf/piecewise.ts";
+import { spread } from "../extent.ts";
 import { has, hasNative, objtool, run, source } from "./native-tools.ts";
 
 const bytesOf = (path: string): Uint8Array => new Uint8Array(readFileSync(path));
@@ -344,7 +345,7 @@ describe.skipIf(!hasNative("readelf"))("collect", () => {
 		expect(entries(`${folder}/ours.o`).length).toBeGreaterThan(0);
 	};
 
-	test.skipIf(!has(objtool)).each(["-O1", "-O2", "-Os", "-O2 -ffunction-sections", "-O2 -fPIC", "-g -O2"])(
+	test.skipIf(!has(objtool)).each(spread(["-O1", "-O2", "-Os", "-O2 -ffunction-sections", "-O2 -fPIC", "-g -O2"], 3))(
 		"as objtool: %s",
 		(flags) =>
 			inFolder(async (folder) => {
