@@ -44,7 +44,9 @@ export function backtrace(system: System, trap: Trap): string[] {
 function callBefore(image: Image, address: number): number | undefined {
 	for (const length of CALL_LENGTHS) {
 		const bytes = bytesAt(image, address - length, length);
-		if (bytes === undefined || image.symbolAt(address - length) === undefined) continue;
+		const name = bytes && image.symbolAt(address - length)?.name;
+		// What calls main is none of the program.
+		if (bytes === undefined || name === undefined || name === "_start") continue;
 		const found = decode(bytes, 0);
 		if (found?.length === length && (found.row.flow === "call" || found.row.flow === "indirect-call"))
 			return address - length;

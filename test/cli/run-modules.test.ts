@@ -110,7 +110,7 @@ describe("modules", () => {
 	test("say where their init trapped", async () => {
 		const { code, out, err } = await withInit("return t[i];", "run", scheduler, "--load", "BAD@20000");
 		expect([code, out.split("\n").at(-2)]).toEqual([1, "after 2000 rounds 123456"]);
-		expect(err).toMatch(/bad: init trapped:\n.*bad\.js:4:\d+: index 5 is out of range\n.*return t\[i\].*\n +\^\n$/);
+		expect(err).toMatch(/bad: init trapped:\n.*bad\.js:4:\d+: index 5 is out of range\n.*return t\[i\].*\n +\^\n/);
 	});
 
 	test("are known to --probe and --set when they are there before the start", async () => {

@@ -143,13 +143,18 @@ function logical(
 ): Expression {
 	const position = at(c, node);
 	const target = node.left as Syntax;
+	if (node.operator === "??=") {
+		// No number or boolean is null, so the other side is never evaluated; it has to be in the language all the same.
+		if (guess(c, node.right) === "bool") c.boolean(node.right);
+		else c.numeric(node.right);
+		return { op: "read", place, type: typeHeld(c, target, type), at: position };
+	}
 	if (type === "bool" && guess(c, node.right) !== "bool") c.typed(node.right, "bool", `'${text(c, target)}'`);
 	const right =
 		place.kind === "element"
 			? c.numeric(node.right, used ? "exact" : "coerced", wanted)
 			: c.typed(node.right, type, `'${text(c, target)}'`);
 	const held = typeHeld(c, target, type);
-	if (node.operator === "??=") return { op: "read", place, type: held, at: position };
 	const old: Expression = { op: "old", type: held, at: at(c, target) };
 	const types = [held, right.type].filter((each) => each !== "either");
 	if (used && types.length === 2 && types[0] !== types[1]) c.typed(node.right, held, `'${text(c, target)}'`);

@@ -34,6 +34,10 @@ const checks = {
 		if (value < 0 || value >= length) throw new Trap("bounds", place);
 		return value;
 	},
+	$quotient(value: number, type: "int" | "uint", place: number): number {
+		if (!Number.isFinite(value)) throw new Trap("divide", place);
+		return checks.$exact(value, type, place);
+	},
 	$number(value: number, place: number): number {
 		if (Number.isNaN(value)) throw new Trap("divide", place);
 		return value;

@@ -54,8 +54,7 @@ function index(s: Scene, { length }: Table): Code {
 }
 
 function elementOf(s: Scene, type: NumberType): Code | undefined {
-	const wanted = type === "int" ? ["Int32Array", "Uint8Array"] : ["Uint32Array"];
-	const tables = s.tables.filter(({ element }) => wanted.includes(element));
+	const tables = s.tables.filter(({ element }) => (element === "Uint32Array") === (type === "uint"));
 	if (tables.length === 0) return undefined;
 	const table = s.dice.pick(tables);
 	if (type === "int" && s.dice.once(8)) return code`${use(s, table)}.length`;
@@ -93,7 +92,11 @@ export function small(s: Scene, type: NumberType, depth: number): Code {
 /** Up to 1023, in one of the ways that the compiler knows of. */
 function fittingBoth(s: Scene, depth: number): Code {
 	const { dice } = s;
-	switch (dice.roll(5)) {
+	switch (dice.roll(7)) {
+		case 5:
+			return code`(${bool(s, depth - 1)} + ${bool(s, depth - 1)} * ${dice.roll(9)})`;
+		case 6:
+			return code`${dice.pick(["+", "Number"])}(${bool(s, depth - 1)})`;
 		case 0:
 			return code`(${coerced(s, depth - 1)} >>> ${22 + dice.roll(10)})`;
 		case 1:
@@ -179,6 +182,7 @@ function assigned(s: Scene, type: NumberType, depth: number): Code | undefined {
 	const variables = writableOf(s, type);
 	if (variables.length === 0) return undefined;
 	const { name } = dice.pick(variables);
+	if (dice.once(8)) return code`(${name} ${dice.pick(["||=", "&&=", "??="])} ${ofType(s, type, depth - 1)})`;
 	const stepped = (value: string, operator = "+") => `${name} = $exact(${name} ${operator} ${value}, "${type}", ~L~)`;
 	switch (dice.roll(5)) {
 		case 0:
@@ -229,7 +233,9 @@ function mixedExtreme(s: Scene, type: NumberType, depth: number): Code {
 
 function eitherType(s: Scene, type: NumberType, depth: number): Code | undefined {
 	const { dice } = s;
-	switch (dice.roll(10)) {
+	switch (dice.roll(11)) {
+		case 10:
+			return quotient(s, type, depth);
 		case 0:
 		case 1:
 			return arithmetic(s, type, depth);
@@ -255,9 +261,32 @@ function eitherType(s: Scene, type: NumberType, depth: number): Code | undefined
 	}
 }
 
+/** A quotient made whole: it traps where it has no value. */
+function quotient(s: Scene, type: NumberType, depth: number): Code {
+	const { dice } = s;
+	const divisor = dice.once(3) ? ofType(s, type, depth - 1) : code`${dice.pick([1, 2, 3, 4, 7, 10, 64])}`;
+	const name = dice.pick(["floor", "ceil", "round", "trunc"]);
+	const value = code`Math.${name}(${unknown(s, type)} / ${divisor})`;
+	return { plain: value.plain, checked: `$quotient(${value.checked}, "${type}", ~L~)`, exact: true };
+}
+
+/** Functions of Math that give an int, whatever they are given. */
+function ofMath(s: Scene, depth: number): Code {
+	const { dice } = s;
+	switch (dice.roll(3)) {
+		case 0:
+			return exact("int", code`Math.abs(${unknown(s, "int")})`);
+		case 1:
+			return code`Math.sign(${unknown(s, dice.pick(["int", "uint"]))})`;
+		default:
+			return code`Math.clz32(${coerced(s, depth - 1)})`;
+	}
+}
+
 function int(s: Scene, depth: number): Code {
 	if (depth <= 0) return leaf(s, "int");
 	const { dice } = s;
+	if (dice.once(12)) return ofMath(s, depth);
 	switch (dice.roll(8)) {
 		case 0:
 			return code`(${dice.once(4) ? bool(s, depth - 1) : coerced(s, depth)} | 0)`;
@@ -356,7 +385,9 @@ export function condition(s: Scene, depth: number): Code {
 export function effect(s: Scene, depth: number): Code {
 	const { dice } = s;
 	s.cost += s.times;
-	switch (dice.roll(10)) {
+	switch (dice.roll(11)) {
+		case 10:
+			return exchange(s, depth) ?? assignment(s, depth);
 		case 0:
 			return elementStore(s, depth) ?? assignment(s, depth);
 		case 1:
@@ -374,6 +405,16 @@ export function effect(s: Scene, depth: number): Code {
 		default:
 			return assignment(s, depth);
 	}
+}
+
+/** `[a, b] = [x, y]` */
+function exchange(s: Scene, depth: number): Code | undefined {
+	const { dice } = s;
+	const types = [dice.pick(["int", "uint", "bool"] as const), dice.pick(["int", "uint", "bool"] as const)];
+	const targets = types.map((type) => writableOf(s, type));
+	if (targets.some(({ length }) => length === 0)) return undefined;
+	const names = targets.map((variables) => code`${dice.pick(variables).name}`);
+	return code`[${list(names)}] = [${list(types.map((type) => ofType(s, type, depth - 1)))}]`;
 }
 
 function assignment(s: Scene, depth: number): Code {
@@ -401,8 +442,10 @@ const texts = ["", "x", "a b", "\n", "é", "\u{1f600}"];
 
 export function print(s: Scene, depth: number): Code {
 	const { dice } = s;
+	const template = () =>
+		code`\`${dice.pick(["", "x=", "a "])}\${${anyNumber(s, depth - 1)}}\${${anyNumber(s, depth - 1)}}${dice.pick(["", "."])}\``;
 	const values = Array.from({ length: dice.roll(4) }, () =>
-		dice.once(5) ? code`${JSON.stringify(dice.pick(texts))}` : anyNumber(s, depth - 1),
+		dice.once(6) ? template() : dice.once(5) ? code`${JSON.stringify(dice.pick(texts))}` : anyNumber(s, depth - 1),
 	);
 	return code`print(${list(values)})`;
 }

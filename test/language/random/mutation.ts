@@ -12,6 +12,7 @@ const expressions = [
 	"Math.imul(p0, 3)", "print(1)", "query(key2)", "query(key2) === f0", "staticCall", "staticCall.ret0", "staticCall(f0)",
 	"update(key2, f0)", "reset(key2)", "f0", "f0(1)", "f1()", "f1(p0, p1)", "key2", "key2(1)", "key2.fn(1)", "t0U3", "t0U3[9999]",
 	"t0I3.length", "p0", "p0++", "--gi0", "p0 = 1", "gu0 += 1", "gb0", "gi0", "gu0", "(p0, p1)", "!p0", "~gb0", "-gu0", "+p0",
+	"Math.floor(p0 / p1)", "(p0 ??= gb0)", "Number(p0)", "+gb0", "([p0, p1] = [p1, p0])", "console.log(p0)", "t0U3.fill(p0)",
 	"p0 ? 1 : gb0", "gb0 && gi0", "gi0 || gu0", "p0 / p1", "p0 * p1", "p0 ** p1", "p0 ?? p1", "C0", "main", "await0", "yield0",
 ];
 

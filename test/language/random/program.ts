@@ -7,6 +7,7 @@ import {
 	type Code,
 	code,
 	type Dice,
+	elementTypes,
 	type Key,
 	type Name,
 	type NumberType,
@@ -91,8 +92,8 @@ function addData(draft: Draft, module: number): void {
 		draft.switches.push(key);
 		own.push(code`export const ${key.name} = staticKey(${String(dice.once(2))});`);
 	}
-	for (const element of ["Int32Array", "Uint32Array", "Uint8Array"] as const) {
-		if (dice.once(3)) continue;
+	for (const element of elementTypes) {
+		if (dice.once(element.includes("32") ? 3 : 2)) continue;
 		const table: Table = {
 			name: `t${module}${element[0]}${element.at(4)}`,
 			element,

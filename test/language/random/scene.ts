@@ -21,6 +21,16 @@ export function newDice(seed: number): Dice {
 	return { roll, pick: (from) => from[roll(from.length)]!, once: (of) => roll(of) === 0 };
 }
 
+export const elementTypes = [
+	"Int32Array",
+	"Uint32Array",
+	"Uint8Array",
+	"Int8Array",
+	"Int16Array",
+	"Uint16Array",
+] as const;
+export type ElementType = (typeof elementTypes)[number];
+
 export type NumberType = "int" | "uint";
 export type Type = NumberType | "bool";
 export type Result = Type | "none";
@@ -62,7 +72,7 @@ export interface Variable extends Name {
 }
 
 export interface Table extends Name {
-	readonly element: "Int32Array" | "Uint32Array" | "Uint8Array";
+	readonly element: ElementType;
 	/** A power of two. */
 	readonly length: number;
 }

@@ -1,7 +1,7 @@
 // Random statements, as lines. Loops count down or up in a variable of their own, so every one of them ends.
 
 import { bool, coerced, condition, effect, loose, ofType, small } from "./expressions.ts";
-import { type Code, code, newName, type Scene } from "./scene.ts";
+import { type Code, code, newName, type Scene, use } from "./scene.ts";
 
 type Lines = readonly Code[];
 
@@ -20,7 +20,9 @@ function statement(s: Scene, size: number): Lines {
 	const kind = size <= 0 ? "effect" : dice.pick(kinds);
 	switch (kind) {
 		case "declaration":
-			return [declaration(s, depth)];
+			return [dice.once(5) ? later(s, depth) : declaration(s, depth)];
+		case "each":
+			return each(s, size) ?? branch(s, size, depth);
 		case "if":
 			return branch(s, size, depth);
 		case "loop":
@@ -43,6 +45,7 @@ const kinds = [
 	"if",
 	"loop",
 	"loop",
+	"each",
 	"switch",
 	"jump",
 	"block",
@@ -62,6 +65,36 @@ function declaration(s: Scene, depth: number): Code {
 	const fixed = dice.once(3);
 	s.variables.push({ name, type, writable: !fixed, fixed });
 	return code`${fixed ? "const" : "let"} ${name} = ${value};`;
+}
+
+/** A variable that gets its value after its declaration. */
+function later(s: Scene, depth: number): Code {
+	const type = s.dice.pick(["int", "uint"] as const);
+	const value = () => (type === "uint" ? code`${coerced(s, depth)} >>> 0` : code`${coerced(s, depth)} | 0`);
+	const name = newName(s, "v");
+	const line = code`let ${name}; if (${condition(s, depth)}) ${name} = ${value()}; else { ${name} = ${value()}; }`;
+	s.variables.push({ name, type, writable: true });
+	return line;
+}
+
+/** A loop over a table. */
+function each(s: Scene, size: number): Lines | undefined {
+	const { dice } = s;
+	if (s.tables.length === 0) return undefined;
+	const table = dice.pick(s.tables);
+	if (s.times * table.length > 400) return undefined;
+	const count = s.variables.length;
+	const x = newName(s, "x");
+	s.variables.push({ name: x, type: table.element === "Uint32Array" ? "uint" : "int", writable: false });
+	s.times *= table.length;
+	const lines = named(s, "loop", true, (label) => [
+		code`${label}: for (const ${x} of ${use(s, table)}) {`,
+		...block(s, size - 1),
+		code`}`,
+	]);
+	s.times /= table.length;
+	s.variables.length = count;
+	return lines;
 }
 
 function branch(s: Scene, size: number, depth: number): Lines {
