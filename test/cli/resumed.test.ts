@@ -24,15 +24,13 @@ test.each(howMany(1, 2) === 1 ? campaigns.slice(0, 1) : campaigns)("%s %s %s", (
 		const whole = await start(...argv, "--json").ended;
 		const report = join(folder, "report.json");
 		const resume: string[] = [];
-		let stops = 0;
 		for (const hundredths of howMany(1, 2) === 1 ? [60] : [40, 70, 100]) {
 			const running = start(...argv, ...resume, "--json");
 			await hasHad(running.child.pid!, hundredths);
 			running.child.kill("SIGINT");
-			const { code, out } = await running.ended;
+			const { out } = await running.ended;
 			// Killed before it listened: nothing was begun.
 			if (out === "") continue;
-			if (code === 130) stops++;
 			writeFileSync(report, out);
 			resume.splice(0, 2, "--resume", report);
 		}
@@ -41,7 +39,6 @@ test.each(howMany(1, 2) === 1 ? campaigns.slice(0, 1) : campaigns)("%s %s %s", (
 			code: whole.code,
 			report: JSON.parse(whole.out),
 		});
-		expect(stops).toBeGreaterThanOrEqual(0);
 	}),
 );
 

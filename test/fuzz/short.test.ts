@@ -17,7 +17,6 @@ test.each(targets.map((target) => [target.name, target] as const))("%s", async (
 	const runs = howMany(few(target.batch), 2 * target.batch);
 	expect(await runBatch(target, { target: target.name, seed: 1, runs }, tally)).toBeUndefined();
 	expect(tally.runs).toBe(runs);
-	expect(tally.refused).toBeLessThan(runs + 1);
 });
 
 describe("what was found", () => {
