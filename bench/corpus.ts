@@ -1,5 +1,6 @@
 // Every object, archive and executable below some folders, read by us and by readelf: each relocation must be the same,
 // and what one of the two refuses is listed. `node bench/corpus.ts [--sample N] [folders]`; the tests take a sample.
+// `--kernel FOLDER` is about the modules of a kernel instead (kernel.ts).
 
 import { spawnSync } from "node:child_process";
 import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from "node:fs";
@@ -11,6 +12,7 @@ import { type ElfObject, readElf, symbolName } from "../linker/elf/index.ts";
 import { LinkError } from "../linker/errors.ts";
 import { architectureOf } from "../linker/sites/arch/index.ts";
 import { readTables } from "../linker/tables/index.ts";
+import { reportKernel } from "./kernel.ts";
 
 export interface CorpusResult {
 	files: number;
@@ -153,6 +155,10 @@ export function newResult(): CorpusResult {
 }
 
 function main(argv: readonly string[]): void {
+	if (argv[0] === "--kernel" && argv[1] !== undefined) {
+		process.exitCode = reportKernel(argv[1]) ? 0 : 1;
+		return;
+	}
 	const sample = argv[0] === "--sample" ? Number(argv[1]) : undefined;
 	const folders = argv.slice(sample === undefined ? 0 : 2);
 	const files = (folders.length > 0 ? folders : ["/usr"]).flatMap(findFiles);

@@ -1,15 +1,16 @@
 // `patchbay retarget`: calls in files of real machines to other functions, or to none.
 
-import { isArchive } from "../../linker/elf/archive.ts";
-import { LinkError } from "../../linker/errors.ts";
+import { isArchive, isThinArchive } from "../../linker/elf/archive.ts";
 import { hexBytes } from "../../linker/hex.ts";
 import type { Change, PlannedSite, RetargetPlan } from "../../linker/retarget/retarget.ts";
+import { resetArchive, retargetArchive } from "../../linker/retarget/retarget-archive.ts";
 import { resetFile, retargetFile } from "../../linker/retarget/retarget-file.ts";
 import { type Command, ExitCode, UsageError, writeJson } from "../shell/command.ts";
-import { modeOf, readBytes, writeFile } from "../shell/files.ts";
+import { isRegularFile, modeOf, readBytes, writeFile } from "../shell/files.ts";
 import { parseChanges, texts } from "../shell/options.ts";
 import { plural, table } from "../shell/table.ts";
 import { styled, type Terminal } from "../shell/terminal.ts";
+import { memberBytes } from "../sites/real-files.ts";
 
 interface Options {
 	readonly set?: readonly Change[];
@@ -28,6 +29,7 @@ export const retarget: Command<Options> = {
 		["retarget a.out --set checksum=checksum_fast --dry-run", "only say what would change"],
 		["retarget a.out --set trace=null -o quiet", "calls of nothing; link with -Wl,--emit-relocs"],
 		["retarget foo.o --set f=g --only main+0x12 -o out.o", "one call, or all in a function"],
+		["retarget libfoo.a --set f=g -o libbar.a", "all members of a library; 'libfoo.a(bar.o)' is one"],
 		["retarget fast.o --reset -o foo.o", "the file as it was, byte for byte"],
 	],
 	outputs: ["output"],
@@ -53,20 +55,43 @@ export const retarget: Command<Options> = {
 				reset ? "--reset undoes all; it goes without --set and --only" : "--set says what to retarget",
 			);
 		if (output === undefined && !dryRun) throw new UsageError("-o says what to write; --dry-run writes nothing");
-		const bytes = readBytes(file!);
-		if (isArchive(bytes)) throw new LinkError(`${file}: is an archive; extract the members to retarget (ar x)`);
-		const { plan, bytes: result } = reset
-			? { plan: nothing, bytes: resetFile(bytes, file!) }
-			: retargetFile(bytes, file!, set, only && { only });
-		if (output !== undefined && !dryRun) writeFile(output, result, modeOf(file!));
-		if (json) await writeJson(terminal, "patchbay/retarget@1", asJson(file!, plan));
-		else
-			await terminal.write(
-				reset ? `${file}: all that was retargeted is undone\n` : text(terminal, file!, plan, dryRun === true),
-			);
+		const { path, member } = operandOf(file!);
+		const bytes = readBytes(path);
+		const write = (result: Uint8Array): void => {
+			if (output !== undefined && !dryRun) writeFile(output, result, modeOf(path));
+		};
+		if (!isArchive(bytes)) {
+			const { plan, bytes: result } = reset
+				? { plan: nothing, bytes: resetFile(bytes, path) }
+				: retargetFile(bytes, path, set, only && { only });
+			write(result);
+			if (json) await writeJson(terminal, "patchbay/retarget@1", asJson(path, plan));
+			else await terminal.write(reset ? undone(path) : text(terminal, path, plan, dryRun === true));
+			return ExitCode.ok;
+		}
+		if (only !== undefined && member === undefined)
+			throw new UsageError(`--only is about one file; name a member: '${path}(MEMBER)'`);
+		const where = { member, ...(isThinArchive(bytes) && { contentsOf: (name: string) => memberBytes(path, name) }) };
+		const { members, bytes: result } = reset
+			? { members: [], bytes: resetArchive(bytes, path, where) }
+			: retargetArchive(bytes, path, set, { ...where, ...(only && { only }) });
+		write(result);
+		const plans = members.map((each) => asJson(each.file, each.plan));
+		if (json) await writeJson(terminal, "patchbay/retarget@1", { file: path, members: plans });
+		else if (reset) await terminal.write(undone(path));
+		else if (members.length === 0) await terminal.write(`${path}: no member calls what is to be retargeted\n`);
+		else for (const each of members) await terminal.write(text(terminal, each.file, each.plan, dryRun === true));
 		return ExitCode.ok;
 	},
 };
+
+const undone = (file: string): string => `${file}: all that was retargeted is undone\n`;
+
+/** A file, or a member of an archive as lists call it: `libfoo.a(bar.o)`. */
+function operandOf(file: string): { path: string; member?: string } {
+	const [, path, member] = /^(.+)\(([^()]+)\)$/.exec(file) ?? [];
+	return path === undefined || isRegularFile(file) ? { path: file } : { path, member: member! };
+}
 
 /** What `--reset` plans. */
 const nothing: RetargetPlan = { sites: [], left: [], edits: [], symbols: [], references: 0 };

@@ -1,6 +1,7 @@
 // Files of real machines as a command line names them: objects, executables, and archives, whose members count one by one.
 
 import { dirname, resolve } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { isArchive, isThinArchive, readArchive } from "../../linker/elf/archive.ts";
 import { type FileParts, wholeFile } from "../../linker/elf/file-parts.ts";
 import { isElf } from "../../linker/elf/headers.ts";
@@ -9,7 +10,7 @@ import { isOtherKind, nameOfKind } from "../../linker/elf/other-files.ts";
 import { readElfParts } from "../../linker/elf/reader.ts";
 import { LinkError } from "../../linker/errors.ts";
 import { EM_TOY } from "../../linker/isa/machine-number.ts";
-import { inParts, isRegularFile, readStart } from "../shell/files.ts";
+import { inParts, isRegularFile, readBytes, readStart } from "../shell/files.ts";
 
 export interface RealFile {
 	readonly file: string;
@@ -41,6 +42,11 @@ export function realObjects({ file, bytes }: RealFile, note: (text: string) => v
 
 function* objectsIn(file: string, parts: FileParts, note: (text: string) => void): Generator<ElfObject> {
 	parts.load(0, 8);
+	if (isGzip(parts.bytes)) {
+		parts.load(0, parts.bytes.length);
+		yield* objectsIn(file, wholeFile(unpacked(file, parts.bytes)), note);
+		return;
+	}
 	if (!isArchive(parts.bytes)) {
 		parts.load(0, Math.min(START, parts.bytes.length));
 		yield readElfParts(parts, file);
@@ -63,9 +69,34 @@ function* objectsIn(file: string, parts: FileParts, note: (text: string) => void
 	if (!any && skipped !== undefined) throw new LinkError(`${file}: no member is an ELF file; ${skipped}`);
 }
 
+function isGzip(bytes: Uint8Array): boolean {
+	return bytes[0] === 0x1f && bytes[1] === 0x8b;
+}
+
+/** More than this is not taken from a compressed file, of which few bytes may stand for many. */
+const MOST_UNPACKED = 2 ** 30;
+
+/** What a module was before it was compressed. @throws LinkError for one that is damaged or too long */
+function unpacked(file: string, bytes: Uint8Array): Uint8Array {
+	try {
+		return new Uint8Array(gunzipSync(bytes, { maxOutputLength: MOST_UNPACKED }));
+	} catch (error) {
+		throw new LinkError(`${file}: is compressed by gzip, and cannot be decompressed: ${(error as Error).message}`);
+	}
+}
+
 /** What a thin archive names: a file, as seen from the archive's folder. */
 function memberFile(archive: string, name: string): Iterable<ElfObject> {
+	return inParts(memberPath(archive, name), (parts) => [readElfParts(parts, `${archive}(${name})`)]);
+}
+
+/** The contents of that file. @throws LinkError when it cannot be read */
+export function memberBytes(archive: string, name: string): Uint8Array {
+	return readBytes(memberPath(archive, name));
+}
+
+function memberPath(archive: string, name: string): string {
 	const file = resolve(dirname(archive), name);
 	if (!isRegularFile(file)) throw new LinkError(`${archive}(${name}): ${file} is no regular file`);
-	return inParts(file, (parts) => [readElfParts(parts, `${archive}(${name})`)]);
+	return file;
 }

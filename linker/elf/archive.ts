@@ -10,9 +10,9 @@ export interface ArchiveMember {
 	readonly bytes: Uint8Array;
 }
 
-const MAGIC = "!<arch>\n";
+export const MAGIC = "!<arch>\n";
 const THIN_MAGIC = "!<thin>\n";
-const HEADER_SIZE = 60;
+export const HEADER_SIZE = 60;
 /** Fields of a header: name 0..16, size 48..58, end mark 58..60. */
 const END_MARK = "`\n";
 
@@ -27,19 +27,46 @@ export function isThinArchive(bytes: Uint8Array): boolean {
 	return ascii(bytes, 0, THIN_MAGIC.length) === THIN_MAGIC;
 }
 
-/** The members in the archive's order, symbol tables left out; those of a thin archive have no bytes.
- * @param name starts the messages */
-export function readArchive(bytes: Uint8Array, name: string): ArchiveMember[] {
+/** A header and what follows it. */
+export interface ArchivePiece {
+	/** Of the header. */
+	readonly at: number;
+	/** The name as the header has it. */
+	readonly field: string;
+	/** The member's name; undefined for symbol tables and long names. */
+	readonly member: string | undefined;
+	/** A name that BSD puts in front of the contents. */
+	readonly prefix: Uint8Array;
+	readonly body: Uint8Array;
+}
+
+/** All there is in an archive, in its order; members of a thin one have no bytes. @param name starts the messages */
+export function archivePieces(bytes: Uint8Array, name: string): ArchivePiece[] {
 	const isThin = isThinArchive(bytes);
-	const members: ArchiveMember[] = [];
+	const pieces: ArchivePiece[] = [];
 	let longNames: Uint8Array = new Uint8Array(0);
 	for (let at = MAGIC.length; at < bytes.length; ) {
 		const { field, body } = readHeader(bytes, name, at, isThin);
 		if (field === "//") longNames = body;
-		else if (!isSymbolTable(field)) members.push(readMember(name, at, field, body, longNames));
+		if (field === "//" || isSymbolTable(field)) pieces.push({ at, field, member: undefined, prefix: none, body });
+		else {
+			const member = readMember(name, at, field, body, longNames);
+			const prefix = body.subarray(0, body.length - member.bytes.length);
+			pieces.push({ at, field, member: member.name, prefix, body: member.bytes });
+		}
 		at += HEADER_SIZE + body.length + (body.length & 1);
 	}
-	return members;
+	return pieces;
+}
+
+const none = new Uint8Array(0);
+
+/** The members in the archive's order, symbol tables left out; those of a thin archive have no bytes.
+ * @param name starts the messages */
+export function readArchive(bytes: Uint8Array, name: string): ArchiveMember[] {
+	return archivePieces(bytes, name).flatMap(({ member, body }) =>
+		member === undefined ? [] : [{ name: member, bytes: body }],
+	);
 }
 
 function readHeader(bytes: Uint8Array, name: string, at: number, isThin: boolean): { field: string; body: Uint8Array } {

@@ -123,7 +123,7 @@ export function planRetarget(
 	for (const change of changes) {
 		const wanted = wantedSymbols(object, { names: [change.from] });
 		requireFunction(object, change.from, wanted);
-		leaveUnrelocated(planning, change, wanted);
+		planning.left.push(...unrelocatedCalls(planning.object, planning.architecture, change.from, wanted));
 		const calls = callsTo(object, architecture, wanted);
 		planChange(planning, calls, change, options.only);
 		references += countReferences(object, architecture, wanted) - calls.length;
@@ -188,16 +188,22 @@ function isSelected({ used, selectable }: Planning, { where }: FoundCall, only: 
 	return selected.length > 0;
 }
 
-function leaveUnrelocated({ object, architecture, left }: Planning, { from }: Change, wanted: Uint8Array): void {
+/** Calls that stay, for no relocation names what they call. @param wanted 1 for each symbol of the function `from` */
+export function unrelocatedCalls(
+	object: ElfObject,
+	architecture: RealArchitecture,
+	from: string,
+	wanted: Uint8Array,
+): LeftSite[] {
 	const functions = indexFunctions(object);
-	for (const { section, offset } of unrelocatedBranches(object, architecture, wanted)) {
+	return unrelocatedBranches(object, architecture, wanted).map(({ section, offset }) => {
 		const value = offset + originOf(object, object.sections[section]!);
-		left.push({
+		return {
 			...callPlace(object, section, offset, functionAt(functions, section, value) ?? 0),
 			from,
 			why: "was resolved by the assembler, which left no relocation; compile with -ffunction-sections or -Wa,-mshared",
-		});
-	}
+		};
+	});
 }
 
 function failNoCalls(object: ElfObject, name: string): never {
