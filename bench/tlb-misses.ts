@@ -18,7 +18,7 @@ import {
 	profiles,
 	tlbShapes,
 } from "../runtime/machine/index.ts";
-import { extentOf } from "../runtime/machine/memory.ts";
+import { extentOf } from "../runtime/machine/page-table.ts";
 import { createModules, loadModule } from "../runtime/module/index.ts";
 import { breakpoint, createSystem, type RunEnd, run, type System } from "../runtime/patch/index.ts";
 

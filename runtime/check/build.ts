@@ -12,7 +12,8 @@ import { type Site, siteBytes, type Target } from "../../linker/sites/site-bytes
 import { entryNamed, load, start } from "../load.ts";
 import { markText } from "../machine/frames.ts";
 import { Cpu, Patcher, Status } from "../machine/layout.ts";
-import { aliasOf, extentOf, mapPages, permits, physicalIn, readVirtual } from "../machine/memory.ts";
+import { readVirtual } from "../machine/memory.ts";
+import { aliasOf, extentOf, mapPages, permits, physicalIn } from "../machine/page-table.ts";
 import { profiles } from "../machine/profiles/index.ts";
 import { getCpu, type Machine, PAGE, setCpu } from "../machine/state.ts";
 import { change, planUpdate } from "../patch/change/update.ts";

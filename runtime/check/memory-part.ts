@@ -4,7 +4,7 @@ import { LinkError, suggestion } from "../../linker/errors.ts";
 import { encode } from "../../linker/isa/encode.ts";
 import type { Fill, Release } from "../execmem/fill.ts";
 import { fills, releases } from "../execmem/fills/index.ts";
-import { aliasOf, mapPages } from "../machine/memory.ts";
+import { aliasOf, mapPages } from "../machine/page-table.ts";
 import { PAGE } from "../machine/state.ts";
 import { type Plan, planMemory } from "../patch/plan/plan.ts";
 import { type Phase, permissionsOf, phaseText } from "../patch/plan/protocol.ts";

@@ -2,7 +2,7 @@
 
 import { LinkError } from "../../linker/errors.ts";
 import { Patcher } from "../machine/layout.ts";
-import { extentOf, mapPages } from "../machine/memory.ts";
+import { extentOf, mapPages } from "../machine/page-table.ts";
 import { PAGE } from "../machine/state.ts";
 import { applyNow } from "../patch/drive/patchers.ts";
 import type { Plan } from "../patch/plan/plan.ts";

@@ -1,7 +1,7 @@
 // What must always hold, judged at each move, and what must sometimes happen.
 
 import { Patcher } from "../machine/layout.ts";
-import { writableAndExecutable } from "../machine/memory.ts";
+import { writableAndExecutable } from "../machine/write-xor-execute.ts";
 import { getPatcher, type System } from "../patch/system.ts";
 
 export const properties = {

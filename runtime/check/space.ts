@@ -1,46 +1,26 @@
 // The states of a system as the explorer wants them: rows of words, and what follows from each. Everything that happens is
 // done by the machine and the patcher themselves, on one working machine that is put into state after state.
 
-import { LinkError } from "../../linker/errors.ts";
-import { hex } from "../../linker/hex.ts";
-import { Stop } from "../../linker/isa/core.ts";
-import { decode } from "../../linker/isa/decode.ts";
-import { HostCall } from "../../linker/isa/host-calls.ts";
-import type { Instruction, Row } from "../../linker/isa/instruction-set.ts";
+import type { Instruction } from "../../linker/isa/instruction-set.ts";
 import { SP } from "../../linker/isa/sets/toy.ts";
-import { placeOf } from "../../linker/link/image.ts";
-import { Cpu, Patcher, Status } from "../machine/layout.ts";
+import { Cpu, Status } from "../machine/layout.ts";
 import { restore } from "../machine/machine.ts";
-import { readVirtual } from "../machine/memory.ts";
-import { advance } from "../machine/run.ts";
-import { BoundReached, getCpu, PAGE } from "../machine/state.ts";
-import { drain, isBuffered, storeAt, waiting } from "../machine/store-buffer.ts";
-import { allMoves, type Move, make, possible } from "../patch/drive/moves.ts";
-import { storesIntoText } from "../patch/perform/memory-steps.ts";
-import { nextStep } from "../patch/perform/perform.ts";
-import { describeStep } from "../patch/plan/describe-step.ts";
-import type { Step } from "../patch/plan/step.ts";
-import { getPatcher, type System } from "../patch/system.ts";
-import { instructionInSlot } from "../probe/serve.ts";
+import { BoundReached, getCpu, type Machine } from "../machine/state.ts";
+import { isBuffered } from "../machine/store-buffer.ts";
+import { allMoves, type Move, possible } from "../patch/drive/moves.ts";
+import type { System } from "../patch/system.ts";
 import type { Built } from "./build.ts";
 import { type Coverage, newCoverage, stepObserver } from "./coverage.ts";
 import type { Space } from "./explore.ts";
-import {
-	type Footprint,
-	isFinished,
-	pack,
-	type Shape,
-	type Stack,
-	shapeOf,
-	tasksMove,
-	unpack,
-	watch,
-} from "./footprint.ts";
-import { equal, judgeSite, noteBeginning, type WatchedSite, watchedSites } from "./judge-site.ts";
+import { type Footprint, type Shape, type Stack, shapeOf, tasksMove, watch } from "./footprint.ts";
+import { handles, isMapping, judged, stepBefore } from "./judge-move.ts";
+import { watchedSites } from "./judge-site.ts";
+import { emptyOwn, localInstructions, mergeLocal } from "./local-steps.ts";
 import { holding, isOver } from "./outcome.ts";
 import { type Ends, noteEnd } from "./outcomes.ts";
 import { freedText, judgeMappings, type Occurrence, type Property, propertyNames } from "./properties.ts";
-import { hasOwnStack, judgePatcherStores, judgeStackUse, type StackUse } from "./stack-use.ts";
+import { isFinished, pack, sortBlocks, unpack } from "./rows.ts";
+import { judgePatcherStores, judgeStackUse, type StackUse } from "./stack-use.ts";
 
 export interface Reductions {
 	/** CPUs that run the same program and that no patcher is bound to may change places: rows are sorted by CPU. */
@@ -78,15 +58,42 @@ export interface MachineSpace extends Space {
 
 /** The outcome of a litmus test, as what ends a search; and that all was over once, in whatever way. */
 export const WANTED = "outcome";
+
 export const OVER = "the end";
+
 export type Fault = Property | typeof WANTED;
+
 /** What the explorer's faults are. */
 export const faults: readonly Fault[] = [...propertyNames, WANTED];
 
 type Emit = (fault: number | undefined, move: Move, broken: Fault | undefined) => void;
 
-/** Steps merged into one at most: a program that never does anything visible is still explored. */
-const MERGED = 64;
+interface Reduced {
+	/** Stacks whose stores leave their CPU's buffer at once. */
+	readonly emptied: readonly Stack[];
+	/** Whether the instruction at an address is merged into the move before it. */
+	readonly local: (pc: number) => boolean;
+	/** CPUs that may change places. */
+	readonly groups: readonly (readonly number[])[];
+	readonly shape: Shape;
+}
+
+/** What of the reductions fits a system: a buffer holds physical addresses, and tasks may move with their stacks. */
+function reduced(built: Built, footprint: Footprint, reductions: Reductions): Reduced {
+	const { system, stacks, equals, start, redzone } = built;
+	const buffered = isBuffered(system.machine);
+	// Nobody can tell when a store to a CPU's own stack reaches memory: it does at once.
+	const ownStacks = reductions.merge && !tasksMove(system);
+	// CPUs whose stacks are among the addresses in buffers are not alike.
+	const alike = reductions.symmetry && (!buffered || ownStacks);
+	const groups = alike ? equals.filter((group) => group.length > 1) : [];
+	return {
+		emptied: buffered && ownStacks ? stacks : [],
+		local: reductions.merge ? localInstructions(built, !buffered || ownStacks) : () => false,
+		groups,
+		shape: shapeOf(system, footprint, stacks, start, redzone, groups.length > 0),
+	};
+}
 
 /** @param judge the properties that count; the others may break
  * @param ends where every state in which nothing can happen any more is noted; then the outcome does not end the search */
@@ -97,22 +104,14 @@ export function machineSpace(
 	judge: ReadonlySet<Property>,
 	ends?: Ends,
 ): MachineSpace {
-	const { system, stacks, equals, start, never, reaches, outcome } = built;
+	const { system, stacks, start, never, reaches, outcome } = built;
 	const { machine } = system;
 	restore(machine, start);
 	machine.written = [];
 	machine.accesses = [];
 	const moves = allMoves(machine.config.cpus, system.plans.length);
 	const sites = watchedSites(system);
-	const buffered = isBuffered(machine);
-	/** Nobody can tell when a store to a CPU's own stack reaches memory: it does at once. */
-	const ownStacks = reductions.merge && !tasksMove(system);
-	const emptied = buffered && ownStacks ? stacks : [];
-	const local = reductions.merge ? localInstructions(built, !buffered || ownStacks) : () => false;
-	// A buffer holds physical addresses: CPUs whose stacks are among them are not alike.
-	const alike = reductions.symmetry && (!buffered || ownStacks);
-	const groups = alike ? equals.filter((group) => group.length > 1) : [];
-	const shape = shapeOf(system, footprint, stacks, start, built.redzone, groups.length > 0);
+	const { emptied, local, groups, shape } = reduced(built, footprint, reductions);
 	const { redZone, symmetric } = shape;
 	const use: StackUse = { system, stacks, redZone, symmetry: symmetric, merge: reductions.merge };
 	const isFreed = freedText(system);
@@ -132,18 +131,6 @@ export function machineSpace(
 	let instruction: Instruction | undefined;
 	let bytes: Uint8Array = new Uint8Array();
 	const places = machine.cores.map((core) => core.id);
-
-	/** @returns the bound of the machine that kept something from happening */
-	function bounded(act: () => void): string | undefined {
-		try {
-			act();
-		} catch (error) {
-			if (!(error instanceof BoundReached)) throw error;
-			for (const list of [machine.written, machine.accesses]) list?.splice(0);
-			return `${error.message} (--max-${error.bound})`;
-		}
-		return undefined;
-	}
 
 	/** Makes a move with the oracle's answers, and the invisible steps after it. */
 	function go(move: Move): Property | undefined {
@@ -207,7 +194,7 @@ export function machineSpace(
 				if (dirty) unpack(shape, state);
 				dirty = true;
 				oracle.options.length = 0;
-				const bound = bounded(() => take(move, next, emit));
+				const bound = bounded(machine, () => take(move, next, emit));
 				if (bound !== undefined) return bound;
 			} while (nextAnswers(oracle.answers, oracle.options));
 		}
@@ -258,87 +245,16 @@ export function machineSpace(
 	};
 }
 
-/** Makes a move and judges it. */
-function judged(
-	{ system, probes }: Built,
-	sites: ReadonlyMap<number, readonly WatchedSite[]>,
-	judge: ReadonlySet<Property>,
-	move: Move,
-	seen: (what: Occurrence) => void,
-): Property | undefined {
-	const { machine } = system;
-	if (move.kind === "patch") {
-		noteBeginning(system, move.who);
-		const step = nextStep(system, move.who)!;
-		if (storesIntoText(machine, step)) return refuseToStore(system, step, judge);
-		make(system, move);
-		return isMapping(system, move) ? judgeMappings(system) : undefined;
+/** @returns the bound of the machine that kept something from happening */
+function bounded(machine: Machine, act: () => void): string | undefined {
+	try {
+		act();
+	} catch (error) {
+		if (!(error instanceof BoundReached)) throw error;
+		for (const list of [machine.written, machine.accesses]) list?.splice(0);
+		return `${error.message} (--max-${error.bound})`;
 	}
-	const cpu = move.who;
-	const core = machine.cores[cpu]!;
-	const watched = sites.get(getCpu(machine, cpu, Cpu.pc) >>> 0);
-	const sp = core.r[SP]!;
-	const stop = getCpu(machine, cpu, Cpu.stop);
-	const inSlot = move.kind === "step" ? instructionInSlot(probes, cpu) : undefined;
-	core.fetched = undefined;
-	if (move.kind === "trap") refuseHostCall(system, cpu);
-	const served = make(system, move);
-	if (move.kind === "trap") forgetOutput(system);
-	if (inSlot !== undefined && core.fetched !== undefined && !equal(core.fetched, inSlot)) return "torn";
-	if (!served) return watched !== undefined && stop === Stop.breakpoint ? "breakpoint" : "fault";
-	const unjudged: readonly Move["kind"][] = ["interrupt", "nmi", "drain"];
-	if (watched === undefined || unjudged.includes(move.kind)) return undefined;
-	if (move.kind === "trap" && handles(system, cpu)) return undefined;
-	if (move.kind === "trap" && stop !== Stop.breakpoint) return undefined;
-	if (move.kind === "step" && core.fetched === undefined && getCpu(machine, cpu, Cpu.stop) !== Stop.illegal)
-		return undefined;
-	return judgeSite(system, watched, cpu, core.fetched, move.kind === "trap", sp, seen);
-}
-
-/** What a program asks its host for besides printing is remembered beside the machine, where no state of a search can have it.
- * @throws LinkError when it asks for that */
-function refuseHostCall({ machine, image }: System, cpu: number): void {
-	if (getCpu(machine, cpu, Cpu.status) !== Status.hostCall) return;
-	const number = getCpu(machine, cpu, Cpu.stopValue);
-	const asked = unrepresented.find((name) => HostCall[name] === number);
-	if (asked === undefined) return;
-	const place = placeOf(image, getCpu(machine, cpu, Cpu.pc) >>> 0);
-	throw new LinkError(
-		`${image.name}: the program asks its host for '${asked}' (ecall ${number}) before ${place}, which cannot be checked; say what is patched by 'poke'`,
-	);
-}
-
-const unrepresented = ["update", "reset", "toggle", "traceEntry", "traceReturn"] as const;
-
-/** Nobody reads what a program prints while it is checked. */
-function forgetOutput({ output, line }: System): void {
-	output.length = 0;
-	line.clear();
-}
-
-/** A long store is no atomic step, so where a CPU may execute it is never carried out: it breaks `w^x`.
- * @throws LinkError when nobody asked about that */
-function refuseToStore({ image }: System, step: Step, judge: ReadonlySet<Property>): Property {
-	if (judge.has("w^x")) return "w^x";
-	const text = describeStep(step, (address) => image.symbolize(address) ?? hex(address));
-	throw new LinkError(
-		`${image.name}: '${text}' stores many bytes at once where a CPU may execute them, which cannot be carried out; let 'always' judge w^x, which it breaks`,
-	);
-}
-
-/** Whether a CPU was just sent to the program's own handler of breakpoints: what it does there is judged as it does it. */
-function handles({ machine, handlers }: System, cpu: number): boolean {
-	return handlers.trap !== undefined && getCpu(machine, cpu, Cpu.pc) >>> 0 === handlers.trap;
-}
-
-function isMapping(system: System, move: Move): boolean {
-	if (move.kind !== "patch") return false;
-	return ["protect", "map", "remap", "restrict", "retire"].includes(stepBefore(system, move.who)?.kind ?? "");
-}
-
-/** The step that a patcher just did. */
-function stepBefore(system: System, patcher: number): Step | undefined {
-	return system.plans[patcher]!.steps[getPatcher(system.machine, patcher, Patcher.at) - 1];
+	return undefined;
 }
 
 /** The next combination of answers after one that met these options, like an odometer. @returns false after the last */
@@ -353,117 +269,4 @@ function nextAnswers(answers: number[], options: readonly number[]): boolean {
 		}
 	}
 	return false;
-}
-
-/** Why this keeps verdicts and shortest counterexamples: a local step changes and reads only its own CPU's registers and
- * stack, its bytes are written by nobody, and no property looks at it; so it commutes with every move of the others, and
- * whatever they can do before it they can do after. Interrupts may be taken before or after with the same effect. */
-function mergeLocal(
-	use: StackUse,
-	cpu: number,
-	local: (pc: number) => boolean,
-	settle: (cpu: number, from: number) => void,
-): number[] {
-	const { machine } = use.system;
-	const places: number[] = [];
-	while (places.length < MERGED) {
-		const pc = getCpu(machine, cpu, Cpu.pc) >>> 0;
-		if (getCpu(machine, cpu, Cpu.status) !== Status.running || !local(pc)) return places;
-		if (!hasOwnStack(use, cpu)) return places;
-		const sp = machine.cores[cpu]!.r[SP]!;
-		advance(machine, cpu, 1);
-		judgeStackUse(use, cpu, sp);
-		settle(cpu, pc);
-		places.push(pc);
-	}
-	return places;
-}
-
-/** Stores to a CPU's own stack leave its buffer, also those that others wait before. Only the CPU itself loads them, and finds them
- * either way; where anybody else reaches a stack, nothing is merged (stack-use.ts), and `stacks` is empty. */
-function emptyOwn({ machine }: System, cpu: number, stacks: readonly Stack[]): void {
-	const stack = stacks[cpu];
-	if (stack === undefined) return;
-	for (let i = 0; i < waiting(machine, cpu); ) {
-		const physical = storeAt(machine, cpu, i);
-		if (physical >= stack.physical - stack.bytes && physical < stack.physical) drain(machine, cpu, i);
-		else i++;
-	}
-}
-
-/** Tells of an address whether its instruction is local: in bytes that no plan touches, and without shared memory. */
-function localInstructions(built: Built, ownStacks: boolean): (pc: number) => boolean {
-	const { system } = built;
-	// An NMI sees every instruction between which it comes.
-	if (system.handlers.nmi !== undefined) return () => false;
-	// Somebody looks where every CPU is and what is on its stack: no step of one is its own.
-	if (system.plans.some(({ steps }) => steps.some(({ kind }) => kind === "vacate"))) return () => false;
-	const touched = touchedRanges(built);
-	const known = new Map<number, boolean>();
-	return (pc) => {
-		let answer = known.get(pc);
-		if (answer === undefined) {
-			const bytes = readVirtual(system.machine, 0, pc, 6);
-			const instruction = bytes && decode(bytes, 0);
-			answer =
-				instruction !== undefined &&
-				isOwn(instruction.row, ownStacks) &&
-				!touched.some(([from, to]) => pc < to && pc + instruction.length > from);
-			known.set(pc, answer);
-		}
-		return answer;
-	};
-}
-
-/** A CPU's own stack is its own, unless what is stored there waits in a buffer among other stores. */
-function isOwn(row: Row, ownStacks: boolean): boolean {
-	return !row.stops
-		? row.mnemonic !== "cli" && row.mnemonic !== "spin"
-		: ownStacks && ["call", "ret", "push", "pop"].includes(row.mnemonic);
-}
-
-/** The sites that are judged, also where a plan leaves them as they are; what plans write, in whole fetch units, the pages
- * whose rights they change or that CPUs may write, what is freed, and the places that somebody looks for. */
-function touchedRanges({ system, never, reaches, writable }: Built): [number, number][] {
-	const ranges = [...never, ...reaches.keys()].map((at): [number, number] => [at, at + 1]);
-	for (const page of writable) ranges.push([page, page + PAGE]);
-	const unit = Math.max(1, system.machine.config.model.unit);
-	for (const { steps, edits } of system.plans) {
-		for (const { address, bytes } of edits) ranges.push([address, address + bytes.length]);
-		for (const step of steps) {
-			if (step.kind === "store") {
-				const end = step.address + step.bytes.length;
-				ranges.push([step.address - (step.address % unit), Math.ceil(end / unit) * unit]);
-			}
-			if (step.kind === "copy") ranges.push([step.address, step.address + step.bytes.length]);
-			if (step.kind === "poison") ranges.push([step.address, step.address + step.bytes]);
-			if (step.kind === "live" || step.kind === "free") ranges.push([step.address, step.address + step.bytes]);
-			if (step.kind === "protect" || step.kind === "map" || step.kind === "restrict")
-				ranges.push([step.address, step.address + Math.max(PAGE, step.bytes)]);
-		}
-	}
-	return ranges;
-}
-
-/** Sorts the blocks of equal CPUs: which of them is in which situation does not matter, since they run the same program
- * and nothing names a CPU. */
-function sortBlocks(shape: Shape, group: readonly number[], row: Int32Array, places: number[]): void {
-	const { block, shared } = shape;
-	for (let i = 1; i < group.length; i++) {
-		for (let j = i; j > 0; j--) {
-			const a = shared + group[j - 1]! * block;
-			const b = shared + group[j]! * block;
-			let k = 0;
-			while (k < block && row[a + k] === row[b + k]) k++;
-			if (k === block || row[a + k]! < row[b + k]!) break;
-			const left = places[group[j - 1]!]!;
-			places[group[j - 1]!] = places[group[j]!]!;
-			places[group[j]!] = left;
-			for (let w = 0; w < block; w++) {
-				const word = row[a + w]!;
-				row[a + w] = row[b + w]!;
-				row[b + w] = word;
-			}
-		}
-	}
 }

@@ -4,7 +4,8 @@ import { LinkError, suggestion } from "../../linker/errors.ts";
 import { hex } from "../../linker/hex.ts";
 import { encode } from "../../linker/isa/encode.ts";
 import type { Image } from "../../linker/link/image.ts";
-import { type Permissions, physicalIn } from "../machine/memory.ts";
+import type { Permissions } from "../machine/page-entry.ts";
+import { physicalIn } from "../machine/page-table.ts";
 import { type Machine, PAGE } from "../machine/state.ts";
 import { wordBytes } from "../machine/words.ts";
 import {

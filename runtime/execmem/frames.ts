@@ -3,7 +3,7 @@
 
 import { encode } from "../../linker/isa/encode.ts";
 import { Global } from "../machine/layout.ts";
-import { LARGE_PAGE } from "../machine/memory.ts";
+import { LARGE_PAGE } from "../machine/page-entry.ts";
 import { type Machine, PAGE, takeFrames } from "../machine/state.ts";
 
 /** Physical addresses, from `start` up to and without `end`. */

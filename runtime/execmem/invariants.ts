@@ -4,8 +4,10 @@
 import { hex } from "../../linker/hex.ts";
 import { isAllTraps, views } from "../machine/frames.ts";
 import { unitsInFlux } from "../machine/histories.ts";
-import { extentOf, LARGE_PAGE, mappings, type Permissions, writableAndExecutable } from "../machine/memory.ts";
+import { LARGE_PAGE, type Permissions } from "../machine/page-entry.ts";
+import { extentOf, mappings } from "../machine/page-table.ts";
 import { PAGE } from "../machine/state.ts";
+import { writableAndExecutable } from "../machine/write-xor-execute.ts";
 import { type Area, allPieces, openAreas, pieceAt } from "./allocator.ts";
 import { memoryTypes } from "./memory-types.ts";
 import type { Execmem, Owned } from "./pieces.ts";

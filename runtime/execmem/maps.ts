@@ -2,7 +2,8 @@
 
 import { isThere, type Part } from "../../linker/link/part.ts";
 import { namedByLoad } from "../load.ts";
-import { LARGE_PAGE, type Mapping, mappings } from "../machine/memory.ts";
+import { LARGE_PAGE } from "../machine/page-entry.ts";
+import { type Mapping, mappings } from "../machine/page-table.ts";
 import { PAGE } from "../machine/state.ts";
 import type { NamedMapping, System } from "../patch/system.ts";
 import { type Allocator, type Area, allPieces, openAreas, type Piece } from "./allocator.ts";

@@ -1,7 +1,7 @@
 // The kinds of memory that modules, probes and JIT compilers ask for: one literal each says where it may lie, with which
 // rights, on which pages and how finely it is cut. The allocator and docs/execmem.md follow this table.
 
-import type { Permissions } from "../machine/memory.ts";
+import type { Permissions } from "../machine/page-entry.ts";
 
 /** `near`: within reach of CALL of all of the image. */
 export type Place = "near" | "anywhere";

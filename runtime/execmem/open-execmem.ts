@@ -1,6 +1,6 @@
 // Executable memory for a program as it was loaded: around its text, and in no area in which something is mapped already.
 
-import { mappings } from "../machine/memory.ts";
+import { mappings } from "../machine/page-table.ts";
 import { PAGE } from "../machine/state.ts";
 import type { System } from "../patch/system.ts";
 import { AREA, reachOf } from "./memory-types.ts";

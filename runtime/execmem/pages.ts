@@ -4,7 +4,7 @@
 import { hex } from "../../linker/hex.ts";
 import { encode } from "../../linker/isa/encode.ts";
 import { forgetEntries } from "../machine/frames.ts";
-import { extentOf } from "../machine/memory.ts";
+import { extentOf } from "../machine/page-table.ts";
 import { type Machine, PAGE } from "../machine/state.ts";
 import { carryOut } from "../patch/drive/carry-out.ts";
 import type { RunEnd } from "../patch/drive/run.ts";

@@ -2,7 +2,7 @@
 // of maps.ts, so they show what is mapped, nothing else.
 
 import { hexWord } from "../../linker/hex.ts";
-import { LARGE_PAGE } from "../machine/memory.ts";
+import { LARGE_PAGE } from "../machine/page-entry.ts";
 import type { MapLine, MapPiece } from "./maps.ts";
 import { memoryTypes, type TypeName, typeNames } from "./memory-types.ts";
 

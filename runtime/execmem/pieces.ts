@@ -1,6 +1,7 @@
 // What an execmem knows: who has which piece and how far it is. execmem.ts has the calls, pages.ts what lies under pieces.
 
-import { aliasOf, readVirtual } from "../machine/memory.ts";
+import { readVirtual } from "../machine/memory.ts";
+import { aliasOf } from "../machine/page-table.ts";
 import type { Machine } from "../machine/state.ts";
 import type { Driving } from "../patch/drive/carry-out.ts";
 import type { System } from "../patch/system.ts";

@@ -1,6 +1,7 @@
 // What an allocator's memory looks like, in numbers: how full it is, how broken up, what its pages cost a TLB.
 
-import { LARGE_PAGE, mappings } from "../machine/memory.ts";
+import { LARGE_PAGE } from "../machine/page-entry.ts";
+import { mappings } from "../machine/page-table.ts";
 import type { CostProfile } from "../machine/profile.ts";
 import { type Machine, PAGE } from "../machine/state.ts";
 import type { System } from "../patch/system.ts";

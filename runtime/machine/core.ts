@@ -6,7 +6,9 @@ import { Stop } from "../../linker/isa/core.ts";
 import type { Instruction } from "../../linker/isa/instruction-set.ts";
 import { emptyFrame } from "./decode-cache.ts";
 import { Cpu } from "./layout.ts";
-import { type Access, isSettled, isText, translate, writePhysical } from "./memory.ts";
+import { isText, writePhysical } from "./memory.ts";
+import type { Access } from "./page-entry.ts";
+import { isSettled, translate } from "./page-table.ts";
 import type { Core, Machine } from "./state.ts";
 import { enqueue, isBuffered, loadedByte } from "./store-buffer.ts";
 

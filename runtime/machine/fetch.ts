@@ -9,7 +9,7 @@ import { decodedFrame, fill, MAX_LENGTH, WORDS_PER_BYTE } from "./decode-cache.t
 import { CODE, historyOf, type Value } from "./histories.ts";
 import { noteFetch } from "./instruction-tlb.ts";
 import { Global } from "./layout.ts";
-import { isSettled, translate } from "./memory.ts";
+import { isSettled, translate } from "./page-table.ts";
 import type { Core } from "./state.ts";
 import { choose, type Machine, PAGE } from "./state.ts";
 import { byteOf, fetched, visible, whenCame } from "./visibility.ts";

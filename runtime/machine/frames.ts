@@ -9,7 +9,6 @@ import {
 	entryWord,
 	flagsOf,
 	forgetTranslations,
-	isEntryInFlux,
 	isPresent,
 	keyOf,
 	type Permissions,
@@ -18,7 +17,8 @@ import {
 	setEntry,
 	sizeOf,
 	TEXT,
-} from "./memory.ts";
+} from "./page-entry.ts";
+import { isEntryInFlux } from "./page-table.ts";
 import { type Machine, PAGE } from "./state.ts";
 import { visible } from "./visibility.ts";
 

@@ -3,24 +3,13 @@
 export { observeFetches, tlbShapes } from "./instruction-tlb.ts";
 export { Cpu, type Layout, Status } from "./layout.ts";
 export { copyMachine, createMachine, restore } from "./machine.ts";
-export {
-	type Access,
-	LARGE_PAGE,
-	type Mapping,
-	mapPages,
-	mappings,
-	type Permissions,
-	protectPages,
-	readVirtual,
-	translate,
-	unmapPages,
-	writableAndExecutable,
-	writePhysical,
-} from "./memory.ts";
+export { readVirtual, writePhysical } from "./memory.ts";
 export type { Model } from "./model.ts";
 export { modelSchema } from "./model-schema.ts";
 export { ideal, models, variants, withStoreBuffer } from "./models/index.ts";
 export type { FetchNote, InstructionTlb, Sighting, TlbShape, Watch } from "./observers.ts";
+export { type Access, LARGE_PAGE, type Permissions } from "./page-entry.ts";
+export { type Mapping, mapPages, mappings, protectPages, translate, unmapPages } from "./page-table.ts";
 export { type CostProfile, TICKS_PER_CYCLE, ticksToCycles } from "./profile.ts";
 export { profileSchema } from "./profile-schema.ts";
 export { profiles } from "./profiles/index.ts";
@@ -41,3 +30,4 @@ export {
 export { type ByteView, type SeenByte, views } from "./views.ts";
 export { clean, flushTlb, invalidate, serialize } from "./visibility.ts";
 export { sightings, watch } from "./watch.ts";
+export { writableAndExecutable } from "./write-xor-execute.ts";

@@ -3,8 +3,9 @@
 // turn comes, which is off the interpreter's path.
 
 import { Cpu } from "./layout.ts";
-import { extentOf, LARGE_PAGE } from "./memory.ts";
 import type { InstructionTlb, TlbPart, TlbShape } from "./observers.ts";
+import { LARGE_PAGE } from "./page-entry.ts";
+import { extentOf } from "./page-table.ts";
 import { getCpu, type Machine, PAGE } from "./state.ts";
 
 /** All sizes are from memory of the documents named. */

@@ -4,7 +4,7 @@ import { ArgumentError, requireCount } from "../../linker/errors.ts";
 import { SimulatedCore } from "./core.ts";
 import { reindexHistories } from "./histories.ts";
 import { Cpu, Global, layoutOf, MOST_PATCHERS, Status } from "./layout.ts";
-import { reindexEntries } from "./memory.ts";
+import { reindexEntries } from "./page-entry.ts";
 import { type Machine, type MachineConfig, PAGE, setCpu } from "./state.ts";
 
 /** Of the tables of a machine. */

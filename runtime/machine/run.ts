@@ -6,7 +6,7 @@ import type { Instruction } from "../../linker/isa/instruction-set.ts";
 import { dispatch } from "./dispatch.ts";
 import { forgetPages, noteFetch } from "./instruction-tlb.ts";
 import { Cpu, MOST_PATCHERS, Status } from "./layout.ts";
-import { physicalIn } from "./memory.ts";
+import { physicalIn } from "./page-table.ts";
 import { TICKS_PER_CYCLE } from "./profile.ts";
 import { addCounter, coreAt, getCpu, type Machine, setCpu } from "./state.ts";
 import { executeAt, serve } from "./step.ts";

@@ -3,7 +3,7 @@
 
 import { CODE, historyOf } from "./histories.ts";
 import { Cpu } from "./layout.ts";
-import { physicalIn } from "./memory.ts";
+import { physicalIn } from "./page-table.ts";
 import { getCpu, type Machine } from "./state.ts";
 import { byteOf, possibleValues } from "./visibility.ts";
 

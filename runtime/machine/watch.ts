@@ -2,8 +2,8 @@
 // never served from the decode cache. It is no part of the state and changes nothing but the time a run takes.
 
 import { dropDecoded } from "./decode-cache.ts";
-import { aliasOf } from "./memory.ts";
 import type { Sighting, Watch } from "./observers.ts";
+import { aliasOf } from "./page-table.ts";
 import type { Core, Machine } from "./state.ts";
 
 /** From here on fetches at `address` are noted. @returns where */

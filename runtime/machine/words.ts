@@ -1,7 +1,8 @@
 // Words of 32 bits, little-endian: as bytes, and where a program has them.
 
 import { Cpu } from "./layout.ts";
-import { physicalIn, readVirtual } from "./memory.ts";
+import { readVirtual } from "./memory.ts";
+import { physicalIn } from "./page-table.ts";
 import { getCpu, type Machine } from "./state.ts";
 import { loadedByte } from "./store-buffer.ts";
 

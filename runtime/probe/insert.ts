@@ -3,7 +3,8 @@
 // sync after that every CPU of the process hits the probe; from the sync of a removal on, none does.
 
 import { encode } from "../../linker/isa/encode.ts";
-import { extentOf, readVirtual } from "../machine/memory.ts";
+import { readVirtual } from "../machine/memory.ts";
+import { extentOf } from "../machine/page-table.ts";
 import { PAGE } from "../machine/state.ts";
 import type { Update } from "../patch/change/change.ts";
 import { carryOut } from "../patch/drive/carry-out.ts";

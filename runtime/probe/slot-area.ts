@@ -4,7 +4,8 @@
 // traps at once, and nothing of whoever had the memory before can be read.
 
 import { Cpu, Status } from "../machine/layout.ts";
-import { extentOf, permits, writePhysical } from "../machine/memory.ts";
+import { writePhysical } from "../machine/memory.ts";
+import { extentOf, permits } from "../machine/page-table.ts";
 import { getCpu, type Machine, PAGE, setCpu } from "../machine/state.ts";
 import { wordBytes } from "../machine/words.ts";
 import { planMemory } from "../patch/plan/plan.ts";

@@ -7,9 +7,10 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Built, build } from "../../runtime/check/build.ts";
 import { explore, type Space } from "../../runtime/check/explore.ts";
-import { Grown, newFootprint, pack, type Shape, shapeOf, unpack } from "../../runtime/check/footprint.ts";
+import { Grown, newFootprint, type Shape, shapeOf } from "../../runtime/check/footprint.ts";
 import { readScenario } from "../../runtime/check/header.ts";
 import { propertyNames } from "../../runtime/check/properties.ts";
+import { pack, unpack } from "../../runtime/check/rows.ts";
 import { type MachineSpace, machineSpace } from "../../runtime/check/space.ts";
 
 const enough = { states: 1e6, memory: 2 ** 30 };

@@ -13,7 +13,7 @@ import type { Property } from "../../runtime/check/properties.ts";
 import { enterHandler, takesNmi } from "../../runtime/machine/handlers.ts";
 import { Cpu, Global, Patcher, Status } from "../../runtime/machine/layout.ts";
 import { restore } from "../../runtime/machine/machine.ts";
-import { aliasOf, mappings, physicalIn, translate } from "../../runtime/machine/memory.ts";
+import { aliasOf, mappings, physicalIn, translate } from "../../runtime/machine/page-table.ts";
 import { type Choice, choices, take } from "../../runtime/machine/run.ts";
 import { BoundReached, getCpu, type Machine, PAGE } from "../../runtime/machine/state.ts";
 import { loadedByte, waiting } from "../../runtime/machine/store-buffer.ts";

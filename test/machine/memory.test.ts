@@ -6,25 +6,23 @@ import { encode, Stop } from "../../linker/isa/index.ts";
 import { CODE, historyOf } from "../../runtime/machine/histories.ts";
 import { Cpu, Status } from "../../runtime/machine/layout.ts";
 import { copyMachine } from "../../runtime/machine/machine.ts";
+import { isText, readVirtual, writePhysical } from "../../runtime/machine/memory.ts";
+import { LARGE_PAGE } from "../../runtime/machine/page-entry.ts";
 import {
 	aliasOf,
 	extentOf,
-	isText,
-	LARGE_PAGE,
 	mapPages,
 	mappings,
 	permits,
 	physicalIn,
 	protectPages,
 	protectText,
-	readVirtual,
 	translate,
 	unmapPages,
-	writableAndExecutable,
-	writePhysical,
-} from "../../runtime/machine/memory.ts";
+} from "../../runtime/machine/page-table.ts";
 import { advance, flush } from "../../runtime/machine/run.ts";
 import { getCpu, type Machine, PAGE, setCpu, takeFrames } from "../../runtime/machine/state.ts";
+import { writableAndExecutable } from "../../runtime/machine/write-xor-execute.ts";
 import { bareMachine, mapFresh, modelNamed, putCode, R, RW, RX } from "../machines.ts";
 
 const NONE = { r: false, w: false, x: false };

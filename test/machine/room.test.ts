@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from "vitest";
 import { type CheckOptions, check, readScenario, type Verdict } from "../../runtime/check/index.ts";
-import { mapPages, physicalIn } from "../../runtime/machine/memory.ts";
+import { mapPages, physicalIn } from "../../runtime/machine/page-table.ts";
 import { flush } from "../../runtime/machine/run.ts";
 import { PAGE } from "../../runtime/machine/state.ts";
 import { type RunEnd, run } from "../../runtime/patch/index.ts";

@@ -3,7 +3,7 @@
 import { allPieces, openAreas } from "../../runtime/execmem/allocator.ts";
 import { execmemFlush } from "../../runtime/execmem/execmem.ts";
 import { AREA } from "../../runtime/execmem/memory-types.ts";
-import { mappings } from "../../runtime/machine/memory.ts";
+import { mappings } from "../../runtime/machine/page-table.ts";
 import type { Modules } from "../../runtime/module/index.ts";
 import { query } from "../../runtime/patch/index.ts";
 

@@ -5,7 +5,8 @@ import { readElf, writeElf } from "../../linker/elf/index.ts";
 import { decode, disassemble } from "../../linker/isa/index.ts";
 import { type Image, readImage } from "../../linker/link/index.ts";
 import { alternatives } from "../../linker/sites/index.ts";
-import { aliasOf, readVirtual, writePhysical } from "../../runtime/machine/memory.ts";
+import { readVirtual, writePhysical } from "../../runtime/machine/memory.ts";
+import { aliasOf } from "../../runtime/machine/page-table.ts";
 import { type BootOptions, boot, planBoot, run } from "../../runtime/patch/index.ts";
 import { imageOf, systemOf, wordAt } from "../machines.ts";
 

@@ -11,7 +11,8 @@ import { encode } from "../../linker/isa/index.ts";
 import { bytesAt, type Image, link, readImage } from "../../linker/link/index.ts";
 import { enabledAt } from "../../linker/sites/index.ts";
 import { Patcher } from "../../runtime/machine/layout.ts";
-import { physicalIn, readVirtual, writePhysical } from "../../runtime/machine/memory.ts";
+import { readVirtual, writePhysical } from "../../runtime/machine/memory.ts";
+import { physicalIn } from "../../runtime/machine/page-table.ts";
 import { TICKS_PER_CYCLE } from "../../runtime/machine/profile.ts";
 import {
 	breakpoint,

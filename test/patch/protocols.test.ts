@@ -3,9 +3,9 @@
 
 import { describe, expect, test } from "vitest";
 import { Global } from "../../runtime/machine/layout.ts";
-import { writableAndExecutable } from "../../runtime/machine/memory.ts";
 import type { Model } from "../../runtime/machine/model.ts";
 import { models } from "../../runtime/machine/models/index.ts";
+import { writableAndExecutable } from "../../runtime/machine/write-xor-execute.ts";
 import { type Protocol, phaseText, protocols, type RunEnd, type TargetName } from "../../runtime/patch/index.ts";
 import type { System } from "../../runtime/patch/system.ts";
 import { spread } from "../extent.ts";

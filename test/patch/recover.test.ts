@@ -4,10 +4,12 @@
 import { describe, expect, test } from "vitest";
 import { CODE } from "../../runtime/machine/histories.ts";
 import { Cpu, Global, Patcher, Status } from "../../runtime/machine/layout.ts";
-import { mappings, readVirtual, writableAndExecutable } from "../../runtime/machine/memory.ts";
+import { readVirtual } from "../../runtime/machine/memory.ts";
 import type { Model } from "../../runtime/machine/model.ts";
 import { models } from "../../runtime/machine/models/index.ts";
+import { mappings } from "../../runtime/machine/page-table.ts";
 import { getCpu, setCpu } from "../../runtime/machine/state.ts";
+import { writableAndExecutable } from "../../runtime/machine/write-xor-execute.ts";
 import {
 	change,
 	kill,

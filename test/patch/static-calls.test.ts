@@ -6,7 +6,8 @@ import { SITE_BYTES } from "../../linker/format/static-calls.ts";
 import { encode } from "../../linker/isa/index.ts";
 import { link } from "../../linker/link/link.ts";
 import { Cpu, Global, Status } from "../../runtime/machine/layout.ts";
-import { permits, readVirtual, writePhysical } from "../../runtime/machine/memory.ts";
+import { readVirtual, writePhysical } from "../../runtime/machine/memory.ts";
+import { permits } from "../../runtime/machine/page-table.ts";
 import { getCpu, type Machine, setCpu } from "../../runtime/machine/state.ts";
 import {
 	asIs,

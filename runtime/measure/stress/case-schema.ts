@@ -2,8 +2,8 @@
 
 import { askedSchema, count, listOf, objectOf, type Schema, taggedBy, text, yesOrNo } from "../../../linker/schema.ts";
 import { typeNames } from "../../execmem/memory-types.ts";
-import { LARGE_PAGE } from "../../machine/memory.ts";
 import { models } from "../../machine/models/index.ts";
+import { LARGE_PAGE } from "../../machine/page-entry.ts";
 import { MODULES, MOST_CPUS, MOST_LARGE_PAGES, SLOTS, type StressCase } from "./case.ts";
 
 const upTo = (maximum: number, minimum = 0): Schema => ({ type: "integer", minimum, maximum });

@@ -1,8 +1,8 @@
 // What a case of the abuser is, and how one is made up: data, so that it can be written down, run again and shortened.
 
 import { type TypeName, typeNames } from "../../execmem/memory-types.ts";
-import { LARGE_PAGE } from "../../machine/memory.ts";
 import { models } from "../../machine/models/index.ts";
+import { LARGE_PAGE } from "../../machine/page-entry.ts";
 import { type FetchPolicy, PAGE } from "../../machine/state.ts";
 
 /** One call. Pieces go by slots, so that a call still means something when others are left out; one that means nothing is

@@ -2,7 +2,8 @@
 // call-sites.ts, jump-labels.ts, entry-tracing.ts and operations.ts plan one kind each; ../update.ts joins them in one plan.
 
 import { SITE_BYTES } from "../../../linker/format/static-calls.ts";
-import { permits, readVirtual } from "../../machine/memory.ts";
+import { readVirtual } from "../../machine/memory.ts";
+import { permits } from "../../machine/page-table.ts";
 import { wordBytes } from "../../machine/words.ts";
 import type { Edit } from "../plan/step.ts";
 import type { System } from "../system.ts";

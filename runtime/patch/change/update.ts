@@ -4,7 +4,8 @@
 import { LinkError } from "../../../linker/errors.ts";
 import { hex } from "../../../linker/hex.ts";
 import type { Image } from "../../../linker/link/image.ts";
-import { aliasOf, isText } from "../../machine/memory.ts";
+import { isText } from "../../machine/memory.ts";
+import { aliasOf } from "../../machine/page-table.ts";
 import { isAtWork } from "../drive/quiet.ts";
 import { plan, unfitFor } from "../plan/plan.ts";
 import type { Protocol } from "../plan/protocol.ts";

@@ -16,7 +16,7 @@ import {
 } from "../../../linker/link/image.ts";
 import { movedCode } from "../../../linker/sites/moved-code.ts";
 import { reaches } from "../../../linker/sites/site-bytes.ts";
-import { permits } from "../../machine/memory.ts";
+import { permits } from "../../machine/page-table.ts";
 import { wordOf } from "../../machine/words.ts";
 import type { Update } from "../change/change.ts";
 import { straightCode } from "../change/function-code.ts";

@@ -3,7 +3,7 @@
 
 import { SP } from "../../../linker/isa/sets/toy.ts";
 import { Cpu, Status } from "../../machine/layout.ts";
-import { physicalIn } from "../../machine/memory.ts";
+import { physicalIn } from "../../machine/page-table.ts";
 import { getCpu, type Machine, PAGE } from "../../machine/state.ts";
 import { waiting } from "../../machine/store-buffer.ts";
 import { loadedWord } from "../../machine/words.ts";

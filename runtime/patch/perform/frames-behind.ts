@@ -1,7 +1,7 @@
 // The memory behind an address of the program. All processes that run it share its text; each has data of its own, and may
 // have copies of its own of some pages of text (a probe makes one). What is patched is patched in every one of them.
 
-import { aliasOf, physicalIn } from "../../machine/memory.ts";
+import { aliasOf, physicalIn } from "../../machine/page-table.ts";
 import { PAGE } from "../../machine/state.ts";
 import type { System } from "../system.ts";
 

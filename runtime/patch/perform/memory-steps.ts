@@ -3,7 +3,9 @@
 import { encode } from "../../../linker/isa/encode.ts";
 import { isAllTraps, isExecutable, restrictFrames, retireText } from "../../machine/frames.ts";
 import { unitsInFlux } from "../../machine/histories.ts";
-import { aliasOf, extentOf, type Permissions, writePhysical } from "../../machine/memory.ts";
+import { writePhysical } from "../../machine/memory.ts";
+import type { Permissions } from "../../machine/page-entry.ts";
+import { aliasOf, extentOf } from "../../machine/page-table.ts";
 import { type Machine, PAGE } from "../../machine/state.ts";
 import { clean, invalidate } from "../../machine/visibility.ts";
 import type { Step, Stretch } from "../plan/step.ts";

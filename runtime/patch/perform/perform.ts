@@ -1,7 +1,8 @@
 // Carries out one step of a patcher on the machine.
 
 import { Cpu, Global, Patcher, Status } from "../../machine/layout.ts";
-import { mapPages, protectPages, protectText, rightsOf, writePhysical } from "../../machine/memory.ts";
+import { writePhysical } from "../../machine/memory.ts";
+import { mapPages, protectPages, protectText, rightsOf } from "../../machine/page-table.ts";
 import { TICKS_PER_CYCLE, ticksOf } from "../../machine/profile.ts";
 import { barrier, flush, Interrupt, requestsOf } from "../../machine/run.ts";
 import { cpuWord, getCounter, getCpu, type Machine, PAGE, setCpu } from "../../machine/state.ts";

@@ -5,7 +5,8 @@
 import { Stop } from "../../../linker/isa/core.ts";
 import { decode } from "../../../linker/isa/decode.ts";
 import { Cpu, Global, Status } from "../../machine/layout.ts";
-import { type Access, aliasOf, extentOf, permits } from "../../machine/memory.ts";
+import type { Access } from "../../machine/page-entry.ts";
+import { aliasOf, extentOf, permits } from "../../machine/page-table.ts";
 import { TICKS_PER_CYCLE } from "../../machine/profile.ts";
 import { barrier, emulate, flush, Interrupt } from "../../machine/run.ts";
 import { addCounter, getCpu, setCpu } from "../../machine/state.ts";

@@ -1,6 +1,6 @@
 // A protocol is data: an ordered list of phases. `plan` expands it over a batch of sites into steps.
 
-import type { Permissions } from "../../machine/memory.ts";
+import type { Permissions } from "../../machine/page-entry.ts";
 import type { Request } from "./step.ts";
 
 /** BRK or SPIN over the first byte, the bytes after it, the new first byte, or all at once. */

@@ -1,7 +1,7 @@
 // The atomic steps of a patch. Nothing else ever writes code bytes: a plan is a list of these, and the very same steps
 // are run, checked and replayed.
 
-import type { Permissions } from "../../machine/memory.ts";
+import type { Permissions } from "../../machine/page-entry.ts";
 
 /** One site, or one word of data, to change: `bytes` replace `old`, of the same length. At a site both are one
  * instruction, or RET and filler. */

@@ -3,7 +3,8 @@
 import { type CoreNote, type CoreSegment, writeCore } from "../../../linker/elf/core-file.ts";
 import { EM_TOY } from "../../../linker/isa/index.ts";
 import { Cpu } from "../../machine/layout.ts";
-import { LARGE_PAGE, type Mapping, mappings } from "../../machine/memory.ts";
+import { LARGE_PAGE } from "../../machine/page-entry.ts";
+import { type Mapping, mappings } from "../../machine/page-table.ts";
 import { getCpu, type Machine, PAGE } from "../../machine/state.ts";
 import type { System } from "../system.ts";
 
