@@ -29,16 +29,20 @@ export type TextualName = Identifier & { readonly isTextual?: true };
 
 /** Spells out a whole program, in place. */
 export function spellOut(program: Program): void {
-	visit(program);
+	visit(program, 0);
 }
 
-function visit(node: AnyNode | Program): void {
+/** Deeper than parse.ts lets pass, so what lies below may stay as it is. */
+const DEEPEST = 500;
+
+function visit(node: AnyNode | Program, depth: number): void {
+	if (depth > DEEPEST) return;
 	for (const key of Object.keys(node) as (keyof typeof node)[]) {
 		const value: unknown = node[key];
 		if (Array.isArray(value)) {
-			const spelled = value.flatMap((each) => (isNode(each) ? replace(each, isList(node, key)) : [each]));
+			const spelled = value.flatMap((each) => (isNode(each) ? replace(each, isList(node, key), depth) : [each]));
 			(node as unknown as Record<string, unknown>)[key] = spelled;
-		} else if (isNode(value)) (node as unknown as Record<string, unknown>)[key] = replace(value, false)[0];
+		} else if (isNode(value)) (node as unknown as Record<string, unknown>)[key] = replace(value, false, depth)[0];
 	}
 }
 
@@ -50,9 +54,9 @@ const isList = (node: AnyNode | Program, key: string) =>
 	key === "body" && (node.type === "Program" || node.type === "BlockStatement");
 
 /** What stands in place of a node, its parts spelled out. @param list several statements may */
-function replace(node: AnyNode, list: boolean): AnyNode[] {
+function replace(node: AnyNode, list: boolean, depth: number): AnyNode[] {
 	const spelled = spell(node, list) ?? [node];
-	for (const each of spelled) visit(each);
+	for (const each of spelled) visit(each, depth + 1);
 	return spelled;
 }
 

@@ -369,7 +369,7 @@ describe("positions", () => {
 			new Set(["written.js:1:5"]),
 		);
 		expect(() => compile("var x;", { file: "p.js", map })).toThrow(
-			"written.js:1:5: there is no 'var': write 'let', or 'const' if it never changes\n  the line as it was written\n      ^",
+			"written.js:1:5: 'x' needs a value: write let x = 0\n  the line as it was written\n      ^",
 		);
 	});
 });

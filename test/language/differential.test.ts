@@ -11,7 +11,9 @@ const RUNS = howMany(100, 2000);
 test(`${RUNS} random programs`, () => {
 	const arbitrary = fc.record({ seed: fc.integer(), size: fc.integer({ min: 1, max: 5 }) });
 	fc.assert(
-		fc.property(arbitrary, ({ seed, size }) => expect(differenceOf(randomProgram(seed, size))).toBeUndefined()),
+		fc.property(arbitrary, ({ seed, size }) => {
+			expect(differenceOf(randomProgram(seed, size))).toBeUndefined();
+		}),
 		{ numRuns: RUNS, ...(everything ? {} : { seed: 1 }) },
 	);
 });
