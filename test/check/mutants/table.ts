@@ -689,7 +689,7 @@ export const mutants: readonly Mutant[] = [
 		file: "runtime/machine/visibility.ts",
 		old: "if (!machine.config.model.caches) broadcast(machine, index);",
 		new: "broadcast(machine, index);",
-		witness: "fixture cache/cleaned-only",
+		witness: "fixture values/cleaned-only",
 	},
 	{
 		breaks: "a CPU loads memory and not what it stored",
@@ -738,7 +738,7 @@ export const mutants: readonly Mutant[] = [
 		file: "runtime/machine/run.ts",
 		old: "case Stop.clean:\n\t\t\tdrainAll(machine, cpu);",
 		new: "case Stop.clean:",
-		witness: "fixture cache/stored-then-cleaned",
+		witness: "fixture values/stored-then-cleaned",
 	},
 	{
 		breaks: "who halts goes on seeing what it saw",
