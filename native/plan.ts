@@ -149,7 +149,9 @@ function callBytes(site: SeenSite, { trampoline, runtime }: CallKey, { func, kin
 	const returns = isCall || (form.kind === "tail" && architecture.align === 1);
 	if (kind === "nothing" && returns && form.nothing !== undefined) return Uint8Array.from(form.nothing);
 	if (kind === "zero" && form.zero !== undefined) return Uint8Array.from(form.zero);
-	return branchBytes(site, isInReach(site, func) ? func : trampoline, "its trampoline");
+	if (isInReach(site, func)) return branchBytes(site, func, "its function");
+	// Another object's trampoline is reached by the stub that the linker wrote a call of.
+	return isInReach(site, trampoline) ? branchBytes(site, trampoline, "its trampoline") : site.original;
 }
 
 function planBranchKey({ memory }: Reader, entry: Entry, key: Key, target: Target): LivePlan {

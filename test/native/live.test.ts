@@ -314,7 +314,7 @@ describe.skipIf(!hasNative())("static calls of a program with the runtime", () =
 			const kinds = JSON.parse((await cli("live", String(pid), "--json")).out).entries.map(
 				({ name, sites }: { name: string; sites: ListedSite[] }) => `${name}: ${sites.map(({ kind }) => kind).sort()}`,
 			);
-			expect(kinds).toEqual(["hook: call,tail", "pick: call,call,conditional,tail"]);
+			expect(kinds).toEqual(["hook: call,tail", "pick: call,conditional,tail,tail"]);
 			const becomes = async (change: string, line: string) => {
 				const { code, err } = await cli("live", String(pid), "--set", change);
 				expect({ change, code, err }).toEqual({ change, code: 0, err: "" });
