@@ -625,6 +625,7 @@ const calls: Readonly<Record<string, Readonly<Record<string, (d: Draw) => unknow
 	},
 	"./check": {
 		ablate: () => check.ablate(patch.breakpoint, machine.ideal, 1),
+		ablating: (d) => check.ablating(d.protocol(), machine.ideal, d.of(0, 1)).next(),
 		build: (d) => check.build({ ...scenario, cpus: [{ count: d.number(), entry: d.name() }] } as never),
 		check: (d) =>
 			check.check(
@@ -658,12 +659,14 @@ const calls: Readonly<Record<string, Readonly<Record<string, (d: Draw) => unknow
 		matrixMarkdown: (d) => check.matrixMarkdown([], [d.protocol()]),
 		matrixRows: () => check.matrixRows([cell], [check.checkCell(cell)]),
 		onEveryModel: () => check.onEveryModel(scenario),
+		onTape: (d) => check.onTape({ ...verdict, path: d.of(verdict.path, [d.number()], []) }),
 		pokesOf: (d) => check.pokesOf(d.text()),
 		protocolOf: (d) => check.protocolOf(d.of<string | readonly string[]>(d.name(), [d.name(), "write head"]), "a.s"),
 		readScenario: (d) => check.readScenario(d.text(), d.name()),
 		replay: (d) => check.replay({ ...verdict, path: d.of(verdict.path, [d.number()], []) }),
 		scenarioFromJson: (d) => check.scenarioFromJson(d.json(), "a.json"),
 		scenarioOf: () => check.scenarioOf(cell),
+		scenarioText: (d) => check.scenarioText({ ...cell, protocol: d.protocol() }),
 		synthesize: (d) =>
 			check.synthesize({
 				model: machine.ideal,

@@ -66,7 +66,7 @@ test("the loop does what each row's execute does outside of it", () => {
 
 describe("1 to 256 CPUs", () => {
 	test.each([0, 257])("%i are refused", (cpus) => {
-		expect(() => bareMachine({ cpus })).toThrow("1 to 256");
+		expect(() => bareMachine({ cpus })).toThrow(`CPUs: ${cpus} is not in [1, 257)`);
 	});
 
 	test("memory is whole pages", () => {
