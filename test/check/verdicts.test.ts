@@ -34,6 +34,7 @@ describe("assumptions", () => {
 		[["model: x86-tso", "cpu: main"], "data in TSO order"],
 		[["cpu: main", "agent: publish word 1"], "each step of a patcher is done at once and in order"],
 		[["model: arm", "cpu: main", "agent: clean main"], "cache maintenance is done at once"],
+		[["cpu: main", "agent: store main 00"], "text that no poke names is no site"],
 		[["cpu: main"], "no NMI comes"],
 		[["cpu: main"], "no more than one CPU"],
 		[["cpu: 3 main"], "no more than 3 CPUs"],
@@ -51,6 +52,24 @@ describe("assumptions", () => {
 		expect(verdict(header.slice(0, 3), code).assumptions).not.toContain(text);
 		const whole = [...header.slice(0, 3), "agent: store site 90 90 90 90 90"];
 		expect(verdict(whole, code).assumptions).not.toContain(text);
+	});
+
+	test("text of no poke is no assumption where nobody stores it, or neither torn nor stale is asked for", () => {
+		const text = "text that no poke names is no site";
+		expect(verdict(["cpu: main", "agent: publish word 1"]).assumptions).not.toContain(text);
+		expect(verdict(["cpu: main", "agent: store main 00", "always: fault"]).assumptions).not.toContain(text);
+	});
+
+	test.each([
+		["arm", true],
+		["x86", false],
+	])("that a probe's copy of a page is complete is assumed on %s: %s", (model, assumed) => {
+		const text = readFileSync("fixtures/check/probes/insert-emulated.s", "utf8").replace(
+			/^# model: .*/m,
+			`# model: ${model}`,
+		);
+		const { assumptions } = check(readScenario(text, "insert-emulated"));
+		expect(assumptions.includes("a page that a probe copies is complete when it is mapped")).toBe(assumed);
 	});
 
 	test("that no NMI comes is not assumed where one may", () => {
