@@ -29,10 +29,8 @@ const scenarios: Scenario[] = readdirSync(folder, { recursive: true, encoding: "
 
 describe("the way of a verdict as a run", () => {
 	const bounds = { states: howMany(200, 4000) };
-	const cases = spread(scenarios, 24).map((scenario) => ({
-		name: `${scenario.name} on ${scenario.model}`,
-		scenario,
-	}));
+	const bare = scenarios.filter(({ probes }) => probes === undefined);
+	const cases = spread(bare, 24).map((scenario) => ({ name: `${scenario.name} on ${scenario.model}`, scenario }));
 
 	test.each(cases)("$name", ({ scenario }) => {
 		const verdict = check(scenario, { bounds });
@@ -47,6 +45,11 @@ describe("the way of a verdict as a run", () => {
 				expect([...readVirtual(system.machine, 0, address, old.length)!]).toEqual(stands[row]!.memory[i]);
 		}
 	});
+});
+
+test("nobody stands beside probes, which have a state of their own", () => {
+	const probed = readScenario(readFileSync(`${folder}/probes/redzone-clobbered.s`, "utf8"), "redzone-clobbered.s");
+	expect(() => onTape(check(probed))).toThrow("nobody can stand beside probes");
 });
 
 describe("a scenario of parts is the same as text", () => {

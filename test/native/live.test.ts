@@ -374,7 +374,7 @@ int main(int argc, char **argv) { for (int i = 0; i < 20000; i++, usleep(1000)) 
 });
 
 /** A shared object with the keys, calls of every kind, and targets. */
-const there = `#include "patchbay.h"
+const there = String.raw`#include "patchbay.h"
 int fifo(int x), deadline(int x), maybe(int x), by_tail(int x), by_call(int x);
 void count(void), by_hook(void), by_hook_tail(void);
 int counted;
