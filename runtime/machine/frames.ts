@@ -2,9 +2,10 @@
 // page-table entry that any CPU may see, and when there is nothing left of what it was.
 
 import { encode } from "../../linker/isa/encode.ts";
-import { historyOf, tagSpace, unitsInFlux, type Value } from "./histories.ts";
+import { unitsInFlux } from "./histories.ts";
 import { Entry, Global } from "./layout.ts";
 import {
+	allViews,
 	entryAt,
 	entryWord,
 	flagsOf,
@@ -17,10 +18,10 @@ import {
 	setEntry,
 	sizeOf,
 	TEXT,
+	taggedViews,
 } from "./page-entry.ts";
 import { isEntryInFlux } from "./page-table.ts";
 import { type Machine, PAGE } from "./state.ts";
-import { visible } from "./visibility.ts";
 
 const TRAP = encode("brk")[0]!;
 const TRAPS = Math.imul(TRAP, 0x01010101);
@@ -53,20 +54,12 @@ export interface View {
 /** Through every entry that permits anything, as any CPU may still see it. */
 export function* views(machine: Machine): Generator<View> {
 	for (const index of machine.entries.values()) {
-		for (const [frame, flags] of valuesOf(machine, index)) {
+		for (const [frame, flags] of allViews(machine, index)) {
 			if (!isPresent(flags)) continue;
 			const start = frame * PAGE;
 			yield { start, end: start + sizeOf(flags), isExecutable: (flags & EXECUTE) !== 0 };
 		}
 	}
-}
-
-/** Frame and flags. */
-function valuesOf(machine: Machine, index: number): Value[] {
-	const [space, page, frame, flags] = entryAt(machine, index);
-	const history = historyOf(machine, space, page);
-	if (history === undefined) return [[frame, flags]];
-	return machine.cores.flatMap(({ id }) => visible(machine, history, id));
 }
 
 function overlaps(frame: number, flags: number, physical: number, bytes: number): boolean {
@@ -101,12 +94,8 @@ function isTagged(machine: Machine, physical: number, bytes: number): boolean {
 	if (machine.config.model.tag !== "virtual") return false;
 	return [...machine.entries.values()].some((index) => {
 		const [space, page] = entryAt(machine, index);
-		const history = historyOf(machine, tagSpace(space), page);
-		if (history === undefined) return false;
 		return machine.cores.some(({ id }) =>
-			visible(machine, history, id).some(
-				([frame, flags]) => (flags & EXECUTE) !== 0 && overlaps(frame, flags, physical, bytes),
-			),
+			taggedViews(machine, space, page, id).some(([frame, flags]) => overlaps(frame, flags, physical, bytes)),
 		);
 	});
 }

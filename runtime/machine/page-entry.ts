@@ -2,10 +2,10 @@
 // that changes stays visible to CPUs that have not flushed their TLB, by the same histories as stale code bytes.
 
 import { ArgumentError } from "../../linker/errors.ts";
-import { tagSpace, type Value } from "./histories.ts";
+import { historyOf, tagSpace, type Value } from "./histories.ts";
 import { Entry, Global } from "./layout.ts";
 import { type Machine, PAGE } from "./state.ts";
-import { record, replaceNewest } from "./visibility.ts";
+import { record, replaceNewest, visible } from "./visibility.ts";
 
 export const LARGE_PAGE = 2 ** 21;
 
@@ -78,6 +78,29 @@ export function entryWord(machine: Machine, index: number): number {
 export function entryAt(machine: Machine, index: number): [space: number, page: number, frame: number, flags: number] {
 	const at = entryWord(machine, index);
 	return [...machine.words.subarray(at, at + Entry.words)] as [number, number, number, number];
+}
+
+/** The frames and flags that an entry may have for a CPU's TLB, oldest first. */
+export function entryViews(machine: Machine, index: number, cpu: number): Value[] {
+	const [space, page, frame, flags] = entryAt(machine, index);
+	const history = historyOf(machine, space, page);
+	return history === undefined ? [[frame, flags]] : visible(machine, history, cpu);
+}
+
+/** The same for the TLBs of all CPUs together; what several may have comes several times. */
+export function allViews(machine: Machine, index: number): Value[] {
+	const [space, page, frame, flags] = entryAt(machine, index);
+	const history = historyOf(machine, space, page);
+	if (history === undefined) return [[frame, flags]];
+	return machine.cores.flatMap(({ id }) => visible(machine, history, id));
+}
+
+/** The frames and flags under which a CPU's virtual instruction cache may have lines of a page, oldest first: none on other
+ * models, and none where the page is what it was. */
+export function taggedViews(machine: Machine, space: number, page: number, cpu: number): Value[] {
+	const history = machine.config.model.tag === "virtual" ? historyOf(machine, tagSpace(space), page) : undefined;
+	if (history === undefined) return [];
+	return visible(machine, history, cpu).filter(([, flags]) => (flags & bits.x) !== 0);
 }
 
 export function keyOf(space: number, page: number, large: boolean): number {

@@ -3,13 +3,14 @@
 
 import { ArgumentError } from "../../linker/errors.ts";
 import { hex } from "../../linker/hex.ts";
-import { historyOf, tagSpace, type Value } from "./histories.ts";
+import { historyOf, tagSpace } from "./histories.ts";
 import { Cpu, Entry, Global } from "./layout.ts";
 import {
 	type Access,
 	bits,
 	entryAt,
 	entryFor,
+	entryViews,
 	entryWord,
 	flagsOf,
 	forgetTranslations,
@@ -22,9 +23,9 @@ import {
 	setEntry,
 	sizeOf,
 	TEXT,
+	taggedViews,
 } from "./page-entry.ts";
 import { choose, getCpu, type Machine, PAGE } from "./state.ts";
-import { visible } from "./visibility.ts";
 
 export interface Mapping extends Permissions {
 	readonly space: number;
@@ -96,22 +97,14 @@ export function translate(machine: Machine, cpu: number, address: number, access
 	const index = entryFor(machine, space, address >>> 12);
 	if (index === undefined) return -1;
 	const at = entryWord(machine, index);
-	const present: Value = [machine.words[at + Entry.frame]!, machine.words[at + Entry.flags]!];
-	if (machine.words[Global.histories] === 0) return physicalOf(...present, address, access);
 	const page = machine.words[at + Entry.page]!;
-	const history = historyOf(machine, space, page);
-	const entries = history === undefined ? [present] : visible(machine, history, cpu);
-	const values = access === "x" ? [...tagged(machine, cpu, space, page, entries), ...entries] : entries;
+	if (machine.words[Global.histories] === 0 || !isEntryInFlux(machine, space, page))
+		return physicalOf(machine.words[at + Entry.frame]!, machine.words[at + Entry.flags]!, address, access);
+	const entries = entryViews(machine, index, cpu);
+	const lines = access === "x" ? taggedViews(machine, space, page, cpu) : [];
+	const others = lines.filter(([frame, flags]) => !entries.some((one) => one[0] === frame && one[1] === flags));
+	const values = [...others, ...entries];
 	return physicalOf(...values[choose(machine, values.length)]!, address, access);
-}
-
-/** What a CPU's virtual instruction cache may have under the tag of a page besides what its TLB says, oldest first. */
-function tagged(machine: Machine, cpu: number, space: number, page: number, entries: readonly Value[]): Value[] {
-	const history = machine.config.model.tag === "virtual" ? historyOf(machine, tagSpace(space), page) : undefined;
-	if (history === undefined) return [];
-	return visible(machine, history, cpu).filter(
-		([frame, flags]) => (flags & bits.x) !== 0 && !entries.some((one) => one[0] === frame && one[1] === flags),
-	);
 }
 
 /** Whether every CPU sees the same translation of the page, so that it may be cached. Nothing is cached of a machine whose

@@ -112,16 +112,16 @@ export const mutants: readonly Mutant[] = [
 	},
 	{
 		breaks: "W^X looks at the views of one CPU",
-		file: "runtime/machine/write-xor-execute.ts",
-		old: ": machine.cores.flatMap((core) => visible(machine, history, core.id));",
-		new: ": machine.cores.slice(-1).flatMap((core) => visible(machine, history, core.id));",
+		file: "runtime/machine/page-entry.ts",
+		old: "return machine.cores.flatMap(({ id }) => visible(machine, history, id));",
+		new: "return machine.cores.slice(-1).flatMap(({ id }) => visible(machine, history, id));",
 		witness: "fixture mappings/flushed-on-one-cpu",
 	},
 	{
 		breaks: "W^X looks at the page table and at no TLB",
-		file: "runtime/machine/write-xor-execute.ts",
-		old: "history === undefined\n\t\t\t\t? [[machine.words[at + Entry.frame]!",
-		new: "history !== null\n\t\t\t\t? [[machine.words[at + Entry.frame]!",
+		file: "runtime/machine/page-entry.ts",
+		old: "if (history === undefined) return [[frame, flags]];",
+		new: "if (history !== null) return [[frame, flags]];",
 		witness: "fixture mappings/unmapped-then-writable",
 	},
 	{
