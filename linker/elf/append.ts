@@ -6,7 +6,7 @@ import { inFile, inSection } from "./fields.ts";
 import { type FileHeader, type RawSection, readFileHeader, readSectionHeaders } from "./headers.ts";
 import { SHT_SYMTAB, SHT_SYMTAB_SHNDX, STB_GLOBAL } from "./object.ts";
 import { FILE_LORESERVE, SECTION_HEADER_SIZE, SYMBOL_SIZE } from "./tables.ts";
-import { alignUp, putWord64, viewOf } from "./words.ts";
+import { alignUp, joined, putWord64, viewOf } from "./words.ts";
 
 /** A section to be put behind the end of a file. */
 export interface AppendedSection {
@@ -49,14 +49,14 @@ function grownSections(
 		const strtab = raw[symtab]!.link;
 		const entries = symbols.map((symbol) => {
 			const strings = contents(strtab);
-			grown.set(strtab, joined(strings, encoder.encode(`${symbol}\0`)));
+			grown.set(strtab, joined([strings, encoder.encode(`${symbol}\0`)]));
 			return undefinedSymbol(strings.length);
 		});
-		grown.set(symtab, joined(contents(symtab), ...entries));
+		grown.set(symtab, joined([contents(symtab), ...entries]));
 		const extended = raw.findIndex(({ type }) => type === SHT_SYMTAB_SHNDX);
-		if (extended >= 0) grown.set(extended, joined(contents(extended), new Uint8Array(4 * symbols.length)));
+		if (extended >= 0) grown.set(extended, joined([contents(extended), new Uint8Array(4 * symbols.length)]));
 	}
-	grown.set(namesIndex, joined(contents(namesIndex), encoder.encode(`${sectionName}\0`)));
+	grown.set(namesIndex, joined([contents(namesIndex), encoder.encode(`${sectionName}\0`)]));
 	return grown;
 }
 
@@ -67,16 +67,6 @@ function undefinedSymbol(nameOffset: number): Uint8Array {
 	viewOf(entry).setUint32(0, nameOffset, true);
 	entry[4] = STB_GLOBAL << 4;
 	return entry;
-}
-
-function joined(...parts: readonly Uint8Array[]): Uint8Array {
-	const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-	let at = 0;
-	for (const part of parts) {
-		bytes.set(part, at);
-		at += part.length;
-	}
-	return bytes;
 }
 
 function assemble(

@@ -4,7 +4,7 @@
 import { LinkError } from "../errors.ts";
 import { hex } from "../hex.ts";
 import { type ArchivePiece, archivePieces, HEADER_SIZE, isThinArchive, MAGIC } from "./archive.ts";
-import { viewOf } from "./words.ts";
+import { joined, viewOf } from "./words.ts";
 
 /** @param contents gives what a member is to hold @param name starts the messages
  * @throws LinkError for a symbol table of BSD's form, when members move */
@@ -39,16 +39,6 @@ export function rewriteArchive(
 }
 
 const encoder = new TextEncoder();
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-	const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-	let at = 0;
-	for (const part of parts) {
-		all.set(part, at);
-		at += part.length;
-	}
-	return all;
-}
 
 /** GNU's symbol table: how many symbols there are, then where the member of each is, in words of this size, big-endian. */
 const wordOf: Readonly<Record<string, 4 | 8>> = { "/": 4, "/SYM64/": 8 };

@@ -3,7 +3,7 @@
 
 import { inFile, PF_R, PT_LOAD, putFileStart, putSegmentHeader, rightsOf } from "./fields.ts";
 import { FILE_HEADER_SIZE, PROGRAM_HEADER_SIZE } from "./tables.ts";
-import { alignUp, putWord64, viewOf } from "./words.ts";
+import { alignUp, joined, putWord64, viewOf } from "./words.ts";
 
 const ET_CORE = 4;
 const PT_NOTE = 4;
@@ -30,7 +30,7 @@ export interface CoreNote {
  * @param machine e_machine
  * @param segments ascending by address */
 export function writeCore(machine: number, segments: readonly CoreSegment[], notes: readonly CoreNote[]): Uint8Array {
-	const noteBytes = concatenated(notes.map(noteText));
+	const noteBytes = joined(notes.map(noteText));
 	const headers = FILE_HEADER_SIZE + (segments.length + 1) * PROGRAM_HEADER_SIZE;
 	const first = alignUp(headers + noteBytes.length, PAGE);
 	const bytes = new Uint8Array(segments.reduce((at, { data }) => at + data.length, first));
@@ -91,15 +91,5 @@ function noteText({ name, type, data }: CoreNote): Uint8Array {
 	for (const [i, value] of [nameSize, data.length, type].entries()) view.setUint32(4 * i, value, true);
 	bytes.set(new TextEncoder().encode(name), 12);
 	bytes.set(data, contentsAt);
-	return bytes;
-}
-
-function concatenated(parts: readonly Uint8Array[]): Uint8Array {
-	const bytes = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
-	let at = 0;
-	for (const part of parts) {
-		bytes.set(part, at);
-		at += part.length;
-	}
 	return bytes;
 }

@@ -5,6 +5,7 @@ import { type ElfObject, nullSection, type Relocations, type Section, STB_LOCAL,
 import { addString, newStringTable, stringTableBytes } from "./strings.ts";
 import { sectionsWithMovedSymbols } from "./symbol-indices.ts";
 import { allocateRelocations, allocateSymbols } from "./tables.ts";
+import { joined } from "./words.ts";
 
 /** A symbol to be added to an object. */
 export interface NewSymbol {
@@ -49,7 +50,7 @@ export function addSymbols(
 	const offsets = additions.map(({ name }) => (name === "" ? 0 : old.strings.length + addString(names, name) - 1));
 	const symbols = allocateSymbols(
 		old.count + additions.length,
-		joined(old.strings, stringTableBytes(names).subarray(1)),
+		joined([old.strings, stringTableBytes(names).subarray(1)]),
 	);
 	for (const key of ["name", "value", "size", "info", "other", "section"] as const) {
 		symbols[key].set(old[key].subarray(0, border));
@@ -73,13 +74,6 @@ function putSymbol(symbols: Symbols, at: number, name: number, symbol: NewSymbol
 	symbols.section[at] = symbol.section;
 	symbols.value[at] = symbol.value;
 	symbols.size[at] = symbol.size;
-}
-
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
-	const bytes = new Uint8Array(first.length + second.length);
-	bytes.set(first);
-	bytes.set(second, first.length);
-	return bytes;
 }
 
 /** A section of the given bytes, to be appended to an object's. */
