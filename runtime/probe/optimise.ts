@@ -17,7 +17,7 @@ import { TICKS_PER_CYCLE } from "../machine/profile.ts";
 import { addCounter, getCounter, getCpu, PAGE, setCpu } from "../machine/state.ts";
 import { loadedWord } from "../machine/words.ts";
 import type { Update } from "../patch/change/change.ts";
-import { plan, planMemory } from "../patch/plan/plan.ts";
+import { plan, planMemory, underLock } from "../patch/plan/plan.ts";
 import { type Protocol, sync, write } from "../patch/plan/protocol.ts";
 import { type Step, same } from "../patch/plan/step.ts";
 import type { System } from "../patch/system.ts";
@@ -130,15 +130,14 @@ function trampolineFill(system: System, space: number, page: CodePage): Step[] {
 	)
 		return [];
 	const edit = { address: page.address, old: new Uint8Array(bytes.length).fill(BREAKPOINT), bytes, space };
-	const { steps } = planMemory(poke.write, { edits: [edit], spans: [] }, machine.config.model);
-	return [...mapReserved(system, space, page), ...steps.filter(({ kind }) => kind !== "lock" && kind !== "unlock")];
+	const filling = planMemory(poke.write, { edits: [edit], spans: [] }, machine.config.model);
+	return [...mapReserved(system, space, page), ...underLock(filling)];
 }
 
 /** The steps back from a CALL to the breakpoint, under a lock that is held. */
 export function takeBack({ machine }: System, { space, address, bytes }: Probe, old: Uint8Array): Step[] {
 	const edit = { address, old, bytes: Uint8Array.of(BREAKPOINT, ...bytes.subarray(1)), space };
-	const { steps } = plan(callToBreakpoint, [edit], machine.config.model);
-	return steps.filter(({ kind }) => kind !== "lock" && kind !== "unlock");
+	return underLock(plan(callToBreakpoint, [edit], machine.config.model));
 }
 
 /** Serves the host call of a trampoline: the return address says which probe. One that was removed meanwhile is passed by.

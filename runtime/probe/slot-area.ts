@@ -8,7 +8,7 @@ import { writePhysical } from "../machine/memory.ts";
 import { extentOf, permits } from "../machine/page-table.ts";
 import { getCpu, type Machine, PAGE, setCpu } from "../machine/state.ts";
 import { wordBytes } from "../machine/words.ts";
-import { planMemory } from "../patch/plan/plan.ts";
+import { planMemory, underLock } from "../patch/plan/plan.ts";
 import { map, type Phase } from "../patch/plan/protocol.ts";
 import type { Step } from "../patch/plan/step.ts";
 import type { System } from "../patch/system.ts";
@@ -55,12 +55,8 @@ function freePageNear({ machine, image, named }: System, space: number): number 
 export function mapReserved({ machine }: System, space: number, { address, physical }: CodePage): Step[] {
 	if (permits(machine, space, address, "x")) return [];
 	const frames = { physical, large: false, text: true };
-	const { steps } = planMemory(
-		executable,
-		{ edits: [], spans: [{ space, address, bytes: PAGE, frames }] },
-		machine.config.model,
-	);
-	return steps.filter(({ kind }) => kind !== "lock" && kind !== "unlock");
+	const batch = { edits: [], spans: [{ space, address, bytes: PAGE, frames }] };
+	return underLock(planMemory(executable, batch, machine.config.model));
 }
 
 /** As pages are that `poke` fills (execmem/fills): executable all the time, and breakpoints where nobody stored anything. */

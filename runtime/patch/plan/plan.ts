@@ -76,6 +76,11 @@ export function planMemory(phases: readonly Phase[], batch: Batch, model: Model)
 	};
 }
 
+/** The steps of a plan without its lock, for a plan around them that holds one. */
+export function underLock({ steps }: Plan): Step[] {
+	return steps.filter(({ kind }) => kind !== "lock" && kind !== "unlock");
+}
+
 /** The first edit that a protocol's requirement rules out. */
 export function unfitFor(protocol: Protocol, edits: readonly Edit[]): Edit | undefined {
 	if (protocol.requires !== "aligned") return undefined;
