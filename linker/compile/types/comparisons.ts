@@ -5,7 +5,7 @@ import type { Condition } from "../../isa/index.ts";
 import type { Expression } from "../ir.ts";
 import { queriedKey, targetOf } from "./calls.ts";
 import { firmSign } from "./infer.ts";
-import { kept } from "./kept.ts";
+import { inSequence, kept } from "./kept.ts";
 import { fitsBoth, isOnlyUnsigned, isSigned } from "./ranges.ts";
 import { at, guess, type Operand, operandOf, refuse, type Surroundings, text, type Wanted } from "./surroundings.ts";
 
@@ -55,12 +55,8 @@ function neededSign(side: Operand): Wanted {
  * compared as one. Both are evaluated once, from left to right. */
 function mixedComparison(node: Syntax, operator: string, left: Expression, right: Expression): Expression {
 	const [a, b] = [kept(node, left), kept(node, right)];
-	const { at } = left;
 	const test = comparedKept(operator, a.read, b.read);
-	return [b.write, a.write].reduce<Expression>(
-		(then, first) => ({ op: "sequence", first, then, type: "bool", at }),
-		test,
-	);
+	return inSequence([a.write, b.write], test);
 }
 
 /** Requires: reading the operands does nothing. */
@@ -95,10 +91,7 @@ export function extremum(c: Surroundings, node: CallExpression, extreme: "min" |
 	const [a, b] = values.map((value) => kept(node, isMixed ? value : { ...value, type }));
 	const test = comparedKept(extreme === "min" ? "<" : ">", a!.read, b!.read);
 	const choice: Expression = { op: "choose", test, yes: a!.read, no: b!.read, type, at: position };
-	return [b!.write, a!.write].reduce<Expression>(
-		(then, first) => ({ op: "sequence", first, then, type, at: position }),
-		choice,
-	);
+	return inSequence([a!.write, b!.write], choice);
 }
 
 function booleanComparison(c: Surroundings, node: BinaryExpression, left: Syntax, right: Syntax): Expression {

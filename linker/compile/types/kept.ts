@@ -11,3 +11,8 @@ export function kept(node: Syntax, value: Expression): { write: Expression; read
 	const place: Place = { kind: "local", local };
 	return { write: { op: "write", place, value, type, at: value.at }, read: { op: "read", place, type, at: value.at } };
 }
+
+/** Evaluates expressions for what they do, in their order, and then the last one, whose value it has. */
+export function inSequence(steps: readonly Expression[], last: Expression, at = last.at): Expression {
+	return steps.reduceRight<Expression>((then, first) => ({ op: "sequence", first, then, type: last.type, at }), last);
+}

@@ -8,7 +8,7 @@ import type { Condition } from "../../isa/index.ts";
 import type { Expression, Operator } from "../ir.ts";
 import { agreed, operands } from "./arithmetic.ts";
 import { mathName, type Rounding, roundedDivision } from "./constant.ts";
-import { kept } from "./kept.ts";
+import { inSequence, kept } from "./kept.ts";
 import { union } from "./ranges.ts";
 import { at, type Operand, operandOf, refuse, type Surroundings, text, textual, type Wanted } from "./surroundings.ts";
 
@@ -152,10 +152,7 @@ function builder(c: Surroundings, node: Syntax, type: "int" | "uint" = "int") {
 			...(write as Expression & { op: "write" }),
 			value,
 		}),
-		after: (first: readonly Expression[], last: Expression): Expression =>
-			first.reduceRight<Expression>((then, each) => {
-				return { op: "sequence", first: each, then, type: then.type, at: position };
-			}, last),
+		after: (first: readonly Expression[], last: Expression): Expression => inSequence(first, last, position),
 	};
 }
 
