@@ -6,9 +6,11 @@
 import { hex } from "../../linker/hex.ts";
 import { decode, Stop } from "../../linker/isa/index.ts";
 import { bytesAt, type Image, placeOf } from "../../linker/link/index.ts";
-import { Cpu, getCpu, readVirtual } from "../../runtime/machine/index.ts";
+import { Cpu, getCpu } from "../../runtime/machine/index.ts";
+import { readWord } from "../../runtime/machine/words.ts";
 import type { RunEnd, System } from "../../runtime/patch/index.ts";
 import { sourceText } from "../shell/source-lines.ts";
+import { count } from "../shell/table.ts";
 
 type Trap = Extract<RunEnd, { kind: "trapped" }>;
 
@@ -22,20 +24,19 @@ export function backtrace(system: System, trap: Trap): string[] {
 	const { image, machine } = system;
 	const space = getCpu(machine, trap.cpu, Cpu.space);
 	const calls: number[] = [];
-	let count = 0;
+	let found = 0;
 	let direct: number | undefined;
 	for (let i = 0; i < WORDS; i++) {
-		const bytes = readVirtual(machine, space, (trap.sp + 4 * i) >>> 0, 4);
-		if (bytes === undefined) break;
-		const word = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
-		const call = callBefore(image, word);
+		const word = readWord(machine, space, (trap.sp + 4 * i) >>> 0);
+		if (word === undefined) break;
+		const call = callBefore(image, word >>> 0);
 		if (call === undefined) continue;
-		count++;
+		found++;
 		if (i === 0) direct = call;
 		if (calls.length < MOST) calls.push(call);
 	}
 	const lines = calls.map((call) => `  called from ${lineOf(image, call)}`);
-	if (count > calls.length) lines.push(`  and ${(count - calls.length).toLocaleString("en-US")} more`);
+	if (found > calls.length) lines.push(`  and ${count(found - calls.length)} more`);
 	const torn = tornSite(system, trap, direct);
 	return torn === undefined ? lines : [torn, ...lines];
 }

@@ -60,16 +60,21 @@ export interface FunctionTotal {
 /** Every traced function, those with the most cycles of their own first. */
 export function functionTotals(system: System): FunctionTotal[] {
 	const sums = new Map<number, { calls: number; self: number; total: number; longest: number }>();
-	const visit = (node: Node, around: readonly number[]): void => {
+	/** Functions that calls around the one that is visited are of. */
+	const around = new Set<number>();
+	const visit = (node: Node): void => {
 		const sum = sums.get(node.address) ?? { calls: 0, self: 0, total: 0, longest: 0 };
 		sums.set(node.address, sum);
 		sum.calls++;
 		sum.self += ownOf(node);
-		if (!around.includes(node.address)) sum.total += tookOf(node);
 		sum.longest = Math.max(sum.longest, tookOf(node));
-		for (const each of node.inner) visit(each, [...around, node.address]);
+		const isOutermost = !around.has(node.address);
+		if (isOutermost) sum.total += tookOf(node);
+		around.add(node.address);
+		for (const each of node.inner) visit(each);
+		if (isOutermost) around.delete(node.address);
 	};
-	for (const node of trees(system)) visit(node, []);
+	for (const node of trees(system)) visit(node);
 	return [...sums]
 		.map(([address, { calls, self, total, longest }]) => ({
 			function: placeOf(system.image, address),
