@@ -52,7 +52,9 @@ export const matrix: Command<Options> = {
 		line.addOption(new Option("--cpus <n>", "up to so many CPUs").choices(["1", "2", "3"]).default("3"));
 		line.addOption(
 			new Option("--fills", "fills of memory instead of protocols, with one CPU").conflicts([
-				...["protocol", "cpus", "resume"],
+				"protocol",
+				"cpus",
+				"resume",
 			]),
 		);
 		line.option("--markdown", "as the page of the documentation");

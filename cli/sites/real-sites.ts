@@ -6,13 +6,14 @@ import { printable } from "../../linker/errors.ts";
 import { RECORD_SECTION } from "../../linker/retarget/retarget-record.ts";
 import { countBranches } from "../../linker/sites/branches.ts";
 import type { Wanted } from "../../linker/sites/wanted.ts";
-import { type Address, type PatchTable, placeText, pointedAt, readSiteTables } from "../../linker/tables/index.ts";
+import { type Address, type PatchTable, pointedAt, readSiteTables } from "../../linker/tables/read.ts";
+import { placeText } from "../../linker/tables/words.ts";
 import { plural } from "../shell/table.ts";
 import { styled, type Terminal } from "../shell/terminal.ts";
-import { placeJson } from "../tables/table-list.ts";
 import { writeJsonRows } from "./branch-json.ts";
 import { type BranchList, listBranches } from "./branch-list.ts";
 import { writeText } from "./branch-text.ts";
+import { placeJson } from "./place-json.ts";
 import type { RealFile } from "./real-files.ts";
 import { searched } from "./site-counts.ts";
 

@@ -1,25 +1,24 @@
 // The tables of places that are patched, as text and as JSON: what `patchbay tables` prints. A kernel has a hundred thousand
 // such places, so lists are written piece by piece.
 
-import { type ElfObject, ET_REL, originOf } from "../../linker/elf/object.ts";
-import { symbolName } from "../../linker/elf/symbols.ts";
+import type { ElfObject } from "../../linker/elf/object.ts";
 import { printable } from "../../linker/errors.ts";
-import { hexAddress, hexBytes } from "../../linker/hex.ts";
-import { codePlace } from "../../linker/sites/place.ts";
+import { hexBytes } from "../../linker/hex.ts";
 import {
+	bareText,
 	type Change,
 	changeOf,
 	describeEntry,
 	type FeatureNames,
 	type PatchedWhen,
 	type PatchTable,
-	type PointedAt,
 	placeText,
 	pointedAt,
 	type TableEntry,
 } from "../../linker/tables/index.ts";
-import { plural, table } from "../shell/table.ts";
+import { count, plural, table } from "../shell/table.ts";
 import { styled, type Terminal } from "../shell/terminal.ts";
+import { placeJson } from "../sites/place-json.ts";
 import type { SafeProtocols } from "./table-protocols.ts";
 
 /** A file and the tables of it that are to be told of. */
@@ -45,7 +44,7 @@ export async function writeSummary(terminal: Terminal, { object, tables }: Table
 	if (tables.length === 0) return;
 	const lines = table<PatchTable>(
 		[
-			{ title: "entries", align: "right", text: ({ entries }) => entries.length.toLocaleString("en-US") },
+			{ title: "entries", align: "right", text: ({ entries }) => count(entries.length) },
 			{ title: "table", text: ({ format }) => format.name },
 			{ title: "section", text: ({ section }) => section },
 			{ title: "patched", text: ({ format }) => format.when },
@@ -105,12 +104,6 @@ function columnsFor({ object, protocols }: TabledFile, { format }: PatchTable, c
 		{ title: "says", text: ({ says }: TableEntry) => says },
 		...(protocols === undefined ? [] : [{ title: "change", text: changeText }]),
 	];
-}
-
-/** A place without the symbol over it. */
-function bareText(object: ElfObject, { section, value }: PointedAt): string {
-	if (section === 0 || object.type !== ET_REL) return hexAddress(value);
-	return codePlace(object, section, value - originOf(object, object.sections[section]!));
 }
 
 function crossText(certain: readonly number[], possible: readonly number[]): string {
@@ -176,16 +169,5 @@ function entryJson(
 		crossesIfAligned,
 		says,
 		fields,
-	};
-}
-
-/** A place as other programs take it: two sections and two symbols may have the same name. */
-export function placeJson({ sections, symbols }: ElfObject, { section, symbol, value }: PointedAt): object {
-	return {
-		section: sections[section]?.name ?? "",
-		sectionIndex: section,
-		offset: value,
-		symbol: symbol === 0 ? null : symbolName(symbols, symbol) || (sections[symbols.section[symbol]!]?.name ?? null),
-		within: symbol === 0 ? null : value - symbols.value[symbol]!,
 	};
 }

@@ -6,10 +6,9 @@ import { check } from "../../runtime/check/check.ts";
 import { readScenario } from "../../runtime/check/header.ts";
 import { type Placement, type SiteKind, scenarioOf } from "../../runtime/check/matrix.ts";
 import type { Scenario } from "../../runtime/check/scenario.ts";
-import { modelNamed } from "../../runtime/check/scenario.ts";
-import { withStoreBuffer } from "../../runtime/machine/models/index.ts";
 import type { Protocol } from "../../runtime/patch/plan/protocol.ts";
 import { protocols } from "../../runtime/patch/plan/protocols/index.ts";
+import { modelOf } from "../run/models.ts";
 
 /** What may be promised of an x86: one byte fetched at once, with and without a store buffer, and eight, as AMD documents. */
 const modelNames = ["x86", "x86-tso", "amd-quad"] as const;
@@ -69,8 +68,7 @@ const siteKinds: Partial<Record<ChangeForm, readonly SiteKind[]>> = { call: ["ca
 
 function scenariosOf(form: ChangeForm, placement: Placement, name: string, protocol: Protocol): Scenario[] {
 	const kinds = siteKinds[form];
-	const plain = modelNamed(name, "tables");
-	const model = name.endsWith("-tso") ? withStoreBuffer(plain) : plain;
+	const model = modelOf(name);
 	if (kinds !== undefined) return kinds.map((kind) => scenarioOf({ protocol, model, cpus: CPUS, kind, placement }));
 	const texts = form === "entry" ? [entryText(placement)] : [labelText(placement, "on"), labelText(placement, "off")];
 	return texts.map((text) => readScenario(`# model: ${name}\n${text.replaceAll("PROTOCOL", protocol.name)}`, "tables"));

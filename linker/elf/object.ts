@@ -2,6 +2,11 @@
 // It is plain data but for relocations, which may be read from the file piece by piece (relocation-entries.ts). Symbols and
 // relocations are columns (structures of arrays): a link touches millions of them.
 
+/** Machines, as the header numbers them (EM_*). */
+export const EM_X86_64 = 62;
+export const EM_AARCH64 = 183;
+export const EM_RISCV = 243;
+
 export const ET_REL = 1;
 export const ET_EXEC = 2;
 export const ET_DYN = 3;

@@ -1,7 +1,8 @@
 // How the instruction at a place of a table is changed while processors run it, in the terms in which protocols are checked:
 // what it is and becomes, and whether it crosses the aligned eight bytes that one store replaces.
 
-import { EM_X86_64, type TableFormat } from "./formats.ts";
+import { EM_X86_64 } from "../elf/object.ts";
+import type { TableFormat } from "./formats.ts";
 import type { TableEntry } from "./words.ts";
 
 /** `call`: calls something else, or nothing; `tail`: jumps elsewhere; `label`: a NOP or a jump; `entry`: a NOP or a call. */

@@ -2,7 +2,7 @@
 // and a bit in it; most words are CPUID's, so their bits stay, and those of Linux's own words were given to others now and
 // then. AArch64 numbers capabilities anew in each version. So a kernel's own header is what names them for certain.
 
-import { EM_AARCH64, EM_X86_64 } from "./formats.ts";
+import { EM_AARCH64, EM_X86_64 } from "../elf/object.ts";
 
 /** What a feature's number is called. */
 export type FeatureNames = (feature: number) => string;

@@ -1,6 +1,7 @@
 // The tables of places in code that Linux's tools, compilers and patchbay leave in files: one literal per table, which says
 // where it is and what its entries look like. The reader, the lists and the cross-check know no table by name.
 
+import { EM_AARCH64, EM_X86_64 } from "../elf/object.ts";
 import {
 	ENTRIES_SECTION,
 	FLAGS,
@@ -9,9 +10,6 @@ import {
 	USER_FLAGS,
 	USER_SITES_SECTION,
 } from "../format/static-calls.ts";
-
-export const EM_X86_64 = 62;
-export const EM_AARCH64 = 183;
 
 /** A field of an entry. */
 export interface TableField {
@@ -87,6 +85,17 @@ const number = (name: FieldName, at: number, size: TableField["size"]): TableFie
 
 const code4 = [{ entry: 4, fields: [relative("code", 0)] }];
 const code8 = [{ entry: 8, fields: [absolute("code", 0)] }];
+/** An entry of alternatives on AArch64, and on x86-64 before flags had a field of their own. */
+const alternative12: TableShape = {
+	entry: 12,
+	fields: [
+		relative("code", 0),
+		relative("replacement", 4),
+		number("feature", 8, 2),
+		number("length", 10, 1),
+		number("replacementLength", 11, 1),
+	],
+};
 const x86 = [EM_X86_64];
 const arm64 = [EM_AARCH64];
 
@@ -173,16 +182,7 @@ export const tableFormats: readonly TableFormat[] = [
 		bounds: [["__alt_instructions", "__alt_instructions_end"]],
 		machines: x86,
 		shapes: [
-			{
-				entry: 12,
-				fields: [
-					relative("code", 0),
-					relative("replacement", 4),
-					number("feature", 8, 2),
-					number("length", 10, 1),
-					number("replacementLength", 11, 1),
-				],
-			},
+			alternative12,
 			{
 				entry: 14,
 				fields: [
@@ -204,18 +204,7 @@ export const tableFormats: readonly TableFormat[] = [
 		sections: [".altinstructions"],
 		bounds: [["__alt_instructions", "__alt_instructions_end"]],
 		machines: arm64,
-		shapes: [
-			{
-				entry: 12,
-				fields: [
-					relative("code", 0),
-					relative("replacement", 4),
-					number("feature", 8, 2),
-					number("length", 10, 1),
-					number("replacementLength", 11, 1),
-				],
-			},
-		],
+		shapes: [alternative12],
 		isLong: true,
 	},
 	{

@@ -2,9 +2,9 @@
 
 export { type Change, type ChangeForm, type ChangePlacement, changeOf } from "./changes.ts";
 export { type FeatureNames, featureNames, readFeatures } from "./features.ts";
-export { EM_AARCH64, EM_X86_64, type PatchedWhen, type TableFormat, tableFormats } from "./formats.ts";
+export { type PatchedWhen, type TableFormat, tableFormats } from "./formats.ts";
 export { type InstructionKind, instructionAt } from "./instruction.ts";
 export { type Address, type PatchTable, type PointedAt, pointedAt, readSiteTables, readTables } from "./read.ts";
 export { withSystemMap } from "./system-map.ts";
 export { type Mismatch, type Verified, verifyTable } from "./verify.ts";
-export { describeEntry, placeText, type TableEntry } from "./words.ts";
+export { bareText, describeEntry, placeText, type TableEntry } from "./words.ts";

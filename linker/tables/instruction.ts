@@ -1,10 +1,9 @@
 // What lies at a place of a table, as far as the tables' readers care: the kind of the first instruction, its length, and
 // where it goes. No disassembler: whatever no table is about is "an instruction".
 
-import { type ElfObject, ET_REL, originOf, R_NONE } from "../elf/object.ts";
+import { type ElfObject, EM_AARCH64, EM_X86_64, ET_REL, originOf, R_NONE } from "../elf/object.ts";
 import { viewOf } from "../elf/words.ts";
 import { instructionLength } from "../sites/arch/x86-decode.ts";
-import { EM_AARCH64, EM_X86_64 } from "./formats.ts";
 import { coveredAt, type PointedAt, pointedAt } from "./read.ts";
 
 export type InstructionKind =

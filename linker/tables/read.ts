@@ -3,6 +3,9 @@
 
 import {
 	type ElfObject,
+	EM_AARCH64,
+	EM_RISCV,
+	EM_X86_64,
 	ET_DYN,
 	ET_REL,
 	originOf,
@@ -234,9 +237,9 @@ function loadedAddress(object: ElfObject, section: Section, at: number, relocati
 const loaderFieldsOf = new WeakMap<ElfObject, Map<number, number>>();
 /** R_X86_64_RELATIVE, R_AARCH64_RELATIVE, R_RISCV_RELATIVE. */
 const relativeTypes: ReadonlyMap<number, number> = new Map([
-	[62, 8],
-	[183, 1027],
-	[243, 3],
+	[EM_X86_64, 8],
+	[EM_AARCH64, 1027],
+	[EM_RISCV, 3],
 ]);
 
 /** By address what the dynamic loader puts there, relative to where it loads the file. */

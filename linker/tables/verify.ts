@@ -7,10 +7,11 @@ import { KEY_PREFIX, TAIL, TRAMPOLINE_PREFIX } from "../format/static-calls.ts";
 import { hexAddress } from "../hex.ts";
 import { architectureOf } from "../sites/arch/index.ts";
 import { type BranchTable, branchTable, calleeName, calleeOf } from "../sites/branches.ts";
+import { codePlace } from "../sites/place.ts";
 import { wantedSymbols } from "../sites/wanted.ts";
 import { type InstructionAt, type InstructionKind, instructionAt } from "./instruction.ts";
 import { type Address, type PatchTable, pointedAt } from "./read.ts";
-import { fieldOf, placeText } from "./words.ts";
+import { bareText, fieldOf, placeText } from "./words.ts";
 
 /** What holds of the tables of a name. */
 interface Rule {
@@ -89,8 +90,7 @@ export function verifyTable(object: ElfObject, table: PatchTable): Verified {
 
 function whereText(object: ElfObject, address: Pick<Address, "symbol" | "value">): string {
 	const at = pointedAt(object, address);
-	const bare = at.section === 0 || object.type !== ET_REL;
-	const place = bare ? hexAddress(at.value) : `${object.sections[at.section]!.name}+${hexAddress(at.value)}`;
+	const place = bareText(object, at);
 	return at.symbol === 0 ? place : `${place} (${placeText(object, at)})`;
 }
 
@@ -266,9 +266,8 @@ function checkBranches(
 		const value = table.offset[row]! + originOf(object, sections[section]!);
 		// A prefix of the branch is part of the instruction, and a list of branches begins behind it.
 		if (known.has(`${section} ${value}`) || known.has(`${section} ${value - 1}`)) continue;
-		const place = object.type === ET_REL ? `${sections[section]!.name}+${hexAddress(value)}` : hexAddress(value);
 		mismatches.push({
-			place,
+			place: codePlace(object, section, table.offset[row]!),
 			what: `goes to ${calleeName(object, calleeOf(table, row))}, and is in no entry of ${rule.table}`,
 		});
 	}

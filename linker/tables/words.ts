@@ -1,13 +1,13 @@
 // What lists say of an entry of a table: what lies at its place now, what that is to become, and which lines it straddles.
 
-import { type ElfObject, ET_REL, originOf } from "../elf/object.ts";
+import { type ElfObject, EM_AARCH64, ET_REL, originOf } from "../elf/object.ts";
 import { symbolName } from "../elf/symbols.ts";
 import { TAIL, TRAMPOLINE_PREFIX } from "../format/static-calls.ts";
 import { hexAddress } from "../hex.ts";
 import { lineSizes } from "../sites/crossings.ts";
 import { codePlace, functionPlace } from "../sites/place.ts";
 import type { FeatureNames } from "./features.ts";
-import { EM_AARCH64, type FieldName } from "./formats.ts";
+import type { FieldName } from "./formats.ts";
 import { type InstructionAt, instructionAt } from "./instruction.ts";
 import { type Address, type PatchTable, type PointedAt, pointedAt } from "./read.ts";
 
@@ -39,8 +39,12 @@ export function placeOfEntry(object: ElfObject, entry: readonly Address[]): Poin
 }
 
 /** A place by the symbol that covers it, or bare. */
-export function placeText(object: ElfObject, { section, symbol, value }: PointedAt): string {
-	if (symbol !== 0) return functionPlace(object, symbol, value);
+export function placeText(object: ElfObject, at: PointedAt): string {
+	return at.symbol === 0 ? bareText(object, at) : functionPlace(object, at.symbol, at.value);
+}
+
+/** A place without the symbol over it: `.text+0x12`, or its address in a linked file. */
+export function bareText(object: ElfObject, { section, value }: PointedAt): string {
 	if (section === 0 || object.type !== ET_REL) return hexAddress(value);
 	return codePlace(object, section, value);
 }

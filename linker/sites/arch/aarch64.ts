@@ -1,5 +1,6 @@
 // AArch64: every instruction is an aligned word, so nothing can go into the middle of one.
 
+import { EM_AARCH64 } from "../../elf/object.ts";
 import { exactWord64, viewOf } from "../../elf/words.ts";
 import { type BranchForm, kernelRules, type RealArchitecture, type RelocatedBranch } from "./architecture.ts";
 
@@ -97,7 +98,7 @@ function isReplaceable(word: number): boolean {
 /** AArch64 as listings, the collector and retargeting know it. */
 export const aarch64: RealArchitecture = {
 	name: "aarch64",
-	machine: 183,
+	machine: EM_AARCH64,
 	align: 4,
 	isRelaxed: false,
 	branches,

@@ -1,6 +1,7 @@
 // RISC-V (RV64GC): `call` and `tail` are a pair of instructions that reaches everything, AUIPC and JALR, which linkers make one
 // JAL, or a compressed jump, where that reaches. Branches have two and four bytes.
 
+import { EM_RISCV } from "../../elf/object.ts";
 import { viewOf } from "../../elf/words.ts";
 import { type BranchForm, kernelRules, type RealArchitecture, type RelocatedBranch } from "./architecture.ts";
 
@@ -145,7 +146,7 @@ function branchAt(view: DataView, at: number): number {
 /** RISC-V, RV64GC, as listings, the collector and retargeting know it. */
 export const riscv: RealArchitecture = {
 	name: "riscv64",
-	machine: 243,
+	machine: EM_RISCV,
 	align: 2,
 	isRelaxed: true,
 	branches,

@@ -1,6 +1,7 @@
 // x86-64: a call or jump is five bytes, a conditional jump six, the last four of them the displacement from the end. A call
 // through the global offset table that the linker made a direct one keeps its six bytes.
 
+import { EM_X86_64 } from "../../elf/object.ts";
 import { type BranchForm, kernelRules, type RealArchitecture, type RelocatedBranch } from "./architecture.ts";
 import { instructionLength, lastExit, visitTargets } from "./x86-decode.ts";
 
@@ -84,7 +85,7 @@ const SOON = 96;
 /** x86-64 as listings, the collector and retargeting know it. */
 export const x86: RealArchitecture = {
 	name: "x86-64",
-	machine: 62,
+	machine: EM_X86_64,
 	align: 1,
 	isRelaxed: false,
 	branches,
