@@ -59,8 +59,9 @@ export async function runBatch(
 export async function tryRecipe(target: Target, recipe: unknown): Promise<boolean> {
 	const before = { time: process.cpuUsage(), bytes: held() };
 	let taken = true;
+	const input = await target.input(recipe);
 	try {
-		await target.try(recipe);
+		await target.try(recipe, input.bytes);
 	} catch (error) {
 		if (!isExpected(error)) throw error;
 		taken = false;

@@ -27,6 +27,9 @@ const { values: options } = parseArgs({
 
 /** More processor time than this without an end is a hang. It is more than a recipe may take, which then says so itself. */
 const HANGS = 6 * MOST_SECONDS;
+/** Seconds by the clock after which a thread that takes no processor time, and has not ended, waits for something that never
+ * comes. */
+const WAITS = 600;
 /** MiB of JavaScript's heap. */
 const HEAP = 2048;
 const LOOK = 2000;
@@ -54,13 +57,13 @@ function count({ target, tally, found }: Omit<Done, "batch">): void {
 }
 
 /** Writes a finding down. Two of the same target and seed are one. */
-function record(found: Found): void {
+async function record(found: Found): Promise<void> {
 	mkdirSync(options.out, { recursive: true });
 	const path = join(options.out, `${found.target.replaceAll(/\W+/g, "-")}-${found.seed}.json`);
 	writeFileSync(path, `${JSON.stringify(found, null, "\t")}\n`);
 	process.stdout.write(`found: ${found.target}: ${found.what.split("\n").slice(0, 4).join("\n")}\n  ${path}\n`);
 	try {
-		const { name, bytes } = targetNamed(found.target)!.input(found.recipe as never);
+		const { name, bytes } = await targetNamed(found.target)!.input(found.recipe as never);
 		writeFileSync(`${path.replace(/\.json$/, "")}.${name}`, bytes);
 	} catch {
 		// The input itself could not be made; the recipe says why.
@@ -74,7 +77,7 @@ function thread(task: Omit<Task, "notes">, isOver: () => boolean): Promise<numbe
 		workerData: { ...task, notes } satisfies Task,
 		resourceLimits: { maxOldGenerationSizeMb: HEAP },
 	});
-	let last = { begun: -1, time: process.cpuUsage() };
+	let last = { begun: -1, time: process.cpuUsage(), clock: performance.now() };
 	let current = task.first;
 	return new Promise((resolve) => {
 		const end = async (found?: Pick<Found, "what">): Promise<void> => {
@@ -88,23 +91,23 @@ function thread(task: Omit<Task, "notes">, isOver: () => boolean): Promise<numbe
 		const failed = (note: { batch: number; recipe: unknown }, what: string): void => {
 			const { target, seed } = batchAt(targets, task.seed, note.batch, task.only);
 			const found: Found = { target: target.name, seed, kind: "time or memory", what, recipe: note.recipe };
-			record(found);
+			void record(found);
 			count({ target: target.name, tally: { runs: 1, refused: 0 }, found });
 		};
 		const look = (): void => {
 			const begun = begunIn(notes);
-			if (begun !== last.begun) last = { begun, time: process.cpuUsage() };
-			else {
+			if (begun !== last.begun) last = { begun, time: process.cpuUsage(), clock: performance.now() };
+			else if (begun > 0) {
 				const { user, system } = process.cpuUsage(last.time);
-				if ((user + system) / 1e6 > HANGS && begun > 0)
-					void end({ what: `still at it after ${HANGS} s of processor time` });
+				if ((user + system) / 1e6 > HANGS) void end({ what: `still at it after ${HANGS} s of processor time` });
+				else if (performance.now() - last.clock > WAITS * 1000) void end({ what: `still waits after ${WAITS} s` });
 			}
 		};
 		const looking = setInterval(look, LOOK);
 		worker.on("message", (done: Done) => {
 			current = done.batch;
 			count(done);
-			if (done.found !== undefined) record(done.found);
+			if (done.found !== undefined) void record(done.found);
 			if (batches % 500 === 0) progress();
 			if (isOver()) void end();
 		});

@@ -5,6 +5,12 @@ import type * as fc from "fast-check";
 import { ArgumentError, PatchbayError } from "../linker/errors.ts";
 import { BoundReached } from "../runtime/machine/index.ts";
 
+/** A file that a command takes. */
+export interface Input {
+	readonly name: string;
+	readonly bytes: Uint8Array;
+}
+
 /** The inputs of one kind. */
 export interface Target<R = unknown> {
 	readonly name: string;
@@ -13,10 +19,12 @@ export interface Target<R = unknown> {
 	/** Recipes in one batch: a tenth of a second to a second of work. */
 	readonly batch: number;
 	readonly recipes: fc.Arbitrary<R>;
-	/** The input as a file that commands take, for people who look into a finding. */
-	input(recipe: R): { readonly name: string; readonly bytes: Uint8Array };
-	/** Does all that is done to such an input. @throws what a finding is, and errors of the user's, which are none */
-	try(recipe: R): void | Promise<void>;
+	/** The input as a file that commands take: what is tried, and what people look at who look into a finding. Making it
+	 * never fails; if it does, the target itself is broken, and that is a finding. */
+	input(recipe: R): Input | Promise<Input>;
+	/** Does all that is done to such an input. @param bytes as input() makes them
+	 * @throws what a finding is, and errors of the user's, which are none */
+	try(recipe: R, bytes: Uint8Array): void | Promise<void>;
 }
 
 /** The target, of whatever recipes: only it looks into them. */

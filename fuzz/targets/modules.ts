@@ -29,8 +29,8 @@ export const modules = target<readonly Edit[]>({
 	batch: 20,
 	recipes: elfEdits,
 	input: (edits) => ({ name: "policy.o", bytes: bytesOf(edits) }),
-	async try(edits) {
-		const path = fileOf({ name: "policy.o", bytes: bytesOf(edits) });
+	async try(_, bytes) {
+		const path = fileOf({ name: "policy.o", bytes });
 		await command("run", main(), "--load", `${path}@500`, "--unload", "policy@4000", "--max-cycles", "50000");
 	},
 });

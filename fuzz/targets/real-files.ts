@@ -64,8 +64,7 @@ export const realFiles = target<Recipe>({
 	batch: 250,
 	recipes: fc.record({ file: fc.nat(1000), edits: elfEdits, command: fc.nat(239) }),
 	input: (recipe) => ({ name: elfOf(recipe.file).name, bytes: bytesOf(recipe) }),
-	async try(recipe) {
-		const bytes = bytesOf(recipe);
+	async try(recipe, bytes) {
 		await commandOn(commands[recipe.command], "input.o", bytes);
 		const elf = readElf(bytes, "input.o");
 		perhaps(() => readLineTable(elf));
@@ -136,5 +135,5 @@ export const archives = target<ArchiveRecipe>({
 		command: fc.nat(archiveCommands.length - 1),
 	}),
 	input: (recipe) => ({ name: "input.a", bytes: archiveOf(recipe) }),
-	try: (recipe) => commandOn(archiveCommands[recipe.command], "input.a", archiveOf(recipe)),
+	try: (recipe, bytes) => commandOn(archiveCommands[recipe.command], "input.a", bytes),
 });

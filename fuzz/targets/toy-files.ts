@@ -31,7 +31,7 @@ at:	.alternative
 	call f
 	hlt
 	.type f, @function
-f:	load r0, [sp]
+f:	ld r0, [sp]
 	ret
 	.data
 	.word main, f
@@ -113,8 +113,7 @@ export const toyFiles = target<Recipe>({
 	batch: 250,
 	recipes: fc.record({ file: fc.nat(1000), edits: elfEdits, command: fc.nat(199) }),
 	input: (recipe) => ({ name: "input.o", bytes: bytesOf(recipe) }),
-	async try(recipe) {
-		const bytes = bytesOf(recipe);
+	async try(recipe, bytes) {
 		const given = commands[recipe.command];
 		if (given !== undefined) {
 			const path = fileOf({ name: "input.o", bytes });
