@@ -19,7 +19,10 @@ const MERGED = 64;
 
 /** Why this keeps verdicts and shortest counterexamples: a local step changes and reads only its own CPU's registers and
  * stack, its bytes are written by nobody, and no property looks at it; so it commutes with every move of the others, and
- * whatever they can do before it they can do after. Interrupts may be taken before or after with the same effect. */
+ * whatever they can do before it they can do after. Interrupts may be taken before or after with the same effect.
+ *
+ * A local step whose fetch had a choice (its page is being remapped) is the last one that is merged. Were more merged, their
+ * choices would multiply in one move: two for each of ten instructions are a thousand ways to the same few states. */
 export function mergeLocal(
 	use: StackUse,
 	cpu: number,
@@ -28,6 +31,7 @@ export function mergeLocal(
 ): number[] {
 	const { machine } = use.system;
 	const places: number[] = [];
+	const asked = machine.oracle.options.length;
 	while (places.length < MERGED) {
 		const pc = getCpu(machine, cpu, Cpu.pc) >>> 0;
 		if (getCpu(machine, cpu, Cpu.status) !== Status.running || !local(pc)) return places;
@@ -37,6 +41,7 @@ export function mergeLocal(
 		judgeStackUse(use, cpu, sp);
 		settle(cpu, pc);
 		places.push(pc);
+		if (machine.oracle.options.length > asked) return places;
 	}
 	return places;
 }
