@@ -10,6 +10,7 @@ import {
 	type Program,
 } from "acorn";
 import type { SourceError } from "../errors.ts";
+import { MOST_PARAMETERS } from "../format/signatures.ts";
 import { attempt, throwErrors } from "./attempt.ts";
 import { errorAt, fail, type Origin } from "./origin.ts";
 import { spellOut } from "./plain.ts";
@@ -209,7 +210,8 @@ function functionError(node: AnyNode & { type: "FunctionDeclaration" }): string 
 	if (node.async) return "there are no async functions: leave out 'async'";
 	if (node.generator)
 		return "there are no generators: keep the state in module-level variables and return the next value";
-	if (node.params.length > 6) return "a function has at most 6 parameters: pass the rest in module-level variables";
+	if (node.params.length > MOST_PARAMETERS)
+		return `a function has at most ${MOST_PARAMETERS} parameters: pass the rest in module-level variables`;
 	return undefined;
 }
 

@@ -63,7 +63,18 @@ export const alternativeRow = shape(ALTERNATIVES_SECTION, 16, {
 	done: byte(14),
 });
 /** The signature of a function or key. */
-export const signatureRow = shape(SIGNATURES_SECTION, 8, { symbol: word(0), word: word(4) });
+export const signatureRow = shape(SIGNATURES_SECTION, 12, { symbol: word(0), low: word(4), high: word(8) });
+
+/** The signature of the row at `row`, a number of two words. */
+export function readSignature(view: DataView, row: number): number {
+	const { low, high } = signatureRow.fields;
+	return readField(view, 0, row, low) + readField(view, 0, row, high) * 2 ** 32;
+}
+
+/** The two words of a signature, as `appendWord` takes them. */
+export function signatureWords(signature: number): [low: number, high: number] {
+	return [signature % 2 ** 32, Math.floor(signature / 2 ** 32)];
+}
 
 /** What a field of the row at `row` says. @param base address of the table, which relative fields count from */
 export function readField(view: DataView, base: number, row: number, { at, kind }: Field): number {

@@ -1,8 +1,18 @@
 // What functions do with registers: who passes what, and what a call may change. The compiler keeps to it, and patchers
 // that set an operation to another function hold that function to it.
 
-/** Where a function leaves its result; its arguments are in this register and the five behind it. */
+/** Where a function leaves its result. */
 export const RESULT = 0;
+/** So many words of arguments are in the first registers, from r0 on; the others are on the stack. */
+export const ARGUMENT_REGISTERS = 6;
+
+/** Where a word of arguments on the stack is from the stack pointer, when the function begins: above the return address,
+ * in order. The caller made room for it, and takes it away again.
+ * @param index of the word, `ARGUMENT_REGISTERS` or more */
+export function argumentOffset(index: number): number {
+	return 4 + 4 * (index - ARGUMENT_REGISTERS);
+}
+
 /** Calls may change them. */
 export const callerSaved: readonly number[] = [0, 1, 2, 3, 4, 5, 6, 7];
 export const calleeSaved: readonly number[] = [8, 9, 10, 11, 12, 13];

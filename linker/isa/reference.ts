@@ -103,7 +103,9 @@ break these rules, and conditions that do not exist, are illegal instructions; \
 
 Cost classes are priced in cycles by a cost profile of the machine.`;
 
-const convention = `Arguments are in \`r0\` to \`r5\`, the result in \`r0\`. The caller saves \`r0\` to \`r7\`, the callee \`r8\` to \`r13\`. \`r14\` belongs to thunks and
+const convention = `The first six words of arguments are in \`r0\` to \`r5\`, the others above the return address, the seventh at \`sp+4\`
+when the function begins; the caller takes them off the stack. A typed array is two words, its address and its length in
+elements. The result is in \`r0\`. The caller saves \`r0\` to \`r7\`, the callee \`r8\` to \`r13\`. \`r14\` belongs to thunks and
 indirect calls: it is not live across a call or across a branch to a global symbol. The stack grows down in slots of four bytes; \`call\` pushes the
 return address and \`ret\` pops it.`;
 

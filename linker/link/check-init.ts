@@ -2,7 +2,7 @@
 
 import { type ElfObject, STT_FUNC, symbolName, symbolType } from "../elf/index.ts";
 import { LinkError } from "../errors.ts";
-import { signatureText } from "../format/signatures.ts";
+import { signatureText, signatureTypes } from "../format/signatures.ts";
 import { isInit } from "../format/static-calls.ts";
 import { place } from "../sites/place.ts";
 import { signatureEntries } from "./check-signatures.ts";
@@ -36,19 +36,11 @@ function initSymbols({ symbols, sections }: ElfObject): number[] {
 
 /** Code without signatures is trusted. */
 function checkSignature(object: ElfObject, init: number, at: string): void {
-	const word = signatureEntries(object).find(({ symbol }) => symbol === init)?.word;
-	if (word === undefined || (parameters(word) === 0 && isNumber(word))) return;
+	const signature = signatureEntries(object).find((entry) => entry.symbol === init)?.signature;
+	if (signature === undefined) return;
+	const { parameters, result } = signatureTypes(signature);
+	if (parameters.length === 0 && (result === "int" || result === "uint")) return;
 	throw new LinkError(
-		`${at}: '${INIT}' has no parameters and returns a number, and this one is ${signatureText(word)}`,
+		`${at}: '${INIT}' has no parameters and returns a number, and this one is ${signatureText(signature)}`,
 	);
-}
-
-function parameters(word: number): number {
-	return word & 255;
-}
-
-/** int or uint. */
-function isNumber(word: number): boolean {
-	const result = (word >> 16) & 255;
-	return result === 1 || result === 2;
 }

@@ -20,7 +20,7 @@ import {
 } from "../elf/index.ts";
 import { hasPrefix } from "../elf/symbols.ts";
 import { viewOf } from "../elf/words.ts";
-import { readField, signatureRow } from "../format/rows.ts";
+import { readSignature, signatureRow, signatureWords } from "../format/rows.ts";
 import { SIGNATURES_SECTION } from "../format/signatures.ts";
 import { isInit } from "../format/static-calls.ts";
 import { EM_TOY, R_TOY_ABS32 } from "../isa/index.ts";
@@ -68,6 +68,6 @@ function exportSignatures(builder: ObjectBuilder, { symbols }: ElfObject, { data
 		const name = symbolName(symbols, relocations!.symbol[i]!);
 		if (!builder.symbolIds.has(name)) continue;
 		relocate(table, appendWord(table, 0), R_TOY_ABS32, reference(builder, name), 0);
-		appendWord(table, readField(view, 0, relocations!.offset[i]!, signatureRow.fields.word));
+		for (const word of signatureWords(readSignature(view, relocations!.offset[i]!))) appendWord(table, word);
 	}
 }

@@ -32,7 +32,7 @@ export interface ImageKey {
 	readonly initial: number;
 	/** May be null, so its result is never used. */
 	readonly nullable: boolean;
-	/** Word of `.signatures`, see signatures.ts. */
+	/** The number in `.signatures`, see signatures.ts. */
 	readonly signature: number | undefined;
 	/** Indices into `Image.sites`, in ascending order of their addresses. */
 	readonly sites: readonly number[];
@@ -143,7 +143,7 @@ export interface Image extends SymbolIndex {
 	/** Where jumps go that have no target; both 0 in an image without static calls. */
 	readonly stubs: Stubs;
 	readonly lines: LineTable;
-	/** The word of `.signatures` for the function or key at an address. */
+	/** The number in `.signatures` for the function or key at an address. */
 	signatureOf(address: number): number | undefined;
 }
 

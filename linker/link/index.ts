@@ -1,6 +1,6 @@
 // The linker (`patchbay/link`): objects to an image, and images read back.
 
-export { NULLABLE, signatureText } from "../format/signatures.ts";
+export { isNullable, signatureText } from "../format/signatures.ts";
 export * from "./image.ts";
 export type { LineTable, SourcePosition } from "./lines.ts";
 export { type LinkOptions, link, TEXT_BASE } from "./link.ts";

@@ -5,7 +5,7 @@ import type { ElfObject } from "../elf/object.ts";
 import { sectionByName } from "../elf/symbols.ts";
 import { allocateRelocations } from "../elf/tables.ts";
 import { viewOf } from "../elf/words.ts";
-import { readField, rowStarts, signatureRow } from "../format/rows.ts";
+import { readField, readSignature, rowStarts, signatureRow } from "../format/rows.ts";
 import { SIGNATURES_SECTION } from "../format/signatures.ts";
 import type { Output } from "./layout.ts";
 
@@ -37,12 +37,12 @@ function keepEntries(section: Output, entries: readonly number[]): void {
 	section.relocations = relocations;
 }
 
-/** Address of a function or key -> its word, from an executable. */
+/** Address of a function or key -> its signature, from an executable. */
 export function readSignatures(elf: ElfObject): Map<number, number> {
 	const data = sectionByName(elf, SIGNATURES_SECTION)?.data ?? new Uint8Array(0);
 	const view = viewOf(data);
-	const { symbol, word } = signatureRow.fields;
+	const { symbol } = signatureRow.fields;
 	return new Map(
-		rowStarts(signatureRow, data.length).map((at) => [readField(view, 0, at, symbol), readField(view, 0, at, word)]),
+		rowStarts(signatureRow, data.length).map((at) => [readField(view, 0, at, symbol), readSignature(view, at)]),
 	);
 }

@@ -14,7 +14,7 @@ export interface Part {
 	/** Those that are still there, ascending. */
 	readonly segments: readonly Segment[];
 	readonly lines: LineTable;
-	/** Address of a function or key -> its word of `.signatures`. */
+	/** Address of a function or key -> its number in `.signatures`. */
 	readonly signatures: () => ReadonlyMap<number, number>;
 }
 

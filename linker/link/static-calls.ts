@@ -6,7 +6,7 @@ import { hasPrefix, symbolName } from "../elf/symbols.ts";
 import { viewOf } from "../elf/words.ts";
 import { LinkError } from "../errors.ts";
 import { readField, rowStarts, siteRow } from "../format/rows.ts";
-import { NULLABLE } from "../format/signatures.ts";
+import { isNullable } from "../format/signatures.ts";
 import { hex } from "../hex.ts";
 import {
 	describeSite,
@@ -141,7 +141,7 @@ function readKey(
 		return value === stubs.return ? 0 : value;
 	}) as [number, number];
 	const signature = signatureOf(address) ?? signatureOf(fallback);
-	const nullable = fallback === 0 || ((signature ?? 0) & NULLABLE) !== 0;
+	const nullable = fallback === 0 || isNullable(signature);
 	const trampoline = found.trampolines.get(`${scope} ${name}`) ?? exportedTrampoline(found, name) ?? 0;
 	return { name, address, trampoline, default: fallback, initial, nullable, signature };
 }

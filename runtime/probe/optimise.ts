@@ -53,6 +53,9 @@ const callToBreakpoint: Protocol = {
 const BREAKPOINT = encode("brk")[0]!;
 const TRAMPOLINE = [...encode("ecall", { imm: HostCall.probe }), ...encode("ret")];
 
+/** Bytes that the CALL of the trampoline pushed. */
+const RETURN_ADDRESS = 4;
+
 /** Bytes of the trampoline's host call: where a CPU is that made it. */
 const TRAMPOLINE_CALL = encode("ecall", { imm: HostCall.probe }).length;
 
@@ -151,7 +154,7 @@ export function serveCall(probes: Probes, cpu: number): boolean {
 	if (area?.trampoline === undefined || pc !== area.trampoline.address + TRAMPOLINE_CALL) return false;
 	const back = loadedWord(machine, cpu, machine.cores[cpu]!.r[SP]!);
 	const probe = back === undefined ? undefined : area.known.get((back >>> 0) - SITE_BYTES);
-	if (probe !== undefined && isInForce(machine, area, probe)) noteHit(probes, probe, cpu);
+	if (probe !== undefined && isInForce(machine, area, probe)) noteHit(probes, probe, cpu, RETURN_ADDRESS);
 	setCpu(machine, cpu, Cpu.status, Status.running);
 	addCounter(machine, cpu, Cpu.clock, machine.config.profile.syscall * TICKS_PER_CYCLE);
 	return true;

@@ -15,6 +15,8 @@ export interface Note {
 	/** Ticks. */
 	readonly clock: number;
 	readonly registers: readonly number[];
+	/** Arguments beyond those in registers, where a function begins; undefined where nothing is mapped. */
+	readonly stack: readonly (number | undefined)[];
 }
 
 export interface Probe {

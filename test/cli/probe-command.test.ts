@@ -49,6 +49,23 @@ describe("probe", () => {
 		expect(err).toMatch(/^--optimise: the probe at main\+5 stays a breakpoint: the instruction is \w+, not nop5\n/);
 	});
 
+	test("prints arguments on the stack as well, also from a call in place of the breakpoint", () =>
+		inFolder(async (folder) => {
+			const file = join(folder, "nine.js");
+			writeFileSync(
+				file,
+				`function nine(a, b, c, d, e, f, g, h, i) { return a + i; }
+				export function main() { for (let n = 0; n < 300; n++) nine(n, 2, 3, 4, 5, 6, 7, 8, n * 2); }`,
+			);
+			const how = ["--entry-nops", "--optimise", "--handler", "print"];
+			const { out } = await cli("probe", file, "--at", "nine", ...how);
+			const lines = out.split("\n").filter((line) => line.startsWith("nine: "));
+			expect(lines.map((line) => line.replace(/.*cycle \d+: /, ""))).toEqual(
+				lines.map((_, n) => `r0=${n} r1=2 r2=3 r3=4 r4=5 r5=6 [sp+4]=7 [sp+8]=8 [sp+12]=${2 * n}`),
+			);
+			expect([lines.length, out]).toEqual([300, expect.stringMatching(/^nine .* 300 +called +nop5$/m)]);
+		}));
+
 	test("goes to labels too", () =>
 		inFolder(async (folder) => {
 			const file = join(folder, "work.s");

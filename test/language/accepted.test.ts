@@ -116,6 +116,9 @@ const statements = [
 	"print(twice(a & 7), plus(1), plus(1, 2), plus(1, 2, 3));",
 	"function inner(n) { return n <= 0 ? 0 : n + inner(n - 1); } { const inner = (x) => x; print(inner(4)); } print(inner(a & 7)); update(key, inner); print(key(b & 7, 2)); reset(key);",
 	"const square = (x) => { const r = (y) => y * y; return r(x); }; { function inner() { return third(3); } print(inner()); } function third(n) { return n + 1; } print(square(a & 255));",
+	"print(nine(a & 7, 2, 3, 4, 5, 6, b & 7, 8, a >>> 0)); print(many(1, 2, 3, 4, 5, 6, b & 7, 8, a >>> 0)); update(many, few); print(many(a & 7, 2, 3, 4, 5, 6, 7, 8, 9), called); reset(many);",
+	"print(nine(1, nine(b & 7, 2, 3, 4, 5, 6, 7, 8, 9), 3, 4, 5, 6, nine(1, 2, 3, 4, 5, 6, 7, a & 7, b >>> 0), 8, call(9) >>> 0), turn(5, 1, 2, 3, 4, 5, a & 7, b & 7), called);",
+	"print(op(1, a & 7, 3, 4, 5, 6, b & 7, 8, 9), op(a & 7, 2, 3, 4, 5, 6, 7, 8, b >>> 0)); seven(1, 2, 3, 4, 5, 6, a & 7); update(quiet, b & 1 ? seven : null); quiet(1, 2, 3, 4, 5, 6, b & 7); print(called);",
 	"update(hook, a < b ? note : null); hook(a, b); print(called, query(hook) === note ? 1 : 0);",
 ];
 
@@ -123,7 +126,7 @@ test.each(statements)("%s", async (row) => {
 	const values = [-1000003, -300, -1, 0, 1, 5, 255, 70000];
 	const calls = values.flatMap((a) => values.map((b) => `	row(${a}, ${b});`)).join("\n");
 	const lines = await same(`
-import { print, query, reset, staticCall, update } from "patchbay/source";
+import { paravirt, print, query, reset, staticCall, update } from "patchbay/source";
 const t = new Int32Array([0, 3, 7, -1]);
 const s = new Int8Array([1, -128, 127, 300]);
 const h = new Int16Array([1, -32768, 32767, 70000]);
@@ -138,6 +141,12 @@ function less(x) { return x - 1; }
 function constant() { return 77; }
 function note(x) { called += x & 7; }
 function two(x, y) { called += y & 7; }
+function nine(q, r, s, t, u, v, w, x, y) { y = y >>> 0; return q + r * 2 + s * 3 + t * 4 + u * 5 + v * 6 + w * 7 + x * 8 + (y & 1023); }
+function few(x, y) { return x * 10 + y; }
+function turn(n, p, q, r, s, t, u, v) { if (n < 1) return p + q * 8 + r * 64 + s * 512 + t * 4096 + u * 9 + v; called++; return turn(n - 1, q, r, s, t, u, v, p); }
+function seven(q, r, s, t, u, v, w) { called += q + w * 10; }
+const many = staticCall(nine), quiet = staticCall(null, seven);
+const op = paravirt(nine, { clobbers: "result" });
 const key = staticCall(sum);
 const hook = staticCall(null, two);
 function row(a, b) { ${row} }

@@ -13,6 +13,7 @@ import {
 	symbolName,
 } from "../../linker/elf/index.ts";
 import { SourceError } from "../../linker/errors.ts";
+import { signatureText } from "../../linker/format/signatures.ts";
 import { howMany } from "../extent.ts";
 import { codeOf, linesOf } from "./code-of.ts";
 import { programNamed, resolveIn } from "./programs.ts";
@@ -300,16 +301,17 @@ describe("objects", () => {
 		const resolve = () => ({ file: "other.js", source: "export function other(a) {}" });
 		const object = compile(source, { file: "s.js", resolve });
 		const names = relocationsOf(object, ".signatures").map((line) => line.split(" ")[2]!);
-		const words = wordsOf(object, ".signatures").filter((_, i) => i % 2 === 1);
-		expect(names.map((name, i) => [name, words[i]!.toString(16)])).toEqual([
-			["one", "10001"],
-			["__SCK__pick", "10001"],
-			["__SCK__off", "1000001"],
-			["__SCK__zero", "10001"],
-			["two", "30203"],
-			["three", "20202"],
-			["main", "0"],
-			["other", "1"],
+		const words = wordsOf(object, ".signatures");
+		const texts = names.map((_, i) => signatureText((words[3 * i + 1]! >>> 0) + words[3 * i + 2]! * 2 ** 32));
+		expect(names.map((name, i) => `${name} ${texts[i]}`)).toEqual([
+			"one (int) -> int",
+			"__SCK__pick (int) -> int",
+			"__SCK__off (int) -> nothing or null",
+			"__SCK__zero (int) -> int",
+			"two (int, uint, int) -> bool",
+			"three (int, uint) -> uint",
+			"main () -> nothing",
+			"other (int) -> nothing",
 		]);
 	});
 

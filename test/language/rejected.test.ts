@@ -263,7 +263,7 @@ const inModules: readonly [module: string, message: string][] = [
 	["class A {}", "1: there are no classes: write functions, and keep their data in module-level typed arrays"],
 	["async function f() {}", "1: there are no async functions: leave out 'async'"],
 	["function* f() {}", "1: there are no generators: keep the state in module-level variables and return the next value"],
-	["function f(a, b, c, d, e, g, h) {}", "1: a function has at most 6 parameters: pass the rest in module-level variables"],
+	["function f(a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q) {}", "1: a function has at most 15 parameters: pass the rest in module-level variables"],
 	["function f(...a) {}", "12: spread and rest are not available: write each element"],
 	["function f({a}) {}", "12: there are only [a, b] = [b, a] and the like, with as many values as names: write one assignment for each variable"],
 	["function f([a]) {}", "12: there are only [a, b] = [b, a] and the like, with as many values as names: write one assignment for each variable"],

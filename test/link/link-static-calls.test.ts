@@ -3,6 +3,8 @@
 import { describe, expect, test } from "vitest";
 import { assemble } from "../../linker/compile/assemble.ts";
 import { type ElfObject, STB_LOCAL, sectionByName, symbolName } from "../../linker/elf/index.ts";
+import { signatureWords } from "../../linker/format/rows.ts";
+import { type ParameterType, signatureNumber } from "../../linker/format/signatures.ts";
 import { decode, R_TOY_NONE } from "../../linker/isa/index.ts";
 import {
 	bytesAt,
@@ -213,33 +215,41 @@ describe("supplied code", () => {
 
 /** A `.signatures` section with these entries. */
 function signed(name: string, source: string, entries: Record<string, number>): ElfObject {
-	const list = Object.entries(entries).map(([symbol, word]) => `.word ${symbol}, ${word}`);
-	return assemble(`${source}\n.section .signatures,"",@progbits,8\n${list.join("\n")}`, { file: name });
+	const list = Object.entries(entries).map(([symbol, each]) => `.word ${[symbol, ...signatureWords(each)].join(", ")}`);
+	return assemble(`${source}\n.section .signatures,"",@progbits,12\n${list.join("\n")}`, { file: name });
 }
+
+const signature = (parameters: readonly ParameterType[], result: string, nullable = false) =>
+	signatureNumber({ parameters, result, nullable });
+const nothing = signature([], "none");
+const two = signature(["int", "uint"], "int");
+const unsigned = signature(["int"], "uint");
+const one = signature(["int"], "int");
+const nullable = signature(["int"], "int", true);
 
 describe("signatures", () => {
 	const m = `${main}call f\n ret\n .global f`;
 	test("are merged and can be asked for", () => {
-		const image = link([signed("m.s", m, { main: 0, f: 0x10202 }), signed("f.s", ".global f\nf: ret", { f: 0x10202 })]);
-		expect(sectionByName(image.elf, ".signatures")!.size).toBe(16);
+		const image = link([signed("m.s", m, { main: nothing, f: two }), signed("f.s", ".global f\nf: ret", { f: two })]);
+		expect(sectionByName(image.elf, ".signatures")!.size).toBe(24);
 		expect([addressOf(image, "main"), addressOf(image, "f"), 4].map((address) => image.signatureOf(address))).toEqual([
-			0,
-			0x10202,
+			nothing,
+			two,
 			undefined,
 		]);
 		expect(checkKeptRelocations(image)).toBe(4);
 	});
 
 	test("must agree", () => {
-		const objects = [signed("m.s", m, { f: 0x10202 }), signed("f.s", ".global f\nf: ret", { f: 0x20001 })];
+		const objects = [signed("m.s", m, { f: two }), signed("f.s", ".global f\nf: ret", { f: unsigned })];
 		expect(() => link(objects)).toThrow("m.s: 'f' is used as (int, uint) -> int, but f.s has it as (int) -> uint");
 	});
 
 	test("of a key say whether it may be null, of a patchable function are its own", () => {
 		const source = `${main}call f\nf: ret\n.static_call pick, f`;
-		const image = link([signed("m.s", source, { f: 0x10001, __SCK__pick: 0x1010001 })], { patchable: ["f"] });
+		const image = link([signed("m.s", source, { f: one, __SCK__pick: nullable })], { patchable: ["f"] });
 		const key = (name: string) => image.keys.find((each) => each.name === name);
-		expect(key("pick")).toMatchObject({ nullable: true, signature: 0x1010001 });
-		expect(key("f")).toMatchObject({ nullable: false, signature: 0x10001 });
+		expect(key("pick")).toMatchObject({ nullable: true, signature: nullable });
+		expect(key("f")).toMatchObject({ nullable: false, signature: one });
 	});
 });

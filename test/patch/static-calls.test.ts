@@ -2,6 +2,8 @@
 
 import { describe, expect, test } from "vitest";
 import { assemble } from "../../linker/compile/assemble.ts";
+import { signatureWords } from "../../linker/format/rows.ts";
+import { type ParameterType, signatureNumber } from "../../linker/format/signatures.ts";
 import { SITE_BYTES } from "../../linker/format/static-calls.ts";
 import { encode } from "../../linker/isa/index.ts";
 import { link } from "../../linker/link/link.ts";
@@ -401,14 +403,16 @@ describe("a module that knows only the trampoline", () => {
 });
 
 describe("types", () => {
-	/** Signatures as the compiler writes them: {address, parameters | result << 16 | nullable << 24}. */
+	/** A row of signatures as the compiler writes it. */
+	const row = (symbol: string, parameters: readonly ParameterType[], result: string, nullable = false) =>
+		`.word ${[symbol, ...signatureWords(signatureNumber({ parameters, result, nullable }))].join(", ")}`;
 	const typed = imageOf(`${source}
-		.section .signatures, "", @progbits, 8
-		.word	__SCK__pick, 0x00010001
-		.word	fifo, 0x00010001
-		.word	deadline, 0x00010002
-		.word	no, 0x00020001
-		.word	__SCK__trace, 0x01000001
+		.section .signatures, "", @progbits, 12
+		${row("__SCK__pick", ["int"], "int")}
+		${row("fifo", ["int"], "int")}
+		${row("deadline", ["int", "int"], "int")}
+		${row("no", ["int"], "uint")}
+		${row("__SCK__trace", ["int"], "none", true)}
 	`);
 
 	test.each([

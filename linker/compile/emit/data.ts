@@ -2,8 +2,8 @@
 // that the linker compares.
 
 import { alignSection, append, appendWord, reserve, section } from "../../elf/index.ts";
-import { signatureRow } from "../../format/rows.ts";
-import { SIGNATURES_SECTION, signatureWord } from "../../format/signatures.ts";
+import { signatureRow, signatureWords } from "../../format/rows.ts";
+import { SIGNATURES_SECTION, signatureNumber } from "../../format/signatures.ts";
 import { slotOf, staticKeySlot, symbolOf, targetSymbol } from "../lower/symbols.ts";
 import { TEXTS, type Texts } from "../lower/texts.ts";
 import type { Key, StaticKey, Table, Variable } from "../types/bindings.ts";
@@ -97,5 +97,5 @@ export function emitSignatures(e: Emission): void {
 function emitSignature(e: Emission, symbol: string, signature: Signature): void {
 	const table = section(e.builder, SIGNATURES_SECTION, { entsize: signatureRow.bytes, align: 4 });
 	appendAddress(e, table, symbol);
-	appendWord(table, signatureWord(signature));
+	for (const word of signatureWords(signatureNumber(signature))) appendWord(table, word);
 }

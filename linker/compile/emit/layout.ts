@@ -1,6 +1,6 @@
 // Blocks to a line of instructions: the frame is set up and torn down, and what follows anyway is not jumped to.
 
-import { SP } from "../../isa/index.ts";
+import { argumentOffset, SP } from "../../isa/index.ts";
 import { type Block, type Code, newOp, type Op, type PatchedLabel, SCRATCH } from "../lower/code.ts";
 import { inverseCode } from "../lower/conditions.ts";
 import type { Frame } from "../lower/shrink-wrap.ts";
@@ -42,7 +42,12 @@ export function layOut(code: Code, frame: Frame, at: Position): Layout {
 }
 
 function put(line: Line, op: Op, target?: Block): void {
-	line.items.push({ op, target });
+	line.items.push({ op: op.argument === undefined ? op : inFrame(line, op, op.argument), target });
+}
+
+/** The load of a word of arguments, which are above the frame. */
+function inFrame({ frame: { saved, slots } }: Line, op: Op, index: number): Op {
+	return { ...op, imm: 4 * (saved.length + slots) + argumentOffset(index) };
 }
 
 function prologue({ saved, slots }: Frame, at: Position): Op[] {

@@ -3,12 +3,24 @@
 
 import { append, SHF_ALLOC, SHF_WRITE, section } from "../../elf/index.ts";
 import { operationCallRow } from "../../format/rows.ts";
+import { argumentWords, signatureNumber } from "../../format/signatures.ts";
 import { OPERATIONS_SECTION } from "../../format/static-calls.ts";
-import { clobberedBy, clobberKinds, encode, R_TOY_ABS32, R_TOY_CALL28, RESULT } from "../../isa/index.ts";
+import {
+	ARGUMENT_REGISTERS,
+	clobberedBy,
+	clobberKinds,
+	encode,
+	R_TOY_ABS32,
+	R_TOY_CALL28,
+	RESULT,
+	SCRATCH,
+	SP,
+} from "../../isa/index.ts";
 import { type Block, callerSaved, type OperationCall, type Register, roles } from "../lower/code.ts";
 import { saverOf, slotOf, symbolOf } from "../lower/symbols.ts";
 import { positionOf } from "../origin.ts";
 import type { Contract, FunctionBinding, Key } from "../types/bindings.ts";
+import { functionSignature } from "../types/infer.ts";
 import { appendAddress, define, type Emission, refer } from "./emission.ts";
 import type { Item } from "./layout.ts";
 import { noteLine } from "./lines.ts";
@@ -89,8 +101,15 @@ function emitSaver(e: Emission, key: Key, fn: FunctionBinding, changed: Readonly
 	const saved = callerSaved.filter((each) => changed.has(each) && (each !== RESULT || fn.result === "none"));
 	noteLine(e, text, positionOf(e.module.origin, key.node));
 	for (const a of saved) append(text, encode("push", { a }));
+	const passed = Math.max(0, argumentWords(signatureNumber(functionSignature(fn))) - ARGUMENT_REGISTERS);
+	for (let i = 0; i < passed; i++) {
+		// Each push brings the next argument below to the same distance.
+		append(text, encode("ld", { a: SCRATCH, b: SP, imm: 4 * (saved.length + passed) }));
+		append(text, encode("push", { a: SCRATCH }));
+	}
 	append(text, encode("call"));
 	refer(e, text, text.size - 4, R_TOY_CALL28, { symbol: symbolOf(fn), addend: -4 });
+	if (passed > 0) append(text, encode("addi", { a: SP, b: SP, imm: 4 * passed }));
 	for (const a of saved.toReversed()) append(text, encode("pop", { a }));
 	append(text, encode("ret"));
 	define(e, { name: symbol }, symbol, "function", { section: text, value: start, size: text.size - start });

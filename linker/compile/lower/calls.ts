@@ -1,7 +1,7 @@
 // Calls to instructions: of functions and static calls by CALL, through pointers by an indirect call, and of the host.
 // Every call of a function names its symbol, so that the linker can find and retarget it.
 
-import { clobberedBy, conditionCode, HostCall, toggles } from "../../isa/index.ts";
+import { ARGUMENT_REGISTERS, clobberedBy, conditionCode, HostCall, SP, toggles } from "../../isa/index.ts";
 import type { Expression, Target } from "../ir.ts";
 import type { Position } from "../origin.ts";
 import type { Key } from "../types/bindings.ts";
@@ -19,10 +19,13 @@ export function call(l: Lowering, node: Call): void {
 	l.addresses.clear();
 }
 
-/** What stands at the site in the end may be no call, so it is none in place of a return either. */
-export function isParavirt({ callee }: Call): boolean {
-	return callee.kind === "key" && callee.contract !== undefined;
+/** Whether a call can take the place of a return. What stands at the site of an operation in the end may be no call; and
+ * arguments on the stack are in the caller's frame. */
+export function canBeTail({ callee, parameters }: Call): boolean {
+	return (callee.kind !== "key" || callee.contract === undefined) && stackWords(parameters) === 0;
 }
+
+const stackWords = (parameters: readonly Expression[]) => Math.max(0, parameters.length - ARGUMENT_REGISTERS);
 
 /** A call in place of a return: the called function returns to our caller. */
 export function tailCall(l: Lowering, node: Call): void {
@@ -30,31 +33,38 @@ export function tailCall(l: Lowering, node: Call): void {
 	end(l, { kind: "tail", op: transfer(l, node, reads, "jmp") });
 }
 
-/** All values first, then each to its register: until then no call can come in between. */
+/** All values first, then each to its place on the stack or its register: until then no call can come in between. */
 function passArguments(l: Lowering, parameters: readonly Expression[]): Register[] {
 	const values = parameters.map((node, i) =>
 		node.op === "constant" ? node : hold(l, l.value(node), parameters.slice(i + 1)),
 	);
-	return values.map((value, a) => {
-		const at = parameters[a]!.at;
+	l.code.outgoing = Math.max(l.code.outgoing, stackWords(parameters));
+	for (const [i, value] of values.slice(ARGUMENT_REGISTERS).entries()) {
+		const { at } = parameters[ARGUMENT_REGISTERS + i]!;
+		const a = typeof value === "number" ? value : compute(l, "movi", { imm: value.value }, at);
+		emit(l, "st", { a, b: SP, imm: 4 * i }, at);
+	}
+	return values.slice(0, ARGUMENT_REGISTERS).map((value, a) => {
+		const { at } = parameters[a]!;
 		if (typeof value === "number") emit(l, "mov", { a, b: value }, at);
 		else emit(l, "movi", { a, imm: value.value }, at);
 		return a;
 	});
 }
 
-function transfer(l: Lowering, { callee, at }: Call, reads: readonly Register[], how: "call" | "jmp"): Op {
+function transfer(l: Lowering, { callee, parameters, at }: Call, reads: readonly Register[], how: "call" | "jmp"): Op {
+	const passed = stackWords(parameters);
 	const direct = (symbol: string, more: Fields = {}) =>
-		newOp(how, { reference: { symbol, addend: -4 }, reads, writes: clobbers, ...more }, at);
+		newOp(how, { reference: { symbol, addend: -4 }, reads, writes: clobbers, passed, ...more }, at);
 	if (callee.kind === "function") return direct(symbolOf(callee));
 	if (callee.form === "static") return direct(trampolineOf(callee));
 	const reference = { symbol: slotOf(callee), addend: 0 };
 	if (callee.contract !== undefined) {
 		const { clobbers: kind, bytes } = { ...callee.contract, ...l.options.paravirt };
 		const paravirt = { operation: reference.symbol, bytes, clobbers: kind };
-		return newOp("callm", { reference, reads, writes: clobberedBy(kind), paravirt }, at);
+		return newOp("callm", { reference, reads, writes: clobberedBy(kind), passed, paravirt }, at);
 	}
-	if (l.options.indirect === "pointer") return newOp(`${how}m`, { reference, reads, writes: clobbers }, at);
+	if (l.options.indirect === "pointer") return newOp(`${how}m`, { reference, reads, writes: clobbers, passed }, at);
 	emit(l, "movi", { a: SCRATCH, reference }, at);
 	emit(l, "ld", { a: SCRATCH, b: SCRATCH }, at);
 	return direct(INDIRECT_THUNK, { reads: [...reads, SCRATCH] });

@@ -41,6 +41,10 @@ export interface Op {
 	/** Registers changed beside the fields: what a call does not keep. */
 	readonly writes: readonly Register[];
 	readonly paravirt: OperationCall | undefined;
+	/** Of a call: how many words of arguments are on the stack. */
+	readonly passed: number;
+	/** Of a load: which word of the function's own arguments it is. Takes the place of `imm`, once the frame is known. */
+	readonly argument: number | undefined;
 	readonly at: Position;
 }
 
@@ -90,12 +94,17 @@ export interface Code {
 	blocks: Block[];
 	/** One more than the highest register in use. */
 	registers: number;
+	/** Words at `sp+0` and above that calls pass arguments in. */
+	outgoing: number;
 }
 
 const none: readonly Register[] = [];
 
 export type Fields = Partial<
-	Pick<Op, "a" | "b" | "c" | "imm" | "condition" | "reference" | "reads" | "writes" | "paravirt">
+	Pick<
+		Op,
+		"a" | "b" | "c" | "imm" | "condition" | "reference" | "reads" | "writes" | "paravirt" | "passed" | "argument"
+	>
 >;
 
 export function newOp(mnemonic: string, fields: Fields, at: Position): Op {
@@ -110,6 +119,8 @@ export function newOp(mnemonic: string, fields: Fields, at: Position): Op {
 		reads: none,
 		writes: none,
 		paravirt: undefined,
+		passed: 0,
+		argument: undefined,
 		at,
 		...fields,
 	};

@@ -49,7 +49,7 @@ function destination(block: Block): Block {
 function makeTailCall(block: Block): void {
 	const last = block.ops.at(-1);
 	if (last === undefined || block.end?.kind !== "return" || block.end.reads.length > 0) return;
-	if ((last.mnemonic !== "call" && last.mnemonic !== "callm") || last.paravirt !== undefined) return;
+	if ((last.mnemonic !== "call" && last.mnemonic !== "callm") || last.paravirt !== undefined || last.passed > 0) return;
 	block.ops.pop();
 	block.end = { kind: "tail", op: asTail(last) };
 }

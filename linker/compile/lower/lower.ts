@@ -2,11 +2,13 @@
 //
 // Requires: a checked function. After: blocks in the order of their bytes, with the machine's registers only.
 
+import { ARGUMENT_REGISTERS, SP } from "../../isa/index.ts";
 import type { CheckedFunction } from "../ir.ts";
-import type { Code } from "./code.ts";
+import type { Position } from "../origin.ts";
+import type { Code, Register } from "./code.ts";
 import { removeCopies } from "./copies.ts";
 import { moveUnexpected, tidyFlow } from "./flow.ts";
-import { type LowerOptions, move, newLowering, registerOf } from "./lowering.ts";
+import { emit, type Lowering, type LowerOptions, move, newLowering, registerOf } from "./lowering.ts";
 import { allocateRegisters } from "./registers.ts";
 import { type Frame, shrinkWrap } from "./shrink-wrap.ts";
 import { lowerBody } from "./statements.ts";
@@ -21,7 +23,7 @@ export interface Lowered {
 
 export function lowerFunction(fn: CheckedFunction, texts: Texts, options: LowerOptions): Lowered {
 	const l = withExpressions(newLowering(options, texts, symbolOf(fn.binding)));
-	for (const [i, parameter] of fn.binding.parameters.entries()) move(l, registerOf(l, parameter), i, fn.at);
+	for (const [i, parameter] of fn.binding.parameters.entries()) takeArgument(l, registerOf(l, parameter), i, fn.at);
 	lowerBody(l, fn.body, fn.end);
 	tidyFlow(l.code);
 	const saved = allocateRegisters(l.code);
@@ -29,4 +31,10 @@ export function lowerFunction(fn: CheckedFunction, texts: Texts, options: LowerO
 	tidyFlow(l.code);
 	moveUnexpected(l.code);
 	return { code: l.code, frame: shrinkWrap(l.code, saved) };
+}
+
+/** @param index of a word of the function's arguments */
+function takeArgument(l: Lowering, into: Register, index: number, at: Position): void {
+	if (index < ARGUMENT_REGISTERS) move(l, into, index, at);
+	else emit(l, "ld", { a: into, b: SP, argument: index }, at);
 }

@@ -128,7 +128,7 @@ export function newLowering(
 ): Omit<Lowering, "value" | "effect" | "branch"> {
 	const entry = newBlock(0);
 	return {
-		code: { blocks: [entry], registers: FIRST_VIRTUAL },
+		code: { blocks: [entry], registers: FIRST_VIRTUAL, outgoing: 0 },
 		options,
 		texts,
 		symbol,

@@ -1,7 +1,8 @@
 // Register allocation by graph colouring: registers that are in use at the same time get different colours, those that
 // are moved to each other the same one if possible. What does not fit lives on the stack.
 //
-// Requires: tidyFlow. After: only the machine's registers are left; `sp+0 .. sp+4*slots` is the function's to use.
+// Requires: tidyFlow. After: only the machine's registers are left; `sp+0 .. sp+4*slots` is the function's to use, below all
+// else the arguments of its calls.
 
 import { SP } from "../../isa/index.ts";
 import { type Code, calleeSaved, callerSaved, FIRST_VIRTUAL, newOp, type Op, type Register, roles } from "./code.ts";
@@ -23,10 +24,10 @@ export function allocateRegisters(code: Code): Saved {
 	for (;;) {
 		const graph = findInterference(code);
 		const { colours, spilled } = colour(graph, temporaries);
-		if (spilled.length === 0) return settle(code, colours, onStack.size);
+		if (spilled.length === 0) return settle(code, colours, code.outgoing + onStack.size);
 		for (const register of spilled) {
 			if (!recompute(code, register, temporaries)) {
-				onStack.set(register, onStack.size);
+				onStack.set(register, code.outgoing + onStack.size);
 				spill(code, register, onStack.get(register)! * 4, temporaries);
 			}
 		}

@@ -4,7 +4,7 @@
 import { conditionCode } from "../../isa/index.ts";
 import { contains, type Exit, type Expression, type Loop, type Statement, type Switch } from "../ir.ts";
 import type { Position } from "../origin.ts";
-import { isParavirt, tailCall } from "./calls.ts";
+import { canBeTail, tailCall } from "./calls.ts";
 import { type Block, RESULT, SCRATCH } from "./code.ts";
 import { begin, block, compute, emit, end, jump, type Lowering } from "./lowering.ts";
 
@@ -100,7 +100,7 @@ function lowerReturn(l: Lowering, value: Expression | undefined, at: Position): 
 		end(l, { kind: "return", reads: [], at });
 		return;
 	}
-	if (value.op === "call" && !isParavirt(value)) {
+	if (value.op === "call" && canBeTail(value)) {
 		tailCall(l, value);
 		return;
 	}

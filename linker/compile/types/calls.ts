@@ -1,6 +1,7 @@
 // Calls, checked: of functions, of static calls and pointers, of Math.imul, and of what patchbay/source provides.
 
 import type { CallExpression, Expression as Syntax } from "acorn";
+import { MOST_PARAMETERS } from "../../format/signatures.ts";
 import type { Expression, Target } from "../ir.ts";
 import { mathInstead, rejectedNames } from "../rejected.ts";
 import { calledKey } from "./bind.ts";
@@ -91,6 +92,8 @@ function passed(
 	const given = expressions(node.arguments);
 	for (let i = given.length; i < parameters.length && defaults[i] !== undefined; i++) given.push(defaults[i]!);
 	const callee = text(c, node.callee);
+	if (given.length > MOST_PARAMETERS)
+		refuse(c, node, `a call passes at most ${MOST_PARAMETERS} arguments: pass the rest in module-level variables`);
 	if (given.length !== parameters.length)
 		refuse(c, node, `'${callee}' takes ${count(parameters.length)}, not ${given.length}`);
 	return given.map((argument, i) => c.typed(argument, parameters[i]!, `argument ${i + 1} of '${callee}'`));

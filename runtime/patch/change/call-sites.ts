@@ -1,7 +1,7 @@
 // Static calls as parts of an update: which bytes each site of a key gets for a new target, and why a target cannot be.
 
 import { notIn } from "../../../linker/errors.ts";
-import { parametersOf, signatureText } from "../../../linker/format/signatures.ts";
+import { serves, signatureText } from "../../../linker/format/signatures.ts";
 import { SITE_BYTES } from "../../../linker/format/static-calls.ts";
 import { hex, hexBytes } from "../../../linker/hex.ts";
 import { encode, REL_MAX, REL_MIN } from "../../../linker/isa/index.ts";
@@ -71,23 +71,12 @@ function unfitTarget({ image, machine }: System, slot: Slot, to: number): string
 /** Why a function is not called as the callers of `name` do it, as far as both are known. */
 export function unlike(image: Image, name: string, wanted: number | undefined, to: number): string | undefined {
 	const given = image.signatureOf(to);
-	if (wanted === undefined || given === undefined || sameCallers(wanted, given)) return undefined;
+	if (wanted === undefined || given === undefined || serves(wanted, given)) return undefined;
 	return `'${name}' is called as ${signatureText(wanted)}, but '${image.symbolize(to)}' is ${signatureText(given)}`;
 }
 
 /** What executable memory is full of where no code is. */
 const FREE = encode("brk");
-
-/** The function's parameters are the first that callers pass, with the same signs, and the result agrees; a caller that uses
- * no result takes any. */
-function sameCallers(wanted: number, given: number): boolean {
-	const count = parametersOf(given);
-	if (count > parametersOf(wanted)) return false;
-	const signs = ((1 << count) - 1) << 8;
-	if ((wanted & signs) !== (given & signs)) return false;
-	const result = (wanted >> 16) & 0xff;
-	return result === 0 || result === ((given >> 16) & 0xff);
-}
 
 /** What is patched for a key. The trampoline is patched as a tail site of its own; in inline mode every site of the key
  * besides. */

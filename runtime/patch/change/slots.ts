@@ -3,7 +3,7 @@
 
 import { STT_FUNC } from "../../../linker/elf/object.ts";
 import { LinkError, suggestion, thereAre } from "../../../linker/errors.ts";
-import { NULLABLE } from "../../../linker/format/signatures.ts";
+import { isNullable } from "../../../linker/format/signatures.ts";
 import { POINTER_PREFIX } from "../../../linker/format/static-calls.ts";
 import { hex } from "../../../linker/hex.ts";
 import { type Image, type ImageKey, placeOf, wordAt } from "../../../linker/link/image.ts";
@@ -46,7 +46,7 @@ function pointers(image: Image): Slot[] {
 			const byDefault = wordAt(image, address + 4) ?? 0;
 			const signature = image.signatureOf(address) ?? image.signatureOf(byDefault);
 			const isNull = targetAt(byDefault, image.stubs).kind === "null";
-			const nullable = isNull || ((signature ?? 0) & NULLABLE) !== 0;
+			const nullable = isNull || isNullable(signature);
 			return { name: name.slice(POINTER_PREFIX.length), address, key: undefined, signature, nullable };
 		});
 }

@@ -115,6 +115,8 @@ const signatures: readonly { readonly parameters: readonly NumberType[]; readonl
 	{ parameters: ["int", "uint"], result: "bool" },
 	{ parameters: ["int"], result: "none" },
 	{ parameters: ["int", "uint", "int", "uint", "int", "int"], result: "uint" },
+	{ parameters: ["uint", "int", "int", "int", "uint", "int", "uint", "int"], result: "int" },
+	{ parameters: ["int", "int", "int", "uint", "int", "int", "uint"], result: "none" },
 ];
 
 /** One function, or several of one signature and a key that calls them. */
