@@ -3,10 +3,19 @@
 import { CommanderError, Command as CommandLine } from "commander";
 import { LinkError, problemOf, SourceError } from "../linker/errors.ts";
 import { loadCommands } from "./commands/index.ts";
-import { type Command, type CommonOptions, ExitCode, ProgramError, UsageError, writeJson } from "./shell/command.ts";
+import {
+	type Command,
+	type CommonOptions,
+	ExitCode,
+	JobError,
+	ProgramError,
+	UsageError,
+	writeJson,
+} from "./shell/command.ts";
 import { checkOutputs } from "./shell/outputs.ts";
 import { version } from "./shell/package-root.ts";
 import { setSourceRoot } from "./shell/source-lines.ts";
+import { isJob } from "./shell/stop.ts";
 import { styled, type Terminal } from "./shell/terminal.ts";
 
 /** @param argv what follows `patchbay` */
@@ -90,16 +99,22 @@ function reportJson(terminal: Terminal, error: unknown, exitCode: number): Promi
 /** Says what went wrong, once. */
 function report(terminal: Terminal, error: unknown): number {
 	if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
+	// What is wrong is told once, by the process that this one works for.
+	const { note } = isJob() ? { note: () => {} } : terminal;
+	if (error instanceof JobError) {
+		note(`${error.message}\n`);
+		return error.exitCode;
+	}
 	if (error instanceof UsageError) {
-		terminal.note(`error: ${error.message}\n`);
+		note(`error: ${error.message}\n`);
 		return ExitCode.usage;
 	}
 	if (error instanceof ProgramError) {
-		terminal.note(`${error.message}\n`);
+		note(`${error.message}\n`);
 		return ExitCode.violation;
 	}
 	if (error instanceof SourceError || error instanceof LinkError) {
-		terminal.note(`${error.message}\n`);
+		note(`${error.message}\n`);
 		return ExitCode.badInput;
 	}
 	const stack = error instanceof Error ? error.stack : String(error);

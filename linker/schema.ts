@@ -39,6 +39,9 @@ export const askedSchema: Schema = recordOf({
 	items: text,
 });
 
+/** Of a campaign in parts that was stopped: what each part reported. */
+export const partsSchema: Schema = listOf({ type: "object" });
+
 /** A name, or the thing itself: what is said of keys and items is said of objects and lists alone. */
 export function nameOr(thing: Schema): Schema {
 	return { ...thing, type: ["string", thing.type as "object"] };

@@ -1,17 +1,41 @@
 // `patchbay chaos`: storms of updates on a hot call site, every protocol on every model, under the adversary.
 
 import { type Command as CommandLine, Option } from "commander";
-import { askedSchema, count as counted, listOf, objectOf, type Schema, text, yesOrNo } from "../../linker/schema.ts";
+import {
+	askedSchema,
+	count as counted,
+	listOf,
+	objectOf,
+	partsSchema,
+	type Schema,
+	text,
+	validate,
+	yesOrNo,
+} from "../../linker/schema.ts";
 import { models } from "../../runtime/machine/index.ts";
 import { type StormCase, type StormCounts, storm } from "../../runtime/measure/index.ts";
 import { modelNames, modelOf } from "../run/models.ts";
 import { namesOf, protocolOf, running } from "../run/protocols.ts";
-import { type Command, ExitCode, writeJson } from "../shell/command.ts";
+import {
+	type Campaign,
+	campaignProgress,
+	dealtBack,
+	declareParts,
+	finish,
+	inJobs,
+	joinJobs,
+	mine,
+	noteStopped,
+	type Report,
+	type Shard,
+	shardText,
+} from "../shell/campaign.ts";
+import { type Command, ExitCode } from "../shell/command.ts";
 import { texts, whole } from "../shell/options.ts";
 import { type Asked, declareResume, readReport } from "../shell/resume.ts";
 import { type Stopped, stoppable } from "../shell/stop.ts";
 import { type Column, count, plural, table } from "../shell/table.ts";
-import { progressLine, type Terminal } from "../shell/terminal.ts";
+import type { Terminal } from "../shell/terminal.ts";
 
 interface Options {
 	readonly calls: number;
@@ -23,6 +47,8 @@ interface Options {
 	readonly native?: true;
 	readonly updates: number;
 	readonly resume?: string;
+	readonly shard?: Shard;
+	readonly jobs: number;
 }
 
 const placements = ["straddling", "aligned"] as const;
@@ -34,6 +60,14 @@ interface Cell {
 	readonly site: Placement;
 	/** Null: the protocol does not take such a site. */
 	readonly counts: StormCounts | null;
+}
+
+/** What `chaos --json` writes, but for the schema. */
+interface ChaosReport extends Report {
+	readonly calls: number;
+	readonly cpus: number;
+	readonly seed: number;
+	readonly cells: readonly Cell[];
 }
 
 const CHAOS_SCHEMA = "patchbay/chaos@1";
@@ -64,9 +98,24 @@ export const chaosSchema: Schema = objectOf(
 			}),
 		),
 		stopped: yesOrNo,
+		parts: partsSchema,
 	},
 	["schema", "asked", "cells"],
 );
+
+/** The cells of all parts, in the order of the whole table. */
+export const chaosCampaign: Campaign<ChaosReport> = {
+	schema: CHAOS_SCHEMA,
+	read: (value, file) => validate(chaosSchema, value, file),
+	join(parts) {
+		const { calls, cpus, seed } = parts[0]!;
+		return { calls, cpus, seed, cells: dealtBack(parts.map(({ cells }) => cells)) };
+	},
+	async show(terminal, report, { markdown }) {
+		await terminal.write(markdown === true ? page(report) : `${drawTables(report.cells).join("\n")}\n`);
+	},
+	exitCode: () => ExitCode.ok,
+};
 
 export const chaos: Command<Options> = {
 	name: "chaos",
@@ -76,6 +125,8 @@ export const chaos: Command<Options> = {
 		["chaos", "every protocol on every model (half a minute)"],
 		["chaos --protocol naive breakpoint --model x86 --calls 1000000", "two of them for longer"],
 		["chaos --resume stopped.json --json", "go on where Ctrl-C stopped `chaos --json`"],
+		["chaos --jobs 4", "in four processes at once"],
+		["chaos --shard 3/8 --json > 3.json", "one part of eight, on any machine; `merge` joins them"],
 		["chaos --native", "on this processor, beside the model's verdicts; needs gcc (a minute)"],
 		["chaos --calls 1000000 --markdown > docs/protocol-table.md", "the page of the documentation (ten minutes)"],
 	],
@@ -84,20 +135,22 @@ export const chaos: Command<Options> = {
 	},
 	async run(terminal, _, options) {
 		if (options.native) return (await import("../compare/native-chaos.ts")).chaosNative(terminal, options);
-		const { has: cells, wasStopped } = await stoppable((stopped) => measure(terminal, options, stopped));
-		if (wasStopped) terminal.note(`stopped after ${plural(cells.length, "cell")}\n`);
-		const { calls, cpus, seed } = options;
-		if (options.json) {
-			const report = { calls, cpus, seed, asked: askedOf(options), cells, ...(wasStopped && { stopped: true }) };
-			await writeJson(terminal, CHAOS_SCHEMA, report);
-		} else if (options.markdown) await terminal.write(page(options, cells));
-		else await terminal.write(`${drawTables(cells).join("\n")}\n`);
-		return wasStopped ? ExitCode.stopped : ExitCode.ok;
+		const { has: report, wasStopped } = await stoppable<ChaosReport>(async (stopped) => {
+			if (options.jobs > 1)
+				return joinJobs(chaosCampaign, await inJobs(terminal, WHAT, options, stopped), options.shard);
+			const { calls, cpus, seed } = options;
+			return { calls, cpus, seed, asked: askedOf(options), cells: await measure(terminal, options, stopped) };
+		});
+		if (wasStopped) noteStopped(terminal, `after ${plural(report.cells.length, "cell")}`);
+		return finish(terminal, chaosCampaign, { ...report, ...(wasStopped && { stopped: true }) }, options);
 	},
 };
 
-function askedOf({ calls, cpus, seed, protocol, model }: Options): Asked {
-	return { calls, cpus, seed, protocol, model };
+/** What is counted. */
+const WHAT = "cells";
+
+function askedOf({ calls, cpus, seed, protocol, model, shard }: Options): Asked {
+	return { calls, cpus, seed, protocol, model, shard: shardText(shard) };
 }
 
 function declareOptions(line: CommandLine): void {
@@ -108,6 +161,7 @@ function declareOptions(line: CommandLine): void {
 	line.option("--seed <n>", "of all random choices", upTo(2 ** 31 - 1), 1);
 	line.option("--markdown", "as the page of the documentation");
 	declareResume(line);
+	declareParts(line, "cells");
 	const others = line.options.map((option) => option.attributeName());
 	line.addOption(
 		new Option("--native", "a storm on this x86-64 processor, by writer and what the displacement crosses").conflicts(
@@ -121,42 +175,42 @@ async function measure(terminal: Terminal, options: Options, stopped: Stopped): 
 	const { calls, cpus, seed } = options;
 	const chosen = options.protocol?.map((name) => protocolOf(name)) ?? running;
 	const hardware = options.model?.map(modelOf) ?? models;
-	const show = progressLine(terminal);
+	const progress = campaignProgress(terminal, WHAT);
 	const known =
 		options.resume === undefined
 			? []
 			: readReport<{ cells: readonly Cell[]; asked: Asked }>(options.resume, chaosSchema, askedOf(options)).cells;
-	const cells: Cell[] = [];
-	for (const site of placements) {
-		for (const protocol of chosen) {
-			for (const model of hardware) {
-				const begun = known[cells.length];
-				if (begun !== undefined) {
-					cells.push(begun);
-					continue;
-				}
-				if (await stopped()) return cells;
-				show(`${protocol.name} on ${model.name}, ${site} site`);
-				const counts = storm({ protocol, model, site, cpus, calls, seed }) ?? null;
-				cells.push({ protocol: protocol.name, model: model.name, site, counts });
-			}
-		}
+	const all = placements.flatMap((site) =>
+		chosen.flatMap((protocol) => hardware.map((model) => ({ protocol, model, site }))),
+	);
+	const todo = mine(all, options.shard);
+	const cells: Cell[] = known.slice(0, todo.length);
+	for (const { protocol, model, site } of todo.slice(cells.length)) {
+		if (await stopped()) break;
+		progress(cells.length, todo.length, `${protocol.name} on ${model.name}, ${site} site`);
+		const counts = storm({ protocol, model, site, cpus, calls, seed }) ?? null;
+		cells.push({ protocol: protocol.name, model: model.name, site, counts });
 	}
-	show();
+	progress();
 	return cells;
 }
 
+/** A protocol's cells by the model's name; one that was not reached has none. */
 interface Row {
 	readonly protocol: string;
-	readonly cells: readonly Cell[];
+	readonly cells: ReadonlyMap<string, Cell>;
 }
 
 function rowsOf(cells: readonly Cell[], site: Placement): Row[] {
 	const names = [...new Set(cells.map(({ protocol }) => protocol))];
-	return names.map((protocol) => ({
-		protocol,
-		cells: cells.filter((cell) => cell.protocol === protocol && cell.site === site),
-	}));
+	return names.map((protocol) => {
+		const own = cells.filter((cell) => cell.protocol === protocol && cell.site === site);
+		return { protocol, cells: new Map(own.map((cell) => [cell.model, cell])) };
+	});
+}
+
+function modelsOf(cells: readonly Cell[]): string[] {
+	return [...new Set(cells.map(({ model }) => model))];
 }
 
 /** `0` when nothing went wrong, else what did: torn, stale, lost; and runs that died. */
@@ -174,19 +228,15 @@ function drawTables(cells: readonly Cell[]): string[] {
 		const rows = rowsOf(cells, site);
 		const columns: Column<Row>[] = [
 			{ title: `${site} site`, text: ({ protocol }) => protocol },
-			...(rows[0]?.cells ?? []).map(
-				({ model }, column): Column<Row> => ({
-					title: model,
-					align: "right",
-					text: (row) => outcome(row.cells[column]),
-				}),
+			...modelsOf(cells).map(
+				(model): Column<Row> => ({ title: model, align: "right", text: (row) => outcome(row.cells.get(model)) }),
 			),
 		];
 		return [...(i === 0 ? ["torn / stale / lost", ""] : [""]), ...table(columns, rows)];
 	});
 }
 
-function page({ cpus, calls }: Options, cells: readonly Cell[]): string {
+function page({ cpus, calls, cells }: ChaosReport): string {
 	const total = cells.reduce((sum, { counts }) => sum + (counts?.calls ?? 0), 0);
 	const updates = cells.reduce((sum, { counts }) => sum + (counts?.updates ?? 0), 0);
 	return `# Protocols under the adversary
@@ -205,7 +255,7 @@ Writing includes the cache maintenance that a model needs, on arm clean and broa
 
 Every execution at the site is looked at. \`refused\`: the protocol takes sites inside an aligned 8 bytes only. This page is what
 \`patchbay chaos --calls ${calls} --markdown\` prints; [verdicts.md](verdicts.md) has what exhaustive checking says of the same protocols.
-${placements.map((site) => markdownTable(site, rowsOf(cells, site))).join("")}`;
+${placements.map((site) => markdownTable(site, modelsOf(cells), rowsOf(cells, site))).join("")}`;
 }
 
 const titles = {
@@ -213,10 +263,9 @@ const titles = {
 	aligned: "A site inside an aligned 8 bytes",
 } as const;
 
-function markdownTable(site: Placement, rows: readonly Row[]): string {
+function markdownTable(site: Placement, models: readonly string[], rows: readonly Row[]): string {
 	const line = (texts: readonly string[]): string => `| ${texts.join(" | ")} |\n`;
-	const models = (rows[0]?.cells ?? []).map(({ model }) => model);
-	const body = rows.map(({ protocol, cells }) => line([protocol, ...cells.map((cell) => outcome(cell))]));
+	const body = rows.map(({ protocol, cells }) => line([protocol, ...models.map((name) => outcome(cells.get(name)))]));
 	return `\n## ${titles[site]}\n\n${line(["protocol", ...models])}${line(["---", ...models.map(() => "---:")])}${body.join("")}`;
 }
 

@@ -1,7 +1,5 @@
 // `patchbay check`: explores scenarios exhaustively and says `safe`, `unsafe` with a shortest counterexample, or `undecided`.
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { InvalidArgumentError } from "commander";
 import {
 	type CheckOptions,
 	checking,
@@ -19,11 +17,12 @@ import { counterexampleEvents } from "../check/counterexample.ts";
 import { expectationLine, judge, readScenarioFile, verdictText } from "../check/scenarios.ts";
 import { modelNames, modelOf } from "../run/models.ts";
 import { namesOf, protocolOf } from "../run/protocols.ts";
+import { declareParts, inJobs, mine, type Shard } from "../shell/campaign.ts";
 import { type Command, ExitCode, UsageError, writeJson } from "../shell/command.ts";
 import { writeFile } from "../shell/files.ts";
 import { whole } from "../shell/options.ts";
 import { type Asked, declareResume, readReport } from "../shell/resume.ts";
-import { JOB, STOP, type Stopped, stoppable } from "../shell/stop.ts";
+import { type Stopped, stoppable } from "../shell/stop.ts";
 import { count, plural } from "../shell/table.ts";
 import type { Terminal } from "../shell/terminal.ts";
 
@@ -45,12 +44,6 @@ interface Options {
 	readonly outcomes?: true;
 	readonly trace?: string;
 	readonly resume?: string;
-}
-
-/** Every `of`-th file, beginning with the `part`-th (from 1). */
-interface Shard {
-	readonly part: number;
-	readonly of: number;
 }
 
 export const check: Command<Options> = {
@@ -84,18 +77,17 @@ export const check: Command<Options> = {
 		line.option("--all-steps", "show every instruction of a counterexample, also those that only their CPU can see");
 		line.option("--trace <file>", "write the counterexample, or the sample, for Perfetto");
 		declareResume(line);
-		line.option("--shard <k/n>", "only the k-th of n parts of the files", shard);
-		line.option("--jobs <n>", "so many processes at once", positive, 1);
+		declareParts(line, "files");
 	},
 	async run(terminal, files, options) {
 		if (options.trace !== undefined && files.length > 1) throw new UsageError("--trace takes one scenario at a time");
-		const mine = files.filter((_, i) => options.shard === undefined || i % options.shard.of === options.shard.part - 1);
+		const chosen = mine(files, options.shard);
 		const { has: judged, wasStopped } = await stoppable((stopped) =>
-			options.jobs > 1 && mine.length > 1
-				? inParallel(terminal, mine, options, stopped)
-				: oneByOne(terminal, mine, options, stopped),
+			options.jobs > 1 && chosen.length > 1
+				? inParallel(terminal, chosen, options, stopped)
+				: oneByOne(terminal, chosen, options, stopped),
 		);
-		if (wasStopped) terminal.note(`stopped: ${judged.length} of ${plural(mine.length, "file")} begun\n`);
+		if (wasStopped) terminal.note(`stopped: ${judged.length} of ${plural(chosen.length, "file")} begun\n`);
 		if (options.json === true) {
 			const [only] = judged;
 			if (files.length === 1 && only !== undefined) {
@@ -216,16 +208,9 @@ async function inParallel(
 	options: Options & { json?: true },
 	stopped: Stopped,
 ): Promise<Judged[]> {
-	const { jobs } = options;
-	const workers = Array.from({ length: jobs }, (_, i) => startShard(files, options, `${i + 1}/${jobs}`));
-	const asking = setInterval(async () => {
-		if (!(await stopped())) return;
-		clearInterval(asking);
-		for (const worker of workers) if (worker.connected) worker.send(STOP, () => {});
-	}, 50);
-	const parts = await Promise.all(workers.map((worker, i) => shardVerdicts(terminal, worker, `${i + 1}/${jobs}`)));
-	clearInterval(asking);
-	const all = files.flatMap((file) => parts.flat().filter((judged) => judged.file === file));
+	const reports = (await inJobs(terminal, "files", options, stopped)) as { readonly verdicts: readonly Judged[] }[];
+	const parts = reports.flatMap(({ verdicts }) => verdicts);
+	const all = files.flatMap((file) => parts.filter((judged) => judged.file === file));
 	if (options.json !== true) {
 		for (const judged of all)
 			await terminal.write(
@@ -235,35 +220,6 @@ async function inParallel(
 			);
 	}
 	return all;
-}
-
-function startShard(files: readonly string[], options: Options, part: string): ChildProcess {
-	const { model, protocol, maxStates, maxMemory, maxUnits, maxValues, maxStores, symmetry, merge } = options;
-	const flags = [
-		...["--json", "--shard", part, "--max-states", String(maxStates), "--max-memory", String(maxMemory)],
-		...["--max-units", String(maxUnits), "--max-values", String(maxValues), "--max-stores", String(maxStores)],
-		...(model === undefined ? [] : ["--model", model]),
-		...(protocol === undefined ? [] : ["--protocol", protocol]),
-		...(options.resume === undefined ? [] : ["--resume", options.resume]),
-		...(options.expect === true ? ["--expect"] : []),
-		...(options.outcomes === true ? ["--outcomes"] : []),
-		...(symmetry ? [] : ["--no-symmetry"]),
-		...(merge ? [] : ["--no-merge"]),
-	];
-	return spawn(process.execPath, [process.argv[1]!, "check", ...files, ...flags], {
-		stdio: ["ignore", "pipe", "pipe", "ipc"],
-		env: { ...process.env, [JOB]: "1" },
-	});
-}
-
-async function shardVerdicts(terminal: Terminal, child: ChildProcess, part: string): Promise<Judged[]> {
-	const out: Buffer[] = [];
-	child.stdout!.on("data", (data: Buffer) => out.push(data));
-	child.stderr!.on("data", (data: Buffer) => terminal.note(data.toString()));
-	const code = await new Promise<number>((resolve) => child.on("close", (status) => resolve(status ?? ExitCode.usage)));
-	const text = Buffer.concat(out).toString();
-	if (text === "") throw new Error(`part ${part} ended with exit code ${code}`);
-	return (JSON.parse(text) as { verdicts: Judged[] }).verdicts;
 }
 
 /** The worst of all: unsafe (or a litmus test that shows what it asks for), then undecided. */
@@ -277,10 +233,3 @@ const positive = whole("Write a whole number above 0.");
 
 /** Indices of values are bytes in the machine. */
 const valuesOf = whole("Write a whole number from 2 to 255.", 2, 255);
-
-function shard(text: string): Shard {
-	const [, part, of] = /^(\d+)\/(\d+)$/.exec(text) ?? [];
-	if (part === undefined || Number(part) < 1 || Number(part) > Number(of))
-		throw new InvalidArgumentError("Write k/n with k from 1 to n, as in 3/8.");
-	return { part: Number(part), of: Number(of) };
-}

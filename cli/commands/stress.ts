@@ -15,13 +15,26 @@ import {
 	stressCase,
 	stressSchema,
 } from "../../runtime/measure/index.ts";
-import { type Command, ExitCode, writeJson } from "../shell/command.ts";
+import {
+	type Campaign,
+	campaignProgress,
+	declareParts,
+	finish,
+	inJobs,
+	joinJobs,
+	mine,
+	noteStopped,
+	type Report,
+	type Shard,
+	shardText,
+} from "../shell/campaign.ts";
+import { type Command, ExitCode } from "../shell/command.ts";
 import { readJson } from "../shell/files.ts";
 import { whole } from "../shell/options.ts";
 import { type Asked, declareResume, readReport } from "../shell/resume.ts";
 import { type Stopped, stoppable } from "../shell/stop.ts";
 import { count, plural } from "../shell/table.ts";
-import { progressLine, type Terminal } from "../shell/terminal.ts";
+import type { Terminal } from "../shell/terminal.ts";
 
 interface Options {
 	readonly seed: number;
@@ -30,6 +43,8 @@ interface Options {
 	readonly model?: string;
 	readonly replay?: string;
 	readonly resume?: string;
+	readonly shard?: Shard;
+	readonly jobs: number;
 }
 
 /** A case that failed, as short as it can be. */
@@ -38,6 +53,29 @@ interface Failed {
 	readonly case: StressCase;
 }
 
+/** What `stress --json` writes, but for the schema. */
+interface StressReport extends Report {
+	readonly counts?: StressCounts;
+	readonly tried?: number;
+	readonly failed: Failed | null;
+}
+
+/** The sums of all parts; of what failed, the case with the least seed. A part goes on when another one has failed. */
+export const stressCampaign: Campaign<StressReport> = {
+	schema: STRESS_SCHEMA,
+	read: (value, file) => validate(stressSchema, value, file),
+	join(parts) {
+		const counts = noCounts();
+		for (const part of parts) add(counts, part.counts ?? noCounts());
+		const failed = parts.flatMap((part) => part.failed ?? []).sort((a, b) => a.case.seed - b.case.seed);
+		return { counts, tried: parts.reduce((sum, part) => sum + (part.tried ?? 0), 0), failed: failed[0] ?? null };
+	},
+	async show(terminal, { counts, failed }) {
+		await terminal.write(failed === null ? summary(counts ?? noCounts()) : failureText(failed));
+	},
+	exitCode: ({ failed }) => (failed === null ? ExitCode.ok : ExitCode.violation),
+};
+
 export const stress: Command<Options> = {
 	name: "stress",
 	operands: "",
@@ -45,6 +83,8 @@ export const stress: Command<Options> = {
 	examples: [
 		["stress", "some cases of all kinds (half a minute)"],
 		["stress --seed 1 --cases 1000 --calls 1000", "for a night"],
+		["stress --cases 1000 --jobs 4", "in four processes at once"],
+		["stress --cases 1000 --shard 3/8 --json > 3.json", "one part of eight, on any machine; `merge` joins them"],
 		["stress --seed 7 --cases 1 --json > found.json", "one of them, and what was found"],
 		["stress --replay found.json", "the failure again"],
 		["stress --cases 1000 --resume stopped.json --json", "go on where Ctrl-C stopped `stress --cases 1000 --json`"],
@@ -53,21 +93,24 @@ export const stress: Command<Options> = {
 		declareOptions(line);
 	},
 	async run(terminal, _, options) {
-		const begun = begin(options);
-		const { counts } = begun;
-		const { has: failed, wasStopped } = await stoppable(async (stopped) =>
-			options.replay === undefined ? search(terminal, options, begun, stopped) : again(options.replay, counts),
-		);
-		const stopped = wasStopped && failed === undefined && begun.tried < options.cases;
-		if (options.json) {
-			const campaign = options.replay === undefined ? { asked: askedOf(options), tried: begun.tried } : {};
-			const report = { counts, failed: failed ?? null, ...campaign, ...(stopped && { stopped }) };
-			await writeJson(terminal, STRESS_SCHEMA, report);
-		} else await terminal.write(failed === undefined ? summary(counts) : report(failed));
-		if (stopped) terminal.note("stopped before the last case\n");
-		return stopped ? ExitCode.stopped : failed === undefined ? ExitCode.ok : ExitCode.violation;
+		const { has: report, wasStopped } = await stoppable<StressReport>(async (stopped) => {
+			if (options.replay !== undefined) return again(options.replay);
+			if (options.jobs > 1)
+				return joinJobs(stressCampaign, await inJobs(terminal, WHAT, options, stopped), options.shard);
+			return search(terminal, options, begin(options), stopped);
+		});
+		// A search that has failed, or was through when somebody said stop, has nothing left to do.
+		const { failed, tried = 0 } = report;
+		const isOver = failed !== null || options.replay !== undefined || tried >= seedsOf(options).length;
+		if (!wasStopped || isOver)
+			return finish(terminal, stressCampaign, { ...report, stopped: undefined, parts: undefined }, options);
+		noteStopped(terminal, "before the last case");
+		return finish(terminal, stressCampaign, { ...report, stopped: true }, options);
 	},
 };
+
+/** What is counted. */
+const WHAT = "cases";
 
 /** What a search has so far. */
 interface Begun {
@@ -78,14 +121,29 @@ interface Begun {
 	readonly failed: Failed | undefined;
 }
 
-function askedOf({ seed, cases, calls, model }: Options): Asked {
-	return { seed, cases, calls, model };
+function askedOf({ seed, cases, calls, model, shard }: Options): Asked {
+	return { seed, cases, calls, model, shard: shardText(shard) };
+}
+
+/** Of the cases that fall to this part. */
+function seedsOf({ seed, cases, shard }: Options): number[] {
+	return mine(
+		Array.from({ length: cases }, (_, i) => seed + i),
+		shard,
+	);
+}
+
+function noCounts(): StressCounts {
+	return { calls: 0, refused: 0, executions: 0, shootdowns: 0, trapped: 0 };
+}
+
+function add(sum: StressCounts, counts: StressCounts): void {
+	for (const key of Object.keys(sum) as (keyof StressCounts)[]) sum[key] += counts[key];
 }
 
 /** Nothing, or what a search has that goes on. */
 function begin(options: Options): Begun {
-	if (options.resume === undefined)
-		return { counts: { calls: 0, refused: 0, executions: 0, shootdowns: 0, trapped: 0 }, tried: 0, failed: undefined };
+	if (options.resume === undefined) return { counts: noCounts(), tried: 0, failed: undefined };
 	const report = readReport<{ counts?: StressCounts; tried?: number; failed: Failed | null; asked: Asked }>(
 		options.resume,
 		stressSchema,
@@ -102,44 +160,39 @@ function declareOptions(line: CommandLine): void {
 	line.option("--cases <n>", "how many", atLeast(1), 40);
 	line.option("--calls <n>", "of each case", atLeast(1), 200);
 	line.addOption(new Option("--model <name>", "on this model only").choices(models.map(({ name }) => name)));
-	const replay = new Option("--replay <file>", "the failure that `stress --json` wrote, again").conflicts("resume");
-	line.addOption(replay);
+	const replay = new Option("--replay <file>", "the failure that `stress --json` wrote, again");
+	line.addOption(replay.conflicts(["resume", "shard", "jobs"]));
 	declareResume(line);
+	declareParts(line, "cases");
 }
 
-async function search(
-	terminal: Terminal,
-	{ seed, cases, calls, model }: Options,
-	begun: Begun,
-	stopped: Stopped,
-): Promise<Failed | undefined> {
-	if (begun.failed !== undefined) return begun.failed;
+async function search(terminal: Terminal, options: Options, begun: Begun, stopped: Stopped): Promise<StressReport> {
+	const { calls, model } = options;
 	const { counts } = begun;
-	const show = progressLine(terminal);
-	while (begun.tried < cases && !(await stopped())) {
-		const one = stressCase(seed + begun.tried++, calls, model === undefined ? {} : { model });
-		const where = `seed ${one.seed}, ${one.model}, ${plural(one.cpus, "CPU")}`;
-		const { failure } = tried(one, counts, (done) => done % 20 === 0 && show(`${where}: ${done} of ${calls} calls`));
-		if (failure === undefined) continue;
-		const least = minimise(one, {}, (left) => show(`${where}: failed; ${plural(left, "call")} left`));
-		show();
-		return { what: runStress(least).failure!.what, case: least };
+	const seeds = seedsOf(options);
+	const progress = campaignProgress(terminal, WHAT);
+	const report = (failed: Failed | undefined): StressReport => {
+		progress();
+		return { counts, failed: failed ?? null, asked: askedOf(options), tried: begun.tried };
+	};
+	if (begun.failed !== undefined) return report(begun.failed);
+	while (begun.tried < seeds.length && !(await stopped())) {
+		const one = stressCase(seeds[begun.tried++]!, calls, model === undefined ? {} : { model });
+		const show = (what: string): void =>
+			progress(begun.tried - 1, seeds.length, `seed ${one.seed}, ${one.model}, ${plural(one.cpus, "CPU")}: ${what}`);
+		const result = runStress(one, {}, (done) => done % 20 === 0 && show(`${done} of ${calls} calls`));
+		add(counts, result.counts);
+		if (result.failure === undefined) continue;
+		const least = minimise(one, {}, (left) => show(`failed; ${plural(left, "call")} left`));
+		return report({ what: runStress(least).failure!.what, case: least });
 	}
-	show();
-	return undefined;
+	return report(undefined);
 }
 
-function again(file: string, counts: StressCounts): Failed | undefined {
+function again(file: string): StressReport {
 	const one = readCase(file);
-	const { failure } = tried(one, counts);
-	return failure && { what: failure.what, case: one };
-}
-
-/** Runs it and adds up. */
-function tried(one: StressCase, counts: StressCounts, progress?: (done: number) => void): ReturnType<typeof runStress> {
-	const result = runStress(one, {}, progress);
-	for (const key of Object.keys(counts) as (keyof StressCounts)[]) counts[key] += result.counts[key];
-	return result;
+	const { counts, failure } = runStress(one);
+	return { counts, failed: failure === undefined ? null : { what: failure.what, case: one } };
 }
 
 function readCase(file: string): StressCase {
@@ -152,7 +205,7 @@ function summary({ calls, refused, executions, shootdowns, trapped }: StressCoun
 	return `nothing went wrong in ${count(calls)} calls: ${count(refused)} refused as they should be, ${count(executions)} executions of what was written, ${count(trapped)} late calls trapped, ${count(shootdowns)} shootdowns\n`;
 }
 
-function report({ what, case: one }: Failed): string {
+function failureText({ what, case: one }: Failed): string {
 	const { model, fetch, cpus, nodes, textPoke, lazy, seed, calls } = one;
 	const machine = `${model}, fetch ${fetch}, ${plural(cpus, "CPU")}, ${plural(nodes, "node")}, ${textPoke ? "with" : "without"} text_poke, ${plural(lazy, "free")} a flush, seed ${seed}`;
 	const lines = calls.map((call, i) => `${String(i + 1).padStart(4)}  ${callText(call)}`);

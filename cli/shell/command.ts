@@ -45,6 +45,17 @@ export class ProgramError extends Error {
 	override readonly name = "ProgramError";
 }
 
+/** A process that works for this one ended with an error: this one tells it, and ends with the same exit code. */
+export class JobError extends Error {
+	override readonly name = "JobError";
+	readonly exitCode: number;
+
+	constructor(message: string, exitCode: number) {
+		super(message);
+		this.exitCode = exitCode;
+	}
+}
+
 /** @param schema e.g. `patchbay/sites@1`; a change that breaks readers raises the number */
 export async function writeJson(terminal: Terminal, schema: string, data: object): Promise<void> {
 	await terminal.write(`${JSON.stringify({ schema, ...data }, null, 2)}\n`);

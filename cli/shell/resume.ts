@@ -13,27 +13,34 @@ export function declareResume(line: CommandLine): void {
 	line.option("--resume <file>", "go on with a campaign that was stopped: what it printed with --json");
 }
 
-/** Reads the report of a campaign that goes on.
+/** Reads the report of a campaign that goes on; of one in parts, what the part reported that goes on.
  * @throws LinkError when it is none, or one of a campaign that was asked for something else */
-export function readReport<T extends { readonly asked?: Asked | undefined }>(
+export function readReport<T extends { readonly asked?: Asked | undefined; readonly parts?: readonly object[] }>(
 	file: string,
 	schema: Schema,
 	now: Asked,
 ): T {
-	const report = validate<T>(schema, readJson(file), file);
+	const all = validate<T>(schema, readJson(file), file);
+	const part = all.parts?.find((one) => (one as T).asked?.shard === now.shard);
+	const report = part === undefined ? all : validate<T>(schema, part, file);
 	if (report.asked === undefined) throw new LinkError(`${file}: does not say what was asked for, so nothing can go on`);
-	requireSame(file, report.asked, now);
+	const other = differing(report.asked, now);
+	if (other !== undefined) throw new LinkError(`${file}: was begun with ${other}; go on with the same`);
+	if (report.parts !== undefined)
+		throw new LinkError(
+			`${file}: was begun in ${report.parts.length} parts; go on with as many --jobs, or each --shard`,
+		);
 	return report;
 }
 
-function requireSame(file: string, before: Asked, now: Asked): void {
+/** The first option that two campaigns were given with other values, as `--calls 1, not 2`. */
+export function differing(before: Asked, now: Asked): string | undefined {
 	for (const name of new Set([...Object.keys(before), ...Object.keys(now)])) {
 		if (JSON.stringify(before[name]) === JSON.stringify(now[name])) continue;
 		const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-		throw new LinkError(
-			`${file}: was begun with ${flag} ${shown(before[name])}, not ${shown(now[name])}; go on with the same`,
-		);
+		return `${flag} ${shown(before[name])}, not ${shown(now[name])}`;
 	}
+	return undefined;
 }
 
 function shown(value: Asked[string]): string {

@@ -10,7 +10,7 @@ export const STOP = "stop";
 export const JOB = "PATCHBAY_JOB";
 
 /** Says whether this process works for another one. Who started it may have a channel to it for purposes of its own. */
-function isJob(): boolean {
+export function isJob(): boolean {
 	return process.connected === true && process.env[JOB] !== undefined;
 }
 

@@ -1,6 +1,16 @@
 // What a case of the abuser is when it comes back as JSON: its numbers are those that a random case can have.
 
-import { askedSchema, count, listOf, objectOf, type Schema, taggedBy, text, yesOrNo } from "../../../linker/schema.ts";
+import {
+	askedSchema,
+	count,
+	listOf,
+	objectOf,
+	partsSchema,
+	type Schema,
+	taggedBy,
+	text,
+	yesOrNo,
+} from "../../../linker/schema.ts";
 import { typeNames } from "../../execmem/memory-types.ts";
 import { models } from "../../machine/models/index.ts";
 import { LARGE_PAGE } from "../../machine/page-entry.ts";
@@ -51,6 +61,7 @@ export const stressSchema: Schema = objectOf(
 		schema: { const: STRESS_SCHEMA },
 		counts: objectOf({ calls: count, refused: count, executions: count, shootdowns: count, trapped: count }),
 		stopped: yesOrNo,
+		parts: partsSchema,
 		/** Of a search: what was asked for, and how many cases it has tried. */
 		asked: askedSchema,
 		tried: count,
