@@ -93,3 +93,9 @@ test.each([
 	expect(run(system, { cycles: 1e6 })).toMatchObject({ kind: "trapped" });
 	expect(system.refusal).toBe(`host call 3: ${message}`);
 });
+
+test("a program that asks what a key calls, where there is no key, is trapped", () => {
+	const system = systemOf(imageOf(".global main\n.type main, @function\nmain:\tmovi r0, 0\n\tecall 10\n\thlt"));
+	expect(run(system, { cycles: 1e6 })).toMatchObject({ kind: "trapped" });
+	expect(system.refusal).toBe("host call 10: a key at 0x0 cannot be read");
+});

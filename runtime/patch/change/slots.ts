@@ -89,10 +89,12 @@ export function query(system: System, name: string): string | null {
 	return nameOf(system.image, word(system, slotNamed(system.image, name).address));
 }
 
-/** Address of the function that the key at `address` calls now; 0 when none. */
-export function queryAt(system: System, address: number): number {
-	const target = word(system, address);
-	return targetAt(target, system.image.stubs).kind === "null" ? 0 : target;
+/** Address of the function that the key at `address` calls now; 0 when none. Undefined when nothing can be read there, for a
+ * program may ask about any address. */
+export function queryAt(system: System, address: number): number | undefined {
+	const target = readWord(system.machine, 0, address);
+	if (target === undefined) return undefined;
+	return targetAt(target, system.image.stubs).kind === "null" ? 0 : target >>> 0;
 }
 
 /** What a key's word means to people. */
@@ -101,9 +103,12 @@ export function nameOf(image: Image, target: number): string | null {
 	return placeOf(image, target);
 }
 
-/** An unsigned word of the program's data. */
+/** An unsigned word of the program's data. @throws LinkError when the image gives nobody the right to read it */
 export function word(system: System, address: number): number {
 	const value = readWord(system.machine, 0, address);
-	if (value === undefined) throw new Error(`assert: key at ${hex(address)} is not mapped`);
+	if (value === undefined)
+		throw new LinkError(
+			`${system.image.name}: the key at ${hex(address)} cannot be read: its page is not mapped for it`,
+		);
 	return value >>> 0;
 }

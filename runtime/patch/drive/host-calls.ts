@@ -39,7 +39,7 @@ export function serveHostCall(system: System, cpu: number): void {
 			request(system, cpu, { key: first, to: undefined });
 			break;
 		case HostCall.query:
-			r[0] = queryAt(system, first);
+			answerQuery(system, cpu, first);
 			break;
 		case HostCall.toggle:
 			requestToggle(system, cpu, first, toggles[r[1]!]);
@@ -65,6 +65,17 @@ function request(system: System, cpu: number, change: Change): void {
 	}
 	system.queue.push({ changes: [change], cpu, clock: getCounter(system.machine, cpu, Cpu.clock) });
 	setCpu(system.machine, cpu, Cpu.status, Status.patching);
+}
+
+/** Tells a CPU what a key calls, or traps it when there is nothing to read. */
+function answerQuery(system: System, cpu: number, key: number): void {
+	const target = queryAt(system, key);
+	if (target !== undefined) {
+		system.machine.cores[cpu]!.r[0] = target;
+		return;
+	}
+	system.refusal = `host call ${HostCall.query}: a key at ${hex(key)} cannot be read`;
+	setCpu(system.machine, cpu, Cpu.status, Status.trapped);
 }
 
 function requestToggle(system: System, cpu: number, key: number, toggle: Toggle | undefined): void {
