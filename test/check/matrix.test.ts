@@ -29,9 +29,7 @@ describe("the verdict matrix is what docs/verdicts.md says", () => {
 		expect([...page.matchAll(/^## (.*)$/gm)].map(([, name]) => name)).toEqual(matrixProtocols.map(({ name }) => name));
 	});
 
-	const shown = matrixProtocols.filter(
-		({ name }) => everything || ["naive-sync", "stop-machine", "park-then-sync"].includes(name),
-	);
+	const shown = matrixProtocols.filter(({ name }) => everything || ["naive-sync", "stop-machine"].includes(name));
 	test.each(shown)("$name", (protocol) => {
 		const mine = cells({ protocols: [protocol] });
 		const section = matrixMarkdown(matrixRows(mine, mine.map(checkCell))).split(/^(?=## )/m)[1]!;

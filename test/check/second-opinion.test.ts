@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { howMany } from "../extent.ts";
 import { BOUND, compareEnds, compareLitmus, compareVerdicts, newCounts } from "./compare.ts";
 
-const COUNT = Number(process.env.OPINIONS ?? howMany(200, 2000));
+const COUNT = Number(process.env.OPINIONS ?? howMany(100, 2000));
 const seed = Number(process.env.OPINION_SEED ?? 1);
 /** How many of a thousand scenarios may be too large for the second opinion. */
 const BOUNDED = 80;

@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { expect, test } from "vitest";
+import { howMany, spread } from "../extent.ts";
 import { inFolder } from "./command-line.ts";
 import { hasHad, type Running, start } from "./running.ts";
 
@@ -52,7 +53,7 @@ test("check asks its workers at Ctrl-C", () =>
 		expect(out.match(/^ {2}stopped with/gm)).toHaveLength(2);
 	}));
 
-test.each(["SIGTERM", "SIGKILL"] as const)("the workers of check end with it, also at %s", (signal) =>
+test.each(spread(["SIGKILL", "SIGTERM"] as const, 2))("the workers of check end with it, also at %s", (signal) =>
 	inFolder(async (folder) => {
 		const running = start("check", ...longScenarios(folder), ...slowly, "--jobs", "2");
 		await hasBegun(running);
@@ -95,4 +96,4 @@ test.each([
 });
 
 /** Hundredths of a second of processor time: much more than it takes to begin. */
-const BEGUN = 200;
+const BEGUN = howMany(100, 200);

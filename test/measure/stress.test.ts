@@ -12,7 +12,7 @@ import { spread } from "../extent.ts";
 
 describe("nothing goes wrong", () => {
 	const numbered = models.map(({ name }, i) => [name, i] as const);
-	test.each(spread(numbered, 3))("on %s", (model, i) => {
+	test.each(spread(numbered, 6))("on %s", (model, i) => {
 		const one = stressCase(100 + i, 80, { model, textPoke: i % 2 === 0, fetch: "stale", largePages: 3 });
 		const { failure, counts } = runStress(one);
 		expect(failure).toBeUndefined();
@@ -43,15 +43,15 @@ describe("what is wrong is found, and in few calls", () => {
 				: one,
 		);
 	const broken: [what: string, model: string, wrong: Partial<Methods>][] = [
-		["poke without its sync", "x86", { poke: without(methods.poke, "sync serialize") }],
 		["jit-map without maintenance", "arm", { jit: without(methods.jit, "maintain") }],
 		["in place without the flush", "x86", { inPlace: without(methods.inPlace, "sync flush") }],
 		["unmap without the shootdown", "x86", { releases: releasesWithout("unmap", "sync flush") }],
 		["freed text without breakpoints", "x86", { releases: releasesWithout("poke-traps", "write whole") }],
 		["freed text without the sync", "x86", { releases: releasesWithout("poke-traps", "sync serialize") }],
+		["poke without its sync", "x86", { poke: without(methods.poke, "sync serialize") }],
 	];
 
-	test.each(spread(broken, 3))("%s", (_, model, wrong) => {
+	test.each(spread(broken, 6))("%s", (_, model, wrong) => {
 		const least = minimise(failing(model, wrong), wrong);
 		const { calls } = least;
 		expect(runStress(least, wrong).failure?.at).toBe(calls.length - 1);

@@ -122,7 +122,7 @@ const cases: readonly { protocol: string; models: readonly string[]; after: read
 describe.each(cases)("$protocol", ({ protocol: name, models: names, after }) => {
 	const protocol = protocolNamed(name);
 
-	test.each(spread(names, 3))("%s, killed after every step", (model) => {
+	test.each(spread(names, 12))("%s, killed after every step", (model) => {
 		const { length } = killedAfter(0, protocol, modelNamed(model));
 		const seen = new Set<string>();
 		for (let steps = 0; steps < length; steps++) {

@@ -121,7 +121,7 @@ afterAll(() => {
 describe.each(
 	spread(
 		programs().map((program, index) => [program.name, program, index] as const),
-		5,
+		10,
 	),
 )("%s", (_, program, index) => {
 	const image = link(objectsOf(program));

@@ -103,7 +103,7 @@ describe.skipIf(!hasNative("make"))("docs/native.md", () => {
 	);
 });
 
-describe.skipIf(!hasNative("make"))("the service", () => {
+describe.skipIf(!everything || !hasNative("make"))("the service", () => {
 	test("answers by the policy that it was given last, under load", () =>
 		withPatchbay(async (folder, env) => {
 			execFileSync("make", ["-f", `${root}fixtures/native/service/Makefile`], { cwd: folder, env, stdio: "pipe" });

@@ -66,11 +66,11 @@ const words = (text: string): string[] => text.split(" ").filter((word) => word 
 const ways = optimized.flatMap((level) => variants.map((variant) => `${level} ${variant}`.trim()));
 
 describe.skipIf(!hasNative("readelf"))("on this machine", () => {
-	test.each(spread(ways, 4))("gcc %s", (flags) =>
+	test.each(spread(ways, 8))("gcc %s", (flags) =>
 		retargetBothWays(native, calls, [keepJumps, ...words(flags)], [], changes),
 	);
 
-	test.each(spread(["-static", "-no-pie", "-pie", "-static-pie"], 2))("linked %s", (link) =>
+	test.each(spread(["-pie", "-static", "-no-pie", "-static-pie"], 4))("linked %s", (link) =>
 		retargetBothWays(
 			native,
 			calls,
@@ -169,7 +169,7 @@ describe.skipIf(!hasNative("readelf"))("on this machine", () => {
 			expect(left[0].why).toMatch(/global offset table/);
 		}));
 
-	test.each(spread(["-gdwarf-4 -ffunction-sections", "-gdwarf-2", "-g -gz", "-gdwarf-4 -gz"], 2))(
+	test.each(spread(["-gdwarf-4 -ffunction-sections", "-gdwarf-2", "-g -gz", "-gdwarf-4 -gz"], 4))(
 		"debug information is not in the way: %s",
 		(flags) =>
 			inFolder(async (folder) => {
@@ -236,7 +236,7 @@ describe.skipIf(!hasNative("readelf"))("on this machine", () => {
 });
 
 describe.skipIf(!has("aarch64-linux-gnu-gcc") || !has("qemu-aarch64"))("AArch64", () => {
-	test.each(spread(["-O0", "-O1", "-O2", "-O3 -ffunction-sections", "-O2 -fPIC"], 2))("gcc %s", (flags) =>
+	test.each(spread(["-O2", "-O0", "-O1", "-O3 -ffunction-sections", "-O2 -fPIC"], 5))("gcc %s", (flags) =>
 		retargetBothWays(arm, calls, words(flags), ["-static"], changes),
 	);
 });

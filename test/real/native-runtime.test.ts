@@ -364,7 +364,7 @@ describe.skipIf(!has("aarch64-linux-gnu-gcc") || !has("qemu-aarch64"))("AArch64,
 		}),
 	);
 
-	test("no call of a storm is torn or lost", () =>
+	test.runIf(all)("no call of a storm is torn or lost", () =>
 		inFolder(async (folder) => {
 			const files = [`${storm}/storm.c`, `${storm}/storm-calls.c`];
 			const program = await build(folder, arm, "-O2 -DSITES=56 -DDEFINE_KEYS -DROUND=round_here", "-static", files);
@@ -372,5 +372,6 @@ describe.skipIf(!has("aarch64-linux-gnu-gcc") || !has("qemu-aarch64"))("AArch64,
 				const { stdout } = spawnSync("qemu-aarch64", [program, kind, "200", "2"], { encoding: "utf8" });
 				expect(JSON.parse(stdout)).toMatchObject({ wrong: 0, lost: 0, refused: 0 });
 			}
-		}));
+		}),
+	);
 });

@@ -5,6 +5,7 @@ import { createRequire } from "node:module";
 import { deflateRawSync } from "node:zlib";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { everything } from "../extent.ts";
 import { canBrowse, type Lab, openLab } from "./browser.ts";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -22,6 +23,9 @@ async function violations(page: Page): Promise<string[]> {
 
 const verdict = (page: Page, word: string) => page.locator(`.verdict.${word}:not(.was)`);
 const packed = (text: string): string => deflateRawSync(text).toString("base64url");
+
+/** Most of the tests take a browser for long; `npm test` looks whether the page works at all. */
+const further = test.runIf(everything);
 
 describe.skipIf(!canBrowse)("the lab", () => {
 	let lab: Lab;
@@ -56,7 +60,7 @@ describe.skipIf(!canBrowse)("the lab", () => {
 		expect(await other.locator(".step[aria-selected=true]").textContent()).toBe(step);
 	});
 
-	test("cards change places by keyboard, and say so", async () => {
+	further("cards change places by keyboard, and say so", async () => {
 		const page = await lab.open("#check");
 		await verdict(page, "safe").waitFor();
 		await page.locator(".card").nth(1).focus();
@@ -65,33 +69,36 @@ describe.skipIf(!canBrowse)("the lab", () => {
 		expect(await page.locator(".card").nth(2).textContent()).toBe("write breakpoint");
 	});
 
-	test("who clicks a step of a counterexample stands there in Run, steps on and back, and finds the way back", async () => {
-		const page = await lab.open("#check");
-		await verdict(page, "safe").waitFor();
-		await page.locator(".card", { hasText: "sync serialize" }).nth(1).focus();
-		await page.keyboard.press("Delete");
-		await verdict(page, "unsafe").waitFor();
-		const cells = page.locator(".cells .bytes").first().locator(".cell");
-		const held = (await cells.allTextContents()).map((cell) => cell.slice(0, 2));
-		await page.locator(".steps").focus();
-		await page.keyboard.press("Enter");
-		await page.getByText("A way of Check: unsafe").waitFor();
-		const last = (await page.locator(".story li").count()) - 1;
-		expect(await page.locator(".story li").nth(last).textContent()).toContain("store");
-		const site = page.locator(".code .line.site .hex span");
-		expect((await site.allTextContents()).map((cell) => cell.slice(0, 2))).toEqual(held);
-		const before = await placeAfter(page, 0);
-		await page.keyboard.press("s");
-		await standsAt(page, before + 1);
-		await page.keyboard.press("g");
-		await standsAt(page, 0);
-		expect((await site.allTextContents()).map((cell) => cell.slice(0, 2))).not.toEqual(held);
-		await page.goBack();
-		await verdict(page, "unsafe").waitFor();
-		expect(await page.locator(".card").count()).toBe(7);
-	});
+	further(
+		"who clicks a step of a counterexample stands there in Run, steps on and back, and finds the way back",
+		async () => {
+			const page = await lab.open("#check");
+			await verdict(page, "safe").waitFor();
+			await page.locator(".card", { hasText: "sync serialize" }).nth(1).focus();
+			await page.keyboard.press("Delete");
+			await verdict(page, "unsafe").waitFor();
+			const cells = page.locator(".cells .bytes").first().locator(".cell");
+			const held = (await cells.allTextContents()).map((cell) => cell.slice(0, 2));
+			await page.locator(".steps").focus();
+			await page.keyboard.press("Enter");
+			await page.getByText("A way of Check: unsafe").waitFor();
+			const last = (await page.locator(".story li").count()) - 1;
+			expect(await page.locator(".story li").nth(last).textContent()).toContain("store");
+			const site = page.locator(".code .line.site .hex span");
+			expect((await site.allTextContents()).map((cell) => cell.slice(0, 2))).toEqual(held);
+			const before = await placeAfter(page, 0);
+			await page.keyboard.press("s");
+			await standsAt(page, before + 1);
+			await page.keyboard.press("g");
+			await standsAt(page, 0);
+			expect((await site.allTextContents()).map((cell) => cell.slice(0, 2))).not.toEqual(held);
+			await page.goBack();
+			await verdict(page, "unsafe").waitFor();
+			expect(await page.locator(".card").count()).toBe(7);
+		},
+	);
 
-	test("text and cards of a scenario are one thing", async () => {
+	further("text and cards of a scenario are one thing", async () => {
 		const page = await lab.open("#check");
 		await verdict(page, "safe").waitFor();
 		await page.getByText("The scenario as text").click();
@@ -108,7 +115,7 @@ describe.skipIf(!canBrowse)("the lab", () => {
 		await page.getByRole("alert").getByText("no model 'nobody'").waitFor();
 	});
 
-	test("letters say on which machines a card is needed", async () => {
+	further("letters say on which machines a card is needed", async () => {
 		const page = await lab.open(`#check/1.${packed(JSON.stringify({ cpus: 1 }))}`);
 		await verdict(page, "safe").waitFor();
 		const head = page.locator(".rail li", { hasText: "write head" });
@@ -118,7 +125,7 @@ describe.skipIf(!canBrowse)("the lab", () => {
 		await second.locator(".letters .not-needed[title^=ideal]").waitFor();
 	});
 
-	test("two machines are compared, and step together", async () => {
+	further("two machines are compared, and step together", async () => {
 		const page = await lab.open("#check");
 		await verdict(page, "safe").waitFor();
 		await page.getByLabel("compare").check();
@@ -134,7 +141,7 @@ describe.skipIf(!canBrowse)("the lab", () => {
 		await right.locator(".verdict.safe:not(.was)").waitFor();
 	});
 
-	test("two patchers without a lock are found out", async () => {
+	further("two patchers without a lock are found out", async () => {
 		const page = await lab.open(`#check/1.${packed(JSON.stringify({ cpus: 1, model: "amd-quad" }))}`);
 		await verdict(page, "safe").waitFor();
 		await page.getByLabel("second patcher").check();
@@ -157,7 +164,7 @@ describe.skipIf(!canBrowse)("the lab", () => {
 	const standsAt = (page: Page, place: number) =>
 		page.locator(".bar output", { hasText: new RegExp(`^step ${place.toLocaleString("en")}( |$)`) }).waitFor();
 
-	test("a run goes to its end and back to the same place", async () => {
+	further("a run goes to its end and back to the same place", async () => {
 		const page = await lab.open("#run");
 		await standsAt(page, 0);
 		await page.locator(".code .line").first().waitFor();
@@ -181,7 +188,7 @@ describe.skipIf(!canBrowse)("the lab", () => {
 		expect(await stood()).toEqual(state);
 	});
 
-	test("keys are answered in order, also behind a long way", async () => {
+	further("keys are answered in order, also behind a long way", async () => {
 		const page = await lab.open("#run");
 		await standsAt(page, 0);
 		await page.locator(".code .line").first().waitFor();
@@ -195,7 +202,7 @@ describe.skipIf(!canBrowse)("the lab", () => {
 		await standsAt(page, trap - 2);
 	});
 
-	test("a run goes to an instruction that is clicked, with bad luck and without", async () => {
+	further("a run goes to an instruction that is clicked, with bad luck and without", async () => {
 		const page = await lab.open("#run");
 		await standsAt(page, 0);
 		const line = page.locator(".code .line", { hasText: "ecall" }).first();
@@ -219,7 +226,7 @@ describe.skipIf(!canBrowse)("the lab", () => {
 		expect(await alert.textContent()).toMatch(/^line 2: /);
 	});
 
-	test.each([
+	further.each([
 		["a bomb", `#check/1.${packed(JSON.stringify("0".repeat(40_000_000)))}`, "unpacks to too much"],
 		["of another version", "#check/9.abc", "version 9"],
 		["damaged", "#check/1.abc", "damaged"],
@@ -229,7 +236,7 @@ describe.skipIf(!canBrowse)("the lab", () => {
 		await verdict(page, "safe").waitFor();
 	});
 
-	test("a link with fields of other types and beyond their bounds opens the default", async () => {
+	further("a link with fields of other types and beyond their bounds opens the default", async () => {
 		const state = { phases: ["rm -rf"], cpus: 1e9, model: { x: 1 }, kind: "__proto__", step: -4, placement: null };
 		const page = await lab.open(`#check/1.${packed(JSON.stringify(state))}`);
 		await page.locator(".verdict:not(.was)").first().waitFor();
@@ -237,7 +244,7 @@ describe.skipIf(!canBrowse)("the lab", () => {
 		expect(await page.locator(".scenario input[type=number]").inputValue()).toBe("3");
 	});
 
-	test.each([
+	further.each([
 		["run", "light", 1440],
 		["run", "dark", 360],
 		["check", "light", 360],

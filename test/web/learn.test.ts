@@ -2,9 +2,10 @@
 
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { everything } from "../extent.ts";
 import { canBrowse, type Lab, openLab } from "./browser.ts";
 
-describe.skipIf(!canBrowse)("the lessons", () => {
+describe.skipIf(!canBrowse || !everything)("the lessons", () => {
 	let lab: Lab;
 	beforeAll(async () => {
 		lab = await openLab();
