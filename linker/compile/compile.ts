@@ -16,6 +16,7 @@ import { type Analysis, type Contract, type Declared, type Module, newAnalysis }
 import { checkModule } from "./types/check.ts";
 import { loadModule, type Resolve } from "./types/declare.ts";
 import { inferTypes } from "./types/infer.ts";
+import { inferTables } from "./types/tables.ts";
 
 export interface CompileOptions {
 	/** For messages, line tables and imports. */
@@ -49,6 +50,7 @@ export function compile(source: string, options: CompileOptions): ElfObject {
 	const analysis = newAnalysis();
 	const module = loadModule(analysis, origin, resolve);
 	bindModules(analysis);
+	inferTables(analysis);
 	inferTypes(analysis);
 	const functions = checkModule(analysis, module);
 	const texts: Texts = { offsets: new Map(), bytes: [] };

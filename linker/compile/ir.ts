@@ -3,6 +3,7 @@
 
 import type { Condition, Toggle } from "../isa/index.ts";
 import type { Position } from "./origin.ts";
+import type { ElementType } from "./parse.ts";
 import type { FunctionBinding, Key, Local, Result, StaticKey, Table, Variable } from "./types/bindings.ts";
 
 /** Mnemonics of three-operand instructions. Those in `t` and `tu` trap when the exact result leaves 32 bits. */
@@ -33,7 +34,15 @@ export type Operator =
 export type Place =
 	| { readonly kind: "local"; readonly local: Local }
 	| { readonly kind: "variable"; readonly variable: Variable }
-	| { readonly kind: "element"; readonly table: Table; readonly length: number; readonly index: Expression };
+	| { readonly kind: "element"; readonly table: Table; readonly length: number; readonly index: Expression }
+	/** Of a typed array that is known only when the program runs. */
+	| ({ readonly kind: "viewed"; readonly element: ElementType; readonly index: Expression } & Words);
+
+/** A typed array as two values: where it is, and how many elements it has. */
+export interface Words {
+	readonly address: Expression;
+	readonly length: Expression;
+}
 
 /** What a key can be made to call. */
 export type Target = FunctionBinding | "null" | "ret0";
@@ -48,6 +57,7 @@ type Node<Kind extends string, Fields> = Typed & { readonly op: Kind } & Readonl
 export type Expression =
 	| Node<"constant", { value: number }>
 	| Node<"read", { place: Place }>
+	| Node<"address", { table: Table }>
 	/** What the place of the surrounding `modify` held. */
 	| Node<"old", object>
 	| Node<"binary", { operator: Operator; left: Expression; right: Expression }>
@@ -61,6 +71,7 @@ export type Expression =
 	/** Evaluates `value`, in which `old` stands for what the place holds, and stores it. */
 	| Node<"modify", { place: Place; value: Expression; yields: "old" | "new" }>
 	| Node<"sequence", { first: Expression; then: Expression }>
+	/** The parameters are words: two for a typed array. */
 	| Node<"call", { callee: FunctionBinding | Key; parameters: readonly Expression[] }>
 	/** One line; a value whose index is in `joined` follows the one before it without a space. */
 	| Node<"print", { values: readonly (Expression | string)[]; joined: ReadonlySet<number> }>
@@ -129,10 +140,13 @@ export interface CheckedFunction {
 	readonly end: Position;
 }
 
+export const wordPlace = (local: Local): Place => ({ kind: "local", local });
+
 /** The expressions directly below, in the order of their evaluation. */
 export function operandsOf(node: Expression): readonly Expression[] {
 	switch (node.op) {
 		case "constant":
+		case "address":
 		case "old":
 		case "retarget":
 		case "reset":
@@ -164,8 +178,15 @@ export function operandsOf(node: Expression): readonly Expression[] {
 	}
 }
 
+/** What says where a place is, in the order of its evaluation. */
 function indexOf(place: Place): readonly Expression[] {
+	if (place.kind === "viewed") return [place.address, place.length, place.index];
 	return place.kind === "element" ? [place.index] : [];
+}
+
+/** The type of the typed array that the place is in, if it is in one. */
+export function elementOf(place: Place): ElementType | undefined {
+	return place.kind === "element" ? place.table.element : place.kind === "viewed" ? place.element : undefined;
 }
 
 /** Whether the expression, or one below it, satisfies the condition. */

@@ -24,8 +24,9 @@ import type {
 
 /** A function that a `const` declares: it is not there before its declaration. */
 export type ConstFunction = FunctionDeclaration & { readonly isConst?: true };
-/** The variable of a `for (const i in t)`, whose values are text. */
-export type TextualName = Identifier & { readonly isTextual?: true };
+/** A name that is declared: the variable of a `for (const i in t)`, whose values are text, or a second name for a table, which
+ * nothing is assigned to. */
+export type PlainName = Identifier & { readonly isTextual?: true; readonly isAlias?: true };
 
 /** Spells out a whole program, in place. */
 export function spellOut(program: Program): void {
@@ -91,41 +92,53 @@ function maker(place: Node) {
 		make<Expression & Node>("BinaryExpression", { operator, left, right });
 	const element = (object: Node, property: Node) =>
 		make<Expression & Node>("MemberExpression", { object, property, computed: true, optional: false });
-	const lengthOf = (object: Node) =>
-		make<Expression & Node>("MemberExpression", { object, property: name("length"), computed: false, optional: false });
+	const member = (object: Node, text: string) =>
+		make<Expression & Node>("MemberExpression", { object, property: name(text), computed: false, optional: false });
+	const call = (callee: Node, given: readonly Node[]) =>
+		make<Expression & Node>("CallExpression", { callee, arguments: given, optional: false });
+	const choose = (test: Node, consequent: Node, alternate: Node) =>
+		make<Expression & Node>("ConditionalExpression", { test, consequent, alternate });
 	const declare = (kind: "let" | "const", id: Node, init: Node | null): VariableDeclaration =>
 		make("VariableDeclaration", { kind, declarations: [make("VariableDeclarator", { id, init })] });
 	const store = (left: Node, right: Node) =>
 		make<Statement & Node>("ExpressionStatement", {
 			expression: make("AssignmentExpression", { operator: "=", left, right }),
 		});
+	/** All that a typed array keeps of a value. */
+	const lowBits = (value: Node) => operation("|", value, number(0));
 	const block = (body: readonly Node[]) => make<Statement & Node>("BlockStatement", { body });
-	/** `for (let i = from; test; i++ or i--) body` */
-	const loop = (i: Node, from: Node, test: Node, operator: "++" | "--", body: Node) =>
+	/** `for (let i = from; test; i++) body`, with another declaration before that of i */
+	const loop = (i: Node, from: Node, test: Node, body: Node, ...before: readonly { id: Node; init: Node }[]) =>
 		make<Statement & Node>("ForStatement", {
-			init: declare("let", i, from),
+			init: make<VariableDeclaration>("VariableDeclaration", {
+				kind: "let",
+				declarations: [...before, { id: i, init: from }].map((each) => make("VariableDeclarator", each)),
+			}),
 			test,
-			update: make("UpdateExpression", { operator, prefix: false, argument: { ...i } }),
+			update: make("UpdateExpression", { operator: "++", prefix: false, argument: { ...i } }),
 			body,
 		});
-	return { make, name, own, number, operation, element, lengthOf, declare, store, block, loop };
+	return { make, own, number, operation, element, member, call, choose, lowBits, declare, store, block, loop };
 }
 
 /** `for (const x of t) body` and `for (const i in t) body`. */
 function counted(node: ForOfStatement | ForInStatement): AnyNode[] | undefined {
 	const { left, right, body } = node;
-	if (left.type !== "VariableDeclaration" || right.type !== "Identifier") return undefined;
+	if (left.type !== "VariableDeclaration" || !isTable(right)) return undefined;
 	const [declarator] = left.declarations;
 	if (declarator?.id.type !== "Identifier" || declarator.init != null) return undefined;
 	const m = maker({ ...node, end: right.end });
 	const i = m.own("i");
 	const isOf = node.type === "ForOfStatement";
 	const id = isOf ? declarator.id : { ...declarator.id, isTextual: true };
-	const value = isOf ? m.element({ ...right }, { ...i }) : { ...i };
+	const t = maker(right).own("t");
+	const value = isOf ? m.element({ ...t }, { ...i }) : { ...i };
 	const kind = left.kind === "const" || !isOf ? "const" : "let";
 	const first = m.declare(kind, id, value);
-	const test = m.operation("<", { ...i }, m.lengthOf(right));
-	return [m.loop(i, m.number(0), test, "++", m.block([first, body])) as AnyNode];
+	const test = m.operation("<", { ...i }, m.member({ ...t }, "length"));
+	// What is assigned to the name of the table meanwhile does not change over what the loop goes.
+	const table = { id: { ...t, isAlias: true }, init: right };
+	return [m.loop(i, m.number(0), test, m.block([first, body]), table) as AnyNode];
 }
 
 /** Functions in constants become declarations, and `const [a, b] = [1, 2]` two constants. */
@@ -183,7 +196,7 @@ function mentions(node: Node, names: readonly (string | undefined)[]): boolean {
 /** `t.fill(value)`, `t.fill(value, from, to)`, `t.set(other, at)` and `t.set([1, 2], at)`, as statements. */
 function tableCall(node: CallExpression): AnyNode[] | undefined {
 	const { callee } = node;
-	if (callee.type !== "MemberExpression" || callee.computed || callee.object.type !== "Identifier") return undefined;
+	if (callee.type !== "MemberExpression" || callee.computed || !isTable(callee.object)) return undefined;
 	const name = callee.property.type === "Identifier" ? callee.property.name : "";
 	const given = node.arguments;
 	if (given.some((each) => each.type === "SpreadElement")) return undefined;
@@ -194,53 +207,74 @@ function tableCall(node: CallExpression): AnyNode[] | undefined {
 	return undefined;
 }
 
-function filled(node: CallExpression, table: Identifier, [value, from, to]: readonly Expression[]): AnyNode[] {
-	const m = maker(node);
-	const [i, v, f, t] = [m.own("i"), m.own("v"), m.own("from"), m.own("to")];
-	const declarations = [m.declare("const", v, value!)];
-	/** As JavaScript reads an index: from the end if it is negative, and never beyond it. */
-	const clipped = (bound: Node) => {
-		const extreme = (of: string, one: Node, other: Node) =>
-			m.make<Expression & Node>("CallExpression", {
-				callee: m.make("MemberExpression", {
-					object: m.name("Math"),
-					property: m.name(of),
-					computed: false,
-					optional: false,
-				}),
-				arguments: [one, other],
-				optional: false,
-			});
-		const length = () => m.lengthOf({ ...table });
-		const test = m.operation("<", { ...bound }, m.number(0));
-		const consequent = extreme("max", m.operation("+", { ...bound }, length()), m.number(0));
-		return m.make("ConditionalExpression", { test, consequent, alternate: extreme("min", { ...bound }, length()) });
-	};
-	if (from !== undefined) declarations.push(m.declare("const", f, from));
-	if (to !== undefined) declarations.push(m.declare("const", t, to));
-	const end = to === undefined ? m.lengthOf({ ...table }) : clipped(t);
-	const test = m.operation("<", { ...i }, end);
-	const body = m.store(m.element(table, { ...i }), { ...v });
-	const start = from === undefined ? m.number(0) : clipped(f);
-	return [m.block([...declarations, m.loop(i, start, test, "++", body)]) as AnyNode];
+/** A name, or `t.subarray(...)`. */
+function isTable(node: Node): node is Expression {
+	const { type, callee } = node as CallExpression;
+	if (type !== "CallExpression") return (type as string) === "Identifier";
+	return callee.type === "MemberExpression" && !callee.computed && (callee.property as Identifier).name === "subarray";
 }
 
-/** From the last element to the first: when a table is copied to a later place of itself, none is overwritten before it is
- * read. */
-function copied(node: CallExpression, table: Identifier, [from, to]: readonly Expression[]): AnyNode[] | undefined {
+function filled(node: CallExpression, table: Expression, [value, from, to]: readonly Expression[]): AnyNode[] {
 	const m = maker(node);
-	const [i, o] = [m.own("i"), m.own("at")];
+	const whole = maker(table).own("whole");
+	const [i, v, t] = [m.own("i"), m.own("v"), maker(table).own("t")];
+	const bounds = [from, to].filter((bound) => bound !== undefined);
+	const part = bounds.length === 0 ? { ...whole } : m.call(m.member({ ...whole }, "subarray"), bounds);
+	const declarations = [
+		m.declare("const", whole, table),
+		m.declare("const", v, m.lowBits(value!)),
+		m.declare("const", t, part),
+	];
+	const test = m.operation("<", { ...i }, m.member({ ...t }, "length"));
+	const body = m.store(m.element({ ...t }, { ...i }), { ...v });
+	return [m.block([...declarations, m.loop(i, m.number(0), test, body)]) as AnyNode];
+}
+
+function copied(node: CallExpression, table: Expression, [from, to]: readonly Expression[]): AnyNode[] | undefined {
+	const m = maker(node);
+	const [t, o] = [maker(table).own("t"), m.own("at")];
+	const target = m.declare("const", t, table);
 	const offset = m.declare("const", o, to ?? m.number(0));
-	const place = (index: Node) => m.element({ ...table }, m.operation("+", index, { ...o }));
+	const place = (index: Node) => m.element({ ...t }, m.operation("+", index, { ...o }));
 	if (from!.type === "ArrayExpression") {
 		if (from!.elements.some((each) => each === null || each.type === "SpreadElement")) return undefined;
-		const values = from!.elements.map((each, n) => m.declare("const", m.own(`v${n}`), each!));
+		const values = from!.elements.map((each, n) => m.declare("const", m.own(`v${n}`), m.lowBits(each!)));
 		const stores = from!.elements.map((_, n) => m.store(place(m.number(n)), m.own(`v${n}`)));
-		return [m.block([...values, offset, ...stores.reverse()]) as AnyNode];
+		return [m.block([target, ...values, offset, ...stores.reverse()]) as AnyNode];
 	}
-	if (from!.type !== "Identifier") return undefined;
-	const body = m.store(place({ ...i }), m.element({ ...from! }, { ...i }));
-	const last = m.operation("-", m.lengthOf({ ...from! }), m.number(1));
-	const test = m.operation(">=", { ...i }, m.number(0));
-	return [m.block([offset, m.loop(i, last, test, "--", body)]) as AnyNode];
+	if (!isTable(from!)) return undefined;
+	const f = maker(from!).own("from");
+	const [i, k, step] = [m.own("i"), m.own("k"), m.own("step")];
+	// To a later place of the same memory, from the last element to the first: none is overwritten before it is read.
+	const begin = m.operation(
+		"+",
+		m.member({ ...t }, "address#"),
+		m.operation("*", { ...o }, m.member({ ...t }, "size#")),
+	);
+	const isBefore = m.operation("<", m.member({ ...f }, "address#"), m.operation(">>>", begin, m.number(0)));
+	const direction = m.choose(isBefore, m.number(-1), m.number(1));
+	const last = m.operation("-", m.member({ ...f }, "length"), m.number(1));
+	const first = m.choose(m.operation("<", { ...step }, m.number(0)), last, m.number(0));
+	// That the last one is there is asked before the first is stored, as in JavaScript.
+	const end = () => m.operation("+", { ...o }, m.member({ ...f }, "length"));
+	const final = () => m.element({ ...t }, m.operation("-", end(), m.number(1)));
+	const check = m.make<Statement & Node>("IfStatement", {
+		test: m.operation("!==", end(), m.number(0)),
+		consequent: m.store(final(), final()),
+		alternate: null,
+	});
+	const copy = m.store(place({ ...i }), m.element({ ...f }, { ...i }));
+	const advance = m.store({ ...i }, m.operation("+", { ...i }, { ...step }));
+	const test = m.operation("<", { ...k }, m.member({ ...f }, "length"));
+	return [
+		m.block([
+			target,
+			m.declare("const", f, from!),
+			offset,
+			check,
+			m.declare("const", step, direction),
+			m.declare("let", i, first),
+			m.loop(k, m.number(0), test, m.block([copy, advance])),
+		]) as AnyNode,
+	];
 }

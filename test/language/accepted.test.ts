@@ -6,8 +6,12 @@ import { print } from "../../linker/compile/source.ts";
 import { buildAll, execute } from "./modes.ts";
 import { runUnderNode } from "./programs.ts";
 
-async function same(source: string): Promise<readonly string[]> {
-	const sources = { main: "main.js", modules: new Map([["main.js", source]]) };
+async function same(source: string, lib = ""): Promise<readonly string[]> {
+	const modules = new Map([
+		["main.js", source],
+		["lib.js", lib],
+	]);
+	const sources = { main: "main.js", modules };
 	const { log } = console;
 	console.log = (...values) => print(format(...values));
 	const expected = await runUnderNode(sources).finally(() => {
@@ -75,6 +79,36 @@ ${calls}
 	expect(lines).toHaveLength(numbers.length * ends.length * (ends.length - 1));
 });
 
+test("a table is passed to another module, which says of what it is", async () => {
+	const lib = `
+import { print, staticCall } from "patchbay/source";
+export const bytes = new Uint8Array([1, 2, 3]);
+export function sum(x) { let s = 0; for (const v of x) s += v; return s; }
+export function last(x) { return x[x.length - 1]; }
+function size(x) { return sum(bytes) + x.length; }
+export const measure = staticCall(size);
+export function store(x, at, v) { x[at] = v; print(last(x)); }`;
+	const main = `
+import { print, update } from "patchbay/source";
+import { bytes, last, measure, store, sum } from "./lib.js";
+const mine = Uint8Array.of(200, 100), words = new Int32Array([-5, -6]);
+function second(x) { return x[1]; }
+export function main() {
+	print(sum(mine), sum(bytes.subarray(1)), last(words), measure(words));
+	update(measure, second);
+	print(measure(words.subarray(0, 2)));
+	store(words, 1, bytes[2]);
+}`;
+	expect(await same(main, lib)).toEqual(["300 5 -6 8", "-6", "3"]);
+	const wrong = {
+		modules: new Map([
+			["main.js", main.replace("last(words)", "last(mine)")],
+			["lib.js", lib],
+		]),
+	};
+	expect(() => buildAll(wrong)).toThrow("argument 1 of 'last' is an Int32Array, 'mine' is an Uint8Array");
+});
+
 test("a quotient without a value traps", () => {
 	const source = (a: number, b: number) => `
 import { print } from "patchbay/source";
@@ -119,6 +153,13 @@ const statements = [
 	"print(nine(a & 7, 2, 3, 4, 5, 6, b & 7, 8, a >>> 0)); print(many(1, 2, 3, 4, 5, 6, b & 7, 8, a >>> 0)); update(many, few); print(many(a & 7, 2, 3, 4, 5, 6, 7, 8, 9), called); reset(many);",
 	"print(nine(1, nine(b & 7, 2, 3, 4, 5, 6, 7, 8, 9), 3, 4, 5, 6, nine(1, 2, 3, 4, 5, 6, 7, a & 7, b >>> 0), 8, call(9) >>> 0), turn(5, 1, 2, 3, 4, 5, a & 7, b & 7), called);",
 	"print(op(1, a & 7, 3, 4, 5, 6, b & 7, 8, 9), op(a & 7, 2, 3, 4, 5, 6, 7, 8, b >>> 0)); seven(1, 2, 3, 4, 5, 6, a & 7); update(quiet, b & 1 ? seven : null); quiet(1, 2, 3, 4, 5, 6, b & 7); print(called);",
+	"fill(t, a); print(t[0], t[3]); fill(t.subarray(1, -1), b); print(total(t), total(t.subarray(b & 3)), total(t.subarray(a & 7, b & 7)), total(t.subarray(a, b)), total(t.subarray()));",
+	"t.set([4, a & 7, b & 15, 1]); sorter(t); show(t); t.set([4, a & 7, b & 15, 1]); update(sorter, slow); sorter(t.subarray(1)); show(t); reset(sorter); watch(t); update(watch, show); watch(t); update(watch, null);",
+	"let cur = t, next = r; for (let i = 0; i < 3; i++) { for (let j = 0; j < cur.length; j++) next[j] = (cur[j] + i) | 0; [cur, next] = [next, cur]; } show(cur); show(next); next = cur.subarray(a & 3); print(next.length);",
+	"let x; if (a > b) x = t; else { x = r.subarray(1); } x[0] = a; x = x.subarray(1, 2); print(x.length, t[0], r[1]); for (const y of x) { x = t; print(y); } for (const i in x) x[i] ^= +i; show(x);",
+	"t.set([1, 2, 3, 4]); t.set(t.subarray(1)); show(t); t.subarray(1).set(t.subarray(0, 3)); show(t); t.set(t.subarray(0, 2), a & 1); show(t); u.set(t, a & 1); u.subarray(2).set(u.subarray(0, 4)); show8(u);",
+	"let x = t; x.fill((x = r, a & 7), 1, (x = u4, 3)); show(t); print(first(x), x.length, x[3]); print(wide(t, 1, u, 2, r, 3, a & 7), op3(t, b & 3, r)); update(measure, none); print(measure(t), measure(r)); reset(measure);",
+	"s[0] = a; h[1] = b; w[2] = a; print(step8(s), step16(h), stepU(w), step8(s.subarray(1)), step16(h.subarray(2)), stepU(w.subarray(a & 1, 4)), s[0], h[0], w[0]);",
 	"update(hook, a < b ? note : null); hook(a, b); print(called, query(hook) === note ? 1 : 0);",
 ];
 
@@ -145,6 +186,30 @@ function nine(q, r, s, t, u, v, w, x, y) { y = y >>> 0; return q + r * 2 + s * 3
 function few(x, y) { return x * 10 + y; }
 function turn(n, p, q, r, s, t, u, v) { if (n < 1) return p + q * 8 + r * 64 + s * 512 + t * 4096 + u * 9 + v; called++; return turn(n - 1, q, r, s, t, u, v, p); }
 function seven(q, r, s, t, u, v, w) { called += q + w * 10; }
+const r = new Int32Array([9, 8, 7, 6]), u4 = new Int32Array(4);
+function fill(x, v) { for (let i = 0; i < x.length; i++) x[i] = v; }
+function total(x) { let s = x.length; for (const v of x) s = (s + v) | 0; return s; }
+function show(x) { for (const v of x) print(v); }
+function show8(x) { for (const i in x) print(+i, x[i]); }
+function quick(x) {
+	if (x.length < 2) return;
+	let k = 1;
+	for (let i = 1; i < x.length; i++) if (x[i] < x[0]) { [x[i], x[k]] = [x[k], x[i]]; k++; }
+	[x[0], x[k - 1]] = [x[k - 1], x[0]];
+	quick(x.subarray(0, k - 1));
+	quick(x.subarray(k));
+}
+function slow(x) { for (const i in x) for (let j = 0; j < +i; j++) if (x[i] < x[j]) [x[i], x[j]] = [x[j], x[i]]; }
+function first(x) { return x[0]; }
+function count(x) { return x.length * 10; }
+function none() { return 5; }
+function wide(x, p, y, q, z, v, n) { return x[0] % 100 + p + y[1] + q + z[2] % 100 + v + n + x.length + y.length; }
+function mix(x, i, y) { y[i] = x[3 - i] ^ 5; return y[i] & 255; }
+function step8(x) { x[0]++; x[1] += 100; return x[0]-- + (x[1] -= 3) + x[x.length - 1]; }
+function step16(x) { x[0] ^= 77; return x[0]++ + (x[1] << 2); }
+function stepU(x) { x[1] += 65000; return x[1]-- + (x[0] & 255); }
+const sorter = staticCall(quick), watch = staticCall(null, show), measure = staticCall(count);
+const op3 = paravirt(mix, { clobbers: "result", bytes: 40 });
 const many = staticCall(nine), quiet = staticCall(null, seven);
 const op = paravirt(nine, { clobbers: "result" });
 const key = staticCall(sum);

@@ -10,7 +10,7 @@ const imports =
 
 /** Around statements of a function, in which there is something of everything. */
 const declarations = `const t = new Int32Array(8); const u8 = new Uint8Array(4); let g = 0; let gu = 0 >>> 0;
-function id(x) { return x; }
+function id(x) { return x; } function takes(x) { return x[0]; }
 function nothing(x) { g = x; }
 function uns(x) { x = x >>> 0; return x; }
 const key = staticCall(id); const nul = staticCall(null, nothing);
@@ -211,7 +211,7 @@ const inFunctions: readonly [statements: string, message: string][] = [
 	["for (const i in t) print(i);", "26: 'i' is text in JavaScript, \"0\" and so on: write +i, or i as an index alone"],
 	["for (const i in t) if (i) a = 1;", "24: 'i' is text in JavaScript, \"0\" and so on: write +i, or i as an index alone"],
 	["for (const i in t) a = i + 1;", "24: 'i' is text in JavaScript, \"0\" and so on: write +i, or i as an index alone"],
-	["for (const x of a) {}", "1: there are no objects: only tables have [i] and .length, and 'a' is none"],
+	["for (const x of g) {}", "1: there are no objects: only tables have [i] and .length, and 'g' is none"],
 	["for (const x of [1, 2]) {}", "1: for-in and for-of are for tables and declare one variable: write for (const x of table)"],
 	["console.log(-a);", "13: console.log shows a sign for -0, which '-a' may be in JavaScript: write print(...)"],
 	["console.log('%d', 1);", "13: console.log reads a '%' in its first text as a format: write print(...)"],
@@ -227,7 +227,23 @@ const inFunctions: readonly [statements: string, message: string][] = [
 	["[a, b] = [1];", "1: there are only [a, b] = [b, a] and the like, with as many values as names: write one assignment for each variable"],
 	["const q = [a, b] = [b, a];", "11: '[a, b] = [b, a]' has no value here: write it on a line of its own"],
 	["let h = () => 1;", "9: a function is not a value here: declare it at module level with 'function name(...) { ... }' and call it by name"],
-	["t.subarray(1);", "1: there are no methods: call a function, and pass it what it needs"],
+	["const s = t.subarray(1, 2, 3);", "11: a part of a typed array is t.subarray(from, to), t.subarray(from) or t.subarray()"],
+	["let s = t; s = 5;", "16: 's' is an Int32Array, and '5' is none: write the name of one, or t.subarray(from, to)"],
+	["let s = t; s = u8;", "16: 's' is an Int32Array, 'u8' is an Uint8Array: write a function of its own for that"],
+	["let s; if (a) s = t; s[0] = 1;", "5: 's' may be used on line 8 before it is a table: give it one where it is declared"],
+	["let s = t; print(s);", "18: 's' is a table: write s[i] or s.length"],
+	["let s = t; s += 1;", "12: 's' is a table: assign to s[i], or write s = ..."],
+	["let s = t; print((s = t)[0]);", "18: there are no objects: only tables have [i] and .length, and 's = t' is none"],
+	["let s = t; s.length = 1;", "12: of a table there are s[i] and s.length"],
+	["const s = t; s[8] = 1;", "16: index 8 is out of range: 't' has 8 elements"],
+	["id(t);", "4: 't' is a table: write t[i] or t.length"],
+	["takes(t); takes(u8);", "17: argument 1 of 'takes' is an Int32Array, 'u8' is an Uint8Array: write a function of its own for that"],
+	["takes(a + 1);", "7: argument 1 of 'takes' is an Int32Array, and 'a + 1' is none: write the name of one, or t.subarray(from, to)"],
+	["return takes;\n} function g2(x) { return x[0] + x;", "8: 'takes' is a function: call it, or give it to staticCall or update"],
+	["a++;\n} function g2(x) { x[0] = 1; return x + 1;", "37: 'x' is a table: write x[i] or x.length"],
+	["update(key, takes);", "13: 'key' is called as (int) -> int, but 'takes' is (Int32Array) -> int"],
+	["return t.subarray(1);", "8: 't.subarray(1)' is a table: give it a name, const part = ..., or pass it to a function"],
+	["t.subarray(1);", "1: 't.subarray(1)' is a table: give it a name, const part = ..., or pass it to a function"],
 ];
 
 // biome-ignore format: one row per construct

@@ -1,7 +1,7 @@
 // Arithmetic to instructions: operands that are constants go into the instruction, and what a cheaper instruction
 // computes as well is left to it.
 
-import type { Expression, Operator } from "../ir.ts";
+import { type Expression, elementOf, type Operator } from "../ir.ts";
 import type { Position } from "../origin.ts";
 import type { Register } from "./code.ts";
 import { compute, type Lowering } from "./lowering.ts";
@@ -170,8 +170,9 @@ function knownLimit(l: Lowering, node: Expression): number | undefined {
 	if (node.op === "binary")
 		return limits[node.operator]?.(upperLimit(l, node.left), upperLimit(l, node.right), node.right);
 	if (node.op !== "read") return undefined;
-	if (node.place.kind === "element" && node.place.table.element === "Uint8Array") return 255;
-	if (node.place.kind === "element" && node.place.table.element === "Uint16Array") return 65535;
+	const element = elementOf(node.place);
+	if (element === "Uint8Array") return 255;
+	if (element === "Uint16Array") return 65535;
 	const counter = node.place.kind === "local" ? l.counters.get(node.place.local) : undefined;
 	return counter === undefined ? undefined : counter - 1;
 }

@@ -5,6 +5,7 @@
 import { ARGUMENT_REGISTERS, SP } from "../../isa/index.ts";
 import type { CheckedFunction } from "../ir.ts";
 import type { Position } from "../origin.ts";
+import { wordsOf } from "../types/bindings.ts";
 import type { Code, Register } from "./code.ts";
 import { removeCopies } from "./copies.ts";
 import { moveUnexpected, tidyFlow } from "./flow.ts";
@@ -23,7 +24,7 @@ export interface Lowered {
 
 export function lowerFunction(fn: CheckedFunction, texts: Texts, options: LowerOptions): Lowered {
 	const l = withExpressions(newLowering(options, texts, symbolOf(fn.binding)));
-	for (const [i, parameter] of fn.binding.parameters.entries()) takeArgument(l, registerOf(l, parameter), i, fn.at);
+	for (const [i, parameter] of wordsOf(fn.binding).entries()) takeArgument(l, registerOf(l, parameter), i, fn.at);
 	lowerBody(l, fn.body, fn.end);
 	tidyFlow(l.code);
 	const saved = allocateRegisters(l.code);

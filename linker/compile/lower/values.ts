@@ -9,7 +9,7 @@ import { type Block, RESULT, type Register } from "./code.ts";
 import { branch, flags, inverseCode } from "./conditions.ts";
 import { address, begin, block, compute, emit, end, jump, type Lowering, move, newRegister } from "./lowering.ts";
 import { modify, read, write } from "./places.ts";
-import { staticKeySlot } from "./symbols.ts";
+import { staticKeySlot, symbolOf } from "./symbols.ts";
 
 /** @param l lacks only the ways to lower expressions */
 export function withExpressions(l: Omit<Lowering, "value" | "effect" | "branch">): Lowering {
@@ -27,6 +27,10 @@ function value(l: Lowering, node: Expression, into?: Register): Register {
 			return compute(l, "movi", { imm: node.value }, node.at, into);
 		case "read":
 			return read(l, node, into);
+		case "address": {
+			const register = address(l, symbolOf(node.table), node.at);
+			return into === undefined ? register : move(l, into, register, node.at);
+		}
 		case "old":
 			return into === undefined ? l.old.at(-1)! : move(l, into, l.old.at(-1)!, node.at);
 		case "binary":

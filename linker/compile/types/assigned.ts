@@ -170,7 +170,9 @@ function read({ c }: Search, local: Local, open: Open, line: number): Open {
 		refuse(
 			c,
 			local.node as AnyNode,
-			`'${local.name}' may be read on line ${line} before it has a value: write let ${local.name} = 0`,
+			local.isWordOfTable
+				? `'${local.name}' may be used on line ${line} before it is a table: give it one where it is declared`
+				: `'${local.name}' may be read on line ${line} before it has a value: write let ${local.name} = 0`,
 		);
 	return open;
 }

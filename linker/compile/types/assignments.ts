@@ -9,11 +9,11 @@ import type {
 	UpdateExpression,
 } from "acorn";
 import { suggestion } from "../../errors.ts";
-import type { Expression, Place } from "../ir.ts";
+import { type Expression, elementOf, type Place } from "../ir.ts";
 import { mathInstead, rejectedNames } from "../rejected.ts";
 import { arithmetic, type Operation, operate, trapping } from "./arithmetic.ts";
 import { patternTargets } from "./bind.ts";
-import type { Type } from "./bindings.ts";
+import type { Local, Type } from "./bindings.ts";
 import { numberOf, tableLength } from "./constant.ts";
 import { elementType } from "./infer.ts";
 import { kept } from "./kept.ts";
@@ -36,6 +36,7 @@ import {
 	textual,
 	type Wanted,
 } from "./surroundings.ts";
+import { keepTable, storeWord, tableValue, wordsIn } from "./views.ts";
 
 interface Assignable {
 	readonly place: Place;
@@ -45,11 +46,16 @@ interface Assignable {
 /** Of `table[i]`. */
 export function element(c: Surroundings, node: MemberExpression): Assignable {
 	const table = bindingOf(c, node.object as Syntax);
-	if (table?.kind !== "table") return refuseMember(c, node);
+	const view = table?.kind === "local" ? table.view : undefined;
+	if (table === undefined || (table.kind !== "table" && view === undefined)) return refuseMember(c, node);
 	if (!node.computed) refuse(c, node, `of a table there are ${table.name}[i] and ${table.name}.length`);
-	const length = tableLength(c.analysis, table);
 	const property = node.property as Syntax;
 	const index = textual(c, property) ?? c.numeric(property);
+	if (table.kind !== "table") {
+		const place: Place = { kind: "viewed", element: view!.element, ...wordsIn(c, node.object, table as Local), index };
+		return { place, type: elementType(view!) };
+	}
+	const length = tableLength(c.analysis, table);
 	const known = numberOf(c.analysis, property);
 	if (known !== undefined && (known < 0 || known >= length))
 		refuse(c, property, `index ${known} is out of range: '${table.name}' has ${length} elements`);
@@ -90,11 +96,22 @@ function assignable(c: Surroundings, target: Node): Assignable {
 export function assignment(c: Surroundings, node: AssignmentExpression, used: boolean, wanted?: Wanted): Expression {
 	if (node.left.type === "ArrayPattern")
 		refuse(c, node, `'${text(c, node)}' has no value here: write it on a line of its own`);
+	const local = bindingOf(c, node.left);
+	if (local?.kind === "local" && local.view !== undefined) return tableAssignment(c, node, local, used);
 	const { place, type } = assignable(c, node.left);
 	if (["||=", "&&=", "??="].includes(node.operator)) return logical(c, node, { place, type }, used, wanted);
 	if (node.operator !== "=") return compound(c, node, { place, type }, used, wanted);
 	const value = assigned(c, node, { place, type }, used, wanted);
 	return { op: "write", place, value, type: value.type, at: at(c, node) };
+}
+
+/** `t = other;` of a variable that holds typed arrays. */
+function tableAssignment(c: Surroundings, node: AssignmentExpression, local: Local, used: boolean): Expression {
+	const target = text(c, node.left as Syntax);
+	if (used) refuse(c, node, `'${text(c, node)}' has no value here: write it on a line of its own`);
+	if (node.operator !== "=")
+		refuse(c, node, `'${target}' is a table: assign to ${target}[i], or write ${target} = ...`);
+	return keepTable(c, node, local, tableValue(c, node.right, local.view!.element, `'${target}'`));
 }
 
 /** A table keeps the low bits of what is stored; a variable takes only values of its type. */
@@ -105,7 +122,7 @@ function assigned(
 	used: boolean,
 	wanted: Wanted,
 ) {
-	if (place.kind !== "element") return c.typed(node.right, type, `'${text(c, node.left as Syntax)}'`);
+	if (elementOf(place) === undefined) return c.typed(node.right, type, `'${text(c, node.left as Syntax)}'`);
 	return used ? c.numeric(node.right, "exact", wanted) : operandOf(c, node.right).check("coerced", wanted);
 }
 
@@ -115,8 +132,10 @@ export function exchange(c: Surroundings, node: AssignmentExpression): Expressio
 	const values = (node.right as ArrayExpression).elements as Syntax[];
 	const parts = targets.map((target, i) => {
 		const value = values[i]!;
+		const local = bindingOf(c, target);
+		if (local?.kind === "local" && local.view !== undefined) return exchangedTable(c, target, local, value);
 		const { type, place } = assignable(c, target);
-		const isElement = place.kind === "element";
+		const isElement = elementOf(place) !== undefined;
 		const checked = isElement
 			? operandOf(c, value).check("coerced", undefined)
 			: c.typed(value, type, `'${text(c, target)}'`);
@@ -124,13 +143,23 @@ export function exchange(c: Surroundings, node: AssignmentExpression): Expressio
 			node,
 			checked.type === "either" ? { ...checked, type: isElement ? "int" : type } : checked,
 		);
-		return {
-			compute: write,
-			store: { op: "write", place, value: read, type: read.type, at: at(c, target) } as Expression,
-		};
+		const store: Expression = { op: "write", place, value: read, type: read.type, at: at(c, target) };
+		return { compute: [write], store: [store] };
 	});
-	const steps = [...parts.map(({ compute }) => compute), ...parts.map(({ store }) => store)];
+	const steps = [...parts.flatMap(({ compute }) => compute), ...parts.flatMap(({ store }) => store)];
 	return steps.reduceRight((then, first) => ({ op: "sequence", first, then, type: "none", at: first.at }));
+}
+
+function exchangedTable(c: Surroundings, target: Syntax, local: Local, value: Syntax) {
+	const words = tableValue(c, value, local.view!.element, `'${text(c, target)}'`);
+	const [address, length] = [kept(target, words.address), kept(target, words.length)];
+	return {
+		compute: [address.write, length.write],
+		store: [
+			storeWord(c, target, local.view!.address, address.read),
+			storeWord(c, target, local.view!.length, length.read),
+		],
+	};
 }
 
 /** `x ||= y`, `x &&= y` and `x ??= y`. What is stored again when it decides is what the place holds already. */
@@ -151,7 +180,7 @@ function logical(
 	}
 	if (type === "bool" && guess(c, node.right) !== "bool") c.typed(node.right, "bool", `'${text(c, target)}'`);
 	const right =
-		place.kind === "element"
+		elementOf(place) !== undefined
 			? c.numeric(node.right, used ? "exact" : "coerced", wanted)
 			: c.typed(node.right, type, `'${text(c, target)}'`);
 	const held = typeHeld(c, target, type);
@@ -188,9 +217,9 @@ function compound(
 		range: range(c, node),
 		at: at(c, node),
 	};
-	const value = operate(c, operation, contextOf(place, used), place.kind === "element" ? wanted : signIn(type));
+	const value = operate(c, operation, contextOf(place, used), elementOf(place) !== undefined ? wanted : signIn(type));
 	const isKnownToFit = fitsBoth(operation.range) && (type === "either" || !(operation.operator in trapping));
-	if (place.kind !== "element" && value.type !== type && !isKnownToFit) refuseResult(c, node, operation, type);
+	if (elementOf(place) === undefined && value.type !== type && !isKnownToFit) refuseResult(c, node, operation, type);
 	return { op: "modify", place, value, yields: "new", type: value.type, at: at(c, node) };
 }
 
@@ -203,7 +232,7 @@ const typeHeld = (c: Surroundings, node: Syntax, type: Type): Type =>
 
 /** Nobody but the table sees the value of `table[i] += x;`, and it keeps the low bits. */
 function contextOf(place: Place, used: boolean): Context {
-	return place.kind === "element" && !used ? "coerced" : "exact";
+	return elementOf(place) !== undefined && !used ? "coerced" : "exact";
 }
 
 function refuseResult(c: Surroundings, node: AssignmentExpression, { operator }: Operation, type: Type): never {
@@ -245,7 +274,12 @@ export function step(c: Surroundings, node: UpdateExpression, used: boolean, wan
 		range: range(c, node),
 		at: position,
 	};
-	const value = arithmetic(c, operation, contextOf(place, used), place.kind === "element" ? wanted : signIn(type));
+	const value = arithmetic(
+		c,
+		operation,
+		contextOf(place, used),
+		elementOf(place) !== undefined ? wanted : signIn(type),
+	);
 	const yields = used && !node.prefix ? "old" : "new";
 	return { op: "modify", place, value, yields, type: yields === "old" ? type : value.type, at: position };
 }

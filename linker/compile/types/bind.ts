@@ -23,7 +23,7 @@ import { suggestion } from "../../errors.ts";
 import { attempt, throwErrors } from "../attempt.ts";
 import { fail } from "../origin.ts";
 import { childrenOf, isElementType } from "../parse.ts";
-import type { TextualName } from "../plain.ts";
+import type { PlainName } from "../plain.ts";
 import { rejectedNames } from "../rejected.ts";
 import {
 	type Analysis,
@@ -35,6 +35,7 @@ import {
 	type Key,
 	type Local,
 	type Module,
+	type Table,
 } from "./bindings.ts";
 import { constantOf, isNumberCall } from "./constant.ts";
 import { checkName, expressions, functionBinding } from "./declare.ts";
@@ -43,7 +44,7 @@ import { memberName } from "./key-forms.ts";
 interface Scope {
 	readonly outer: Scope | undefined;
 	/** Undefined while the declaration is still ahead: JavaScript throws on such a use. */
-	readonly names: Map<string, Local | Constant | FunctionBinding | undefined>;
+	readonly names: Map<string, Local | Constant | FunctionBinding | Table | undefined>;
 	/** The function whose names these are. */
 	readonly fn?: FunctionBinding;
 	/** Names that a `var` declares here. */
@@ -235,11 +236,18 @@ function bindFor(walk: Walk, node: Statement & { type: "ForStatement" }): void {
 	walk.scope = outer;
 }
 
-/** A `const` whose value is known stands for that value; everything else is a local variable. */
+/** A `const` whose value is known stands for that value, and one that is a table for the table; everything else is a local
+ * variable. */
 function bindDeclaration(walk: Walk, { kind, declarations }: VariableDeclaration): void {
 	for (const declarator of declarations) {
-		const node = declarator.id as Identifier;
+		const node = declarator.id as PlainName;
 		const initial = declarator.init ?? undefined;
+		const table = kind === "const" || node.isAlias ? tableNamed(walk, initial) : undefined;
+		if (table !== undefined) {
+			walk.scope.names.set(node.name, table);
+			walk.analysis.uses.set(node, table);
+			continue;
+		}
 		if (initial !== undefined) bindExpression(walk, initial);
 		const isKnown = kind === "const" && initial !== undefined && constantOf(walk.analysis, initial) !== undefined;
 		const binding: Local | Constant = isKnown
@@ -250,7 +258,15 @@ function bindDeclaration(walk: Walk, { kind, declarations }: VariableDeclaration
 	}
 }
 
-function localOf(node: TextualName, writable: boolean, initial: Expression | undefined): Local {
+function tableNamed(walk: Walk, node: Node | undefined): Table | undefined {
+	const name = node as AnyNode | undefined;
+	const binding = name?.type === "Identifier" ? lookUp(walk, name) : undefined;
+	if (binding?.kind !== "table") return undefined;
+	walk.analysis.uses.set(name!, binding);
+	return binding;
+}
+
+function localOf(node: PlainName, writable: boolean, initial: Expression | undefined): Local {
 	const isTextual = node.isTextual === true;
 	const sources = initial === undefined ? [] : [initial];
 	const hasValue = initial !== undefined;
@@ -260,9 +276,13 @@ function localOf(node: TextualName, writable: boolean, initial: Expression | und
 function bindExpression(walk: Walk, node: Node): void {
 	const any = node as AnyNode;
 	switch (any.type) {
-		case "Identifier":
-			walk.analysis.uses.set(any, lookUp(walk, any));
+		case "Identifier": {
+			const binding = lookUp(walk, any);
+			walk.analysis.uses.set(any, binding);
+			// Elsewhere it may have another name.
+			if (binding.kind === "table") binding.stored = true;
 			return;
+		}
 		case "MemberExpression":
 			bindMember(walk, any);
 			break;
@@ -287,7 +307,11 @@ function bindMember(walk: Walk, node: MemberExpression): void {
 	const isWorld =
 		object.type === "Identifier" &&
 		(object.name === "Math" || (object.name === "console" && memberName(node) === "log"));
-	if (!isWorld) bindExpression(walk, object);
+	if (isWorld) return;
+	const isUse = node.computed || ["length", "subarray", "address#", "size#"].includes(memberName(node) ?? "");
+	const table = isUse && memberName(node) !== "subarray" ? tableNamed(walk, object) : undefined;
+	if (table === undefined) bindExpression(walk, object);
+	if (isUse) walk.analysis.indexed.add(object);
 }
 
 function lookUp(walk: Walk, id: Identifier): Binding {
@@ -374,6 +398,7 @@ function noteTarget(walk: Walk, node: Node, source: Expression): void {
 	}
 	if (target.type !== "Identifier") fail(walk.module.origin, target, "only a variable or table[i] can be assigned to");
 	const binding = walk.analysis.uses.get(target)!;
+	walk.analysis.targets.add(target);
 	checkWritable(walk.module, target, binding);
 	binding.sources.push(source);
 }
@@ -410,7 +435,8 @@ function noteStore(walk: Walk, target: MemberExpression): void {
 
 /** Calls and updates of a key in its own module: its signature may have to be read off them. */
 function noteCall(walk: Walk, node: CallExpression): void {
-	const { uses } = walk.analysis;
+	const { uses, calls } = walk.analysis;
+	calls.push({ node, module: walk.module });
 	const callee = calledKey(walk.analysis, node);
 	if (callee?.module === walk.module) callee.calls.push({ arguments: expressions(node.arguments) });
 	const builtin = uses.get(node.callee);

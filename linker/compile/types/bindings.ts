@@ -1,6 +1,14 @@
 // What a name can stand for. One object per declaration, shared by all its uses and by the modules that import it.
 
-import type { Expression, FunctionDeclaration, Identifier, Node, Program, ReturnStatement } from "acorn";
+import type {
+	CallExpression,
+	Expression,
+	FunctionDeclaration,
+	Identifier,
+	Node,
+	Program,
+	ReturnStatement,
+} from "acorn";
 import type { SourceError } from "../../errors.ts";
 import type { Clobbers } from "../../isa/index.ts";
 import type { Origin } from "../origin.ts";
@@ -31,10 +39,22 @@ export interface Local {
 	readonly hasValue?: boolean;
 	/** Its values are text in JavaScript, the indices of a `for (const i in t)`. */
 	readonly isTextual?: boolean;
+	/** It is one of the words of a typed array. */
+	readonly isWordOfTable?: boolean;
+	/** What it is made of if it holds typed arrays. Found by tables.ts. */
+	view?: View;
 	/** Found by infer.ts, but for parameters. */
 	type: Type;
 	/** All that is ever assigned to it: what its type follows from. */
 	readonly sources: Expression[];
+}
+
+/** A typed array in a parameter or variable of a function: two words, each in a variable without a name. */
+export interface View {
+	readonly element: ElementType;
+	readonly address: Local;
+	/** In elements. */
+	readonly length: Local;
 }
 
 /** A module-level `let`: four bytes in memory. */
@@ -77,7 +97,7 @@ export interface Table {
 	/** `new Int32Array(length)`, or undefined when `values` says it. */
 	readonly length: Expression | undefined;
 	readonly values: readonly Expression[];
-	/** Some code of its module assigns to an element. */
+	/** Some code of its module assigns to an element, or may by another name. */
 	stored: boolean;
 }
 
@@ -95,6 +115,11 @@ export interface FunctionBinding {
 	readonly returns: ReturnStatement[];
 	/** Found by infer.ts. */
 	result: Result;
+}
+
+/** The variables that a function's arguments arrive in, a word each. */
+export function wordsOf({ parameters }: FunctionBinding): Local[] {
+	return parameters.flatMap((local) => (local.view === undefined ? [local] : [local.view.address, local.view.length]));
 }
 
 /** What a paravirt operation says of its calls. */
@@ -185,6 +210,12 @@ export interface Analysis {
 	readonly modules: Map<string, Module>;
 	/** What each identifier in an expression stands for. */
 	readonly uses: Map<Node, Binding>;
+	/** Calls in functions, with their modules. */
+	readonly calls: { readonly node: CallExpression; readonly module: Module }[];
+	/** Names that are used as those of typed arrays are: the x of `x[i]`, `x.length` and `x.subarray(...)`. */
+	readonly indexed: Set<Node>;
+	/** Names that are assigned to. */
+	readonly targets: Set<Node>;
 	/** Values of constant expressions found so far. */
 	readonly constants: Map<Node, number | boolean | undefined>;
 	/** What inference knows so far. */
@@ -208,6 +239,9 @@ export function newAnalysis(): Analysis {
 	return {
 		modules: new Map(),
 		uses: new Map(),
+		calls: [],
+		indexed: new Set(),
+		targets: new Set(),
 		constants: new Map(),
 		guesses: new Map(),
 		ranges: new Map(),

@@ -13,6 +13,8 @@ import { memberName } from "./key-forms.ts";
 import { mayBeMinusZero } from "./minus-zero.ts";
 import { isEnabled, refuseBranch, staticKeyOf, staticKeyPlace } from "./static-keys.ts";
 import { at, bindingOf, operandOf, refuse, type Surroundings, text } from "./surroundings.ts";
+import { tableTypeOf } from "./tables.ts";
+import { tableValue } from "./views.ts";
 
 /** @param used whether somebody reads the result */
 export function call(c: Surroundings, node: CallExpression, used: boolean): Expression {
@@ -96,7 +98,13 @@ function passed(
 		refuse(c, node, `a call passes at most ${MOST_PARAMETERS} arguments: pass the rest in module-level variables`);
 	if (given.length !== parameters.length)
 		refuse(c, node, `'${callee}' takes ${count(parameters.length)}, not ${given.length}`);
-	return given.map((argument, i) => c.typed(argument, parameters[i]!, `argument ${i + 1} of '${callee}'`));
+	return given.flatMap((argument, i) => {
+		const type = parameters[i]!;
+		const who = `argument ${i + 1} of '${callee}'`;
+		if (type === "int" || type === "uint") return [c.typed(argument, type, who)];
+		const { address, length } = tableValue(c, argument, type, who);
+		return [address, length];
+	});
 }
 
 const count = (n: number) => (n === 1 ? "1 argument" : `${n} arguments`);
@@ -116,6 +124,8 @@ function refuseCallee(c: Surroundings, node: CallExpression): never {
 	if (callee.type !== "MemberExpression") refuse(c, callee, `'${text(c, callee)}' is not a function`);
 	const object = callee.object as Syntax;
 	const name = memberName(callee) ?? "";
+	if (tableTypeOf(c.analysis, node) !== undefined)
+		refuse(c, node, `'${text(c, node)}' is a table: give it a name, const part = ..., or pass it to a function`);
 	const binding = bindingOf(c, object);
 	if (object.type === "Identifier" && object.name === "Math") {
 		const instead = Object.hasOwn(mathInstead, name) ? mathInstead[name] : undefined;

@@ -17,6 +17,7 @@ import { boundsOf, type LoopSyntax } from "./loop-bounds.ts";
 import { modelOf } from "./results.ts";
 import { checkStaticKey } from "./static-keys.ts";
 import { at, bindingOf, refuse, refuseValueless, type Surroundings, text } from "./surroundings.ts";
+import { keepTable, tableValue } from "./views.ts";
 
 export function checkModule(analysis: Analysis, module: Module): CheckedFunction[] {
 	const c = surroundings(analysis, module);
@@ -67,7 +68,7 @@ function checkDefaults(c: Surroundings, fn: FunctionBinding): void {
 	for (const [i, value] of fn.defaults.entries()) {
 		if (value === undefined) continue;
 		const { name, type } = fn.parameters[i]!;
-		if (numberOf(c.analysis, value) === undefined)
+		if (fn.parameters[i]!.view !== undefined || numberOf(c.analysis, value) === undefined)
 			refuse(c, value, `'${text(c, value)}' is not a number known before the program runs: pass every argument`);
 		c.typed(value, type, `'${name}'`);
 	}
@@ -236,6 +237,10 @@ function checkVariables(c: Surroundings, node: VariableDeclaration): Statement[]
 		if (initial == null) return [];
 		if (local?.kind === "constant") checkConstant(c, initial, constantOf(c.analysis, initial)!);
 		if (local?.kind !== "local") return [];
+		if (local.view !== undefined) {
+			const words = tableValue(c, initial, local.view.element, `'${local.name}'`);
+			return [{ kind: "effect", value: keepTable(c, initial, local, words) }];
+		}
 		const value = c.typed(initial, local.type, `'${local.name}'`);
 		return [
 			{

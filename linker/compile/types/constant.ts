@@ -177,7 +177,7 @@ function onNumbers(node: CallExpression, values: readonly (Value | undefined)[])
 }
 
 /** 64 MiB of elements: more is a slip of the keyboard. */
-const LARGEST = 2 ** 26;
+export const LARGEST = 2 ** 26;
 
 export const elementSize = ({ element }: Pick<Table, "element">): 1 | 2 | 4 =>
 	element === "Uint8Array" || element === "Int8Array"

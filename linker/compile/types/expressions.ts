@@ -1,15 +1,16 @@
 // Expressions, checked: syntax trees to typed trees. Every operator either gives the very number that Node computes
 // (or traps where that number leaves 32 bits), or the program is refused with what to write instead.
 
-import type { AnyNode, BinaryExpression, LogicalExpression, Expression as Syntax } from "acorn";
+import type { AnyNode, BinaryExpression, LogicalExpression, MemberExpression, Expression as Syntax } from "acorn";
 import type { Expression } from "../ir.ts";
 import { arithmetic, operate } from "./arithmetic.ts";
 import { assignment, element, exchange, step } from "./assignments.ts";
 import type { Analysis, Module, Type } from "./bindings.ts";
 import { call } from "./calls.ts";
 import { comparison, extremum } from "./comparisons.ts";
-import { coercion, constantOf, extremeOf, type Value } from "./constant.ts";
+import { coercion, constantOf, elementSize, extremeOf, type Value } from "./constant.ts";
 import { signOf, typeOfValue } from "./infer.ts";
+import { memberName } from "./key-forms.ts";
 import { mathCall, numberCall } from "./math.ts";
 import { fitsBoth } from "./ranges.ts";
 import { staticBranch } from "./static-keys.ts";
@@ -31,6 +32,8 @@ import {
 	textual,
 	type Wanted,
 } from "./surroundings.ts";
+import { tableTypeOf } from "./tables.ts";
+import { tableValue } from "./views.ts";
 
 export function surroundings(analysis: Analysis, module: Module): Surroundings {
 	const c: Surroundings = {
@@ -205,6 +208,8 @@ function constantError(c: Surroundings, node: Syntax | AnyNode, value: Value): s
 
 function read(c: Surroundings, node: Syntax & { type: "Identifier" | "MemberExpression" }): Expression {
 	if (node.type === "MemberExpression") {
+		const word = wordOfTable(c, node);
+		if (word !== undefined) return word;
 		const { place, type } = element(c, node);
 		return { op: "read", place, type, at: at(c, node) };
 	}
@@ -215,11 +220,22 @@ function read(c: Surroundings, node: Syntax & { type: "Identifier" | "MemberExpr
 			node,
 			`'${node.name}' is text in JavaScript, "0" and so on: write +${node.name}, or ${node.name} as an index alone`,
 		);
-	if (binding?.kind === "local")
+	if (binding?.kind === "local" && binding.view === undefined)
 		return { op: "read", place: { kind: "local", local: binding }, type: binding.type, at: at(c, node) };
 	if (binding?.kind === "variable")
 		return { op: "read", place: { kind: "variable", variable: binding }, type: binding.type, at: at(c, node) };
 	return refuseValueless(c, node);
+}
+
+/** `t.length` where it is known only when the program runs, and what plain.ts asks for: `t.address#` and `t.size#`. */
+function wordOfTable(c: Surroundings, node: MemberExpression): Expression | undefined {
+	const object = node.object as Syntax;
+	const name = memberName(node);
+	const element = tableTypeOf(c.analysis, object);
+	if (element === undefined) return undefined;
+	if (name === "size#") return { op: "constant", value: elementSize({ element }), type: "either", at: at(c, node) };
+	if (name === "address#") return tableValue(c, object, element, text(c, object)).address;
+	return name === "length" ? tableValue(c, object, element, text(c, object)).length : undefined;
 }
 
 /** `-x` is `0 - x`, `~x` is `x ^ -1`. */

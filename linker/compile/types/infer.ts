@@ -4,10 +4,13 @@
 // Requires: bind.ts for all modules. After `inferTypes`: the type of every variable and result is final.
 
 import type { AssignmentExpression, BinaryExpression, CallExpression, Expression, Node } from "acorn";
+import type { ParameterType } from "../../format/signatures.ts";
 import type { Analysis, FunctionBinding, Guess, Key, Local, Range, Result, Table, Type, Variable } from "./bindings.ts";
 import { coercion, constantOf, extremeOf, isNumberCall, mathName, roundedDivision, type Value } from "./constant.ts";
+import { memberName } from "./key-forms.ts";
 import { findSmall, fitsBoth, isOnlyUnsigned, rangeOf, union } from "./ranges.ts";
 import { isNullable, modelOf, typeOfCall } from "./results.ts";
+import { tableTypeOf } from "./tables.ts";
 
 type Typed = Local | Variable | FunctionBinding;
 
@@ -43,7 +46,8 @@ const isVariable = (entry: [Typed, readonly Expression[]]): entry is [Local | Va
 function assignedTo(analysis: Analysis): Map<Typed, readonly Expression[]> {
 	const sources = new Map<Typed, readonly Expression[]>();
 	for (const binding of analysis.uses.values())
-		if (binding.kind === "local" && binding.sources.length > 0) sources.set(binding, binding.sources);
+		if (binding.kind === "local" && binding.view === undefined && binding.sources.length > 0)
+			sources.set(binding, binding.sources);
 	for (const binding of [...analysis.modules.values()].flatMap(({ declared }) => declared)) {
 		if (binding.kind === "variable") sources.set(binding, binding.sources);
 		if (binding.kind !== "function") continue;
@@ -159,8 +163,14 @@ function guessOf(analysis: Analysis, node: Expression): Guess {
 		case "UpdateExpression":
 			return arithmetic(analysis, node, [node.argument]);
 		case "MemberExpression": {
-			const binding = analysis.uses.get(node.object);
-			return binding?.kind === "table" && node.computed ? elementType(binding) : "none";
+			const element = tableTypeOf(analysis, node.object);
+			if (element === undefined) return "none";
+			if (node.computed) return elementType({ element });
+			return (
+				{ length: "either" as const, "size#": "either" as const, "address#": "uint" as const }[
+					memberName(node) ?? ""
+				] ?? "none"
+			);
 		}
 		case "CallExpression":
 			return typeOfExtreme(analysis, node) ?? typeOfMath(analysis, node) ?? typeOfCall(analysis, node);
@@ -215,7 +225,7 @@ export function typeOfValue(value: Value): Type {
 	return value < 0 ? "int" : value > 0x7fffffff ? "uint" : "either";
 }
 
-export function elementType({ element }: Table): Type {
+export function elementType({ element }: Pick<Table, "element">): Type {
 	if (element === "Uint32Array") return "uint";
 	return element.startsWith("Int") ? "int" : "either";
 }
@@ -223,6 +233,7 @@ export function elementType({ element }: Table): Type {
 function typeOfName(analysis: Analysis, node: Node): Guess {
 	const binding = analysis.uses.get(node);
 	if (binding?.kind !== "local" && binding?.kind !== "variable") return "none";
+	if (binding.kind === "local" && binding.view !== undefined) return "none";
 	return analysis.guesses.get(binding) ?? binding.type;
 }
 
@@ -265,14 +276,18 @@ function typeOfAssignment(analysis: Analysis, node: AssignmentExpression): Guess
 
 /** What both sides of a call agree on. */
 export interface Signature {
-	readonly parameters: readonly ("int" | "uint")[];
+	readonly parameters: readonly ParameterType[];
 	readonly result: Result;
 	/** May be null: a call's result cannot be used. */
 	readonly nullable: boolean;
 }
 
 export function functionSignature(fn: FunctionBinding): Signature {
-	return { parameters: fn.parameters.map(parameterType), result: fn.result, nullable: false };
+	return {
+		parameters: fn.parameters.map((local) => local.view?.element ?? parameterType(local)),
+		result: fn.result,
+		nullable: false,
+	};
 }
 
 const parameterType = ({ type }: { type: Guess }) => (type === "uint" ? "uint" : "int");
@@ -287,6 +302,8 @@ export function keySignature(analysis: Analysis, key: Key): Signature | undefine
 	}
 	const call = key.calls[0];
 	if (call === undefined) return undefined;
-	const parameters = call.arguments.map((node) => parameterType({ type: typeOf(analysis, node) }));
+	const parameters = call.arguments.map(
+		(node) => tableTypeOf(analysis, node) ?? parameterType({ type: typeOf(analysis, node) }),
+	);
 	return { parameters, result: nullable ? "none" : "int", nullable };
 }

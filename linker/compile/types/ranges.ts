@@ -4,10 +4,12 @@
 // The interval is that of the number Node computes, before anything cuts it to 32 bits: that of `a + b` reaches beyond
 // them. What a call gives has the whole range of its type, because patching may put another function in its place.
 
-import type { AnyNode, AssignmentExpression, Node, Expression as Syntax } from "acorn";
+import type { AnyNode, AssignmentExpression, MemberExpression, Node, Expression as Syntax } from "acorn";
 import type { Analysis, Guess, Local, Range, Table, Variable } from "./bindings.ts";
-import { constantOf, extremeOf, isNumberCall, mathName } from "./constant.ts";
+import { constantOf, extremeOf, isNumberCall, LARGEST, mathName } from "./constant.ts";
+import { memberName } from "./key-forms.ts";
 import { typeOfCall } from "./results.ts";
+import { tableTypeOf } from "./tables.ts";
 
 const INT: Range = { low: -(2 ** 31), high: 2 ** 31 - 1 };
 const UINT: Range = { low: 0, high: 2 ** 32 - 1 };
@@ -141,9 +143,12 @@ function rangeOfName(analysis: Analysis, node: AnyNode): Range {
 	return analysis.small.has(binding) ? SMALL : ofGuess[type];
 }
 
-function rangeOfElement(analysis: Analysis, node: Node & { object: Node }): Range {
-	const table = analysis.uses.get(node.object);
-	return table?.kind === "table" ? ofElement[table.element] : ofGuess.none;
+function rangeOfElement(analysis: Analysis, node: MemberExpression): Range {
+	const element = tableTypeOf(analysis, node.object);
+	if (element === undefined) return ofGuess.none;
+	if (node.computed) return ofElement[element];
+	if (memberName(node) === "length") return { low: 0, high: LARGEST };
+	return memberName(node) === "size#" ? { low: 1, high: 4 } : ofGuess.none;
 }
 
 const ofElement: Record<Table["element"], Range> = {

@@ -128,6 +128,7 @@ export function refuseValueless(c: Surroundings, node: Syntax | AnyNode): never 
 		case "function":
 		case "builtin":
 			return refuse(c, node, `'${shown}' is a function: call it, or give it to staticCall or update`);
+		case "local":
 		case "table":
 			return refuse(c, node, `'${shown}' is a table: write ${shown}[i] or ${shown}.length`);
 		case "key":

@@ -38,6 +38,10 @@ const checks = {
 		if (!Number.isFinite(value)) throw new Trap("divide", place);
 		return checks.$exact(value, type, place);
 	},
+	$set(table: Int32Array, other: Int32Array, at: number, place: number): void {
+		if (at + other.length > table.length) throw new Trap("bounds", place);
+		table.set(other, at);
+	},
 	$number(value: number, place: number): number {
 		if (Number.isNaN(value)) throw new Trap("divide", place);
 		return value;

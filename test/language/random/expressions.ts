@@ -5,6 +5,8 @@ import {
 	type Callee,
 	type Code,
 	code,
+	type ElementType,
+	isElementType,
 	list,
 	type Name,
 	type NumberType,
@@ -37,13 +39,15 @@ function leaf(s: Scene, type: NumberType): Code {
 }
 
 /** Not known before the program runs. There is a parameter or variable of each type in every function. */
-function unknown(s: Scene, type: NumberType): Code {
+export function unknown(s: Scene, type: NumberType): Code {
 	return code`${use(s, s.dice.pick(variablesOf(s, type).filter(({ fixed }) => fixed !== true)))}`;
 }
 
 /** An index that is in range or, seldom, one that may not be. */
-function index(s: Scene, { length }: Table): Code {
+function index(s: Scene, table: Table): Code {
+	const { length } = table;
 	const { dice } = s;
+	if (length === undefined) return indexOfUnknown(s, table);
 	if (dice.once(3)) return code`${dice.roll(length)}`;
 	const base = unknown(s, dice.pick(["int", "uint"]));
 	if (!dice.once(60)) {
@@ -51,6 +55,24 @@ function index(s: Scene, { length }: Table): Code {
 		return code`${base} >>> ${32 - Math.log2(length)}`;
 	}
 	return { plain: base.plain, checked: `$index(${base.checked}, ${length}, ~L~)` };
+}
+
+/** Of a table that may be empty. */
+function indexOfUnknown(s: Scene, { name }: Table): Code {
+	const { dice } = s;
+	const at = dice.once(3) ? code`${dice.roll(3)}` : code`${unknown(s, "uint")} % ${name}.length`;
+	return { plain: at.plain, checked: `$index($number(${at.checked}, ~L~), ${name}.length, ~L~)` };
+}
+
+/** A table of that type for a parameter or variable, or a part of one; it may be of another module. */
+export function tableOf(s: Scene, element: ElementType, depth: number): Code | undefined {
+	const { dice } = s;
+	const tables = s.tables.filter((table) => table.element === element);
+	if (tables.length === 0) return undefined;
+	const name = use(s, dice.pick(tables));
+	const bound = () => (dice.once(2) ? code`${dice.roll(12) - 6}` : code`${small(s, "int", depth - 1)} - 500`);
+	if (dice.once(2)) return code`${name}`;
+	return dice.once(3) ? code`${name}.subarray(${bound()})` : code`${name}.subarray(${bound()}, ${bound()})`;
 }
 
 function elementOf(s: Scene, type: NumberType): Code | undefined {
@@ -164,14 +186,20 @@ function bitwise(s: Scene, depth: number): Code {
 /** A call of something that gives the type, unless that costs too much. */
 function callFor(s: Scene, type: Result, depth: number): Code | undefined {
 	const all = [...s.functions, ...s.keys].filter(({ result }) => result === type);
-	const callees = all.filter(({ cost }) => s.cost + cost * s.times < DEAREST);
+	const has = (type: NumberType | ElementType) =>
+		!isElementType(type) || s.tables.some(({ element }) => element === type);
+	const callees = all.filter(({ cost, parameters }) => s.cost + cost * s.times < DEAREST && parameters.every(has));
 	return callees.length === 0 ? undefined : callOf(s, s.dice.pick(callees), depth);
 }
 
 export function callOf(s: Scene, callee: Callee, depth: number): Code {
 	s.cost += callee.cost * s.times;
 	const values = callee.parameters.map((type, i) =>
-		i === 0 && callee.recursive === true ? code`${loose(s, depth - 1)} & 7` : ofType(s, type, depth - 1),
+		i === 0 && callee.recursive === true
+			? code`${loose(s, depth - 1)} & 7`
+			: isElementType(type)
+				? (tableOf(s, type, depth - 1) ?? code``)
+				: ofType(s, type, depth - 1),
 	);
 	return code`${use(s, callee)}(${list(values)})`;
 }

@@ -8,14 +8,15 @@ import {
 	code,
 	type Dice,
 	elementTypes,
+	isElementType,
 	type Key,
 	type Name,
-	type NumberType,
 	newDice,
 	type Result,
 	type Scene,
 	type Switch,
 	type Table,
+	use,
 	type Variable,
 } from "./scene.ts";
 import { block, returning } from "./statements.ts";
@@ -94,20 +95,16 @@ function addData(draft: Draft, module: number): void {
 	}
 	for (const element of elementTypes) {
 		if (dice.once(element.includes("32") ? 3 : 2)) continue;
-		const table: Table = {
-			name: `t${module}${element[0]}${element.at(4)}`,
-			element,
-			length: dice.pick([1, 2, 8, 16]),
-			module,
-		};
+		const length = dice.pick([1, 2, 8, 16]);
+		const table: Table = { name: `t${module}${element[0]}${element.at(4)}`, element, length, module };
 		draft.tables.push(table);
-		const values = Array.from({ length: table.length }, () => dice.roll(2 ** 31)).join(", ");
-		const init = dice.once(2) ? String(table.length) : `[${values}]`;
+		const values = Array.from({ length }, () => dice.roll(2 ** 31)).join(", ");
+		const init = dice.once(2) ? String(length) : `[${values}]`;
 		own.push(code`export const ${table.name} = new ${element}(${init});`);
 	}
 }
 
-const signatures: readonly { readonly parameters: readonly NumberType[]; readonly result: Result }[] = [
+const signatures: readonly Pick<Callee, "parameters" | "result">[] = [
 	{ parameters: [], result: "int" },
 	{ parameters: ["int"], result: "int" },
 	{ parameters: ["int", "int"], result: "int" },
@@ -117,12 +114,18 @@ const signatures: readonly { readonly parameters: readonly NumberType[]; readonl
 	{ parameters: ["int", "uint", "int", "uint", "int", "int"], result: "uint" },
 	{ parameters: ["uint", "int", "int", "int", "uint", "int", "uint", "int"], result: "int" },
 	{ parameters: ["int", "int", "int", "uint", "int", "int", "uint"], result: "none" },
+	{ parameters: ["Int32Array", "int"], result: "int" },
+	{ parameters: ["int", "Uint8Array"], result: "none" },
+	{ parameters: ["uint", "Uint32Array", "Int16Array", "int", "Uint32Array"], result: "uint" },
+	{ parameters: ["Int8Array", "Uint16Array"], result: "bool" },
 ];
 
 /** One function, or several of one signature and a key that calls them. */
 function addFunctions(draft: Draft, module: number, size: number): void {
 	const { dice } = draft;
-	const signature = dice.pick(signatures);
+	const isThere = (type: Callee["parameters"][number]) =>
+		!isElementType(type) || draft.tables.some(({ element }) => element === type);
+	const signature = dice.pick(signatures.filter(({ parameters }) => parameters.every(isThere)));
 	const first = addFunction(draft, module, size, signature, dice.once(5) && signature.parameters[0] === "int");
 	const fitting = [first];
 	if (dice.once(2)) addOperation(draft, module, first);
@@ -162,8 +165,15 @@ function addKey(draft: Draft, module: number, fitting: readonly Callee[]): void 
 	draft.lines[module]!.push(code`export const ${name} = staticCall${initial};`);
 }
 
-function newScene(draft: Draft, module: number, parameters: readonly Variable[], result: Result): Scene {
-	const { dice, variables, tables, functions, keys, switches, imports, names } = draft;
+function newScene(
+	draft: Draft,
+	module: number,
+	parameters: readonly Variable[],
+	result: Result,
+	parameterTables: readonly Table[] = [],
+): Scene {
+	const { dice, variables, functions, keys, switches, imports, names } = draft;
+	const tables = [...draft.tables, ...parameterTables];
 	return {
 		dice,
 		module,
@@ -190,12 +200,18 @@ function addFunction(
 	recursive: boolean,
 ): Callee {
 	const name = `f${draft.names++}`;
-	const variables = parameters.map((type, i) => ({ name: `p${i}`, type, writable: !(recursive && i === 0) }));
-	const s = newScene(draft, module, variables, result);
+	const names = parameters.map((_, i) => `p${i}`);
+	const variables = parameters.flatMap((type, i) =>
+		isElementType(type) ? [] : [{ name: names[i]!, type, writable: !(recursive && i === 0) }],
+	);
+	const tables = parameters.flatMap((element, i) =>
+		isElementType(element) ? [{ name: names[i]!, element, length: undefined }] : [],
+	);
+	const s = newScene(draft, module, variables, result, tables);
 	const self: Callee = { name, module, parameters, result, cost: 0 };
 	const unsigned = variables.filter(({ type }) => type === "uint");
 	const lines = [
-		code`export function ${name}(${variables.map((parameter) => parameter.name).join(", ")}) {`,
+		code`export function ${name}(${names.join(", ")}) {`,
 		...unsigned.map((parameter) => code`	${parameter.name} = ${parameter.name} >>> 0;`),
 		...(recursive ? [code`	if (p0 < 1) ${returning(s, 0)}`] : []),
 		...block(s, size),
@@ -205,9 +221,19 @@ function addFunction(
 	];
 	draft.names = s.names;
 	draft.lines[module]!.push(...lines);
+	if (tables.length > 0) draft.lines[module]!.push(...typed(draft, self));
 	const callee: Callee = { ...self, cost: recursive ? s.cost * 8 : s.cost, recursive };
 	draft.functions.push(callee);
 	return callee;
+}
+
+/** A call that says, in its own module, which typed arrays the function takes. */
+function typed(draft: Draft, { name, module, parameters }: Callee): Code[] {
+	const s = newScene(draft, module!, [], "none");
+	const given = parameters.map((type) =>
+		isElementType(type) ? use(s, draft.tables.find(({ element }) => element === type)!) : "1",
+	);
+	return [code`export function types${draft.names++}() { ${name}(${given.join(", ")}); }`];
 }
 
 function again(s: Scene, self: Callee): Code {

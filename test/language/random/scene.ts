@@ -73,12 +73,12 @@ export interface Variable extends Name {
 
 export interface Table extends Name {
 	readonly element: ElementType;
-	/** A power of two. */
-	readonly length: number;
+	/** A power of two; undefined for a parameter or variable. */
+	readonly length: number | undefined;
 }
 
 export interface Callee extends Name {
-	readonly parameters: readonly NumberType[];
+	readonly parameters: readonly (NumberType | ElementType)[];
 	readonly result: Result;
 	/** About how many operations a call is. */
 	readonly cost: number;
@@ -101,7 +101,7 @@ export interface Scene {
 	readonly dice: Dice;
 	readonly module: number;
 	readonly variables: Variable[];
-	readonly tables: readonly Table[];
+	readonly tables: Table[];
 	readonly functions: readonly Callee[];
 	readonly keys: readonly Key[];
 	readonly switches: readonly Switch[];
@@ -135,5 +135,7 @@ export function writableOf(s: Scene, type: Type): Variable[] {
 }
 
 export function ownTables(s: Scene): Table[] {
-	return s.tables.filter(({ module }) => module === s.module);
+	return s.tables.filter(({ module }) => (module ?? s.module) === s.module);
 }
+
+export const isElementType = (type: Type | ElementType): type is ElementType => type.endsWith("Array");

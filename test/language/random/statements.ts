@@ -1,16 +1,17 @@
 // Random statements, as lines. Loops count down or up in a variable of their own, so every one of them ends.
 
-import { bool, coerced, condition, effect, loose, ofType, small } from "./expressions.ts";
-import { type Code, code, newName, type Scene, use } from "./scene.ts";
+import { bool, coerced, condition, effect, loose, ofType, small, tableOf, unknown } from "./expressions.ts";
+import { type Code, code, newName, ownTables, type Scene, use } from "./scene.ts";
 
 type Lines = readonly Code[];
 
 const indented = (lines: Lines): Lines => lines.map((line) => code`\t${line}`);
 
 export function block(s: Scene, size: number): Lines {
-	const count = s.variables.length;
+	const [count, tables] = [s.variables.length, s.tables.length];
 	const lines = Array.from({ length: 1 + s.dice.roll(Math.max(1, Math.min(size, 4))) }, () => statement(s, size - 1));
 	s.variables.length = count;
+	s.tables.length = tables;
 	return indented(lines.flat());
 }
 
@@ -21,6 +22,10 @@ function statement(s: Scene, size: number): Lines {
 	switch (kind) {
 		case "declaration":
 			return [dice.once(5) ? later(s, depth) : declaration(s, depth)];
+		case "table":
+			return [tableDeclaration(s, depth) ?? declaration(s, depth)];
+		case "bulk":
+			return [bulk(s, depth) ?? code`${effect(s, depth)};`];
 		case "each":
 			return each(s, size) ?? branch(s, size, depth);
 		case "if":
@@ -46,6 +51,8 @@ const kinds = [
 	"loop",
 	"loop",
 	"each",
+	"table",
+	"bulk",
 	"switch",
 	"jump",
 	"block",
@@ -67,6 +74,39 @@ function declaration(s: Scene, depth: number): Code {
 	return code`${fixed ? "const" : "let"} ${name} = ${value};`;
 }
 
+/** A variable that holds typed arrays, perhaps one after the other. */
+function tableDeclaration(s: Scene, depth: number): Code | undefined {
+	const { dice } = s;
+	if (s.tables.length === 0) return undefined;
+	const { element } = dice.pick(s.tables);
+	const name = newName(s, "w");
+	const value = () => tableOf(s, element, depth)!;
+	const line = dice.once(2)
+		? code`let ${name} = ${value()};`
+		: code`let ${name} = ${value()}; if (${condition(s, depth)}) ${name} = ${value()};`;
+	s.tables.push({ name, element, length: undefined });
+	return line;
+}
+
+/** Stores to many elements at once. */
+function bulk(s: Scene, depth: number): Code | undefined {
+	const { dice } = s;
+	const tables = ownTables(s);
+	if (tables.length === 0 || s.times > 200) return undefined;
+	s.cost += 16 * s.times;
+	const table = dice.pick(tables);
+	if (dice.once(2)) {
+		const bounds = dice.once(2) ? code`` : code`, ${dice.roll(12) - 6}, ${small(s, "int", depth)} - 500`;
+		return code`${table.name}.fill(${coerced(s, depth)}${bounds});`;
+	}
+	const other = tableOf(s, dice.once(2) ? table.element : dice.pick(s.tables).element, depth)!;
+	const at = code`${unknown(s, "int")} & 3`;
+	return {
+		plain: `${table.name}.set(${other.plain}, ${at.plain});`,
+		checked: `$set(${table.name}, ${other.checked}, ${at.checked}, ~L~);`,
+	};
+}
+
 /** A variable that gets its value after its declaration. */
 function later(s: Scene, depth: number): Code {
 	const type = s.dice.pick(["int", "uint"] as const);
@@ -82,17 +122,18 @@ function each(s: Scene, size: number): Lines | undefined {
 	const { dice } = s;
 	if (s.tables.length === 0) return undefined;
 	const table = dice.pick(s.tables);
-	if (s.times * table.length > 400) return undefined;
+	const length = table.length ?? 16;
+	if (s.times * length > 400) return undefined;
 	const count = s.variables.length;
 	const x = newName(s, "x");
 	s.variables.push({ name: x, type: table.element === "Uint32Array" ? "uint" : "int", writable: false });
-	s.times *= table.length;
+	s.times *= length;
 	const lines = named(s, "loop", true, (label) => [
 		code`${label}: for (const ${x} of ${use(s, table)}) {`,
 		...block(s, size - 1),
 		code`}`,
 	]);
-	s.times /= table.length;
+	s.times /= length;
 	s.variables.length = count;
 	return lines;
 }
