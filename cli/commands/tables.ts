@@ -4,7 +4,14 @@ import { Option } from "commander";
 import { ET_REL } from "../../linker/elf/object.ts";
 import { LinkError, suggestion } from "../../linker/errors.ts";
 import { EM_TOY } from "../../linker/isa/machine-number.ts";
-import { featureNames, readFeatures, readTables, tableFormats, withSystemMap } from "../../linker/tables/index.ts";
+import {
+	featureNames,
+	readFeatures,
+	readFlatImage,
+	readTables,
+	tableFormats,
+	withSystemMap,
+} from "../../linker/tables/index.ts";
 import { type Command, ExitCode, UsageError } from "../shell/command.ts";
 import { readText } from "../shell/files.ts";
 import { texts } from "../shell/options.ts";
@@ -69,23 +76,27 @@ export const tables: Command<Options> = {
 			return isSound ? ExitCode.ok : ExitCode.violation;
 		}
 		if (options.json) await writeJson(terminal, found);
-		else for (const each of found) await (options.summary ? writeSummary : writeTables)(terminal, each);
+		else for await (const each of found) await (options.summary ? writeSummary : writeTables)(terminal, each);
 		return ExitCode.ok;
 	},
 };
 
 /** The files one after the other: they may be large. */
-function* tabled(
+async function* tabled(
 	terminal: Terminal,
 	files: readonly string[],
 	options: Options,
 	protocols: Protocols | undefined,
-): Generator<TabledFile> {
+): AsyncGenerator<TabledFile> {
 	const formats = chosen(options.only);
 	const header = options.features === undefined ? undefined : namesIn(options.features);
 	const map = options.systemMap === undefined ? undefined : readText(options.systemMap);
+	const flat =
+		map === undefined
+			? undefined
+			: (file: string, bytes: Uint8Array) => readFlatImage(file, bytes, map, options.systemMap!);
 	for (const file of files)
-		for (const read of realObjects({ file }, (text) => terminal.note(text))) {
+		for await (const read of realObjects({ file }, (text) => terminal.note(text), flat)) {
 			if (read.machine === EM_TOY)
 				throw new LinkError(`${file}: is for the toy machine; \`patchbay sites\` lists what is patched in it`);
 			if (map !== undefined && read.type === ET_REL)
@@ -117,10 +128,10 @@ function namesIn(path: string): Map<number, string> {
 	return names;
 }
 
-async function writeJson(terminal: Terminal, found: Iterable<TabledFile>): Promise<void> {
+async function writeJson(terminal: Terminal, found: AsyncIterable<TabledFile>): Promise<void> {
 	await terminal.write('{"schema":"patchbay/tables@1","files":[');
 	let any = false;
-	for (const each of found) {
+	for await (const each of found) {
 		if (any) await terminal.write(",");
 		any = true;
 		await writeJsonFile(terminal, each);

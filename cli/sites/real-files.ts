@@ -1,7 +1,6 @@
 // Files of real machines as a command line names them: objects, executables, and archives, whose members count one by one.
 
 import { dirname, resolve } from "node:path";
-import { gunzipSync } from "node:zlib";
 import { isArchive, isThinArchive, readArchive } from "../../linker/elf/archive.ts";
 import { type FileParts, wholeFile } from "../../linker/elf/file-parts.ts";
 import { isElf } from "../../linker/elf/headers.ts";
@@ -11,6 +10,7 @@ import { readElfParts } from "../../linker/elf/reader.ts";
 import { LinkError } from "../../linker/errors.ts";
 import { EM_TOY } from "../../linker/isa/machine-number.ts";
 import { inParts, isRegularFile, readBytes, readStart } from "../shell/files.ts";
+import { isPacked } from "../unpack/packed.ts";
 
 export interface RealFile {
 	readonly file: string;
@@ -25,28 +25,35 @@ export function findReal(file: string): RealFile | undefined {
 	const { bytes, isAll } = readStart(file, START);
 	if (file.endsWith(".js") || file.endsWith(".s")) return undefined;
 	const isOther = bytes.length > 20 && (bytes[18]! | (bytes[19]! << 8)) !== EM_TOY && bytes[0] === 0x7f;
-	const isReal = isArchive(bytes) || isOther || isOtherKind(bytes);
+	const isReal = isArchive(bytes) || isOther || isOtherKind(bytes) || isPacked(bytes);
 	return isReal ? { file, bytes: isAll ? bytes : undefined } : undefined;
 }
 /** As much as it takes to know what a file is. */
 const START = 1024;
 
-/** The objects in a file, one after another: a member of an archive is called `libfoo.a(bar.o)`.
+/** The objects in a file, one after another: a member of an archive is called `libfoo.a(bar.o)`. What is compressed is
+ * opened.
  * @param note gets members that are no ELF files
+ * @param flat reads what is no ELF file, if it can: a boot image without a loader
  * @throws LinkError for a file in which there is none */
-export function realObjects({ file, bytes }: RealFile, note: (text: string) => void): Iterable<ElfObject> {
-	return bytes === undefined
-		? inParts(file, (parts) => objectsIn(file, parts, note))
-		: objectsIn(file, wholeFile(bytes), note);
+export async function* realObjects(
+	{ file, bytes }: RealFile,
+	note: (text: string) => void,
+	flat?: (file: string, bytes: Uint8Array) => ElfObject | undefined,
+): AsyncGenerator<ElfObject> {
+	let packed: Uint8Array | undefined;
+	const start = bytes ?? readStart(file, START).bytes;
+	if (isPacked(start)) packed = await (await import("../unpack/unpack.ts")).unpack(file, bytes ?? readBytes(file));
+	const known = packed ?? bytes;
+	const whole = known ?? (flat && isOtherKind(start) ? readBytes(file) : undefined);
+	const found = whole && flat?.(file, whole);
+	if (found !== undefined) yield found;
+	else if (known === undefined) yield* inParts(file, (parts) => objectsIn(file, parts, note));
+	else yield* objectsIn(file, wholeFile(known), note);
 }
 
 function* objectsIn(file: string, parts: FileParts, note: (text: string) => void): Generator<ElfObject> {
 	parts.load(0, 8);
-	if (isGzip(parts.bytes)) {
-		parts.load(0, parts.bytes.length);
-		yield* objectsIn(file, wholeFile(unpacked(file, parts.bytes)), note);
-		return;
-	}
 	if (!isArchive(parts.bytes)) {
 		parts.load(0, Math.min(START, parts.bytes.length));
 		yield readElfParts(parts, file);
@@ -67,22 +74,6 @@ function* objectsIn(file: string, parts: FileParts, note: (text: string) => void
 		any = true;
 	}
 	if (!any && skipped !== undefined) throw new LinkError(`${file}: no member is an ELF file; ${skipped}`);
-}
-
-function isGzip(bytes: Uint8Array): boolean {
-	return bytes[0] === 0x1f && bytes[1] === 0x8b;
-}
-
-/** More than this is not taken from a compressed file, of which few bytes may stand for many. */
-const MOST_UNPACKED = 2 ** 30;
-
-/** What a module was before it was compressed. @throws LinkError for one that is damaged or too long */
-function unpacked(file: string, bytes: Uint8Array): Uint8Array {
-	try {
-		return new Uint8Array(gunzipSync(bytes, { maxOutputLength: MOST_UNPACKED }));
-	} catch (error) {
-		throw new LinkError(`${file}: is compressed by gzip, and cannot be decompressed: ${(error as Error).message}`);
-	}
 }
 
 /** What a thin archive names: a file, as seen from the archive's folder. */

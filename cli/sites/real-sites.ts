@@ -18,9 +18,13 @@ import type { RealFile } from "./real-files.ts";
 import { searched } from "./site-counts.ts";
 
 /** What is to be told of each object, one after the other: they may be large. */
-function* listsOf(files: readonly RealFile[], wanted: Wanted | undefined, terminal: Terminal): Generator<BranchList> {
+async function* listsOf(
+	files: readonly RealFile[],
+	wanted: Wanted | undefined,
+	terminal: Terminal,
+): AsyncGenerator<BranchList> {
 	const note = (text: string): void => terminal.note(text);
-	for (const { object, wanted: flags } of searched(files, wanted, note)) {
+	for await (const { object, wanted: flags } of searched(files, wanted, note)) {
 		if (sectionByName(object, RECORD_SECTION) !== undefined)
 			note(`${object.name}: is retargeted; \`patchbay retarget --reset\` gives the file as it was\n`);
 		yield listBranches(object, flags, note);
@@ -32,7 +36,7 @@ export async function writeTexts(
 	wanted: Wanted | undefined,
 	terminal: Terminal,
 ): Promise<void> {
-	for (const list of listsOf(files, wanted, terminal)) {
+	for await (const list of listsOf(files, wanted, terminal)) {
 		const { object } = list;
 		const tables = readSiteTables(object);
 		const title = `${object.name}: ${list.architecture.name}, ${plural(list.table.count, "call site")} of ${plural(new Set(list.table.callees.map(({ symbol }) => symbol)).size, "key")}`;
@@ -71,7 +75,7 @@ export async function writeJsonLines(
 	wanted: Wanted | undefined,
 	terminal: Terminal,
 ): Promise<void> {
-	for (const list of listsOf(files, wanted, terminal)) {
+	for await (const list of listsOf(files, wanted, terminal)) {
 		await writeJsonRows(list, terminal, (first) => (first ? "" : "\n"));
 		if (list.table.count > 0) await terminal.write("\n");
 	}
@@ -89,7 +93,7 @@ export async function writeJsonElements(
 	const tables: object[] = [];
 	let any = some;
 	let unwritten = opening;
-	for (const list of listsOf(files, wanted, terminal)) {
+	for await (const list of listsOf(files, wanted, terminal)) {
 		const { object, table } = list;
 		for (const known of readSiteTables(object)) tables.push(tableJson(object, known));
 		await terminal.write(unwritten);

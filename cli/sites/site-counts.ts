@@ -26,16 +26,16 @@ export interface Searched {
 }
 
 /** Notes names of functions that none of them has. */
-export function* searched(
+export async function* searched(
 	files: readonly RealFile[],
 	wanted: Wanted | undefined,
 	note: (text: string) => void,
-): Generator<Searched> {
+): AsyncGenerator<Searched> {
 	const missing = new Set(wanted !== undefined && "names" in wanted ? wanted.names : []);
 	let last: ElfObject | undefined;
 	let count = 0;
 	for (const file of files) {
-		for (const object of realObjects(file, note)) {
+		for await (const object of realObjects(file, note)) {
 			const flags = wanted && wantedSymbols(object, wanted);
 			if (flags !== undefined && missing.size > 0)
 				for (const symbol of flagged(flags)) missing.delete(baseName(symbolName(object.symbols, symbol)));
@@ -61,7 +61,7 @@ export async function summarize(
 	note: (text: string) => void,
 ): Promise<{ key: string; sites: number }[]> {
 	const counts = new Map<string, number>();
-	for (const { object, wanted: flags } of searched(files, wanted, note)) {
+	for await (const { object, wanted: flags } of searched(files, wanted, note)) {
 		const architecture = requireArchitecture(object);
 		requireVisibleCalls(object);
 		if (hasDefined(object, flags))

@@ -73,7 +73,7 @@ export async function writeProtocols(
 ): Promise<void> {
 	const note = (text: string): void => terminal.note(text);
 	const all: SiteProtocol[] = [];
-	for (const { object, wanted: flags } of searched(files, wanted, note)) {
+	for await (const { object, wanted: flags } of searched(files, wanted, note)) {
 		const list = listBranches(object, flags, note);
 		const rows = Array.from({ length: list.table.count }, (_, i) => rowOf(list, i));
 		if (json) all.push(...rows);

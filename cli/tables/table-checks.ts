@@ -6,9 +6,9 @@ import { styled, type Terminal } from "../shell/terminal.ts";
 import type { TabledFile } from "./table-list.ts";
 
 /** A table of counts per file, and each mismatch. @returns whether there is none */
-export async function writeVerified(terminal: Terminal, files: Iterable<TabledFile>): Promise<boolean> {
+export async function writeVerified(terminal: Terminal, files: AsyncIterable<TabledFile>): Promise<boolean> {
 	let isSound = true;
-	for (const { object, tables } of files) {
+	for await (const { object, tables } of files) {
 		const verified = tables.map((each) => verifyTable(object, each));
 		const wrong = verified.flatMap((each) => each.mismatches.map((mismatch) => ({ ...mismatch, name: nameOf(each) })));
 		const title = `${object.name}: ${wrong.length === 0 ? "tables, code and relocations agree" : plural(wrong.length, "mismatch", "mismatches")}`;
@@ -35,10 +35,10 @@ const columns = [
 ];
 
 /** The same as JSON. */
-export async function writeVerifiedJson(terminal: Terminal, files: Iterable<TabledFile>): Promise<boolean> {
+export async function writeVerifiedJson(terminal: Terminal, files: AsyncIterable<TabledFile>): Promise<boolean> {
 	let isSound = true;
 	const all: object[] = [];
-	for (const { object, tables } of files) {
+	for await (const { object, tables } of files) {
 		const verified = tables.map((each) => verifyTable(object, each));
 		isSound &&= verified.every(({ mismatches }) => mismatches.length === 0);
 		const rows = verified.map(({ table: { format, section, index, entries }, branches, ...counts }) => ({

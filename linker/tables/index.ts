@@ -2,6 +2,7 @@
 
 export { type Change, type ChangeForm, type ChangePlacement, changeOf } from "./changes.ts";
 export { type FeatureNames, featureNames, readFeatures } from "./features.ts";
+export { readFlatImage } from "./flat-image.ts";
 export { type PatchedWhen, type TableFormat, tableFormats } from "./formats.ts";
 export { type InstructionKind, instructionAt } from "./instruction.ts";
 export { type Address, type PatchTable, type PointedAt, pointedAt, readSiteTables, readTables } from "./read.ts";

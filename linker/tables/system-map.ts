@@ -9,7 +9,7 @@ import { LinkError } from "../errors.ts";
  * @param map its text @param name the map's, for messages
  * @throws LinkError for a line that is none of a map */
 export function withSystemMap(object: ElfObject, map: string, name: string): ElfObject {
-	const rows = readRows(map, name);
+	const rows = readMap(map, name);
 	const strings = new TextEncoder().encode(`\0${rows.map((row) => `${row.name}\0`).join("")}`);
 	const symbols = allocateSymbols(rows.length + 1, strings);
 	const sectionOf = sectionFinder(object);
@@ -25,13 +25,15 @@ export function withSystemMap(object: ElfObject, map: string, name: string): Elf
 	return { ...object, symbols };
 }
 
-interface MapRow {
+/** A line of a map. */
+export interface MapRow {
 	readonly address: number;
 	readonly letter: string;
 	readonly name: string;
 }
 
-function readRows(map: string, name: string): MapRow[] {
+/** @throws LinkError for a line that is none of a map */
+export function readMap(map: string, name: string): MapRow[] {
 	const rows: MapRow[] = [];
 	for (const [i, line] of map.split("\n").entries()) {
 		if (line.trim() === "") continue;

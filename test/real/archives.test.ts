@@ -1,7 +1,6 @@
-// Static libraries as GNU ar makes them, thin and not, retargeted and linked by ld; and modules that gzip compressed.
+// Static libraries as GNU ar makes them, thin and not, retargeted and linked by ld.
 
 import { readFileSync, writeFileSync } from "node:fs";
-import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { cli, inFolder } from "../cli/command-line.ts";
 import { hasNative, run } from "./native-tools.ts";
@@ -86,20 +85,5 @@ test.runIf(hasNative("ar"))("what cannot be meant of a library is refused", () =
 		expect(await refused(`${library}(five.o)`, ...set)).toContain("3 lib.a: has no member 'five.o'");
 		expect(await refused(library, ...set, "--only", "one")).toContain("--only is about one file");
 		expect(await refused(library, "--reset", "--dry-run")).toContain("3 lib.a: no member was retargeted");
-	}),
-);
-
-test.runIf(hasNative())("modules that gzip compressed are read", () =>
-	inFolder(async (folder) => {
-		writeFileSync(`${folder}/one.c`, sources["one.c"]!);
-		run("gcc", "-O1", "-c", `${folder}/one.c`, "-o", `${folder}/one.ko`);
-		const bytes = gzipSync(readFileSync(`${folder}/one.ko`));
-		writeFileSync(`${folder}/one.ko.gz`, bytes);
-		const plain = await cli("sites", `${folder}/one.ko`, "--all");
-		const packed = await cli("sites", `${folder}/one.ko.gz`, "--all");
-		expect(packed).toEqual({ ...plain, out: plain.out.replaceAll("one.ko", "one.ko.gz") });
-		writeFileSync(`${folder}/one.ko.gz`, bytes.subarray(0, -20));
-		const cut = await cli("sites", `${folder}/one.ko.gz`, "--all");
-		expect(cut).toMatchObject({ code: 3, err: expect.stringContaining("cannot be decompressed") });
 	}),
 );

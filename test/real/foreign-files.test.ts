@@ -196,6 +196,11 @@ describe.skipIf(!hasNative("objcopy"))("what shows no calls", () => {
 			await both(`${folder}/a.bc`, /is LLVM bitcode/);
 			writeFileSync(`${folder}/a.ko.xz`, Uint8Array.of(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0, 4));
 			await both(`${folder}/a.ko.xz`, /is compressed by xz/);
+			writeFileSync(
+				`${folder}/Image`,
+				Uint8Array.from({ length: 64 }, (_, i) => Buffer.from("ARMd")[i - 56] ?? 0),
+			);
+			await both(`${folder}/Image`, /is a boot image of Linux for arm64/);
 		}));
 
 	test("addresses that nothing calls are no calls", () =>
