@@ -71,7 +71,7 @@ describe("npm pack", () => {
 
 	test("has nothing else", () => {
 		const allowed =
-			/^(package\.json|README\.md|LICENSE|docs\/.+\.(md|png|svg)|docs\/schemas\/\w+\.json|fixtures\/programs\/.+\.js|native\/(patchbay\.h|storm\.c)|dist\/(linker|runtime)\/.+\.(js|d\.ts)|dist\/cli\/([\w-]+\.cjs|LICENSES\.txt)|dist\/lab\/(index\.html|LICENSES(-workers)?\.txt|assets\/[\w-]+\.(js|css)))$/;
+			/^(package\.json|README\.md|LICENSE|docs\/.+\.(md|png|svg)|docs\/schemas\/\w+\.json|fixtures\/programs\/.+\.js|native\/(patchbay\.h|patchbay-gdb\.py|storm\.c)|dist\/(linker|runtime)\/.+\.(js|d\.ts)|dist\/cli\/([\w-]+\.cjs|LICENSES\.txt)|dist\/lab\/(index\.html|LICENSES(-workers)?\.txt|assets\/[\w-]+\.(js|css)))$/;
 		expect(files.filter((path) => !allowed.test(path))).toEqual([]);
 	});
 });

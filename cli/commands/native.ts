@@ -5,6 +5,7 @@ import { packageRoot } from "../shell/package-root.ts";
 
 interface Options {
 	readonly include?: true;
+	readonly gdb?: true;
 	readonly align?: string;
 }
 
@@ -20,21 +21,27 @@ export const native: Command<Options> = {
 	brief: "Say what builds of C and C++ programs with static calls need.",
 	examples: [
 		["native --include", 'the folder of patchbay.h: gcc -I"$(patchbay native --include)"'],
+		["native --gdb", 'gdb shows registers of `run --core`: gdb -x "$(patchbay native --gdb)" prog.elf prog.core'],
 		["native --align gcc", "options that let one store patch every call, on x86-64"],
 	],
 	declare(line) {
 		line.option("--include", "print the folder of patchbay.h");
+		line.option("--gdb", "print the script with which gdb reads the registers of cores of `run --core`");
 		line.option("--align <compiler>", `print the options of ${Object.keys(aligning).join(" or ")} that align calls`);
 	},
-	async run(terminal, _, { include, align, json }) {
-		if ((include === undefined) === (align === undefined))
-			throw new UsageError("say --include or --align, one of them");
-		const folder = `${packageRoot()}native`;
+	async run(terminal, _, { include, gdb, align, json }) {
+		if ([include, gdb, align].filter((one) => one !== undefined).length !== 1)
+			throw new UsageError("say --include, --gdb or --align, one of them");
 		if (align !== undefined && !Object.hasOwn(aligning, align))
 			throw new UsageError(`--align ${align}: is not ${Object.keys(aligning).join(" or ")}`);
-		const flags = align === undefined ? undefined : aligning[align];
-		if (json) await writeJson(terminal, "patchbay/native@1", flags === undefined ? { include: folder } : { flags });
-		else await terminal.write(`${flags ?? folder}\n`);
+		const folder = `${packageRoot()}native`;
+		const said = include
+			? { include: folder }
+			: gdb
+				? { gdb: `${folder}/patchbay-gdb.py` }
+				: { flags: aligning[align!] };
+		if (json) await writeJson(terminal, "patchbay/native@1", said);
+		else await terminal.write(`${Object.values(said)[0]}\n`);
 		return ExitCode.ok;
 	},
 };

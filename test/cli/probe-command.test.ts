@@ -1,6 +1,6 @@
 // `patchbay probe` and what `run` knows of probes, as their users meet them.
 
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -140,6 +140,44 @@ describe("run", () => {
 			expect(said.match(/LOAD .* R E /g)?.length).toBe(3);
 			expect(said).not.toMatch(/warning|error/i);
 		}));
+
+	const hasGdb = spawnSync("gdb", ["--version"]).status === 0;
+	if (!hasGdb) console.warn("SKIPPED: gdb is missing; nobody but readelf has read a core");
+
+	test.skipIf(!hasGdb)("gdb reads the registers of --core, of every CPU", () =>
+		inFolder(async (folder) => {
+			const [source, image, core] = ["p.s", "p.elf", "p.core"].map((name) => join(folder, name)) as [
+				string,
+				string,
+				string,
+			];
+			writeFileSync(
+				source,
+				".globl one, two\n.type one, @function\n.type two, @function\none:\tmovi r3, 0x1234\n\thlt\ntwo:\tmovi r3, -2\n\thlt\n\tnop\n",
+			);
+			await cli("link", source, "-o", image, "--entry", "one");
+			expect(await cli("run", image, "--cpus", "2", "--entry", "one,two", "--core", core)).toMatchObject({ code: 0 });
+			const { out: script } = await cli("native", "--gdb");
+			const commands = [
+				"toy registers 1",
+				"p/x $r3",
+				"toy cpu 1",
+				"p $r3",
+				"info symbol $toy_pc",
+				"x/6xb one",
+				"toy cpu 2",
+			];
+			const { stdout, stderr } = spawnSync(
+				"gdb",
+				["-nx", "-batch", "-x", script.trim(), ...commands.flatMap((line) => ["-ex", line]), image, core],
+				{ encoding: "utf8" },
+			);
+			expect(stdout).toMatch(/^cpu 1\n(.*\n){3}r3 +0xfffffffe +-2\n/m);
+			expect(stdout).toMatch(/^pc .* two \+ 7$/m);
+			expect(stdout).toContain("$1 = 0x1234\n$2 = -2\ntwo + ");
+			expect(stderr).toContain("'2' is no CPU: there are 0 to 1");
+		}),
+	);
 });
 
 test("maps shows the page of slots of each process", async () => {
