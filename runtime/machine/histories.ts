@@ -53,6 +53,14 @@ export function unitsInFlux(machine: Machine, from: number, to: number): number[
 	return units;
 }
 
+/** How many bytes of code some CPU may fetch older than memory holds them, whole units counted. Undefined where fetches are
+ * always of the newest, so that nobody keeps account. */
+export function bytesInFlux(machine: Machine): number | undefined {
+	const { model, fetch } = machine.config;
+	if (model.unit === 0 || fetch === "fresh") return undefined;
+	return unitsInFlux(machine, 0, Number.POSITIVE_INFINITY).length * model.unit;
+}
+
 /** Where a history lies. */
 export function historyWord(machine: Machine, index: number): number {
 	return (machine.layout.histories >> 2) + index * machine.layout.historyWords;

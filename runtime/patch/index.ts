@@ -59,7 +59,8 @@ export { protocolSchema } from "./plan/protocol-schema.ts";
 export { breakpoint, early, protocols } from "./plan/protocols/index.ts";
 export type { Edit, Request, Step } from "./plan/step.ts";
 export { coreOf } from "./record/core-dump.ts";
-export { perfettoTrace, type TraceEvent, type TraceFile, textTrace } from "./record/trace.ts";
+export { perfettoTrace, type TraceFile, textTrace } from "./record/trace.ts";
+export type { TraceEvent } from "./record/trace-event.ts";
 export type {
 	BootOptions,
 	Death,

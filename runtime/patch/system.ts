@@ -185,6 +185,8 @@ export interface Happening {
 	readonly detail: string;
 	/** Ticks. */
 	readonly duration: number;
+	/** Of a step and an interrupt: bytes of code that some CPU may fetch older than memory holds them, when it was over. */
+	readonly flux?: number | undefined;
 }
 
 /** `Patcher.active`: has nothing to do, carries out its plan, or died in the middle of it (recover.ts). */

@@ -16,7 +16,7 @@ import {
 	type Update,
 } from "../../runtime/patch/index.ts";
 import { getPatcher } from "../../runtime/patch/system.ts";
-import { imageOf, protocolNamed, systemOf } from "../machines.ts";
+import { imageOf, modelNamed, protocolNamed, systemOf } from "../machines.ts";
 
 const source = `
         .global main
@@ -74,12 +74,12 @@ describe("a Perfetto trace", () => {
 
 	test("has only events of the format, each in a named lane", () => {
 		for (const event of traceEvents) {
-			expect(["X", "i", "s", "f", "M"]).toContain(event.ph);
+			expect(["X", "i", "s", "f", "C", "M"]).toContain(event.ph);
 			expect(event.pid).toBe(1);
 			expect(event.ts).toBeGreaterThanOrEqual(0);
 			if (event.ph === "X") expect(event.dur).toBeGreaterThanOrEqual(0);
 			if (event.ph === "i") expect(event.s).toBe("t");
-			if (event.name !== "process_name") expect(named(event.tid)).toBeDefined();
+			if (event.name !== "process_name" && event.ph !== "C") expect(named(event.tid)).toBeDefined();
 		}
 		const times = traceEvents.filter(({ ph }) => ph !== "M").map(({ ts }) => ts);
 		expect(times).toEqual(times.toSorted((a, b) => a - b));
@@ -136,6 +136,47 @@ describe("a Perfetto trace", () => {
 		const kinds = new Set(traceEvents.map(({ cat }) => cat));
 		expect([...kinds]).toEqual(expect.arrayContaining(["trap", "print", "halt"]));
 		expect(inLane("CPU 0", "i").map(({ name }) => name)).toContain("print: 7");
+	});
+});
+
+describe("the counters of a Perfetto trace", () => {
+	/** The values of a counter, in the order of time. */
+	function curve(system: System, name: string): number[] {
+		const own = perfettoTrace(system).traceEvents.filter((event) => event.ph === "C" && event.name === name);
+		return own.map(({ args }) => args!.value as number);
+	}
+
+	function stormy(fetch: "stale" | "fresh"): System {
+		const image = imageOf(source.replaceAll(/^(fifo|deadline):/gm, "$1: .entry_nop\n"));
+		const plain = systemOf(image, { entries: ["main", "worker"], model: modelNamed("x86"), fetch });
+		const system = createSystem(plain.machine, image, plain.protocol, { trace: true });
+		const functions = image.entries.map(({ address }) => address);
+		applyNow(system, planUpdate(system, [{ functions, traced: true }], early) as Update);
+		run(system, { updates: [{ at: 300, changes: [change(image, "pick", "deadline")] }] });
+		return system;
+	}
+
+	const system = stormy("stale");
+
+	test("count the calls at the sites of each key, whatever they call", () => {
+		const { calls } = system.tracer;
+		expect(calls.length).toBeGreaterThan(900);
+		expect(curve(system, "calls at sites of pick")).toEqual(calls.map((_, i) => i + 1));
+	});
+
+	test("count stores, interrupts and traps", () => {
+		expect(curve(system, "stores of patchers").at(-1)).toBe(system.counts.stores);
+		const total = (what: string): number =>
+			[0, 1].reduce((sum, id) => sum + (curve(system, `${what}, CPU ${id}`).at(-1) ?? 0), 0);
+		expect(total("interrupts")).toBe(system.counts.interrupts);
+		expect(total("traps")).toBe(system.counts.traps);
+	});
+
+	test("say how much code is in flux: something after the first store, nothing in the end", () => {
+		const flux = curve(system, "code bytes in flux");
+		expect(Math.max(...flux)).toBeGreaterThan(0);
+		expect(flux.at(-1)).toBe(0);
+		expect(curve(stormy("fresh"), "code bytes in flux")).toEqual([]);
 	});
 });
 

@@ -5,6 +5,7 @@
 import { Stop } from "../../../linker/isa/core.ts";
 import { SP } from "../../../linker/isa/sets/toy.ts";
 import { placeOf } from "../../../linker/link/image.ts";
+import { bytesInFlux } from "../../machine/histories.ts";
 import { Cpu, Global, Patcher, Status } from "../../machine/layout.ts";
 import { TICKS_PER_CYCLE } from "../../machine/profile.ts";
 import { advance, halt, Interrupt, interruptible, take } from "../../machine/run.ts";
@@ -287,7 +288,7 @@ export function takeInterrupt(system: System, cpu: number): void {
 	take(machine, { kind: "interrupt", cpu });
 	system.counts.interrupts++;
 	const duration = getCounter(machine, cpu, Cpu.clock) - clock;
-	system.events?.push({ clock, cpu, what: "interrupt", detail, duration });
+	system.events?.push({ clock, cpu, what: "interrupt", detail, duration, flux: bytesInFlux(machine) });
 }
 
 /** The names of pending interrupts. */

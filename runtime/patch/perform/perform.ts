@@ -1,5 +1,6 @@
 // Carries out one step of a patcher on the machine.
 
+import { bytesInFlux } from "../../machine/histories.ts";
 import { Cpu, Global, Patcher, Status } from "../../machine/layout.ts";
 import { writePhysical } from "../../machine/memory.ts";
 import { mapPages, protectPages, protectText, rightsOf } from "../../machine/page-table.ts";
@@ -73,6 +74,7 @@ export function perform(system: System, patcher: number): void {
 		what: "step",
 		detail: describeStep(step),
 		duration,
+		flux: bytesInFlux(machine),
 	});
 }
 

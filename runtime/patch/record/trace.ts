@@ -7,25 +7,8 @@ import { ticksToCycles } from "../../machine/profile.ts";
 import { getCounter } from "../../machine/state.ts";
 import { phaseText } from "../plan/protocol.ts";
 import type { Happening, System } from "../system.ts";
-
-/** An event of the Trace Event Format, as far as it is used here. */
-export interface TraceEvent {
-	readonly name: string;
-	/** X a slice, i an instant, s and f the ends of an arrow, M a name of a lane. */
-	readonly ph: "X" | "i" | "s" | "f" | "M";
-	readonly pid: number;
-	readonly tid: number;
-	readonly ts: number;
-	readonly dur?: number;
-	readonly cat?: string;
-	/** Which arrow. */
-	readonly id?: number;
-	/** `e`: the arrow ends at the slice around it. */
-	readonly bp?: "e";
-	/** Of an instant: it belongs to its lane. */
-	readonly s?: "t";
-	readonly args?: Readonly<Record<string, unknown>>;
-}
+import { counters } from "./counters.ts";
+import { PROCESS, type TraceEvent } from "./trace-event.ts";
 
 export interface TraceFile {
 	readonly displayTimeUnit: "ms";
@@ -33,7 +16,6 @@ export interface TraceFile {
 	readonly traceEvents: readonly TraceEvent[];
 }
 
-const PROCESS = 1;
 /** Lanes: CPUs are 1.., patchers come before them. */
 const PATCHERS = 1000;
 
@@ -41,7 +23,10 @@ export function perfettoTrace(system: System): TraceFile {
 	const { machine, image, protocol } = system;
 	const events = system.events ?? [];
 	const slices = events.flatMap(sliceOf);
-	const all = [...slices, ...phases(events), ...updates(events), ...arrows(events), ...tracedCalls(system)];
+	const all = [
+		...[...slices, ...phases(events), ...updates(events), ...arrows(events), ...tracedCalls(system)],
+		...counters(system),
+	];
 	return {
 		displayTimeUnit: "ms",
 		otherData: {
