@@ -71,7 +71,7 @@ export const sites: Command<Options> = {
 			else if (!options.json) await writeSummary(real, wanted, terminal);
 			else
 				await terminal.write(
-					`${JSON.stringify({ schema: "patchbay/sites-summary@1", keys: await summarize(real, wanted, terminal.note) })}\n`,
+					`${JSON.stringify({ schema: "patchbay/sites-summary@1", ...(await summarize(real, wanted, terminal.note)) })}\n`,
 				);
 			return ExitCode.ok;
 		}

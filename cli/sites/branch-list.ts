@@ -13,13 +13,15 @@ import { refuseCallsByAddress, requireVisibleCalls } from "../../linker/sites/hi
 import { holders } from "../../linker/sites/holders.ts";
 import { type Insides, type Intruders, jumpedInto, markInside, newInside } from "../../linker/sites/jumped-into.ts";
 import { hasDefined } from "../../linker/sites/wanted.ts";
-import { noteUnrelocated } from "./unrelocated-note.ts";
+import { findLocalCalls, type LocalCall, type LocalCalls } from "./local-calls.ts";
 
 /** What is known of the branches of one object. */
 export interface BranchList {
 	readonly object: ElfObject;
 	readonly architecture: RealArchitecture;
 	readonly table: BranchTable;
+	/** Calls that the assembler resolved, which have no rows. */
+	readonly locals: readonly LocalCall[];
 	/** Per row the symbol of the function it is in. */
 	readonly holder: Uint32Array;
 	readonly lines: LineTable | undefined;
@@ -43,23 +45,25 @@ interface ListedSection {
 	readonly isInit: boolean;
 }
 
-/** @param wanted 1 for each symbol whose calls are asked for; undefined for all @param note gets what could not be read */
+/** @param wanted 1 for each symbol whose calls are asked for; undefined for all @param note gets what could not be read
+ * @param locals counts the calls that the assembler resolved */
 export function listBranches(
 	object: ElfObject,
 	wanted: Uint8Array | undefined,
 	note: (text: string) => void,
+	locals: LocalCalls = { count: 0, files: 0, places: [] },
 ): BranchList {
 	const architecture = requireArchitecture(object);
 	requireVisibleCalls(object);
 	const table = branchTable(object, architecture, wanted);
 	if (table.count === 0) refuseCallsByAddress(object, architecture);
-	if (hasDefined(object, wanted)) noteUnrelocated(object, architecture, wanted, note);
 	const { insides, ...survey } = surveyRows(object, architecture, table);
 	return {
 		...survey,
 		object,
 		architecture,
 		table,
+		locals: hasDefined(object, wanted) ? findLocalCalls(object, architecture, wanted, locals) : [],
 		holder: holders(object, table),
 		lines: table.count === 0 ? undefined : linesOf(object, note),
 		intruders: jumpedInto(object, architecture, insides),

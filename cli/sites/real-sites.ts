@@ -13,6 +13,7 @@ import { styled, type Terminal } from "../shell/terminal.ts";
 import { writeJsonRows } from "./branch-json.ts";
 import { type BranchList, listBranches } from "./branch-list.ts";
 import { writeText } from "./branch-text.ts";
+import { localCallsJson, localCallsText } from "./local-calls.ts";
 import { placeJson } from "./place-json.ts";
 import type { RealFile } from "./real-files.ts";
 import { searched } from "./site-counts.ts";
@@ -24,10 +25,10 @@ async function* listsOf(
 	terminal: Terminal,
 ): AsyncGenerator<BranchList> {
 	const note = (text: string): void => terminal.note(text);
-	for await (const { object, wanted: flags } of searched(files, wanted, note)) {
+	for await (const { object, wanted: flags, locals } of searched(files, wanted, note)) {
 		if (sectionByName(object, RECORD_SECTION) !== undefined)
 			note(`${object.name}: is retargeted; \`patchbay retarget --reset\` gives the file as it was\n`);
-		yield listBranches(object, flags, note);
+		yield listBranches(object, flags, note, locals);
 	}
 }
 
@@ -39,10 +40,13 @@ export async function writeTexts(
 	for await (const list of listsOf(files, wanted, terminal)) {
 		const { object } = list;
 		const tables = readSiteTables(object);
-		const title = `${object.name}: ${list.architecture.name}, ${plural(list.table.count, "call site")} of ${plural(new Set(list.table.callees.map(({ symbol }) => symbol)).size, "key")}`;
+		const keys = new Set(list.table.callees.map(({ symbol }) => symbol)).size;
+		const others = list.locals.length === 0 ? "" : `, and ${plural(list.locals.length, "local call")}`;
+		const title = `${object.name}: ${list.architecture.name}, ${plural(list.table.count, "call site")} of ${plural(keys, "key")}${others}`;
 		await terminal.write(`${styled(terminal, "bold", title)}\n`);
 		if (list.table.count > 0) await writeText(list, terminal);
 		else if (wanted !== undefined) await terminal.write(instead(list, wanted));
+		await terminal.write(localCallsText(object, list.locals));
 		for (const known of tables) await terminal.write(tableText(object, known));
 	}
 }
@@ -78,6 +82,7 @@ export async function writeJsonLines(
 	for await (const list of listsOf(files, wanted, terminal)) {
 		await writeJsonRows(list, terminal, (first) => (first ? "" : "\n"));
 		if (list.table.count > 0) await terminal.write("\n");
+		for (const line of localCallsJson(list.object, list.locals)) await terminal.write(`${line}\n`);
 	}
 }
 
@@ -100,6 +105,10 @@ export async function writeJsonElements(
 		unwritten = "";
 		await writeJsonRows(list, terminal, (first) => (first && !any ? "\n" : ",\n"));
 		any ||= table.count > 0;
+		for (const element of localCallsJson(object, list.locals)) {
+			await terminal.write(`${any ? "," : ""}\n${element}`);
+			any = true;
+		}
 	}
 	await terminal.write(unwritten);
 	return tables;

@@ -11,6 +11,7 @@ import { placeName } from "../../linker/sites/place.ts";
 import { baseName, flagged, hasDefined, hasNoSymbol, type Wanted, wantedSymbols } from "../../linker/sites/wanted.ts";
 import { count, plural, table } from "../shell/table.ts";
 import { styled, type Terminal } from "../shell/terminal.ts";
+import type { LocalCalls } from "./local-calls.ts";
 import { type RealFile, realObjects } from "./real-files.ts";
 
 export interface RealSitesOptions {
@@ -23,15 +24,18 @@ export interface RealSitesOptions {
 export interface Searched {
 	readonly object: ElfObject;
 	readonly wanted: Uint8Array | undefined;
+	/** Of all files so far; told at the end. */
+	readonly locals: LocalCalls;
 }
 
-/** Notes names of functions that none of them has. */
+/** Notes, when all are done, names of functions that none of them has, and calls that assemblers resolved. */
 export async function* searched(
 	files: readonly RealFile[],
 	wanted: Wanted | undefined,
 	note: (text: string) => void,
 ): AsyncGenerator<Searched> {
 	const missing = new Set(wanted !== undefined && "names" in wanted ? wanted.names : []);
+	const locals: LocalCalls = { count: 0, files: 0, places: [] };
 	let last: ElfObject | undefined;
 	let count = 0;
 	for (const file of files) {
@@ -41,9 +45,10 @@ export async function* searched(
 				for (const symbol of flagged(flags)) missing.delete(baseName(symbolName(object.symbols, symbol)));
 			last = object;
 			count++;
-			yield { object, wanted: flags };
+			yield { object, wanted: flags, locals };
 		}
 	}
+	if (locals.count > 0) (await import("./local-calls.ts")).noteLocalCalls(locals, note);
 	for (const name of missing)
 		note(count === 1 ? `${last!.name}: ${hasNoSymbol(last!, name)}\n` : `nothing has a symbol '${name}'\n`);
 }
@@ -54,18 +59,25 @@ export function wantedOf({ callsTo, prefix, all }: RealSitesOptions): Wanted | u
 	return all ? undefined : { prefix: prefix ?? TRAMPOLINE_PREFIX };
 }
 
-/** The counts per callee over all files, the most called first. */
+export interface SiteCounts {
+	/** Per callee over all files, the most called first. */
+	readonly keys: { key: string; sites: number }[];
+	/** Calls that assemblers resolved, which are not among them. */
+	readonly localCalls: number;
+}
+
 export async function summarize(
 	files: readonly RealFile[],
 	wanted: Wanted | undefined,
 	note: (text: string) => void,
-): Promise<{ key: string; sites: number }[]> {
+): Promise<SiteCounts> {
 	const counts = new Map<string, number>();
-	for await (const { object, wanted: flags } of searched(files, wanted, note)) {
+	let localCalls = 0;
+	for await (const { object, wanted: flags, locals } of searched(files, wanted, note)) {
 		const architecture = requireArchitecture(object);
 		requireVisibleCalls(object);
 		if (hasDefined(object, flags))
-			(await import("./unrelocated-note.ts")).noteUnrelocated(object, architecture, flags, note);
+			localCalls += (await import("./local-calls.ts")).findLocalCalls(object, architecture, flags, locals).length;
 		const called = countBranches(object, architecture, flags);
 		if (called.size === 0) refuseCallsByAddress(object, architecture);
 		for (const [symbol, sites] of called) {
@@ -74,7 +86,7 @@ export async function summarize(
 		}
 	}
 	const rows = Array.from(counts, ([key, sites]) => ({ key, sites }));
-	return rows.sort((a, b) => b.sites - a.sites || (a.key < b.key ? -1 : 1));
+	return { keys: rows.sort((a, b) => b.sites - a.sites || (a.key < b.key ? -1 : 1)), localCalls };
 }
 
 export async function writeSummary(
@@ -82,7 +94,7 @@ export async function writeSummary(
 	wanted: Wanted | undefined,
 	terminal: Terminal,
 ): Promise<void> {
-	const rows = await summarize(files, wanted, (text) => terminal.note(text));
+	const { keys: rows, localCalls } = await summarize(files, wanted, (text) => terminal.note(text));
 	const total = rows.reduce((sum, { sites }) => sum + sites, 0);
 	const lines = table(
 		[
@@ -91,6 +103,7 @@ export async function writeSummary(
 		],
 		rows,
 	);
-	const title = styled(terminal, "bold", `${plural(total, "call site")} of ${plural(rows.length, "key")}`);
+	const others = localCalls === 0 ? "" : `, and ${plural(localCalls, "local call")}`;
+	const title = styled(terminal, "bold", `${plural(total, "call site")} of ${plural(rows.length, "key")}${others}`);
 	await terminal.write(`${[title, ...(rows.length > 0 ? lines : [])].join("\n")}\n`);
 }

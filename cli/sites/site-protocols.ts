@@ -9,6 +9,7 @@ import type { Wanted } from "../../linker/sites/wanted.ts";
 import { table } from "../shell/table.ts";
 import type { Terminal } from "../shell/terminal.ts";
 import { type BranchList, listBranches } from "./branch-list.ts";
+import { localCallRows } from "./local-calls.ts";
 import type { RealFile } from "./real-files.ts";
 import { searched } from "./site-counts.ts";
 
@@ -73,9 +74,11 @@ export async function writeProtocols(
 ): Promise<void> {
 	const note = (text: string): void => terminal.note(text);
 	const all: SiteProtocol[] = [];
-	for await (const { object, wanted: flags } of searched(files, wanted, note)) {
-		const list = listBranches(object, flags, note);
+	for await (const { object, wanted: flags, locals } of searched(files, wanted, note)) {
+		const list = listBranches(object, flags, note, locals);
 		const rows = Array.from({ length: list.table.count }, (_, i) => rowOf(list, i));
+		for (const row of localCallRows(object, list.locals))
+			rows.push({ file: object.name, ...row, protocol: "none", why: "was resolved by the assembler" });
 		if (json) all.push(...rows);
 		else await terminal.write(textOf(object, rows));
 	}

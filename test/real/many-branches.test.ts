@@ -243,9 +243,12 @@ test("a short jump before a call that has a relocation has none itself", async (
 	await inFolder(async (folder) => {
 		const path = join(folder, "short.o");
 		writeFileSync(path, writeElf(finish(builder)));
-		expect((await cli("sites", path, "--calls-to", "near")).err).toContain(
-			"short.o: 1 call without relocation, resolved by the assembler, not listed (.text+0x0); ",
+		const { out, err } = await cli("sites", path, "--calls-to", "near");
+		expect(err).toBe(
+			`1 call without relocation, resolved by the assembler: local calls, which cannot be retargeted (${path}: .text+0x0); compile with -ffunction-sections or -Wa,-mshared\n`,
 		);
+		expect(out).toContain("0 call sites of 0 keys, and 1 local call\n");
+		expect(out).toMatch(/without relocation: 1 local call\n.*\n {2}\.text\+0x0 {2}local jump {2}eb 05 .* near\n/);
 	});
 });
 

@@ -192,21 +192,41 @@ describe.skipIf(!hasNative("readelf", "objdump"))("on this machine", () => {
 			expect(bytesOf(`${folder}/b.o`)).toEqual(bytesOf(`${folder}/a.o`));
 		}));
 
-	test("what a list cannot have is said", () =>
+	test("calls that the assembler resolved are a kind of their own, and noted once", () =>
 		inFolder(async (folder) => {
 			run("gcc", "-O2", "-c", source("calls.c"), "-o", `${folder}/a.o`);
+			const twice = [`${folder}/a.o`, `${folder}/a.o`];
 			for (const options of [
 				["--all"],
 				["--all", "--summary"],
+				["--all", "--protocol"],
 				["--calls-to", "weigh"],
 				["--calls-to", "weigh", "--json"],
 			]) {
-				const { code, err } = await cli("sites", `${folder}/a.o`, ...options);
+				const { code, out, err } = await cli("sites", ...twice, ...options);
 				expect(code).toBe(0);
 				expect(err).toMatch(
-					/a\.o: \d calls without relocation, resolved by the assembler, not listed \(\.text\+0x\w+ in \w+/,
+					/^\d+ calls without relocation in 2 files, resolved by the assembler: .*\(\S*a\.o: \.text\+0x\w+ in \w+.*\n$/,
 				);
+				expect(out).toContain(options[1] === "--summary" ? " local calls\n" : "local ");
 			}
+			const { sites } = JSON.parse((await cli("sites", ...twice, "--calls-to", "weigh", "--json")).out);
+			const lines = (await cli("sites", ...twice, "--calls-to", "weigh", "--json-lines")).out;
+			expect(
+				lines
+					.trim()
+					.split("\n")
+					.map((line) => JSON.parse(line)),
+			).toEqual(sites);
+			const local = sites.filter(({ kind }: { kind: string }) => kind.startsWith("local "));
+			expect(local.length).toBeGreaterThan(1);
+			for (const each of sites) expect(Object.keys(each)).toEqual(Object.keys(local[0]));
+			// objdump shows a branch to the start of the function, and no relocation behind it.
+			const decoded = run("objdump", "-dr", "--no-show-raw-insn", `${folder}/a.o`);
+			for (const { offset } of local)
+				expect(decoded).toMatch(
+					new RegExp(`^ +${offset.toString(16)}:\\t(call|jmp|j\\w+) +\\w+ <weigh>\\n(?!\\t\\t)`, "m"),
+				);
 			expect((await cli("sites", `${folder}/a.o`, "--calls-to", "wiegh")).err).toContain(
 				"has no symbol 'wiegh' (did you mean 'weigh'?)\n",
 			);
