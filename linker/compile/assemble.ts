@@ -49,6 +49,7 @@ import { isAtEnd, matchOperands, parseOperands } from "./assembly/operands.ts";
 /** What a fetch or a store of any model takes at once. */
 const SITE_UNIT = 8;
 
+/** How a `.s` source is assembled. */
 export interface AssembleOptions {
 	/** For messages and line information. */
 	readonly file: string;

@@ -18,6 +18,7 @@ import { loadModule, type Resolve } from "./types/declare.ts";
 import { inferTypes } from "./types/infer.ts";
 import { inferTables } from "./types/tables.ts";
 
+/** How a program is compiled: where imports are found, and which code is made for its calls. */
 export interface CompileOptions {
 	/** For messages, line tables and imports. */
 	readonly file: string;

@@ -10,6 +10,7 @@ export interface Position {
 	readonly column: number;
 }
 
+/** The way back from the text that is compiled to the text that the user wrote. */
 export interface PositionMap {
 	/** The file that the user wrote. */
 	readonly file: string;

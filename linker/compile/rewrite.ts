@@ -10,6 +10,7 @@ import { bindModules, calledKey } from "./types/bind.ts";
 import { type Analysis, type Binding, type Module, newAnalysis } from "./types/bindings.ts";
 import { isRuntime, loadModule, type Resolve } from "./types/declare.ts";
 
+/** How a program is rewritten from static calls to fast function pointers. */
 export interface RewriteOptions {
 	/** For messages and the map. */
 	readonly file: string;
@@ -17,6 +18,7 @@ export interface RewriteOptions {
 	readonly resolve?: Resolve;
 }
 
+/** A rewritten program, and the source map from its text back to what the user wrote. */
 export interface Rewritten {
 	readonly code: string;
 	readonly map: DecodedSourceMap;

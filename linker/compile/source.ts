@@ -1,6 +1,7 @@
 // The runtime behind `patchbay/source`: it makes every program an ES module that Node runs unchanged, and so the
 // reference for what the simulated machine must print. Node cannot patch code, so here a static call is a pointer
-// in both forms and a static key a number; what the compiler refuses is a TypeError here as far as it can be seen at run time.
+// in both forms and a static key a number; what the compiler refuses is an ArgumentError
+// here as far as it can be seen at run time.
 
 import { ArgumentError } from "../errors.ts";
 
@@ -22,6 +23,7 @@ export type NullableKey<F extends Callable> = ((...args: Parameters<F>) => void)
 export interface Ffp<F extends Callable> extends Accepts<F> {
 	readonly fn: F;
 }
+/** A fast function pointer that may be null: `pointer.fn(...)` evaluates its arguments and has no result. */
 export interface NullableFfp<F extends Callable> extends Accepts<F | null> {
 	readonly fn: (...args: Parameters<F>) => void;
 }
@@ -57,11 +59,23 @@ const zero: Code = () => 0;
 /** What the program holds, a key or an FFP, and the pointer behind it. */
 const pointers = new WeakMap<object, Pointer>();
 
+/**
+ * Makes a static call that starts with `target`; `staticCall(null)` calls nothing, `staticCall.ret0()` returns 0.
+ *
+ *     export const pick = staticCall(fifo);
+ *     pick(3); // calls fifo until `update(pick, deadline)`
+ *
+ * @throws ArgumentError when `target` is no function, or is a key itself
+ */
 export const staticCall: StaticCall = Object.assign(
 	(target: unknown, like?: unknown) => makeKey(makePointer("staticCall", target, like)),
 	{ ret0: (like?: unknown) => makeKey(makePointer("staticCall.ret0", staticCall.ret0, like)) },
 ) as StaticCall;
 
+/**
+ * Makes a fast function pointer that starts with `target`: `staticCall` with the call written as `pointer.fn(...)`.
+ * @throws ArgumentError when `target` is no function, or is a key itself
+ */
 export const defineFfp: DefineFfp = Object.assign(
 	(target: unknown, like?: unknown) => makeFfp(makePointer("defineFfp", target, like)),
 	{ ret0: (like?: unknown) => makeFfp(makePointer("defineFfp.ret0", defineFfp.ret0, like)) },
@@ -72,15 +86,21 @@ export function update<T extends Callable | null>(key: Accepts<T>, target: NoInf
 	retarget("update", key, target);
 }
 
+/**
+ * Makes every call through `pointer` from now on go to `target`.
+ * @throws ArgumentError when `pointer` is not a pointer, when `target` is null and may not be, or when it takes more
+ * arguments than the pointer's calls pass
+ */
 export function setFfp<T extends Callable | null>(pointer: Accepts<T>, target: NoInfer<T> | Ret0): void {
 	retarget("setFfp", pointer, target);
 }
 
-/** Back to what the key was made with. */
+/** Makes `key` call again what it was made with. @throws ArgumentError when it is not a key */
 export function reset(key: Accepts<never>): void {
 	restore("reset", key);
 }
 
+/** Makes `pointer` call again what it was made with. @throws ArgumentError when it is not a pointer */
 export function resetFfp(pointer: Accepts<never>): void {
 	restore("resetFfp", pointer);
 }
@@ -90,6 +110,10 @@ export function query<T extends Callable | null>(key: Accepts<T>): T | Ret0 {
 	return current("query", key, staticCall.ret0) as T | Ret0;
 }
 
+/**
+ * What `pointer` calls now, to be compared with a function or null.
+ * @throws ArgumentError when it is not a pointer
+ */
 export function queryFfp<T extends Callable | null>(pointer: Accepts<T>): T | Ret0 {
 	return current("queryFfp", pointer, defineFfp.ret0) as T | Ret0;
 }
@@ -103,6 +127,10 @@ export interface StaticKey {
 /** How many users each static key has. */
 const users = new WeakMap<StaticKey, number>();
 
+/**
+ * Makes a static key that is on or off at the start: the condition of `if (staticBranch(key))`.
+ * @throws ArgumentError when `initial` is not a boolean
+ */
 export function staticKey(initial: boolean): StaticKey {
 	if (typeof initial !== "boolean") throw new ArgumentError("staticKey: write staticKey(false) or staticKey(true)");
 	const key = {} as StaticKey;
@@ -118,6 +146,7 @@ export function staticBranch(key: StaticKey, _expected?: boolean): boolean {
 	return usersOf("staticBranch", key) > 0;
 }
 
+/** Whether the key has a user. @throws ArgumentError when `key` was not made with `staticKey` */
 export function isEnabled(key: StaticKey): boolean {
 	return usersOf("isEnabled", key) > 0;
 }

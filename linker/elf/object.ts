@@ -4,56 +4,98 @@
 
 /** Machines, as the header numbers them (EM_*). */
 export const EM_X86_64 = 62;
+/** Header, e_machine: 64-bit Arm. */
 export const EM_AARCH64 = 183;
+/** Header, e_machine: RISC-V. */
 export const EM_RISCV = 243;
 
+/** Header, e_type: a relocatable file, as compilers and assemblers make it. */
 export const ET_REL = 1;
+/** Header, e_type: a linked program with fixed addresses. */
 export const ET_EXEC = 2;
+/** Header, e_type: a shared library, or a program that may be loaded anywhere. */
 export const ET_DYN = 3;
 
+/** Section type: an unused header, such as section 0. */
 export const SHT_NULL = 0;
+/** Section type: bytes that mean something to the program alone. */
 export const SHT_PROGBITS = 1;
+/** Section type: the symbol table for linking. */
 export const SHT_SYMTAB = 2;
+/** Section type: names, each ended by a zero byte. */
 export const SHT_STRTAB = 3;
+/** Section type: relocations that carry their addends. */
 export const SHT_RELA = 4;
+/** Section type: notes, such as a build ID. */
 export const SHT_NOTE = 7;
+/** Section type: zeros that the file does not hold. */
 export const SHT_NOBITS = 8;
+/** Section type: relocations whose addends are in the fields that they change. */
 export const SHT_REL = 9;
+/** Section type: the symbol table for the dynamic linker. */
 export const SHT_DYNSYM = 11;
+/** Section type: the members of a group, of which a link keeps one copy. */
 export const SHT_GROUP = 17;
+/** Section type: section numbers of symbols that do not fit 16 bits. */
 export const SHT_SYMTAB_SHNDX = 18;
+/** Section type: relocations in the compact form, with their addends or without. */
 export const SHT_CREL = 0x40000014;
+/** Section type (LLVM, until 2021): how often functions call others, {from, to, weight} with indices of symbols. */
 export const SHT_LLVM_CALL_GRAPH_PROFILE_INDICES = 0x6fff4c02;
+/** Section type (LLVM): symbols whose addresses are significant. */
 export const SHT_LLVM_ADDRSIG = 0x6fff4c03;
+/** Section type (LLVM): how often functions call others, a weight each; its relocations name the functions. */
 export const SHT_LLVM_CALL_GRAPH_PROFILE = 0x6fff4c09;
 
+/** Section flag: the program may write it. */
 export const SHF_WRITE = 1;
+/** Section flag: it is in memory while the program runs. */
 export const SHF_ALLOC = 2;
+/** Section flag: it holds instructions. */
 export const SHF_EXECINSTR = 4;
+/** Section flag: equal elements may be merged. */
 export const SHF_MERGE = 0x10;
+/** Section flag: its elements are strings, each ended by a zero. */
 export const SHF_STRINGS = 0x20;
+/** Section flag: sh_info is the number of a section. */
 export const SHF_INFO_LINK = 0x40;
+/** Section flag: it is placed in the order of the sections that sh_link names. */
 export const SHF_LINK_ORDER = 0x80;
+/** Section flag: it is a member of a group. */
 export const SHF_GROUP = 0x200;
+/** Section flag: every thread has a copy. */
 export const SHF_TLS = 0x400;
+/** Section flag: its bytes in the file are compressed. */
 export const SHF_COMPRESSED = 0x800;
 
+/** Section number: the symbol is defined elsewhere. */
 export const SHN_UNDEF = 0;
 /** The reserved indices 0xff00..0xffff of a file are 0xffffff00..0xffffffff in memory: an object may have more than
  * 65,280 sections, and then 0xfff1 is one of them. */
 export const SHN_LORESERVE = 0xffffff00;
+/** Section number: the symbol's value is no address, and stays as it is. */
 export const SHN_ABS = 0xfffffff1;
+/** Section number: a common symbol, whose value is its alignment. */
 export const SHN_COMMON = 0xfffffff2;
 
+/** Symbol binding: known in its object alone. */
 export const STB_LOCAL = 0;
+/** Symbol binding: known to all objects. */
 export const STB_GLOBAL = 1;
+/** Symbol binding: like a global one, and gives way to it; it may stay undefined. */
 export const STB_WEAK = 2;
 
+/** Symbol type: nothing is said of it. */
 export const STT_NOTYPE = 0;
+/** Symbol type: data. */
 export const STT_OBJECT = 1;
+/** Symbol type: a function. */
 export const STT_FUNC = 2;
+/** Symbol type: stands for a section. */
 export const STT_SECTION = 3;
+/** Symbol type: names the source file of the local symbols behind it. */
 export const STT_FILE = 4;
+/** Symbol type: data of which every thread has a copy. */
 export const STT_TLS = 6;
 
 /** The relocation type that does nothing, on every machine: where it points and to what is of no meaning. */

@@ -21,6 +21,11 @@ const RESERVED_SHIFT = SHN_LORESERVE - FILE_LORESERVE;
 /** Of one table: a machine can hold this many. */
 const MOST_ROWS = 2 ** 27;
 
+/**
+ * Makes room for a symbol table: one column per field, all zero, each `count` entries long.
+ * @param strings the string table that the names are offsets in
+ * @throws ArgumentError for a count below 0 or above 2^27
+ */
 export function allocateSymbols(count: number, strings: Uint8Array): Symbols {
 	requireCount("symbols", count, 0, MOST_ROWS);
 	const buffer = new ArrayBuffer(count * 26);

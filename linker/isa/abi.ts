@@ -15,6 +15,7 @@ export function argumentOffset(index: number): number {
 
 /** Calls may change them. */
 export const callerSaved: readonly number[] = [0, 1, 2, 3, 4, 5, 6, 7];
+/** A function that changes these registers restores them before it returns. */
 export const calleeSaved: readonly number[] = [8, 9, 10, 11, 12, 13];
 /** For indirect calls and jumps and the linker's thunks; no value is in it across a call of any kind. */
 export const SCRATCH = 14;
@@ -22,8 +23,10 @@ export const SCRATCH = 14;
 /** What a call of a paravirt operation may change, by its code in the table of sites: nothing, the register of the
  * result, or what every call may. */
 export const clobberKinds = ["none", "result", "all"] as const;
+/** One of `clobberKinds`. */
 export type Clobbers = (typeof clobberKinds)[number];
 
+/** The registers whose values are lost over a call that promises this, by number. The scratch register always is. */
 export function clobberedBy(kind: Clobbers): readonly number[] {
 	return kind === "all" ? [...callerSaved, SCRATCH] : kind === "result" ? [RESULT, SCRATCH] : [SCRATCH];
 }

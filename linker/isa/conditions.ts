@@ -4,11 +4,14 @@ import { ArgumentError } from "../errors.ts";
 
 /** Flag bits as `cmp` leaves them. */
 export const EQUAL = 1;
+/** Flag bit: the first operand was less than the second, both read as signed numbers. */
 export const LESS = 2;
+/** Flag bit: the first operand was less than the second, both read as unsigned numbers. */
 export const BELOW = 4;
 
 /** Index = encoding. `always` belongs to CALL and JMP; a Jcc may use it too and then always jumps. */
 export const conditions = ["always", "eq", "ne", "lt", "ge", "le", "gt", "ult", "uge", "ule", "ugt"] as const;
+/** The name of a condition: `eq` as in `jeq`, `ult` as in `setult`. */
 export type Condition = (typeof conditions)[number];
 
 const tests: Record<Condition, (flags: number) => boolean> = {
@@ -30,6 +33,11 @@ const masks = Uint8Array.from(conditions, (name) =>
 	Array.from({ length: 8 }, (_, f) => (tests[name](f) ? 1 << f : 0)).reduce((all, bit) => all | bit, 0),
 );
 
+/**
+ * Whether a condition holds after a comparison.
+ * @param condition its index in `conditions`
+ * @param flags the bits `EQUAL`, `LESS` and `BELOW`
+ */
 export function holds(condition: number, flags: number): boolean {
 	return ((masks[condition]! >> flags) & 1) !== 0;
 }
@@ -45,6 +53,7 @@ export function compare(a: number, b: number): number {
 	return (a < b ? less : 0) | (a >>> 0 < b >>> 0 ? below : 0);
 }
 
+/** The encoding of a condition, its index in `conditions`; -1 for what is no condition's name. */
 export function conditionCode(name: string): number {
 	return conditions.indexOf(name as Condition);
 }

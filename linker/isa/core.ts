@@ -36,12 +36,15 @@ export const Stop = {
 	/** Interrupts were just unmasked: pending ones are due. */
 	unmask: 71,
 } as const;
+/** One of the values of `Stop`: what `Core.stop` holds. */
 export type Stop = (typeof Stop)[keyof typeof Stop];
+/** The least `Stop` of an instruction that completed; lesser ones are faults, and the instruction did not happen. */
 export const FIRST_EVENT = 64;
 
 /** What a CPU does not take: interrupts, and NMIs as well while it handles one. */
 export const Mask = { interrupts: 1, nmis: 2 } as const;
 
+/** One CPU as its instructions see it: registers, flags, and memory through the CPU's own translations. */
 export interface Core {
 	/** r0..r15; r15 is the stack pointer. */
 	readonly r: Int32Array;

@@ -9,6 +9,7 @@ import { SP } from "./sets/toy.ts";
 /** A name for an address, e.g. `fifo` or `fifo+0x5`. */
 export type Symbolize = (address: number) => string | undefined;
 
+/** The name of a register in assembler: `r0` to `r14`, and `sp` for the last. */
 export function registerName(register: number): string {
 	return register === SP ? "sp" : `r${register}`;
 }

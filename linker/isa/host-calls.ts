@@ -1,5 +1,6 @@
 // The numbers of `ecall`: the contract between compiled programs and whatever runs them.
 
+/** The number that an `ecall` carries. Arguments are in r0 and r1, and a result comes back in r0. */
 export const HostCall = {
 	/** Print r0 as a signed / an unsigned number, or r1 bytes of UTF-8 at r0; values of one line are separated by a space. */
 	printInt: 1,
@@ -27,4 +28,5 @@ export const HostCall = {
 
 /** What `HostCall.toggle` can do to a static key. */
 export const toggles = ["disable", "enable", "decrement", "increment"] as const;
+/** One of `toggles`. */
 export type Toggle = (typeof toggles)[number];

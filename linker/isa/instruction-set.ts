@@ -18,6 +18,7 @@ export const formats = {
 	/** Displacement from the end of the instruction, -2^27 .. 2^27-1, above a condition. */
 	rel: { length: 5, bytes: "op (disp28<<4|cond)32" },
 } as const;
+/** The name of an encoding in `formats`, which has its length and its fields. */
 export type Format = keyof typeof formats;
 
 /** What an instruction costs is a class here and a number in a cost profile (runtime/machine). */
@@ -39,11 +40,16 @@ export const costClasses = [
 	"host",
 	"system",
 ] as const;
+/** The name of a class of instructions that take equally long; a cost profile has cycles for each. */
 export type CostClass = (typeof costClasses)[number];
 
 /** Where control goes next: `next` falls through; the others are what collectors and emulators look at. */
 export type Flow = "next" | "call" | "jump" | "branch" | "return" | "indirect-call" | "indirect-jump" | "trap" | "halt";
 
+/**
+ * One instruction of the table. Assembler, decoder, disassembler, interpreter and docs/isa.md are all made from
+ * such rows.
+ */
 export interface Row {
 	readonly mnemonic: string;
 	readonly opcode: number;
@@ -77,5 +83,7 @@ export interface Instruction {
 	readonly length: number;
 }
 
+/** The least displacement of a CALL, JMP or Jcc, in bytes from the end of the instruction. */
 export const REL_MIN = -(2 ** 27);
+/** The greatest displacement of a CALL, JMP or Jcc, in bytes from the end of the instruction. */
 export const REL_MAX = 2 ** 27 - 1;

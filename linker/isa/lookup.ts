@@ -58,6 +58,7 @@ export function rowOf(mnemonic: string): Row {
 	return row;
 }
 
+/** The instruction whose encoding begins with this byte; undefined when there is none. */
 export function rowOfOpcode(opcode: number): Row | undefined {
 	return byOpcode.get(opcode);
 }

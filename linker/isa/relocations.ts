@@ -2,6 +2,7 @@
 
 import { REL_MAX, REL_MIN } from "./instruction-set.ts";
 
+/** One kind of relocation: what value it computes, which range the value must be in, and how the field holds it. */
 export interface RelocationType {
 	readonly type: number;
 	readonly name: string;
@@ -34,12 +35,18 @@ const disp28 = {
 	read: (view: DataView, offset: number) => view.getInt32(offset, true) >> 4,
 };
 
+/** This relocation changes nothing. */
 export const R_TOY_NONE = 0;
+/** This relocation puts an address, `S + A`, into a 32-bit word. */
 export const R_TOY_ABS32 = 1;
+/** This relocation puts a distance, `S + A - P`, into a 32-bit word. The rows of a site table use it. */
 export const R_TOY_REL32 = 2;
+/** This relocation puts a distance, `S + A - P`, into the displacement of a CALL. */
 export const R_TOY_CALL28 = 3;
+/** This relocation puts a distance, `S + A - P`, into the displacement of a JMP or Jcc. */
 export const R_TOY_JUMP28 = 4;
 
+/** Every relocation type of the toy instruction set; the index is the type's number. */
 export const relocationTypes: readonly RelocationType[] = [
 	{ type: R_TOY_NONE, name: "R_TOY_NONE", formula: "none", size: 0, min: 0, max: 0, write: () => {}, read: () => 0 },
 	{ type: R_TOY_ABS32, name: "R_TOY_ABS32", formula: "S + A", min: -(2 ** 31), max: 2 ** 32 - 1, ...word },

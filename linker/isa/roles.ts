@@ -18,6 +18,11 @@ export interface Roles {
 
 const known = new Map<string, Roles>();
 
+/**
+ * What an instruction does with its register operands.
+ * @param mnemonic the row's own: `j`, `set`
+ * @throws ArgumentError when no instruction has this mnemonic
+ */
 export function roles(mnemonic: string): Roles {
 	const found = known.get(mnemonic);
 	if (found !== undefined) return found;

@@ -43,6 +43,7 @@ export interface Resolved {
 	readonly source: string;
 	readonly map?: PositionMap;
 }
+/** Finds the module that an import names, seen from the file that has the import; undefined when there is none. */
 export type Resolve = (specifier: string, fromFile: string) => Resolved | undefined;
 
 export function loadModule(analysis: Analysis, origin: Origin, resolve: Resolve): Module {

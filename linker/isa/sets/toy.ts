@@ -8,6 +8,7 @@ import { compare as compareWords, holds as conditionHolds } from "../conditions.
 import { type Core, type Execute, Stop } from "../core.ts";
 import type { CostClass, Flow, Format, Group, Row } from "../instruction-set.ts";
 
+/** The number of the stack pointer's register. */
 export const SP = 15;
 export { EM_TOY } from "../machine-number.ts";
 
@@ -70,6 +71,7 @@ const event =
 
 const noOperation: Execute = () => {};
 
+/** The instructions of the toy set, grouped as docs/isa.md shows them. */
 export const groups: readonly Group[] = [
 	group("One byte: what a patcher may put over the head of a longer instruction", [
 		quiet(0x90, "nop", "none", "", "nop", "next", "nothing", noOperation),
@@ -302,4 +304,5 @@ export const groups: readonly Group[] = [
 	]),
 ];
 
+/** The instructions of the toy set, one after the other. */
 export const rows: readonly Row[] = groups.flatMap((g) => g.rows);
