@@ -27,6 +27,7 @@ const IDLE_AGAIN = encode("jmp", { imm: -(5 + IDLE.length) });
 /** Where an idle CPU goes on when an interrupt wakes it. */
 const IDLE_LOOP = STACKS_END + HALT.length + IDLE.length;
 
+/** How an image becomes a machine: its CPUs, their model and costs, and room beyond what the image needs. */
 export interface LoadOptions {
 	readonly profile: CostProfile;
 	/** `ideal` unless said otherwise. */

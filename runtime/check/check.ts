@@ -25,8 +25,10 @@ import { faults, type MachineSpace, machineSpace, OVER, type Reductions, WANTED 
 import { Unfounded } from "./stack-use.ts";
 import { type TraceStep, traceOf, walk } from "./trace.ts";
 
+/** What `schema` is in the JSON of a verdict. */
 export const VERDICT_SCHEMA = "patchbay/verdict@1";
 
+/** How far a check goes, and what it tells besides the verdict. */
 export interface CheckOptions {
 	readonly bounds?: Partial<Bounds & Room>;
 	readonly reductions?: Partial<Reductions>;
@@ -35,6 +37,7 @@ export interface CheckOptions {
 	readonly progress?: (found: number, expanded: number) => void;
 }
 
+/** The answer to a scenario, with what it rests on and, where there is one, a way to what was found. */
 export interface Verdict {
 	readonly schema: typeof VERDICT_SCHEMA;
 	readonly name: string;

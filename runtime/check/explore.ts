@@ -15,6 +15,7 @@ export interface Space {
 	readonly goal?: { readonly fault: number; reached(state: Int32Array): boolean };
 }
 
+/** How much an exploration may hold before it ends as `undecided`. */
 export interface Bounds {
 	readonly states: number;
 	/** Bytes for states and their index. */
@@ -24,6 +25,7 @@ export interface Bounds {
 /** The ordinals of the steps, from the initial state: what `expand` emits, counted. */
 export type Path = readonly number[];
 
+/** What an exploration found. A path is a list of choices, each an index into what was possible. */
 export interface Exploration {
 	readonly verdict: "safe" | "unsafe" | "undecided";
 	readonly states: number;

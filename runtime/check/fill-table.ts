@@ -67,6 +67,10 @@ export interface FillRow {
 	readonly outcomes: readonly string[];
 }
 
+/**
+ * Checks every way of filling memory on these models, whole and without each of its phases: the rows of
+ * docs/fills.md.
+ */
 export function fillRows(on: readonly Model[] = tabulated): FillRow[] {
 	const outcomes = (method: Method): string[] => on.map((model) => outcome(checkMethod(method, model)));
 	return methods.flatMap((method) => [

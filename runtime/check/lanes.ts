@@ -13,6 +13,7 @@ import { type Verdict, walkVerdict } from "./check.ts";
 import type { Taken } from "./space.ts";
 import type { TraceStep } from "./trace.ts";
 
+/** A counterexample as the lab draws it: a lane per CPU and per patcher, a row per step. */
 export interface Lanes {
 	readonly cpus: number;
 	/** The steps that each patcher carries out, and the phase that each belongs to. */
@@ -23,11 +24,13 @@ export interface Lanes {
 	readonly stands: readonly Stand[];
 }
 
+/** A step of a patcher's plan, in words, and the phase it belongs to. */
 export interface PlannedStep {
 	readonly text: string;
 	readonly phase: string | undefined;
 }
 
+/** One site that a scenario's patchers change. */
 export interface LaneSite {
 	readonly address: number;
 	/** `caller+0x5` */
@@ -36,6 +39,7 @@ export interface LaneSite {
 	readonly new: readonly number[];
 }
 
+/** One step of a counterexample. */
 export interface LaneRow extends TraceStep {
 	/** Which CPU or patcher. */
 	readonly index: number;
@@ -43,6 +47,7 @@ export interface LaneRow extends TraceStep {
 	readonly read?: readonly ReadByte[];
 }
 
+/** One byte that a CPU fetched, and when memory held that value. */
 export interface ReadByte {
 	readonly address: number;
 	readonly value: number;
@@ -50,6 +55,7 @@ export interface ReadByte {
 	readonly stand: number;
 }
 
+/** The situation between two steps: memory at the sites, and what each CPU may fetch there. */
 export interface Stand {
 	/** What memory holds at each site. */
 	readonly memory: readonly (readonly number[])[];
@@ -60,6 +66,7 @@ export interface Stand {
 	readonly patchers: readonly number[];
 }
 
+/** How one CPU stands between two steps. */
 export interface CpuStand {
 	readonly status: keyof typeof Status;
 	readonly place: string;

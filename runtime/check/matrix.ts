@@ -10,11 +10,14 @@ import type { Scenario } from "./scenario.ts";
 
 /** What the site is and becomes. */
 export const siteKinds = ["call", "tail", "conditional", "null", "ret0"] as const;
+/** One of `siteKinds`. */
 export type SiteKind = (typeof siteKinds)[number];
 /** Inside an aligned 8 bytes, or across the boundary between two. */
 export const placements = ["aligned", "straddling"] as const;
+/** One of `placements`. */
 export type Placement = (typeof placements)[number];
 
+/** One field of the matrix: a protocol on a model, at a site of one kind in one place. */
 export interface Cell {
 	readonly protocol: Protocol;
 	readonly model: Model;
@@ -66,6 +69,7 @@ export function cells({ protocols: of = matrixProtocols, models: on = tabulated,
 	return all;
 }
 
+/** Checks the scenario of a cell: `check(scenarioOf(cell))`. */
 export function checkCell(cell: Cell): Verdict {
 	return check(scenarioOf(cell));
 }

@@ -5,6 +5,7 @@ import type { Machine } from "../machine/state.ts";
 import type { Built } from "./build.ts";
 import { type Term, valueAt } from "./outcome.ts";
 
+/** One end that a scenario may come to: the values of registers and words that it is asked for. */
 export interface Outcome {
 	/** Place -> its value: `0:r1`, `x`. A word of a page that is not mapped in the end has none. */
 	readonly values: Readonly<Record<string, number>>;

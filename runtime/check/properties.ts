@@ -4,6 +4,7 @@ import { Patcher } from "../machine/layout.ts";
 import { writableAndExecutable } from "../machine/write-xor-execute.ts";
 import { getPatcher, type System } from "../patch/system.ts";
 
+/** What `check` proves of every execution, by name. */
 export const properties = {
 	torn: "no CPU executes an instruction at a site that nobody put there",
 	target: "every call reaches the old or the new target, with the right return address and stack",
@@ -15,6 +16,7 @@ export const properties = {
 	never: "no CPU comes to a place that the scenario rules out",
 	finish: "the update finishes",
 } as const;
+/** The name of a property that must always hold. */
 export type Property = keyof typeof properties;
 export const propertyNames = Object.keys(properties) as Property[];
 
@@ -24,6 +26,7 @@ export const occurrences = {
 	old: "the old target is reached",
 	trap: "the breakpoint is met",
 } as const;
+/** The name of something that a scenario may require to be possible. */
 export type Occurrence = keyof typeof occurrences;
 
 /** Judged after a patcher's step that changed page tables. */

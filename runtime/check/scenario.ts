@@ -10,6 +10,7 @@ import { type Request, requests } from "../patch/plan/step.ts";
 import type { MemoryPart } from "./memory-part.ts";
 import type { Occurrence, Property } from "./properties.ts";
 
+/** What `schema` is in the JSON of a scenario. */
 export const SCENARIO_SCHEMA = "patchbay/scenario@1";
 
 /** More CPUs than this are refused: a state would have more successors than anybody waits for. */
@@ -18,6 +19,7 @@ export const MOST_CPUS = 64;
 /** The model of a scenario that names none. */
 export const DEFAULT_MODEL = "x86";
 
+/** What `check` explores: a program, CPUs, patchers, a model, and what is to be judged. */
 export interface Scenario {
 	/** For messages. */
 	readonly name: string;
@@ -105,6 +107,7 @@ export interface AgentPart {
 	readonly place?: string;
 }
 
+/** The verdict that a scenario's file says it has. */
 export interface Expectation {
 	readonly verdict: "safe" | "unsafe" | "undecided" | "refused" | "allowed" | "forbidden";
 	readonly states?: number;

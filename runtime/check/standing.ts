@@ -11,6 +11,7 @@ import type { System } from "../patch/system.ts";
 import { build, defaultRoom } from "./build.ts";
 import { type Verdict, walkVerdict } from "./check.ts";
 
+/** A verdict's execution, ready to be played. */
 export interface Standing {
 	/** Before the first step, with a list of events. */
 	readonly system: System;

@@ -9,6 +9,7 @@ import { type Placement, type SiteKind, scenarioOf } from "./matrix.ts";
 import type { Property } from "./properties.ts";
 import { phaseOf } from "./scenario.ts";
 
+/** What is searched for: the model, the sites and CPUs on which an order must be safe, and how long it may be. */
 export interface Wish {
 	readonly model: Model;
 	/** Phases at most. */
@@ -21,6 +22,7 @@ export interface Wish {
 	readonly profile: CostProfile;
 }
 
+/** The cheapest safe order of phases, and what finding it took. */
 export interface Found {
 	readonly phases: readonly string[];
 	/** Cycles until the update is complete, by the profile. */
@@ -49,6 +51,7 @@ const letters: readonly Letter[] = [
 	{ text: "sync park", most: 1 },
 	{ text: "release", most: 1, after: "sync park" },
 ];
+/** Every phase that a search may use. */
 export const letterTexts = letters.map(({ text }) => text);
 
 /** What a beginning can break for good. */

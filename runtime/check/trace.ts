@@ -18,6 +18,7 @@ import type { Path } from "./explore.ts";
 import { labelsOf, withNames } from "./names.ts";
 import type { Fault, MachineSpace, Taken } from "./space.ts";
 
+/** One step of a counterexample, in words. */
 export interface TraceStep {
 	/** `cpu0`, `patcher0` */
 	readonly who: string;

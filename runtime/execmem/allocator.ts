@@ -31,6 +31,7 @@ import {
 	typeNames,
 } from "./memory-types.ts";
 
+/** The addresses and memory that an allocator may give out. */
 export interface AllocatorOptions {
 	/** Whole areas within reach of the image's calls (`reachOf`). */
 	readonly near: Range;
@@ -52,6 +53,7 @@ export interface Nodes {
 	readonly bytes?: readonly number[];
 }
 
+/** What somebody wants of the allocator. */
 export interface Request {
 	readonly type: TypeName;
 	readonly bytes: number;
@@ -64,6 +66,7 @@ export interface Request {
 	readonly node?: number;
 }
 
+/** Memory that was given out. */
 export interface Piece {
 	readonly address: number;
 	/** As asked for; what is taken is that up to the next multiple of the type's granularity. */
@@ -74,6 +77,7 @@ export interface Piece {
 	readonly wanted: number;
 }
 
+/** A stretch of address space that the allocator took for a pool: one large page, or small ones. */
 export interface Area {
 	readonly address: number;
 	readonly bytes: number;

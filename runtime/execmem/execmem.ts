@@ -14,6 +14,7 @@ import { memoryTypes } from "./memory-types.ts";
 import { backPages, carryOutMemory, differences, flushFrees, freeNow, spansOf, unbackPages } from "./pages.ts";
 import { type Execmem, type Owned, readBytes, type Use } from "./pieces.ts";
 
+/** The reasons for which calls are refused or broken off; docs/execmem.md tells of each. */
 export type ExecmemErrorKind =
 	| RefusalKind
 	| "out-of-memory"
@@ -28,11 +29,13 @@ export type ExecmemErrorKind =
 	| "out-of-reach"
 	| "interrupted";
 
+/** Why a call was refused, or was broken off. */
 export interface ExecmemError {
 	readonly kind: ExecmemErrorKind;
 	readonly why: string;
 }
 export type Failed = { readonly ok: false; readonly error: ExecmemError };
+/** What a call gives: `ok: true` and its result, or `ok: false` and the error. */
 export type Outcome<T = object> = ({ readonly ok: true } & T) | Failed;
 
 /** Memory of a type, not to be executed or made read-only yet. */
@@ -98,12 +101,21 @@ export function jitAlloc(
 	return { ...given, handle };
 }
 
+/**
+ * Writes into the memory of a handle that is not mapped yet.
+ * @param at where in it the bytes go
+ * @param handle from `jitAlloc`
+ */
 export function jitWrite(execmem: Execmem, handle: number, bytes: Uint8Array, at = 0): Outcome {
 	const address = execmem.handles.get(handle);
 	if (address === undefined) return fail("unknown-address", `no handle ${handle}`);
 	return execmemWrite(execmem, address, bytes, at);
 }
 
+/**
+ * Makes the memory of a handle executable at its address. It cannot be written afterwards.
+ * @param handle from `jitAlloc`
+ */
 export function jitMap(execmem: Execmem, handle: number): Outcome {
 	const address = execmem.handles.get(handle);
 	if (address === undefined) return fail("unknown-address", `no handle ${handle}`);
@@ -120,6 +132,7 @@ export function jitFinalize(execmem: Execmem, address: number, by: "ipi" | "rest
 	return finish(execmem, address, "in-place", "finalized-twice", by === "rest" ? execmem.methods.atRest : undefined);
 }
 
+/** Gives memory of `jitAlloc` or `jitMapRwInPlace` back, as `execmemFree` does. */
 export const jitFree = execmemFree;
 
 /** A field of code that depends on where it lies. */

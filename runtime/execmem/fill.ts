@@ -3,6 +3,7 @@
 
 import type { Phase } from "../patch/plan/protocol.ts";
 
+/** How memory gets its contents, as data: the phases of allocating, writing and finishing it. */
 export interface Fill {
 	readonly name: string;
 	readonly brief: string;

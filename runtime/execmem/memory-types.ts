@@ -34,12 +34,14 @@ export const typeNames = [
 	"trampolines",
 	"jit",
 ] as const;
+/** The name of a type of memory. */
 export type TypeName = (typeof typeNames)[number];
 
 const readOnly: Permissions = { r: true, w: false, x: false };
 const writable: Permissions = { r: true, w: true, x: false };
 const executable: Permissions = { r: true, w: false, x: true };
 
+/** What each type of memory is for, where it may lie, and how it is mapped. */
 export const memoryTypes: Readonly<Record<TypeName, MemoryType>> = {
 	text: {
 		name: "text",

@@ -23,6 +23,7 @@ export interface Methods {
 	readonly releases: readonly Release[];
 }
 
+/** Where pieces may lie, and how they are filled and freed. */
 export interface ExecmemOptions extends Pick<AllocatorOptions, "near" | "anywhere" | "reserved" | "nodes"> {
 	/** Whether text is written through an alias while it stays executable; otherwise every piece has pages of its own. */
 	readonly textPoke?: boolean;
@@ -34,6 +35,7 @@ export interface ExecmemOptions extends Pick<AllocatorOptions, "near" | "anywher
 	readonly trapped?: Driving["trapped"];
 }
 
+/** Executable memory of a running system: its allocator, its physical frames, and the pieces that were given out. */
 export interface Execmem {
 	readonly system: System;
 	readonly allocator: Allocator;
@@ -67,6 +69,7 @@ export interface Owned {
 	state: "open" | "finished" | "freed";
 }
 
+/** Makes an allocator of executable memory over a system's spare pages. Nothing is mapped yet. */
 export function createExecmem(system: System, options: ExecmemOptions): Execmem {
 	const frames = createFrames(system.machine);
 	const methods: Methods = { ...standard.methods, ...options.methods };

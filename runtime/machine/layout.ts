@@ -101,6 +101,10 @@ export const RETURN_STACK = 16;
 export const TARGETS = 256;
 const PREDICTOR_WORDS = RETURN_STACK + 1 + 2 * TARGETS + 1;
 
+/**
+ * Where the parts of a machine's buffer lie, for one configuration. Offsets are in bytes, lengths in 32-bit words
+ * where they say so.
+ */
 export interface Layout {
 	readonly cpus: number;
 	/** Byte offsets into the buffer. */

@@ -4,6 +4,7 @@
 /** Nothing; cleaning and invalidating by address; `fence.i` or `imb` on every CPU concerned. */
 export type Upkeep = "none" | "by-address" | "fence.i" | "imb";
 
+/** What the CPUs of a real machine may still see of code and page tables after they changed, as data. */
 export interface Model {
 	readonly name: string;
 	readonly brief: string;

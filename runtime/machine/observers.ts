@@ -1,6 +1,7 @@
 // What may be attached to a machine to look at it: data that observers fill and take away. Nothing of it is part of the
 // machine's state, and no run depends on it; this file imports nothing.
 
+/** Addresses whose fetches are noted, and what was noted. */
 export interface Watch {
 	/** Virtual, of address space 0. */
 	readonly addresses: Set<number>;
@@ -44,6 +45,7 @@ export interface TlbShape {
 	readonly source: string;
 }
 
+/** An instruction TLB, or one per CPU, that only counts: it changes nothing in what CPUs see. */
 export interface InstructionTlb {
 	readonly shape: TlbShape;
 	/** As the page table has them, or as if all text were mapped by 4 KiB. */

@@ -7,12 +7,15 @@ import { Entry, Global } from "./layout.ts";
 import { type Machine, PAGE } from "./state.ts";
 import { record, replaceNewest, visible } from "./visibility.ts";
 
+/** Bytes of a large page. */
 export const LARGE_PAGE = 2 ** 21;
 
 export const LARGE_PAGES = LARGE_PAGE / PAGE;
 
+/** What an access wants of a page: to read, to write, or to execute. */
 export type Access = "r" | "w" | "x";
 
+/** What a mapping allows: reading, writing, executing. */
 export interface Permissions {
 	readonly r: boolean;
 	readonly w: boolean;

@@ -27,6 +27,7 @@ import {
 } from "./page-entry.ts";
 import { choose, getCpu, type Machine, PAGE } from "./state.ts";
 
+/** One entry of the page table: a page of an address space, the memory behind it, and what it allows. */
 export interface Mapping extends Permissions {
 	readonly space: number;
 	/** Virtual, page-aligned. */

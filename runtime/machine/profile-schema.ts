@@ -20,4 +20,5 @@ const fields: Record<keyof CostProfile, Schema> = {
 	farLine: cycles,
 };
 
+/** The JSON schema of a cost profile in a file. */
 export const profileSchema: Schema = objectOf(fields);

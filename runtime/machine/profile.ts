@@ -3,8 +3,10 @@
 
 import type { CostClass } from "../../linker/isa/instruction-set.ts";
 
+/** Clocks count in ticks, so that cycles may be multiples of 1/16. */
 export const TICKS_PER_CYCLE = 16;
 
+/** How long instructions, traps and interrupts take on a real machine. Everything is in cycles of a CPU. */
 export interface CostProfile {
 	readonly name: string;
 	/** Where the numbers come from. */

@@ -40,6 +40,7 @@ export function requestsOf(patcher: number): number {
 	return bits;
 }
 
+/** One thing that may happen next on a machine: an instruction, an interrupt, or a store that reaches memory. */
 export type Choice =
 	| { readonly kind: "step"; readonly cpu: number }
 	| { readonly kind: "interrupt"; readonly cpu: number }

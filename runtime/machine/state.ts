@@ -9,8 +9,10 @@ import type { Model } from "./model.ts";
 import type { FetchNote, InstructionTlb, Watch } from "./observers.ts";
 import type { CostProfile } from "./profile.ts";
 
+/** Bytes of a small page. */
 export const PAGE = 4096;
 
+/** What a machine is made with. It does not change while the machine runs. */
 export interface MachineConfig {
 	readonly cpus: number;
 	/** Bytes of physical memory; a multiple of the page size. */
@@ -36,6 +38,7 @@ export interface MachineConfig {
 /** `fresh`: always the newest. `stale`: the adversary, mostly the oldest, unit by unit. `random`: any. `chosen`: what
  * `Machine.oracle` says. */
 export type FetchPolicy = "fresh" | "stale" | "random" | "chosen";
+/** Every `FetchPolicy`. */
 export const fetchPolicies: readonly FetchPolicy[] = ["fresh", "stale", "random", "chosen"];
 
 /** What a machine has room for; beyond, it would have to forget what some CPU may see. */
@@ -108,6 +111,10 @@ export interface Access {
 	readonly bytes: number;
 }
 
+/**
+ * A machine: its configuration, and one buffer that holds all of its state, with views of it. What is derived from
+ * the buffer, or notes what happens, says so.
+ */
 export interface Machine {
 	readonly config: MachineConfig;
 	readonly layout: Layout;
@@ -144,10 +151,12 @@ export function cpuWord(machine: Machine, cpu: number, field: number): number {
 	return (machine.layout.cpuBlocks >> 2) + cpu * Cpu.words + field;
 }
 
+/** One word of a CPU's state. @param field a word of `Cpu` (layout.ts) */
 export function getCpu(machine: Machine, cpu: number, field: number): number {
 	return machine.words[cpuWord(machine, cpu, field)]!;
 }
 
+/** Sets one word of a CPU's state. @param field a word of `Cpu` (layout.ts) */
 export function setCpu(machine: Machine, cpu: number, field: number, value: number): void {
 	machine.words[cpuWord(machine, cpu, field)] = value;
 }
@@ -166,6 +175,12 @@ export function getCounter(machine: Machine, cpu: number, field: number): number
 	return coreAt(machine, cpu).counters[(field - Cpu.clock) >> 1]!;
 }
 
+/**
+ * Adds to a CPU's clock.
+ * @param field `Cpu.clock` or `Cpu.instructions`
+ * @param ticks how many ticks, or instructions
+ * @throws ArgumentError when there is no such CPU
+ */
 export function addCounter(machine: Machine, cpu: number, field: number, ticks: number): void {
 	coreAt(machine, cpu).counters[(field - Cpu.clock) >> 1]! += ticks;
 }

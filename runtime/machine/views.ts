@@ -7,6 +7,7 @@ import { physicalIn } from "./page-table.ts";
 import { getCpu, type Machine } from "./state.ts";
 import { byteOf, possibleValues } from "./visibility.ts";
 
+/** One byte of code as one CPU may see it. */
 export interface ByteView {
 	/** Virtual. */
 	readonly address: number;
@@ -18,6 +19,7 @@ export interface ByteView {
 	readonly values: readonly SeenByte[];
 }
 
+/** A value of a byte that a CPU may still see. */
 export interface SeenByte {
 	readonly value: number;
 	/** How often the unit was changed since it held this: 0 is the present. */

@@ -15,6 +15,7 @@ import { run } from "../patch/drive/run.ts";
 import { early } from "../patch/plan/protocols/index.ts";
 import type { BootOptions } from "../patch/system.ts";
 
+/** What passing a site of one kind costs. */
 export interface PassCost {
 	readonly site: string;
 	/** Cycles more than without the site. */
@@ -44,6 +45,7 @@ const ways: readonly Way[] = [
 	{ site: "call of an operation, inlined", text: ".pv_call operation, 6", without: "", boot: {} },
 ];
 
+/** Measures what passing each kind of site costs, on and off, in cycles per pass. */
 export function passCosts(profile: CostProfile): PassCost[] {
 	const baseline = new Map(["", "call work"].map((text) => [text, loopCycles(profile, { text })]));
 	return ways.map((way) => ({

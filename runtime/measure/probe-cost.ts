@@ -24,6 +24,7 @@ export interface HitWay {
 }
 
 const inSlot: ProbeOptions = { outOfLine: "always" };
+/** The ways of executing a probed instruction whose costs are measured, with published speeds of uprobes. */
 export const hitWays: readonly HitWay[] = [
 	{ name: "emulated", instruction: "nop", options: {}, published: 3.229 },
 	{ name: "emulated", instruction: "push", options: {}, published: 3.086 },

@@ -24,6 +24,7 @@ import type { Protocol } from "../patch/plan/protocol.ts";
 import { same } from "../patch/plan/step.ts";
 import type { System } from "../patch/system.ts";
 
+/** Calls of one site, under a storm of updates. */
 export interface StormCase {
 	readonly protocol: Protocol;
 	readonly model: Model;

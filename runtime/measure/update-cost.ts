@@ -23,8 +23,10 @@ import { patcherClocks, type System } from "../patch/system.ts";
 
 /** Calls of a static call, branches of a static key, entries of functions. */
 export const siteFamilies = ["call", "label", "entry"] as const;
+/** One of `siteFamilies`. */
 export type SiteFamily = (typeof siteFamilies)[number];
 
+/** An update whose cost is measured: how many sites of which kind, on how many CPUs, by which protocol. */
 export interface CostCase {
 	readonly family: SiteFamily;
 	readonly sites: number;
@@ -54,6 +56,7 @@ const WARM_UP = 50;
 /** The register that counts the sites that a CPU passed. */
 const PASSED = 2;
 
+/** Measures one update: CPUs run through the sites in a loop, and every site is changed once. */
 export function updateCost(one: CostCase): UpdateCost {
 	const image = hotLoop(one);
 	const machine = load(image, { ...one, stack: PAGE, started: false });

@@ -20,6 +20,7 @@ import { evacuate } from "./evacuate.ts";
 import { type Interrupted, type Module, type ModulePiece, type Modules, noteModule, partNamed } from "./modules.ts";
 import { release, withdraw } from "./unload.ts";
 
+/** How a module is loaded. */
 export interface ModuleLoadOptions {
 	/** That of the first object, without folder and extension, unless said otherwise. */
 	readonly name?: string;

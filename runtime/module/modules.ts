@@ -7,6 +7,7 @@ import type { Execmem } from "../execmem/pieces.ts";
 import { now, type RunEnd } from "../patch/drive/run.ts";
 import type { System } from "../patch/system.ts";
 
+/** The modules of a running system. */
 export interface Modules {
 	readonly system: System;
 	readonly execmem: Execmem;
@@ -14,6 +15,7 @@ export interface Modules {
 	readonly loaded: Map<string, Module>;
 }
 
+/** A module that is loaded. */
 export interface Module {
 	readonly name: string;
 	/** The program and the modules whose symbols it uses. */
@@ -22,6 +24,7 @@ export interface Module {
 	readonly pieces: readonly ModulePiece[];
 }
 
+/** One piece of a module's memory. */
 export interface ModulePiece {
 	readonly memory: ModuleMemory;
 	readonly address: number;

@@ -10,6 +10,7 @@ import type { Refusal } from "../patch/change/planned-change.ts";
 import { evacuate, type StillCalled, type Stretch } from "./evacuate.ts";
 import { type Interrupted, type Module, type ModulePiece, type Modules, noteModule, partNamed } from "./modules.ts";
 
+/** How a module is unloaded. */
 export interface UnloadOptions {
 	/** What still calls the module is given its default. Otherwise the module stays. */
 	readonly reset?: boolean;

@@ -8,6 +8,7 @@ import type { Protocol } from "./plan/protocol.ts";
 import { newTracer } from "./record/tracer.ts";
 import type { System } from "./system.ts";
 
+/** What a system keeps, and how many processes it has. */
 export interface SystemOptions {
 	/** Keeps what happens, for a trace. */
 	readonly trace?: boolean;
@@ -15,6 +16,11 @@ export interface SystemOptions {
 	readonly processes?: number;
 }
 
+/**
+ * Makes a system of a loaded machine: nobody patches, nothing was printed, nothing is settled yet.
+ * @param image what the machine was loaded with
+ * @param protocol how run-time updates are done
+ */
 export function createSystem(
 	machine: Machine,
 	image: Image,

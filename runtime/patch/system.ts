@@ -36,6 +36,10 @@ export interface Queued {
 	readonly clock: number;
 }
 
+/**
+ * A machine with the program that it runs and whoever patches it. What is not in the machine's buffer is what
+ * records happenings, and what is waiting to be done.
+ */
 export interface System {
 	readonly machine: Machine;
 	/** The program with the modules that are loaded now. */
@@ -75,6 +79,7 @@ export interface System {
 	readonly deaths: Death[];
 }
 
+/** How operations and alternatives are settled when a program starts. */
 export interface BootOptions {
 	/** What the machine has. */
 	readonly features?: readonly string[];
@@ -90,6 +95,7 @@ export interface FirstRuns {
 	readonly cpus: Set<number>;
 }
 
+/** One call of a traced function. */
 export interface TracedCall {
 	readonly cpu: number;
 	/** Address of the function. */
@@ -104,6 +110,7 @@ export interface TracedCall {
 	readonly returnTo: number;
 }
 
+/** What traced functions reported: calls, and which of them are still under way. */
 export interface Tracer {
 	/** In the order of their beginnings. */
 	readonly calls: TracedCall[];

@@ -7,6 +7,7 @@ import type { Frames } from "./frames.ts";
 
 /** What a hit leaves behind, besides being counted: nothing, a line, the registers as they were. */
 export type Handler = "count" | "print" | "registers";
+/** Every `Handler`. */
 export const handlers: readonly Handler[] = ["count", "print", "registers"];
 
 /** A hit that a handler noted. */
@@ -19,6 +20,7 @@ export interface Note {
 	readonly stack: readonly (number | undefined)[];
 }
 
+/** A probe: the instruction that it is on, what a hit leaves behind, and the hits so far. */
 export interface Probe {
 	/** Its place in the record of its process (slot-area.ts). */
 	readonly index: number;
@@ -56,6 +58,7 @@ export interface SlotArea extends CodePage {
 	trampoline: CodePage | undefined;
 }
 
+/** How probes are carried out. */
 export interface ProbeOptions {
 	/** `always`: also what could be emulated is executed in a slot, but for what asks the machine for something. */
 	readonly outOfLine?: "needed" | "always";

@@ -17,6 +17,7 @@ import type { CodePage, Probe, SlotArea } from "./probe.ts";
 
 /** So far apart that no two share a unit of fetch or a cache line. */
 export const SLOT_BYTES = 128;
+/** How many slots a page has. */
 export const SLOTS = PAGE / SLOT_BYTES;
 /** A process's record is a page: a word for the slots, then a byte for each probe. */
 export const MOST_PROBES = PAGE - 4;

@@ -18,6 +18,7 @@ import type { Reductions } from "../space.ts";
 import type { SiteBytes, TraceStep } from "../trace.ts";
 import { recordedScenarioSchema } from "./scenario.ts";
 
+/** What `schema` is in the JSON of several verdicts. */
 export const VERDICTS_SCHEMA = "patchbay/verdicts@1";
 
 /** A verdict, and what it and the header's expectation disagree on. */
@@ -69,8 +70,10 @@ const always = Object.keys(fields).filter(
 	(field) => !["why", "property", "stopped", "outcomes", "trace", "sample"].includes(field),
 );
 
+/** The JSON schema of a verdict. */
 export const verdictSchema: Schema = objectOf(fields, always);
 
+/** The JSON schema of several verdicts, each of its own file. */
 export const verdictsSchema: Schema = objectOf(
 	{
 		schema: { const: VERDICTS_SCHEMA },

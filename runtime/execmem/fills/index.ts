@@ -10,7 +10,9 @@ import { rwThenRox } from "./rw-then-rox.ts";
 import { rwThenRoxAtRest } from "./rw-then-rox-at-rest.ts";
 
 export { data, jitMap, poke, pokeTraps, readOnlyLater, rwThenRox, rwThenRoxAtRest, unmap };
+/** Every fill. */
 export const fills: readonly Fill[] = [poke, rwThenRox, jitMap, rwThenRoxAtRest, data, readOnlyLater];
+/** Every release. */
 export const releases: readonly Release[] = [unmap, pokeTraps, poisoned];
 
 /** Which of them is used for what. */

@@ -12,6 +12,7 @@ import { riscv } from "./riscv.ts";
 import { x86 } from "./x86.ts";
 
 export { ideal };
+/** Every built-in model; the first one is never stale. */
 export const models: readonly Model[] = [ideal, x86, amdQuad, arm, riscv, alpha];
 /** What a scenario may ask for besides: `arm` with some of its caches coherent. */
 export const variants: readonly Model[] = [armIdc, armDic, armIdcDic];

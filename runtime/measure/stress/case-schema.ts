@@ -53,6 +53,7 @@ const fields: Record<keyof StressCase, Schema> = {
 	calls: listOf(call),
 };
 
+/** What `schema` is in the JSON of a case of stress. */
 export const STRESS_SCHEMA = "patchbay/stress@1";
 
 /** What `stress --json` writes. */

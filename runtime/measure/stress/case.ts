@@ -29,6 +29,7 @@ export type StressCall =
 	| { readonly call: "load" | "unload"; readonly module: number }
 	| { readonly call: "enter"; readonly module: number; readonly cpus: number };
 
+/** One case of stress: a machine, and the calls that are made of it in order. */
 export interface StressCase {
 	readonly model: string;
 	readonly fetch: FetchPolicy;

@@ -22,6 +22,7 @@ import { breakpoint } from "../../patch/plan/protocols/index.ts";
 import type { System } from "../../patch/system.ts";
 import { MOST_CPUS, type StressCase } from "./case.ts";
 
+/** What happened in a case of stress. */
 export interface StressCounts {
 	calls: number;
 	/** Calls that were refused, as calls may be. */

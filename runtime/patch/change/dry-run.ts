@@ -21,6 +21,7 @@ export interface DryRun {
 	readonly syncs: number;
 }
 
+/** What an update would do to one site. */
 export interface PlannedSite {
 	readonly key: string;
 	readonly kind: PatchedText["kind"];

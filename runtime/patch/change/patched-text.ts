@@ -8,6 +8,7 @@ import { describeSite } from "../../../linker/sites/site-bytes.ts";
 import type { System } from "../system.ts";
 import { textAt } from "./planned-change.ts";
 
+/** An instruction that updates change: a site, a trampoline, a label, or the entry of a traced function. */
 export interface PatchedText {
 	readonly address: number;
 	readonly kind: SiteKind | "trampoline" | "label" | "entry";

@@ -19,6 +19,7 @@ import { change, type TargetName } from "./update.ts";
 /** Key -> what it shall call. */
 export type Targets = Readonly<Record<string, TargetName>>;
 
+/** One static call of a running program. */
 export interface StaticCall {
 	readonly name: string;
 	/** Name of the function it calls now; null when none. */
@@ -29,6 +30,7 @@ export interface StaticCall {
 	plan(to: TargetName): DryRun | Refusal;
 }
 
+/** The static calls of a running program, by name. */
 export interface StaticCalls {
 	readonly names: readonly string[];
 	/** @throws LinkError when the image has no such key */

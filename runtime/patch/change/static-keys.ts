@@ -11,6 +11,10 @@ import { type DryRun, describeUpdate } from "./dry-run.ts";
 import type { Refusal } from "./planned-change.ts";
 import { word } from "./slots.ts";
 
+/**
+ * One static key of a running program: `enable()`, `disable()`, `increment()`, `decrement()` and `reset()` change
+ * it.
+ */
 export interface StaticKey extends Readonly<Record<Toggle | "reset", () => Updated>> {
 	readonly name: string;
 	isEnabled(): boolean;
@@ -18,6 +22,7 @@ export interface StaticKey extends Readonly<Record<Toggle | "reset", () => Updat
 	plan(toggle: Toggled["toggle"]): DryRun | Refusal;
 }
 
+/** The static keys of a running program, by name. */
 export interface StaticKeys {
 	readonly names: readonly string[];
 	/** @throws LinkError when the image has no such key */

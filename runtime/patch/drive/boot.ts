@@ -42,6 +42,7 @@ export interface Settled {
 	readonly form: "direct" | "inlined" | "nothing" | "bug" | "indirect" | "gone" | "replaced" | "original";
 }
 
+/** A plan that settles operations and alternatives. */
 export interface Boot extends Update {
 	/** In the order of the tables, alternatives first. */
 	readonly settled: readonly Settled[];

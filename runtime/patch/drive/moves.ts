@@ -12,6 +12,7 @@ import { serveTrap } from "../perform/trap.ts";
 import type { System } from "../system.ts";
 import { serveHostCall } from "./host-calls.ts";
 
+/** One indivisible thing that a CPU or a patcher may do next. */
 export interface Move {
 	readonly kind: "step" | "interrupt" | "nmi" | "trap" | "drain" | "patch";
 	/** Number of the CPU, or of the patcher. */

@@ -4,6 +4,7 @@ import { Patcher } from "../../machine/layout.ts";
 import { phaseText } from "../plan/protocol.ts";
 import { getPatcher, Life, type System } from "../system.ts";
 
+/** How far a patcher is in one phase of its plan. */
 export interface PhaseProgress {
 	/** As text: `sync serialize`. */
 	readonly phase: string;

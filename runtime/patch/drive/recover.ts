@@ -9,6 +9,7 @@ import type { Edit } from "../plan/step.ts";
 import { getPatcher, Life, patcherClocks, type System, setPatcher } from "../system.ts";
 import { now, type RunEnd, settle } from "./run.ts";
 
+/** What a recovery came to. */
 export interface Recovery {
 	/** How many dead patchers were taken over. */
 	readonly patchers: number;

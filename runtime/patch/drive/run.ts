@@ -12,6 +12,7 @@ export type { RunEnd };
 /** Cycles that whoever asks for an update waits for it. */
 const PATIENCE = 1e9;
 
+/** When a run stops, and which updates come while it runs. */
 export interface RunLimits {
 	/** Stop when the next party's clock is here, in cycles. */
 	readonly cycles?: number;
@@ -19,6 +20,7 @@ export interface RunLimits {
 	readonly updates?: readonly ScheduledUpdate[];
 }
 
+/** An update that is asked for from outside at a given cycle. */
 export interface ScheduledUpdate {
 	/** Cycles. */
 	readonly at: number;

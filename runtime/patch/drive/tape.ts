@@ -12,6 +12,7 @@ import { now } from "./run.ts";
 import { restoreSystem, type SavedSystem, saveSystem } from "./save.ts";
 import { peekTurn, type RunEnd, serve, type Turn, takeInterrupt, takeTurn } from "./turn.ts";
 
+/** How often a tape puts the system aside, and how much memory that may take. */
 export interface TapeOptions {
 	/** Steps between two places at which the system is put aside. */
 	readonly every?: number;
@@ -36,6 +37,7 @@ export type Chosen =
 /** Why going on ended: the run did; or the place was reached. */
 export type Stopped = RunEnd | undefined;
 
+/** A run that can be gone through in both directions, by step, and changed by hand. */
 export interface Tape {
 	readonly system: System;
 	/** Where the run stands. */

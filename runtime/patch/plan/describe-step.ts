@@ -3,6 +3,7 @@
 import { hex, hexBytes } from "../../../linker/hex.ts";
 import type { Step } from "./step.ts";
 
+/** A step in a few words: `store main+0x5 cc`. @param name what an address is called */
 export function describeStep(step: Step, name: (address: number) => string = hex): string {
 	switch (step.kind) {
 		case "store":

@@ -29,4 +29,5 @@ const fields: Record<keyof Protocol, Schema> = {
 	phases: listOf(phaseSchema),
 };
 
+/** The JSON schema of a protocol in a file. */
 export const protocolSchema: Schema = objectOf(fields, ["name", "brief", "phases"]);

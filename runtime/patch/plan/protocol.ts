@@ -6,6 +6,7 @@ import type { Request } from "./step.ts";
 /** BRK or SPIN over the first byte, the bytes after it, the new first byte, or all at once. */
 export type Part = "breakpoint" | "spin" | "tail" | "head" | "whole";
 
+/** One line of a protocol. A plan carries each phase out for all sites of its batch before the next begins. */
 export type Phase =
 	/** Store this part of every site, with the cache maintenance that the model needs for it. */
 	| { readonly kind: "write"; readonly part: Part }
@@ -31,6 +32,7 @@ export type Phase =
 	/** The memory never was text, as far as anybody can tell. */
 	| { readonly kind: "retire" };
 
+/** How code is changed under running CPUs: phases, in order, and what has to hold before. */
 export interface Protocol {
 	readonly name: string;
 	readonly brief: string;
@@ -39,23 +41,36 @@ export interface Protocol {
 	readonly phases: readonly Phase[];
 }
 
+/** Stores this part of every site. */
 export const write = (part: Part): Phase => ({ kind: "write", part });
+/** Asks every other CPU to do this, and waits until all have. */
 export const sync = (request: Request): Phase => ({ kind: "sync", request });
+/** Lets parked CPUs go on, through an instruction barrier. */
 export const release = (): Phase => ({ kind: "release", serialize: true });
+/** Enters the sites into what the breakpoint trap knows: from here on it executes their new instructions. */
 export const arm = (): Phase => ({ kind: "trap", arm: true });
+/** Takes the sites out of what the breakpoint trap knows. */
 export const disarm = (): Phase => ({ kind: "trap", arm: false });
 
+/** Fills the stretch with its bytes, while no CPU can execute it. */
 export const copy = (): Phase => ({ kind: "copy" });
+/** Fills the stretch with breakpoints, while no CPU can execute it. */
 export const poison = (): Phase => ({ kind: "poison" });
+/** Does the cache maintenance that the model needs for the whole stretch. */
 export const maintain = (): Phase => ({ kind: "maintain" });
+/** Declares that the stretch is not text any more. */
 export const retire = (): Phase => ({ kind: "retire" });
+/** A `sync` that is left out on models whose fetches look where stores go. */
 export const syncUnlessCoherent = (request: Request): Phase => ({ kind: "sync", request, unless: "coherent" });
 
 /** A subset of `rwx`; none unmaps. */
 type Rights = "" | "r" | "rw" | "rx";
 
+/** Changes what the pages that hold the sites permit. */
 export const protect = (rights: Rights): Phase => ({ kind: "protect", permissions: permissionsOf(rights) });
+/** Maps the stretch with these rights. */
 export const map = (rights: Rights): Phase => ({ kind: "map", permissions: permissionsOf(rights) });
+/** Takes from every mapping of the stretch's memory what exceeds these rights. */
 export const restrict = (rights: Rights): Phase => ({ kind: "restrict", permissions: permissionsOf(rights) });
 
 export function permissionsOf(rights: Rights): Permissions {

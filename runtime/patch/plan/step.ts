@@ -42,6 +42,7 @@ export interface Span extends Stretch {
 	readonly frames?: Frames;
 }
 
+/** One atomic action of a patcher. Addresses are virtual, in address space 0 unless `space` says another. */
 export type Step =
 	/** Waits until nobody else patches text. */
 	| { readonly kind: "lock" }

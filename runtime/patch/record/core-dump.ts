@@ -13,6 +13,10 @@ const NT_PRSTATUS = 1;
 /** The fields of that note, a word each, behind r0..r15. */
 const statusFields = [Cpu.pc, Cpu.flags, Cpu.masked, Cpu.status, Cpu.stop, Cpu.stopValue] as const;
 
+/**
+ * One process of a system as an ELF core file, with its memory and the registers of its CPUs.
+ * @param space the process's address space
+ */
 export function coreOf({ machine }: System, space: number): Uint8Array {
 	const own = mappings(machine).filter((mapping) => mapping.space === space);
 	return writeCore(EM_TOY, joined(machine, own), notes(machine, space));

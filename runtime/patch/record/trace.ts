@@ -10,6 +10,7 @@ import type { Happening, System } from "../system.ts";
 import { counters } from "./counters.ts";
 import { PROCESS, type TraceEvent } from "./trace-event.ts";
 
+/** A trace in the Trace Event Format, as JSON. Times are in cycles, written as microseconds. */
 export interface TraceFile {
 	readonly displayTimeUnit: "ms";
 	readonly otherData: Readonly<Record<string, string>>;
@@ -19,6 +20,10 @@ export interface TraceFile {
 /** Lanes: CPUs are 1.., patchers come before them. */
 const PATCHERS = 1000;
 
+/**
+ * What happened in a system as a trace for Perfetto: a lane per CPU and per patcher. Without `trace` in the
+ * system's options there are no events.
+ */
 export function perfettoTrace(system: System): TraceFile {
 	const { machine, image, protocol } = system;
 	const events = system.events ?? [];

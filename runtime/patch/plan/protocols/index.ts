@@ -12,6 +12,7 @@ import { stopMachine } from "./stop-machine.ts";
 import { unmapWriteMap } from "./unmap-write-map.ts";
 
 export { breakpoint, early };
+/** Every built-in protocol; the first, `breakpoint`, is what commands use unless told otherwise. */
 export const protocols: readonly Protocol[] = [
 	breakpoint,
 	naive,
