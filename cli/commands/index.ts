@@ -11,6 +11,7 @@ const loaders = {
 	probe: async () => (await import("./probe.ts")).probe,
 	maps: async () => (await import("./maps.ts")).maps,
 	execmem: async () => (await import("./execmem.ts")).execmem,
+	layouts: async () => (await import("./layouts.ts")).layouts,
 	compile: async () => (await import("./compile.ts")).compile,
 	asm: async () => (await import("./asm.ts")).asm,
 	sites: async () => (await import("./sites.ts")).sites,

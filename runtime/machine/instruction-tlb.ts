@@ -38,16 +38,21 @@ export function observeFetches(
 	pages: InstructionTlb["pages"],
 	together = false,
 ): InstructionTlb {
+	const tlb = newTlb(shape, pages, together ? 1 : machine.config.cpus);
+	machine.instructionTlbs = [...(machine.instructionTlbs ?? []), tlb];
+	return tlb;
+}
+
+/** Empty TLBs, one for each CPU. */
+export function newTlb(shape: TlbShape, pages: InstructionTlb["pages"], cpus: number): InstructionTlb {
 	const room = shape.small.entries + (shape.large === "shared" ? 0 : shape.large.entries);
-	const tlb: InstructionTlb = {
+	return {
 		shape,
 		pages,
 		counts: { changes: 0, misses: 0 },
-		tags: Array.from({ length: together ? 1 : machine.config.cpus }, () => new Int32Array(room)),
-		last: new Int32Array(together ? 1 : machine.config.cpus),
+		tags: Array.from({ length: cpus }, () => new Int32Array(room)),
+		last: new Int32Array(cpus),
 	};
-	machine.instructionTlbs = [...(machine.instructionTlbs ?? []), tlb];
-	return tlb;
 }
 
 /** A CPU fetches from the page of `pc`. */
@@ -64,7 +69,13 @@ export function forgetPages(tlbs: readonly InstructionTlb[], cpu: number): void 
 	}
 }
 
-function lookUp({ shape, counts, tags, last }: InstructionTlb, cpu: number, address: number, large: boolean): void {
+/** A CPU fetches from a page, which is large or small. */
+export function lookUp(
+	{ shape, counts, tags, last }: InstructionTlb,
+	cpu: number,
+	address: number,
+	large: boolean,
+): void {
 	const page = Math.floor(address / (large ? LARGE_PAGE : PAGE));
 	const tag = (page * 2 + (large ? 1 : 0) + 2) | 0;
 	const which = cpu % tags.length;
