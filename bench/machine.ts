@@ -27,7 +27,7 @@ const profile = {
 	trap: 20,
 };
 
-/** Of the mix. */
+/** Cycles that an instruction of the mix takes on average. */
 const CYCLES_PER_INSTRUCTION = 1.4;
 
 /** Does about `INSTRUCTIONS` instructions. @returns how many exactly */

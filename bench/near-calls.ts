@@ -13,7 +13,7 @@ const CALLS = 12;
 const PROGRAM_FUNCTIONS = 400;
 /** Text of a module. What its functions do not fill stands for functions that call nothing outside. */
 const TEXT = 512 * 1024;
-/** Of the reach. */
+/** Distances of the marks, in parts of what a call reaches. */
 const MARKS = [0.25, 0.5, 0.75, 1, 1.25, 1.5];
 
 export interface NearCalls {

@@ -24,7 +24,7 @@ import { breakpoint, createSystem, type RunEnd, run, type System } from "../runt
 
 const MODULES = 200;
 const PACKETS = 200;
-/** Of the fixtures, in turn. */
+/** How many cycles each of the fixtures runs, in turn. */
 const CYCLES = 40_000;
 
 export interface TlbRow {

@@ -5,10 +5,10 @@ import { getHeapStatistics } from "node:v8";
 import * as fc from "fast-check";
 import { isExpected, type Target } from "./target.ts";
 
-/** Of processor time: what a recipe may take, whatever it says. Inputs are a few KiB, and programs are run for some 100,000
- * cycles. */
+/** Seconds of processor time that a recipe may take, whatever it says. Inputs are a few KiB, and programs are run for
+ * some 100,000 cycles. */
 export const MOST_SECONDS = 10;
-/** Of memory that a recipe leaves behind or holds at its end. */
+/** Bytes of memory that a recipe may leave behind or hold at its end. */
 export const MOST_BYTES = 256 * 2 ** 20;
 
 export interface Batch {

@@ -39,7 +39,7 @@ export const askedSchema: Schema = recordOf({
 	items: text,
 });
 
-/** Of a campaign in parts that was stopped: what each part reported. */
+/** What each part reported, of a campaign in parts that was stopped. */
 export const partsSchema: Schema = listOf({ type: "object" });
 
 /** A name, or the thing itself: what is said of keys and items is said of objects and lists alone. */

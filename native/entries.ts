@@ -25,7 +25,7 @@ export interface Site {
 	/** The branch that it is or becomes, wherever that goes. */
 	readonly pattern: Uint8Array;
 	readonly loaded: Loaded;
-	/** Of a branch that follows a static key: where it jumps if it does, and whether it does not while the key is on. */
+	/** Where a branch that follows a static key jumps if it does, and whether it does not while the key is on. */
 	readonly label?: { readonly target: number; readonly expected: boolean };
 }
 

@@ -20,7 +20,7 @@ export type Target =
 	| { readonly kind: "zero" }
 	/** As it was when the program was loaded. */
 	| { readonly kind: "default" }
-	/** Of static keys. */
+	/** What a static key becomes. */
 	| { readonly kind: "on" | "off" }
 	/** Only the sites change, to what the key says by now. */
 	| { readonly kind: "agree" };

@@ -56,7 +56,7 @@ export interface StormCell {
 	readonly stale: number;
 	readonly lost: number;
 	readonly nanoseconds: number;
-	/** Of the model; null: it has no such writer. */
+	/** The model's verdict; null: it has no such writer. */
 	readonly verdict: string | null;
 }
 
@@ -98,7 +98,7 @@ export function buildStorm(source: string, model: Model): Storm {
 	};
 }
 
-/** Of one CPU that runs through the site, inside an aligned 8 bytes or across. */
+/** The verdict on one CPU that runs through the site, inside an aligned 8 bytes or across. */
 function verdictOf(
 	known: Map<string, string>,
 	{ name, protocol }: Writer,

@@ -28,7 +28,7 @@ function licenceOf(folder: string): string {
 	return `Licence: ${license}\n${author?.name ?? author ?? ""}\n${repository?.url ?? repository ?? ""}`;
 }
 
-/** Of the package that a module is in. */
+/** The folder of the package that a module is in. */
 function folderOf(path: string): string {
 	const [folder] = /^.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+/.exec(path)!;
 	return folder;

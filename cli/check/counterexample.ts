@@ -66,7 +66,7 @@ function remark(terminal: Terminal, step: TraceStep): string {
 	return [fetched, broken].filter((text) => text !== "").join(" ");
 }
 
-/** Of each fetch that was older than memory, in words. */
+/** Says, for each fetch that was older than memory, why it could be, in words. */
 function explanations(trace: readonly TraceStep[]): string[] {
 	return trace.flatMap(({ who, older }, i) =>
 		older === undefined ? [] : [`  step ${i + 1}: of what ${who} fetched, ${older}`],

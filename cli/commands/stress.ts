@@ -125,7 +125,7 @@ function askedOf({ seed, cases, calls, model, shard }: Options): Asked {
 	return { seed, cases, calls, model, shard: shardText(shard) };
 }
 
-/** Of the cases that fall to this part. */
+/** The seeds of the cases that fall to this part of the campaign. */
 function seedsOf({ seed, cases, shard }: Options): number[] {
 	return mine(
 		Array.from({ length: cases }, (_, i) => seed + i),

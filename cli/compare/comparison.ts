@@ -27,12 +27,12 @@ import { plainCalls } from "./plain-calls.ts";
 
 export interface Way {
 	readonly name: "direct" | "static inline" | "static trampoline" | "FFP pointer" | "FFP + retpoline";
-	/** Of the whole program, without its updates; undefined: this program cannot be built that way. */
+	/** What the whole program takes, without its updates; undefined: this program cannot be built that way. */
 	readonly cycles: number | undefined;
 	/** Over a plain call, on average. */
 	readonly extraPerCall: number | undefined;
 	readonly bytesPerSite: number;
-	/** Of one key at run time, on average; undefined: only by linking again. */
+	/** What an update of one key costs at run time, on average; undefined: only linking again changes it. */
 	readonly update: { readonly cycles: number; readonly syncs: number } | undefined;
 }
 

@@ -18,9 +18,9 @@ export interface Deed {
 export interface Course {
 	/** Other updates. */
 	readonly updates?: readonly ScheduledUpdate[];
-	/** Those with a cycle are made then. What they name may have come with an earlier deed. */
+	/** Updates to make; one with a cycle is made then. What it names may have come with a module loaded before. */
 	readonly retargets?: readonly Retarget[];
-	/** Those of one cycle in their order. */
+	/** What to do at given cycles; what is for one cycle is done in this order. */
 	readonly deeds?: readonly Deed[];
 	/** Cycles after which the run is given up: it then ends as `limit`. */
 	readonly maxCycles?: number | undefined;

@@ -80,11 +80,11 @@ export interface Preparation extends ModuleOptions, BuildOptions, BootChoice {
 /** A program with the modules that it starts with. */
 export interface Prepared {
 	readonly settled: readonly Settled[];
-	/** Whose memory the modules have; undefined when there will be none. */
+	/** The memory that modules get; undefined when there will be none. */
 	readonly execmem: Execmem | undefined;
 	/** Loads and unloads to come. */
 	readonly deeds: readonly Deed[];
-	/** Those that were refused, so far. */
+	/** The loads and unloads that were refused, so far. */
 	readonly refused: string[];
 	/** A module let the run end before the start. */
 	readonly ended: RunEnd | undefined;

@@ -7,7 +7,7 @@ import { type Protocol, protocolSchema, protocols } from "../../runtime/patch/in
 import { UsageError } from "../shell/command.ts";
 import { readJson } from "../shell/files.ts";
 
-/** Those that patch while a program runs: the others are what updates before the start use. */
+/** The protocols that patch while a program runs: updates before the start use the others. */
 export const running: readonly Protocol[] = protocols.filter(({ requires }) => requires !== "quiet");
 
 export const protocolOption = new Option(

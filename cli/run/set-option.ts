@@ -22,7 +22,7 @@ export interface Retarget {
 	readonly targets: readonly RetargetedKey[];
 	/** Undefined: before the program starts. */
 	readonly cycle: number | undefined;
-	/** Of a native program: after its start. */
+	/** When to update a native program, counted from its start. */
 	readonly milliseconds?: number;
 }
 

@@ -22,7 +22,7 @@ export interface Report {
 	/** What was asked for, with the `shard` where it is one. */
 	readonly asked?: Asked;
 	readonly stopped?: true | undefined;
-	/** Of a campaign in parts that was stopped: what each part reported, for `--resume`. */
+	/** What each part reported, of a campaign in parts that was stopped: `--resume` reads it. */
 	readonly parts?: readonly object[] | undefined;
 }
 

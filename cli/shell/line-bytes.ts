@@ -141,7 +141,7 @@ export function putDecimal(view: DataView, at: number, value: number): number {
 	let rest = value | 0;
 	let to = end;
 	while (rest > 9) {
-		/** Of whole numbers this is exact: it is never within rounding of the next. */
+		/** This is exact for whole numbers: the quotient is never within rounding of the next. */
 		const hundredth = ((rest + 0.5) * 0.01) | 0;
 		to -= 2;
 		view.setUint16(to, pairs[rest - hundredth * 100]!, true);

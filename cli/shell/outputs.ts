@@ -5,7 +5,7 @@ import type { Command as CommandLine } from "commander";
 import { type Command, UsageError } from "./command.ts";
 import { checkWritable, isSamePlace } from "./files.ts";
 
-/** Of the command that runs. */
+/** The output files of the command that runs. */
 let outputs: readonly string[] = [];
 
 /** @throws UsageError when an output has no name or is an input, LinkError when it cannot be written */

@@ -27,7 +27,7 @@ import { type BranchList, lineRowAt, reachLeft } from "./branch-list.ts";
 
 /** What rows have in common, made when the first of them is written. */
 interface Shared {
-	/** Of symbols. */
+	/** Names of symbols. */
 	readonly names: Names;
 	readonly between: Fixed;
 	/** By section: up to the offset. */

@@ -36,7 +36,7 @@ export interface BranchList {
 }
 
 interface ListedSection {
-	/** Of code. */
+	/** The section's bytes of code. */
 	readonly data: Uint8Array;
 	/** What offsets in it count from. */
 	readonly origin: number;

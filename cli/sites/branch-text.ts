@@ -116,7 +116,7 @@ interface Layout {
 	readonly kinds: readonly Fixed[];
 	readonly lengths: readonly number[];
 	readonly bytesWidth: number;
-	/** Of symbols. */
+	/** Names of symbols. */
 	readonly names: Names;
 	/** More than a line takes without what is said about the site, */
 	readonly lineSize: number;

@@ -32,7 +32,7 @@ export interface LocalCalls {
 /** How many are named. */
 const FEW = 3;
 
-/** Those of an object, which count for the note.
+/** Finds the local calls of an object, which count for the note.
  * @param wanted 1 for each symbol that is asked for; undefined for all functions */
 export function findLocalCalls(
 	object: ElfObject,

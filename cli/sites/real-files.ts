@@ -14,7 +14,7 @@ import { isPacked } from "../unpack/packed.ts";
 
 export interface RealFile {
 	readonly file: string;
-	/** Of a pipe and the like, which can be read only once. */
+	/** The contents of a pipe and the like, which can be read only once. */
 	readonly bytes?: Uint8Array | undefined;
 }
 

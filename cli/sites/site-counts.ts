@@ -24,7 +24,7 @@ export interface RealSitesOptions {
 export interface Searched {
 	readonly object: ElfObject;
 	readonly wanted: Uint8Array | undefined;
-	/** Of all files so far; told at the end. */
+	/** Local calls of all files so far; told at the end. */
 	readonly locals: LocalCalls;
 }
 

@@ -29,7 +29,7 @@ export interface ListedSite extends DescribedPlace {
 	readonly target: string | undefined;
 	/** Where the instruction itself goes, if not to the target: the trampoline. */
 	readonly via: string | undefined;
-	/** Of a branch: how its key is when it jumps. */
+	/** How the key of a branch is when it jumps. */
 	readonly jumps?: "on" | "off";
 }
 

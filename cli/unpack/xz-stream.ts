@@ -14,7 +14,7 @@ export interface XzBlock {
 	readonly dictionary: number;
 	/** Whether branches of x86 were changed before they were compressed. */
 	readonly isFiltered: boolean;
-	/** Of the bytes that it stands for, if the stream checks them that way. */
+	/** The checksum of the bytes that it stands for, if the stream checks them that way. */
 	readonly crc32: number | undefined;
 }
 

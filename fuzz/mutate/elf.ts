@@ -27,7 +27,7 @@ const shapes = {
 const SHT_SYMTAB = 2;
 const SHT_RELA = 4;
 const SHT_NOBITS = 8;
-/** Of one table, and of one section's words. */
+/** How many rows of one table, and words of one section, a pattern has at most. */
 const MOST_ROWS = 64;
 
 export function patternOf(bytes: Uint8Array): Pattern {

@@ -81,7 +81,7 @@ async function commandOn(given: readonly string[] | undefined, name: string, byt
 
 interface ArchiveRecipe {
 	readonly members: readonly { readonly file: number; readonly edits: readonly Edit[]; readonly name: string }[];
-	/** Of the archive as a whole, whose headers are text. */
+	/** Changes of the archive as a whole, whose headers are text. */
 	readonly bytes: readonly { readonly at: number; readonly value: string }[];
 	readonly command: number;
 }

@@ -35,7 +35,7 @@ export type Place =
 	| { readonly kind: "local"; readonly local: Local }
 	| { readonly kind: "variable"; readonly variable: Variable }
 	| { readonly kind: "element"; readonly table: Table; readonly length: number; readonly index: Expression }
-	/** Of a typed array that is known only when the program runs. */
+	/** An element of a typed array that is known only when the program runs. */
 	| ({ readonly kind: "viewed"; readonly element: ElementType; readonly index: Expression } & Words);
 
 /** A typed array as two values: where it is, and how many elements it has. */
@@ -136,7 +136,7 @@ export interface CheckedFunction {
 	/** Its body begins with the directive "init". */
 	readonly isInit: boolean;
 	readonly at: Position;
-	/** Of the closing brace. */
+	/** Where the closing brace is. */
 	readonly end: Position;
 }
 

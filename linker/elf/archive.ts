@@ -29,7 +29,7 @@ export function isThinArchive(bytes: Uint8Array): boolean {
 
 /** A header and what follows it. */
 export interface ArchivePiece {
-	/** Of the header. */
+	/** Offset of the header in the archive. */
 	readonly at: number;
 	/** The name as the header has it. */
 	readonly field: string;

@@ -20,7 +20,7 @@ export interface CoreSegment {
 
 /** Something said beside the memory, in a form that its owner knows: registers, the name of the program. */
 export interface CoreNote {
-	/** Whose kind of note it is. */
+	/** Who defines the note's type: `CORE`, `LINUX`. */
 	readonly name: string;
 	readonly type: number;
 	readonly data: Uint8Array;

@@ -22,7 +22,7 @@ export interface LineHeader {
 	readonly lineBase: number;
 	readonly lineRange: number;
 	readonly opcodeBase: number;
-	/** Of standard opcode `i + 1`. */
+	/** Index `i`: how many operands standard opcode `i + 1` has. */
 	readonly operandCounts: readonly number[];
 	readonly directories: readonly (PathReference | undefined)[];
 	/** By the number that the program uses for them; a version before 5 has no file 0. */

@@ -48,7 +48,7 @@ function withIndices(object: ElfObject, section: Section, index: number, symtab:
 			return { ...section, info: moved(section.info) };
 		case SHT_RELA:
 		case SHT_REL:
-			// Those that apply to a section as columns have followed; a livepatch's own stay bytes.
+			// Relocations that apply to a section as columns have followed; a livepatch's own stay bytes.
 			if (relocationTarget(section, symtab) !== 0) return section;
 			return withWords(section, section.type === SHT_RELA ? RELA_SIZE : REL_SIZE, [inRela.symbol], moved);
 		case SHT_LLVM_CALL_GRAPH_PROFILE_INDICES:

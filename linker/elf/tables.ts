@@ -18,7 +18,7 @@ export const FILE_LORESERVE = 0xff00;
 const RESERVED_SHIFT = SHN_LORESERVE - FILE_LORESERVE;
 
 /** All columns are views of one buffer: a link has thousands of tables, and a buffer costs more than a view. */
-/** Of one table: a machine can hold this many. */
+/** How many rows one table has at most: a machine can hold this many. */
 const MOST_ROWS = 2 ** 27;
 
 /**
@@ -179,7 +179,7 @@ function fileSection(section: number): number {
 	return section >= SHN_LORESERVE ? section - RESERVED_SHIFT : FILE_XINDEX;
 }
 
-/** Of a SHT_SYMTAB_SHNDX table. */
+/** Writes rows of a SHT_SYMTAB_SHNDX table: sections of symbols whose numbers do not fit their own rows. */
 export function putExtendedSections(symbols: Symbols, view: DataView, first: number): void {
 	for (let i = first, at = 0; at < view.byteLength; i++, at += 4) {
 		const section = symbols.section[i]!;

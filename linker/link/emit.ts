@@ -23,7 +23,7 @@ export function executable({ name, entry, sections, segments, symbols }: Executa
 	return elf;
 }
 
-/** Those that are not empty, in the order of their indices. */
+/** The output sections that are not empty, in the order of their indices. */
 export function sectionsOf({ outputs }: { readonly outputs: readonly Output[] }): Section[] {
 	return outputs.filter(({ index }) => index > 0).map(asSection);
 }

@@ -22,7 +22,7 @@ export const MODE_SYMBOL = "__static_calls_mode";
 export interface ImageKey {
 	/** As in the source: `pick`, not `__SCK__pick`. */
 	readonly name: string;
-	/** Of the two words {function now, default function}. */
+	/** Address of the two words {function now, default function}. */
 	readonly address: number;
 	/** 0 when the key has none. */
 	readonly trampoline: number;
@@ -52,7 +52,7 @@ export interface ImageSite extends Site {
 export interface ImageStaticKey {
 	/** As in the source: `tracing`, not `__SK__tracing`. */
 	readonly name: string;
-	/** Of the two words {users now, users at the start}. */
+	/** Address of the two words {users now, users at the start}. */
 	readonly address: number;
 	readonly users: number;
 	readonly initial: number;
@@ -79,7 +79,7 @@ export interface ImageEntry {
 export interface ImageOperation {
 	/** As in the source: `readFlags`, not `__PV__readFlags`. */
 	readonly name: string;
-	/** Of the two words {function now, default function}. */
+	/** Address of the two words {function now, default function}. */
 	readonly address: number;
 	/** The function at the start; 0 is null. */
 	readonly initial: number;
@@ -115,7 +115,7 @@ export interface ImageAlternative {
 
 /** A linked program as loaders, patchers and lists take it: what is in its files, read once and joined. */
 export interface Image extends SymbolIndex {
-	/** Of the program itself. */
+	/** The program itself, without modules. */
 	readonly elf: ElfObject;
 	/** The program, and the modules that were loaded into it, in that order. All that follows is of all of them. */
 	readonly parts: readonly Part[];

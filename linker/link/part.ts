@@ -11,7 +11,7 @@ import { once } from "./once.ts";
 export interface Part {
 	readonly elf: ElfObject;
 	readonly initFreed: boolean;
-	/** Those that are still there, ascending. */
+	/** The segments that are still there, ascending. */
 	readonly segments: readonly Segment[];
 	readonly lines: LineTable;
 	/** Address of a function or key -> its number in `.signatures`. */

@@ -42,7 +42,7 @@ export function callPlace(object: ElfObject, index: number, offset: number, hold
 export interface FoundCall {
 	/** Index. */
 	readonly section: number;
-	/** Of the instruction in the section's bytes. */
+	/** Offset of the instruction in the section's bytes. */
 	readonly offset: number;
 	/** Index in the section's relocations. */
 	readonly relocation: number;

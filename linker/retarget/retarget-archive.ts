@@ -13,7 +13,7 @@ import { resetFile, retargetFile } from "./retarget-file.ts";
 import { undoRecord } from "./retarget-record.ts";
 
 export interface RetargetedArchive {
-	/** Of the members in which something changes or that call what is to change: `libfoo.a(bar.o)`. */
+	/** The members in which something changes or that call what is to change: `libfoo.a(bar.o)`. */
 	readonly members: readonly { readonly file: string; readonly plan: RetargetPlan }[];
 	readonly bytes: Uint8Array;
 }

@@ -15,7 +15,7 @@ import { placeName } from "./place.ts";
 export interface BranchTable {
 	count: number;
 	readonly section: Uint32Array;
-	/** Of the instruction in its section's bytes. */
+	/** Offset of the instruction in its section's bytes. */
 	readonly offset: Uint32Array;
 	/** Index in the section's relocations; only in a table for edits. */
 	readonly relocation: Uint32Array | undefined;

@@ -6,7 +6,7 @@ import { decode, encode } from "../isa/index.ts";
 
 /** A branch that follows a static key: a NOP while the key is as expected, a jump otherwise. */
 export interface Label {
-	/** Of the instruction. */
+	/** Address of the instruction. */
 	readonly address: number;
 	/** Where it jumps if it does; in the same section, so always in reach. */
 	readonly target: number;

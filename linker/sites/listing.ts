@@ -36,7 +36,7 @@ interface Name {
 interface Context {
 	readonly object: ElfObject;
 	readonly sources: Sources | undefined;
-	/** Of the section, in the object. */
+	/** Index of the section in the object. */
 	readonly index: number;
 	readonly section: Section;
 	readonly names: readonly Name[];

@@ -18,7 +18,7 @@ export interface Spot {
 }
 
 interface Row extends Spot {
-	/** Of the row itself. */
+	/** Where the row itself is. */
 	readonly row: Spot;
 	/** Reserved for what takes the place. */
 	readonly bytes: number;

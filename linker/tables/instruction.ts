@@ -67,7 +67,7 @@ const x86Starts: readonly (readonly [kind: InstructionKind, bytes: readonly numb
 	["LOCK prefix", [0xf0]],
 ];
 
-/** Of segments, and of the sizes of operands and addresses. */
+/** Prefixes that name segments, and that change the sizes of operands and addresses. */
 const x86Prefixes = [0x2e, 0x3e, 0x64, 0x65, 0x66, 0x67];
 
 function x86Kind(bytes: Uint8Array, at: number): InstructionKind {

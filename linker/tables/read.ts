@@ -49,7 +49,7 @@ export interface PatchTable {
 	/** The section that it is in, or is. */
 	readonly section: string;
 	readonly index: number;
-	/** Of its first byte in the section's bytes. */
+	/** Offset of its first byte in the section's bytes. */
 	readonly offset: number;
 	/** The fields of each entry, in the order of the shape. */
 	readonly entries: readonly (readonly Address[])[];
@@ -149,7 +149,7 @@ function relocatedFields(object: ElfObject, section: Section, { start, end }: Ra
 	const origin = originOf(object, section);
 	for (let i = 0; i < (relocations?.count ?? 0); i++) {
 		const at = relocations!.offset[i]! - origin;
-		// Of two at one place, the first adds what the field points at, the second subtracts the place.
+		// Where two apply to one place, the first adds what the field points at, the second subtracts the place.
 		if (at >= start && at < end && relocations!.type[i] !== R_NONE && !byOffset.has(at)) byOffset.set(at, i);
 	}
 	return byOffset;

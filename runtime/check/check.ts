@@ -65,7 +65,7 @@ export interface Verdict {
 	readonly sample?: readonly TraceStep[];
 	/** The same as ordinals of steps, for `replay`, with what it needs. */
 	readonly path: Path;
-	/** Those that were used: of what was asked for, what the program allows. */
+	/** The reductions that were used: what was asked for, as far as the program allows it. */
 	readonly reductions: Reductions;
 	readonly scenario: Scenario;
 }
@@ -258,7 +258,7 @@ function search<T>(
 }
 
 interface Attempts {
-	/** Those that the last attempt goes by. */
+	/** The reductions that the last attempt uses. */
 	readonly reductions: Reductions;
 	/** Makes the scenario's space anew. */
 	begin(): MachineSpace;

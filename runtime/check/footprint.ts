@@ -20,7 +20,7 @@ export interface Stack {
 }
 
 export interface Footprint {
-	/** Of every CPU: words of its block that change, beyond pc and the small fields; ascending. */
+	/** Words of every CPU's block that change, beyond pc and the small fields; ascending. */
 	readonly registers: number[];
 	/** Bytes below the stack's end, of words that change; ascending. */
 	readonly stack: number[];

@@ -19,7 +19,7 @@ export interface WatchedSite {
 	readonly new: Instruction;
 	/** Every instruction the protocol puts there for a while. */
 	readonly passing: readonly Instruction[];
-	/** Of a probe: what is done in the breakpoint's place, whichever side it is on. */
+	/** What is done in place of a probe's breakpoint, whichever side it is on. */
 	readonly means: Instruction | undefined;
 }
 

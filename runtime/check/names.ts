@@ -15,7 +15,7 @@ export function labelsOf({
 		const at = labels.findLastIndex((label) => label.address <= address);
 		if (at < 0 || !inside(address)) return undefined;
 		const last = labels[at]!;
-		// Of several names of one place the one with a size is what others call.
+		// Where one place has several names, the one with a size is what others call.
 		const label = labels.find((one) => one.address === last.address && one.size > 0) ?? last;
 		const offset = address - label.address;
 		if (offset > 0 && label.size > 0 && offset >= label.size) return undefined;

@@ -80,7 +80,7 @@ export function synthesize(wish: Wish, progress?: (tried: number, cycles: number
 	}
 }
 
-/** Of equal cost the shortest, then the earliest. */
+/** Takes the cheapest beginning; among equals the shortest, then the earliest. */
 function takeCheapest<T extends { readonly phases: readonly string[]; readonly cycles: number }>(
 	queue: T[],
 ): T | undefined {

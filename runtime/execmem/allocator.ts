@@ -81,7 +81,7 @@ export interface Piece {
 export interface Area {
 	readonly address: number;
 	readonly bytes: number;
-	/** Whose pages these are: a type that is its own pool. */
+	/** The pool that the pages belong to: a type that is its own pool. */
 	readonly pool: TypeName;
 	readonly node: number;
 	/** One large page; otherwise small ones. */

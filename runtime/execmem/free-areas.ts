@@ -22,13 +22,13 @@ const Word = { length: 0, next: 1, previous: 2, bytes: 1, tag: 2, tail: 3 } as c
 const FREED = 2 ** 31;
 
 export interface FreeAreas {
-	/** Of each area: nobody, reserved, or 1 + a pool. */
+	/** Who has each area: nobody, reserved, or 1 + a pool. */
 	readonly owners: Int32Array;
-	/** Of each area: above it, nothing was in use since the area has its owner. A unit. */
+	/** A unit for each area: above it, nothing was in use since the area has its owner. */
 	readonly marks: Int32Array;
 	/** The words of each area's units, from its first use on. */
 	readonly blocks: (Int32Array | undefined)[];
-	/** Of each pool: the first free block of each class, and a bit for each class that has one. */
+	/** For each pool, the first free block of each class, and a bit for each class that has one. */
 	readonly pools: readonly { readonly heads: Int32Array; readonly filled: Int32Array }[];
 }
 

@@ -147,7 +147,7 @@ function freeTextIsTraps({ system, allocator, pieces }: Execmem): string | undef
 	}
 }
 
-/** Of text that no piece has, not even one that waits for the flush, no CPU holds anything older. */
+/** No CPU holds anything older of text that no piece has, not even one that waits for the flush. */
 function freeTextIsSettled({ system, allocator }: Execmem): string | undefined {
 	const { machine } = system;
 	for (const { address, bytes, large, pool } of openAreas(allocator)) {

@@ -17,11 +17,11 @@ export interface MapLine {
 	readonly page: number;
 	/** `r-x` */
 	readonly permissions: string;
-	/** Whose pages these are: a pool of the allocator, or the program's. */
+	/** What the pages belong to: a pool of the allocator, or the program. */
 	readonly type: TypeName | "image" | "stack" | "other";
 	/** `[text]`, `pick .rodata`, `[stack cpu0]` */
 	readonly name: string;
-	/** Of a pool: what lies in it. */
+	/** What lies in a pool. */
 	readonly pieces: readonly MapPiece[];
 }
 

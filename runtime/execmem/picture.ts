@@ -184,7 +184,7 @@ function sizeText(bytes: number): string {
 	return bytes >= LARGE_PAGE ? `${bytes / 2 ** 20}M` : `${Math.ceil(bytes / 1024)}K`;
 }
 
-/** Of a segment, the file without its folders. */
+/** A segment's file without its folders. */
 function shortName(name: string): string {
 	return name.replace(/^\S*\//, "");
 }

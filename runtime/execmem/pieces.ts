@@ -44,7 +44,7 @@ export interface Execmem {
 	readonly options: ExecmemOptions;
 	/** Pieces by address; those that were freed stay until the flush. */
 	readonly pieces: Map<number, Owned>;
-	/** Of `jitAlloc`: handle -> address. */
+	/** The handles that `jitAlloc` gave: handle -> address. */
 	readonly handles: Map<number, number>;
 	readonly counts: ExecmemCounts;
 }
@@ -57,7 +57,7 @@ export interface ExecmemCounts {
 	handle: number;
 }
 
-/** Whom a piece was given to, which says what may be called for it. */
+/** By which calls a piece was given, which says what may be called for it. */
 export type Use = "plain" | "jit" | "in-place";
 
 export interface Owned {

@@ -33,7 +33,7 @@ export interface ExecmemStats {
 	/** Rounds of TLB flushes for what was freed, and the frees they were for. */
 	readonly shootdowns: number;
 	readonly freed: number;
-	/** Of the modules. */
+	/** How often the modules' calls go where. */
 	readonly calls: CallCounts;
 	/** Pieces by the distance of their memory from where it was wanted, and the cycles that running through all of it once
 	 * takes more than if it were near. */
@@ -105,7 +105,7 @@ function largePages(machine: Machine, allocator: Allocator): ExecmemStats["large
 	return { kept, split: split.size };
 }
 
-/** Of the areas, only what pieces touch would need small pages. */
+/** How many TLB entries map the areas; with small pages, only what pieces touch would need them. */
 function tlbEntries(machine: Machine, allocator: Allocator): ExecmemStats["tlb"] {
 	const areas = openAreas(allocator);
 	const code = mappings(machine).filter(({ space, x }) => space === 0 && x);

@@ -109,7 +109,8 @@ function renumber(machine: Machine): void {
 	words[Global.broadcasts] = last;
 }
 
-/** Of equal values of a unit that came at the same time, the last says all. @returns whether there were any */
+/** Keeps the last of equal values of a unit that came at the same time, which says all. @returns whether there were
+ * others */
 function dropRepeated(machine: Machine): boolean {
 	let dropped = false;
 	eachHistory(machine, "code", (index, at) => {

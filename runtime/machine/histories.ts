@@ -66,7 +66,7 @@ export function historyWord(machine: Machine, index: number): number {
 	return (machine.layout.histories >> 2) + index * machine.layout.historyWords;
 }
 
-/** Of each CPU: the index of the oldest value it may see. */
+/** The floors of a history: for each CPU, the index of the oldest value it may see. */
 export function floorsOf(machine: Machine, index: number): Uint8Array {
 	const start = (historyWord(machine, index) + machine.layout.floors) * 4;
 	return machine.bytes.subarray(start, start + machine.config.cpus);

@@ -7,7 +7,7 @@ import { Cpu, Global, layoutOf, MOST_PATCHERS, Status } from "./layout.ts";
 import { reindexEntries } from "./page-entry.ts";
 import { type Machine, type MachineConfig, PAGE, setCpu } from "./state.ts";
 
-/** Of the tables of a machine. */
+/** How many rows the tables of a machine have at most. */
 const MOST_ROWS = 2 ** 24;
 
 /** A machine with zeroed memory, nothing mapped and every CPU halted. @throws ArgumentError when one cannot be so large */

@@ -32,7 +32,7 @@ export interface Mapping extends Permissions {
 	readonly space: number;
 	/** Virtual, page-aligned. */
 	readonly address: number;
-	/** Of the first frame. */
+	/** Physical address of the first frame. */
 	readonly physical: number;
 	readonly large: boolean;
 }

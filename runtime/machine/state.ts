@@ -31,7 +31,7 @@ export interface MachineConfig {
 	readonly stores: number;
 	/** Which of the values a CPU may see it does see. */
 	readonly fetch: FetchPolicy;
-	/** Of the random choices that `fetch` makes. */
+	/** The seed of the random choices that `fetch` makes. */
 	readonly seed: number;
 }
 

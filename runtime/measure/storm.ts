@@ -33,7 +33,7 @@ export interface StormCase {
 	readonly cpus: number;
 	/** At least so many, over all CPUs and runs. */
 	readonly calls: number;
-	/** Of the first run; every further one has the next. */
+	/** The seed of the first run; every further one has the next. */
 	readonly seed: number;
 }
 

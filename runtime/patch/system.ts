@@ -19,7 +19,7 @@ export interface PatchCounts {
 	/** Interrupts taken, over all CPUs. */
 	interrupts: number;
 	traps: number;
-	/** Those of probes: a hit is one, or two when it is stepped out of line. */
+	/** Traps of probes: a hit is one, or two when it is stepped out of line. */
 	probeTraps: number;
 	/** Ticks from the first to the last step, over all updates. */
 	ticks: number;
@@ -114,7 +114,7 @@ export interface TracedCall {
 export interface Tracer {
 	/** In the order of their beginnings. */
 	readonly calls: TracedCall[];
-	/** Of each CPU, what it is in, outermost first. */
+	/** For each CPU, the calls that it is in, outermost first. */
 	readonly stacks: Map<number, TracedCall[]>;
 }
 
@@ -171,11 +171,11 @@ export interface Happening {
 	readonly cpu: number | undefined;
 	/** Which patcher. */
 	readonly patcher?: number;
-	/** Of a step: the phase that it belongs to. */
+	/** The phase that a step belongs to. */
 	readonly phase?: Phase | undefined;
 	/** What was done, where `detail` says it in words. */
 	readonly step?: Step;
-	/** Of a trap, a fault and a first run: where the instruction is. */
+	/** Where the instruction is that trapped, faulted, or ran for the first time. */
 	readonly address?: number;
 	readonly what:
 		| "step"
@@ -192,7 +192,7 @@ export interface Happening {
 	readonly detail: string;
 	/** Ticks. */
 	readonly duration: number;
-	/** Of a step and an interrupt: bytes of code that some CPU may fetch older than memory holds them, when it was over. */
+	/** Bytes of code that some CPU may fetch older than memory holds them, after a step or an interrupt. */
 	readonly flux?: number | undefined;
 }
 

@@ -47,7 +47,7 @@ export function placeFor(system: System, space: number, address: number): Place 
 	return { place, bytes, instruction, clearance: Math.min(movesDown(before), -movesDown(after)) };
 }
 
-/** Of bytes that boot replaced: what they were. */
+/** What the bytes were that boot replaced, in words. */
 function settledAt(image: Image, at: number): string | undefined {
 	const holds = ({ address, bytes }: { address: number; bytes: number }): boolean =>
 		at >= address && at < address + bytes;
@@ -88,7 +88,7 @@ function neighbours(
 	return `'${symbol.name}' is no code up to there`;
 }
 
-/** Of a function without a size as much is looked at as is needed. */
+/** Where a function ends; one without a size is looked at as far as is needed. */
 function endOf(start: number, size: number, address: number): number {
 	return size === 0 ? address + 6 : start + size;
 }

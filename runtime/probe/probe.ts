@@ -88,5 +88,5 @@ export interface ProbeRefusal {
 	readonly refused: string;
 }
 
-/** Of a probe's notes. */
+/** How many notes a probe keeps. */
 export const NOTES_KEPT = 1000;

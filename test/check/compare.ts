@@ -82,7 +82,7 @@ function valuesOf(system: System, names: readonly string[]): string {
 	return names.map((name) => valueNamed(system, name)).join();
 }
 
-/** Of a register, `0:r1`, or of a word; undefined where nothing is mapped. */
+/** The value of a register, `0:r1`, or of a word; undefined where nothing is mapped. */
 function valueNamed({ machine, image }: System, name: string): number | undefined {
 	const [cpu, register] = name.split(":r");
 	if (register !== undefined) return machine.cores[Number(cpu)]!.r[Number(register)]!;

@@ -203,7 +203,8 @@ function hex(text: string | undefined): number {
 	return Number(BigInt.asIntN(64, BigInt(`0x${text}`)));
 }
 
-/** Of `.symtab`; a nameless section symbol has no name here either, and versions of dynamic symbols are left out. */
+/** The rows of `.symtab`; a nameless section symbol has no name here either, and versions of dynamic symbols are left
+ * out. */
 function shownSymbols(path: string): unknown[] {
 	const part = output("readelf", "-sW", path).stdout.split(/^Symbol table '.symtab'.*$/m)[1] ?? "";
 	const rows = part.matchAll(/^ +(\d+): ([0-9a-f]{16}) +(\S+) (\S+) +\S+ +\S+ +(?:\[.*\] +)?\S+ ?(.*)$/gm);

@@ -44,7 +44,7 @@ describe("naive", () => {
 	});
 });
 
-/** Of docs/verdicts.md: protocol -> model -> verdict for four CPUs' worth, the last of `1 / 2 / 3`. */
+/** The verdicts in docs/verdicts.md: protocol -> model -> verdict for four CPUs' worth, the last of `1 / 2 / 3`. */
 function verdicts(kind: string): Map<string, string> {
 	const found = new Map<string, string>();
 	let protocol = "";

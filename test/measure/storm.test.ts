@@ -41,7 +41,7 @@ function expectToHold(program: Program, image: Image, conditions: Weather): void
 	if (trapping.includes(conditions.protocol.name)) expect(traps).toBeGreaterThan(0);
 }
 
-/** Of these CPUs notice something. */
+/** The protocols under which CPUs notice an update. */
 const trapping = ["breakpoint", "unmap-write-map", "rw-flip"];
 
 const policies: readonly FetchPolicy[] = ["stale", "random"];

@@ -40,7 +40,7 @@ export const key = staticKey(false); export const on = staticKey(true);
 const build = (source: string, options = {}): Image =>
 	link([compile(header + source, { file: "k.js", ...options })], { name: "k" });
 
-/** Of each branch, in the order of addresses: what its bytes say of the key. */
+/** What the bytes of each branch say of the key, in the order of addresses. */
 function enabled({ labels, elf }: Image): (boolean | undefined)[] {
 	const sorted = labels.toSorted((a, b) => a.address - b.address);
 	return sorted.map((label) => enabledAt(bytesAt(elf, label.address, 5)!, label));

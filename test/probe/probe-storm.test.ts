@@ -109,7 +109,7 @@ function conditionsFor(index: number): Weather[] {
 	return [{ model: models[index % models.length]!, fetch: policies[(index >> 1) % 2]! }];
 }
 
-/** Of all storms together: some probes are nowhere that anybody comes, and updates of what is probed are refused. */
+/** Counts over all storms: some probes are nowhere that anybody comes, and updates of what is probed are refused. */
 let hits = 0;
 let updates = 0;
 let storms = 0;

@@ -5,7 +5,7 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Letter, Letters } from "./question.ts";
 
 interface RailProps {
-	/** Whose protocol it is. */
+	/** The name of the protocol. */
 	readonly name: string;
 	readonly phases: readonly string[];
 	/** On which machines each phase is needed, as far as it is known. */

@@ -52,7 +52,7 @@ function save(blob: Blob, name: string): void {
 interface ExportProps {
 	/** What holds the picture. */
 	readonly of: RefObject<HTMLElement | null>;
-	/** Of the file, without its end. */
+	/** The file's name, without its end. */
 	readonly name: string;
 }
 

@@ -22,7 +22,7 @@ export interface Source {
 /** One way to make the calls of a program. */
 export interface CallCost {
 	readonly way: string;
-	/** Of the whole program, without its updates. */
+	/** Cycles of the whole program, without its updates. */
 	readonly cycles: number;
 	readonly instructions: number;
 }

@@ -19,7 +19,7 @@ export interface Woven {
 export interface Cut {
 	readonly row: number;
 	readonly torn: boolean;
-	/** Of every byte: its value, and the row before which memory held it. */
+	/** For every byte, its value, and the row before which memory held it. */
 	readonly knots: readonly { readonly value: number; readonly row: number }[];
 }
 

@@ -1,7 +1,7 @@
 // What a link says: a room, and the state that it opens with, in the fragment: `#check/1.<compressed>`. The version stands
 // outside of the compressed part. A link is a stranger's: what it inflates to is bounded, and a room looks at every field.
 
-/** Of the state's text, before and after compression. */
+/** How long the state's text may be, before and after compression. */
 const MOST_PACKED = 64 * 1024;
 const MOST_TEXT = 256 * 1024;
 const VERSION = "1";

@@ -57,7 +57,7 @@ export interface Fixup {
 
 /** An alternative whose end is still to come. */
 export interface Open {
-	/** Of the directive. */
+	/** Where the directive is. */
 	readonly place: Place;
 	readonly section: SectionBuilder;
 	readonly start: number;
@@ -89,7 +89,7 @@ export interface Assembly {
 	readonly rows: Map<SectionBuilder, LineRow[]>;
 	/** Source text that follows the last line, with the directive it came from. */
 	readonly appendix: { readonly text: string; readonly place: Place }[];
-	/** Those that are begun and not ended, from the outermost. */
+	/** Alternatives that are begun and not ended, from the outermost. */
 	readonly alternatives: Open[];
 }
 

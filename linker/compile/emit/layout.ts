@@ -22,7 +22,7 @@ export interface Layout {
 
 interface Line {
 	readonly frame: Frame;
-	/** Of the function. */
+	/** Where the function is in its source. */
 	readonly at: Position;
 	readonly items: Item[];
 	readonly starts: Map<Block, number>;

@@ -98,7 +98,7 @@ const immediates: Partial<Record<Operator, (value: number) => Immediate>> = {
 	remtu: (value) => (isPower(value) ? ["andi", (value - 1) | 0] : undefined),
 };
 
-/** Of the unsigned value: 2^31 is one. */
+/** Whether the value, taken as unsigned, is a power of two: 2^31 is one. */
 const isPower = (value: number) => value !== 0 && (value & (value - 1)) === 0;
 const log2 = (value: number) => 31 - Math.clz32(value);
 

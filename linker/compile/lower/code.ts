@@ -32,7 +32,7 @@ export interface Op {
 	b: Register;
 	c: Register;
 	readonly imm: number;
-	/** Of `j` and `set`. */
+	/** The condition of `j` and `set`. */
 	readonly condition: number;
 	/** Takes the place of `imm`. */
 	readonly reference: Reference | undefined;
@@ -41,9 +41,9 @@ export interface Op {
 	/** Registers changed beside the fields: what a call does not keep. */
 	readonly writes: readonly Register[];
 	readonly paravirt: OperationCall | undefined;
-	/** Of a call: how many words of arguments are on the stack. */
+	/** How many words of arguments are on the stack for a call. */
 	readonly passed: number;
-	/** Of a load: which word of the function's own arguments it is. Takes the place of `imm`, once the frame is known. */
+	/** Which word of the function's own arguments a load gets. It takes the place of `imm`, once the frame is known. */
 	readonly argument: number | undefined;
 	readonly at: Position;
 }

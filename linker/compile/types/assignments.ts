@@ -43,7 +43,7 @@ interface Assignable {
 	readonly type: Type;
 }
 
-/** Of `table[i]`. */
+/** The target of an assignment to `table[i]`. */
 export function element(c: Surroundings, node: MemberExpression): Assignable {
 	const table = bindingOf(c, node.object as Syntax);
 	const view = table?.kind === "local" ? table.view : undefined;

@@ -143,7 +143,7 @@ export interface Key {
 	/** Functions given to update() and calls, both of its own module: where the signature comes from without a model. */
 	readonly updates: Identifier[];
 	readonly calls: { readonly arguments: readonly Expression[] }[];
-	/** Of a paravirt operation, and only of one. */
+	/** What calls of a paravirt operation keep to; only an operation has it. */
 	readonly contract?: Contract;
 	/** Other functions that an operation may be set to: they are made to keep its contract as well. */
 	readonly also: readonly Identifier[];

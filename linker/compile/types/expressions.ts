@@ -298,7 +298,7 @@ function logical(c: Surroundings, node: Syntax & { type: "LogicalExpression" }, 
 	return { op: node.operator === "&&" ? "both" : "either", left, right, type: shared(left, right), at: at(c, node) };
 }
 
-/** Of `a ?? b`: no number or boolean is null, so it is `a`. The other side has to be in the language all the same. */
+/** Types `a ?? b`: no number or boolean is null, so it is `a`. The other side has to be in the language all the same. */
 function preferred(c: Surroundings, node: LogicalExpression, left: () => Expression): Expression {
 	if (guess(c, node.right) === "bool") boolean(c, node.right);
 	else numeric(c, node.right);

@@ -108,8 +108,8 @@ function computed(analysis: Analysis, node: Syntax): Range {
 	}
 }
 
-/** Of a quotient, the range is that of the exact one: rounding it leads no further than to the next whole number, which
- * is in the range as well. */
+/** What `Math` makes of a range. A quotient has the range of the exact one: rounding it leads no further than to the next
+ * whole number, which is in the range as well. */
 const mathRules: Readonly<Record<string, (range: Range) => Range>> = {
 	abs: ({ low, high }) => ({
 		low: low > 0 ? low : high < 0 ? -high : 0,
@@ -223,7 +223,7 @@ function binary(operator: string, a: Range, b: Range): Range {
 
 const symmetric = (most: number): Range => ({ low: -most, high: most });
 
-/** Of two that are not negative, `|` and `^` set no bit above the highest there is. */
+/** The range of `|` and `^` on two values that are not negative: no bit is set above the highest there is. */
 function bitsOfBoth(a: Range, b: Range): Range {
 	const [x, y] = [toInt(a), toInt(b)];
 	if (x.low < 0 || y.low < 0) return INT;

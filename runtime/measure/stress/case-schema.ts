@@ -63,7 +63,7 @@ export const stressSchema: Schema = objectOf(
 		counts: objectOf({ calls: count, refused: count, executions: count, shootdowns: count, trapped: count }),
 		stopped: yesOrNo,
 		parts: partsSchema,
-		/** Of a search: what was asked for, and how many cases it has tried. */
+		/** What was asked of a search, and how many cases it has tried. */
 		asked: askedSchema,
 		tried: count,
 		failed: { ...objectOf({ what: text, case: objectOf(fields) }), type: ["object", "null"] },

@@ -78,7 +78,7 @@ function bodyOf(image: Image, text: Overlay, address: number): Body | undefined 
 	return { address, end: address + symbol.size, lines };
 }
 
-/** Those that are pushed first and popped before every return; none where it is left otherwise. */
+/** The registers that are pushed first and popped before every return; none where the function is left otherwise. */
 function savedRegisters(body: Body): number[] {
 	const { lines } = body;
 	if (lines.some((line) => leaves(body, line))) return [];

@@ -1,4 +1,4 @@
-// Those who carry out plans: how they get one, do its next step, and end. Requests queue; a queued one is planned when
+// Patchers carry out plans: how they get one, do its next step, and end. Requests queue; a queued one is planned when
 // its turn comes, against the sites as they are then, so that updates never interleave.
 
 import { hex } from "../../../linker/hex.ts";

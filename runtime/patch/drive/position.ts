@@ -1,4 +1,4 @@
-// How far those are who carry out plans, phase by phase.
+// How far patchers are with their plans, phase by phase.
 
 import { Patcher } from "../../machine/layout.ts";
 import { phaseText } from "../plan/protocol.ts";

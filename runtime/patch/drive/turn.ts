@@ -55,7 +55,7 @@ export type RunEnd =
 
 /** Who goes next. */
 export interface Turn {
-	/** Of who goes next, in ticks. */
+	/** The clock of who goes next, in ticks. */
 	readonly clock: number;
 	/** A CPU, a patcher, or an update that waits for one. */
 	readonly kind: "cpu" | "patcher" | "queue";
@@ -81,7 +81,7 @@ interface NextTurn extends Turn {
 	/** When the next other CPU is due, and the next patcher or queued update. */
 	nextCpu: number;
 	nextPatch: number;
-	/** Of a turn that a pause cut short: the clock that it lasts to. */
+	/** The clock that a turn lasts to which a pause cut short. */
 	end: number | undefined;
 }
 
@@ -117,7 +117,7 @@ export function peekTurn(system: System): Turn | undefined {
 	return nextTurn(system);
 }
 
-/** Whose turn was cut short, else who is furthest behind. */
+/** The one whose turn was cut short, else the one whose clock is furthest behind. */
 function nextTurn(system: System): NextTurn | undefined {
 	const { machine } = system;
 	if (machine.words[Global.turn] !== 0) {

@@ -230,7 +230,7 @@ function answered(machine: Machine, patching: number): number[] {
 	return machine.cores.map((core) => core.id).filter(asked);
 }
 
-/** Those of them that a request is for. */
+/** The CPUs that a request is for, among those that answer requests. */
 function asked(machine: Machine, patching: number, cpus: readonly number[] | undefined): number[] {
 	return answered(machine, patching).filter((cpu) => cpus?.includes(cpu) ?? true);
 }

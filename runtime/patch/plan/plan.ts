@@ -61,7 +61,7 @@ export function plan(protocol: Protocol, edits: readonly Edit[], model: Model, w
 export interface Batch {
 	readonly edits: readonly Edit[];
 	readonly spans: readonly Span[];
-	/** Of these, what needs cache maintenance: all of them unless said otherwise. */
+	/** The spans among them that need cache maintenance: all of them unless said otherwise. */
 	readonly stale?: readonly Span[];
 }
 

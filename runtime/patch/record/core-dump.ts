@@ -8,7 +8,7 @@ import { type Mapping, mappings } from "../../machine/page-table.ts";
 import { getCpu, type Machine, PAGE } from "../../machine/state.ts";
 import type { System } from "../system.ts";
 
-/** Of the note: what a CPU had in its registers. */
+/** The type of the note that holds what a CPU had in its registers. */
 const NT_PRSTATUS = 1;
 /** The fields of that note, a word each, behind r0..r15. */
 const statusFields = [Cpu.pc, Cpu.flags, Cpu.masked, Cpu.status, Cpu.stop, Cpu.stopValue] as const;

@@ -14,7 +14,7 @@ export interface TraceEvent {
 	readonly id?: number;
 	/** `e`: the arrow ends at the slice around it. */
 	readonly bp?: "e";
-	/** Of an instant: it belongs to its lane. */
+	/** How far an instant reaches: it belongs to its lane. */
 	readonly s?: "t";
 	readonly args?: Readonly<Record<string, unknown>>;
 }

@@ -57,7 +57,7 @@ function index(s: Scene, table: Table): Code {
 	return { plain: base.plain, checked: `$index(${base.checked}, ${length}, ~L~)` };
 }
 
-/** Of a table that may be empty. */
+/** An index into a table that may be empty. */
 function indexOfUnknown(s: Scene, { name }: Table): Code {
 	const { dice } = s;
 	const at = dice.once(3) ? code`${dice.roll(3)}` : code`${unknown(s, "uint")} % ${name}.length`;

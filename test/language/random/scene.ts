@@ -129,7 +129,7 @@ export function variablesOf(s: Scene, type: Type): Variable[] {
 	return s.variables.filter((variable) => variable.type === type);
 }
 
-/** Those that this module may assign to. */
+/** The variables that this module may assign to. */
 export function writableOf(s: Scene, type: Type): Variable[] {
 	return variablesOf(s, type).filter(({ writable, module }) => writable && (module ?? s.module) === s.module);
 }
