@@ -25,21 +25,20 @@ export const collect: Command<Options> = {
 	operands: "<file>",
 	brief: "Add the table of static calls to an object of a real machine.",
 	examples: [
-		["collect foo.o -o foo.sites.o", "as objtool --static-call does"],
+		["collect foo.o", "in place, as objtool --static-call does"],
 		["collect foo.o -o foo.sites.o --module", "calls may name trampolines without keys"],
-		["collect foo.o --user", "for a program with native/patchbay.h, in place"],
+		["collect foo.o --user", "for a program with native/patchbay.h"],
 	],
 	outputs: ["output"],
 	inPlace: true,
 	declare(line) {
-		line.option("-o, --output <file>", "the object to write; with --user, the object itself if not given");
+		line.option("-o, --output <file>", "the object to write; the object itself if not given");
 		line.option("--module", "the object is of a module: a trampoline without its key stands for the key");
 		line.option("--user", "the object is of a program of user space, which includes native/patchbay.h");
 	},
 	async run(terminal, [file], options) {
 		const { user, json } = options;
-		const output = options.output ?? (user ? file! : undefined);
-		if (output === undefined) throw new UsageError("-o is missing: where to write the object");
+		const output = options.output ?? file!;
 		if (user && options.module) throw new UsageError("--module is the kernel's, --user is not");
 		const collected = inParts(file!, (parts) => [{ parts, ...collectFrom(parts, file!, options) }]);
 		for (const { parts, object, sites } of collected) {

@@ -104,6 +104,8 @@ function asJson(file: string, { sites, left, references }: RetargetPlan): object
 function text(terminal: Terminal, file: string, { sites, left, references }: RetargetPlan, dryRun: boolean): string {
 	const done = dryRun ? "to retarget" : "retargeted";
 	const title = styled(terminal, "bold", `${file}: ${plural(sites.length, "call site")} ${done}`);
+	// In an object it is the relocation that says what is called: its bytes are the same before and after.
+	const changes = sites.some(({ before, after }) => hexBytes(before) === hexBytes(after));
 	const rows = table<PlannedSite>(
 		[
 			{ title: "place", text: ({ place }) => place },
@@ -116,6 +118,14 @@ function text(terminal: Terminal, file: string, { sites, left, references }: Ret
 				text: ({ before, after }) =>
 					hexBytes(before) === hexBytes(after) ? hexBytes(before) : `${hexBytes(before)} → ${hexBytes(after)}`,
 			},
+			...(changes
+				? [
+						{
+							title: "relocation",
+							text: ({ relocation: { before, after } }: PlannedSite) => `${before} → ${after}`,
+						},
+					]
+				: []),
 		],
 		sites,
 	);

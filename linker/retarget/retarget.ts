@@ -52,6 +52,8 @@ export interface PlannedSite extends CallPlace {
 	/** The instruction. */
 	readonly before: Uint8Array;
 	readonly after: Uint8Array;
+	/** Its relocation, as `R_X86_64_PLT32 slow-0x4`. */
+	readonly relocation: { readonly before: string; readonly after: string };
 }
 
 /** A call that stays as it is, and why. */
@@ -243,11 +245,13 @@ function planSite(planning: Planning, call: FoundCall, change: Change, target: T
 	checkDestination(object, architecture, call, form);
 	const after = newBytes(object, call, form, target);
 	const named = baseName(nameForMessage(object, call.callee.symbol));
-	sites.push({ ...where, kind: branchKinds[branch.kind]!, from: change.from, named, to: change.to, before, after });
+	const { edit, relocation } = changedRelocation(planning, call, target);
+	const kind = branchKinds[branch.kind]!;
+	sites.push({ ...where, kind, from: change.from, named, to: change.to, before, after, relocation });
 	const span = { offset, length: form.length };
 	if (spans.get(index)?.push(span) === undefined) spans.set(index, [span]);
 	edits.push({ offset: fileOffset + offset, before, after });
-	edits.push(relocationEdit(planning, call, target));
+	edits.push(edit);
 }
 
 /** A linked branch must go where its relocation says, to a stub of the procedure linkage table, or to a veneer that goes there.
@@ -299,7 +303,12 @@ function newBytes(object: ElfObject, { section: index, offset }: FoundCall, form
 	return bytes;
 }
 
-function relocationEdit({ object, architecture, relocationsAt }: Planning, call: FoundCall, target: Target): Edit {
+/** The relocation of a call, as it becomes in the file and in words. */
+function changedRelocation(
+	{ object, architecture, relocationsAt, symbols: added }: Planning,
+	call: FoundCall,
+	target: Target,
+): { edit: Edit; relocation: PlannedSite["relocation"] } {
 	const { section: index, relocation: i, branch } = call;
 	const { relocations } = object.sections[index]!;
 	const at = relocationsAt.get(index);
@@ -317,7 +326,17 @@ function relocationEdit({ object, architecture, relocationsAt }: Planning, call:
 		target.kind === "null"
 			? { ...old, type: architecture.relocation.none }
 			: { ...old, type: branch.relocation, symbol: target.symbol, addend: branch.addend };
-	return { offset: at + i * RELA_SIZE, before: relaBytes(old), after: relaBytes(now) };
+	const text = ({ type, symbol, addend }: typeof old): string => {
+		const name = Object.entries(architecture.relocation.names).find(([, number]) => number === type)?.[0];
+		const { count } = object.symbols;
+		const named = symbol < count ? nameForMessage(object, symbol) : added[symbol - count]!;
+		const plus = addend === 0 ? "" : addend < 0 ? `-${hex(-addend)}` : `+${hex(addend)}`;
+		return `${name ?? `type ${type}`}${type === architecture.relocation.none ? "" : ` ${named}${plus}`}`;
+	};
+	return {
+		edit: { offset: at + i * RELA_SIZE, before: relaBytes(old), after: relaBytes(now) },
+		relocation: { before: text(old), after: text(now) },
+	};
 }
 
 /** Per section with relocations where in the file they are. */

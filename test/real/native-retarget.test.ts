@@ -101,6 +101,33 @@ describe.skipIf(!hasNative("readelf"))("on this machine", () => {
 			expect(run(`${folder}/fast`, source("calls.c"))).not.toBe(run(`${folder}/crc`, source("crc.c")));
 		}));
 
+	test("plans the relocations of an object as readelf shows them afterwards", () =>
+		inFolder(async (folder) => {
+			const [before, after] = [`${folder}/a.o`, `${folder}/b.o`];
+			writeFileSync(
+				`${folder}/a.c`,
+				"int slow(int); void gone(void); int f(int x) { gone(); return slow(x) + 1; } int g(int x) { return slow(x); }",
+			);
+			run("gcc", "-O2", "-c", `${folder}/a.c`, "-o", before);
+			const set = ["--set", "slow=fast", "--set", "gone=null"];
+			const { sites } = JSON.parse(await ok("retarget", before, ...set, "--dry-run", "--json"));
+			await ok("retarget", before, ...set, "-o", after);
+			/** By field, as `.text+0x12`, in the words of plans. */
+			const shown = (file: string): string[] =>
+				[
+					...run("readelf", "-rW", file).matchAll(
+						/^[0-9a-f]{16} .* (R_X86_64_(?:PLT32|NONE)) +[0-9a-f]* *(\S*) - (\d+)$/gm,
+					),
+				]
+					.map(([, type, name, addend]) => (type!.endsWith("NONE") ? type! : `${type} ${name}-0x${addend}`))
+					.sort();
+			const planned = (when: "before" | "after"): string[] =>
+				sites.map((site: { relocation: Record<string, string> }) => site.relocation[when]).sort();
+			expect(planned("before")).toEqual(shown(before));
+			expect(planned("after")).toEqual(shown(after));
+			expect(planned("after")).toEqual(["R_X86_64_NONE", "R_X86_64_PLT32 fast-0x4", "R_X86_64_PLT32 fast-0x4"]);
+		}));
+
 	test("chooses one function, or one call", () =>
 		inFolder(async (folder) => {
 			run("gcc", "-O1", "-c", calls, "-o", `${folder}/a.o`);

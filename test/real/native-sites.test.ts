@@ -188,6 +188,10 @@ describe.skipIf(!hasNative("readelf", "objdump"))("on this machine", () => {
 		inFolder(async (folder) => {
 			run("gcc", "-O1", "-g", "-c", source("crc.c"), "-o", `${folder}/a.o`);
 			const { out } = await cli("collect", `${folder}/a.o`, "-o", `${folder}/b.o`);
+			const collected = readFileSync(`${folder}/b.o`);
+			copyFileSync(`${folder}/a.o`, `${folder}/c.o`);
+			expect((await cli("collect", `${folder}/c.o`)).code).toBe(0);
+			expect(readFileSync(`${folder}/c.o`)).toEqual(collected);
 			expect(out).toBe(`${folder}/b.o: 0 call sites\n`);
 			expect(bytesOf(`${folder}/b.o`)).toEqual(bytesOf(`${folder}/a.o`));
 		}));

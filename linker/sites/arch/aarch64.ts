@@ -111,7 +111,13 @@ export const aarch64: RealArchitecture = {
 		// A call of a weak function that nobody defines.
 		return word === NOP_WORD && type === R_AARCH64_CALL26 ? 0 : word === NOP_WORD && type === R_AARCH64_JUMP26 ? 1 : -1;
 	},
-	relocation: { none: R_AARCH64_NONE, relative32: R_AARCH64_PREL32, absolute64: R_AARCH64_ABS64, marks: [] },
+	relocation: {
+		none: R_AARCH64_NONE,
+		relative32: R_AARCH64_PREL32,
+		absolute64: R_AARCH64_ABS64,
+		marks: [],
+		names: { R_AARCH64_NONE, R_AARCH64_TSTBR14, R_AARCH64_CONDBR19, R_AARCH64_JUMP26, R_AARCH64_CALL26 },
+	},
 	isBreakpoint: (bytes, at) => (viewOf(bytes).getUint32(at, true) & 0xffe0001f) >>> 0 === 0xd4200000,
 	/** The architecture lets B, BL and NOP be replaced by one another while they are executed. */
 	fitsOneStore: (_, before, after) => [before, after].every((bytes) => isReplaceable(viewOf(bytes).getUint32(0, true))),

@@ -95,6 +95,8 @@ export interface RealArchitecture extends Architecture {
 		readonly absolute64: number;
 		/** Types that fill nothing, but say something of the relocation before them. */
 		readonly marks: readonly number[];
+		/** Types of relocations of branches, and the one that does nothing, by their names in the psABI. */
+		readonly names: Readonly<Record<string, number>>;
 	};
 	/** Whether the instruction at `at` is a breakpoint, of which debuggers and tracers leave some in running programs. */
 	readonly isBreakpoint: (bytes: Uint8Array, at: number) => boolean;

@@ -157,6 +157,10 @@ export const riscv: RealArchitecture = {
 		relative32: R_RISCV_32_PCREL,
 		absolute64: R_RISCV_64,
 		marks: [R_RISCV_RELAX, R_RISCV_ALIGN],
+		names: {
+			...{ R_RISCV_NONE, R_RISCV_BRANCH, R_RISCV_JAL, R_RISCV_CALL, R_RISCV_CALL_PLT },
+			...{ R_RISCV_RVC_BRANCH, R_RISCV_RVC_JUMP },
+		},
 	},
 	isBreakpoint(bytes, at) {
 		const half = viewOf(bytes).getUint16(at, true);

@@ -109,7 +109,13 @@ export const x86: RealArchitecture = {
 		if (first === 0x90) return before === 0xe8 ? CALL : before === 0xe9 ? JUMP : -1;
 		return first === 0xe9 && bytes[at + 3] === 0x90 ? RELAXED_JUMP : -1;
 	},
-	relocation: { none: R_X86_64_NONE, relative32: R_X86_64_PC32, absolute64: R_X86_64_64, marks: [] },
+	relocation: {
+		none: R_X86_64_NONE,
+		relative32: R_X86_64_PC32,
+		absolute64: R_X86_64_64,
+		marks: [],
+		names: { R_X86_64_NONE, R_X86_64_PC32, R_X86_64_PLT32, R_X86_64_GOTPCREL, R_X86_64_GOTPCRELX },
+	},
 	isBreakpoint: (bytes, at) => bytes[at] === 0xcc,
 	/** The displacement alone, inside an aligned 16 bytes, which no processor that was measured fetches in parts. */
 	fitsOneStore(address, before, after) {
