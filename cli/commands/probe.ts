@@ -11,6 +11,7 @@ import { declareCrowdOptions } from "../run/crowd.ts";
 import { declareModuleOptions } from "../run/modules.ts";
 import { hitLines, listHits, noteUncallable, parsePlaces, probeAt, registerLines } from "../run/probing.ts";
 import { openSession, type SessionOptions } from "../run/session.ts";
+import { parseRetarget } from "../run/set-option.ts";
 import { type Command, UsageError, writeJson } from "../shell/command.ts";
 import { declareSourceRoot } from "../shell/source-lines.ts";
 
@@ -29,6 +30,7 @@ export const probe: Command<Options> = {
 		["probe pick.js --at deadline", "calls of a function"],
 		["probe pick.js --at pick.js:12 --at main+0x10", "a line of a source, a place in a function"],
 		["probe pick.js --at deadline --handler print", "a line for every hit, with its arguments"],
+		["probe pick.js --at fifo,deadline --set pick=deadline@20", "how often the old and the new target were called"],
 		["probe scheduler.js --load policy.js --at earliest", "a function of a module"],
 		["probe work.js --cpus 2 --processes 2 --at main", "two processes, each with a copy of the page of its own"],
 		["probe pick.js --entry-nops --at deadline --optimise", "a call instead of a breakpoint, where there is a NOP5"],
@@ -38,6 +40,7 @@ export const probe: Command<Options> = {
 		line.addOption(new Option("--handler <what>", "what a hit leaves behind").choices(handlers).default("count"));
 		line.option("--out-of-line", "execute in a slot what could be emulated, too");
 		line.option("--optimise", "make calls of probes on NOP5 after their first hit");
+		line.option("--set <key=function[@cycle]>", "as in run; may be given again", parseRetarget);
 		declareModuleOptions(line);
 		declareBoot(line);
 		declareBuildOptions(line);

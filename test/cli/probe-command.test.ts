@@ -113,6 +113,20 @@ describe("probe", () => {
 	});
 });
 
+test("probe retargets calls before the start, and one that comes too late is said", async () => {
+	const hits = async (...set: string[]): Promise<{ hits: number[]; err: string }> => {
+		const { code, out, err } = await cli("probe", pick, "--at", "fifo,deadline", "--json", ...set);
+		expect(code).toBe(0);
+		return { hits: JSON.parse(out).probes.map((probe: { hits: number }) => probe.hits), err };
+	};
+	expect(await hits()).toEqual({ hits: [1, 1], err: "" });
+	expect(await hits("--set", "pick=deadline")).toEqual({ hits: [0, 2], err: "" });
+	expect(await hits("--set", "pick=deadline@900000000")).toEqual({
+		hits: [1, 1],
+		err: expect.stringContaining("--set pick=deadline@900000000"),
+	});
+});
+
 describe("run", () => {
 	test("--probe counts beside the program's own output", async () => {
 		const { code, out, err } = await cli("run", pick, "--probe", "fifo");
