@@ -3,7 +3,17 @@
 import { writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { safeProtocols } from "../../cli/tables/table-protocols.ts";
-import { changeOf, featureNames, readFeatures, type TableEntry, tableFormats } from "../../linker/tables/index.ts";
+import {
+	type ChangeForm,
+	type ChangePlacement,
+	changeOf,
+	featureNames,
+	type InstructionKind,
+	readFeatures,
+	type TableEntry,
+	type TableFormat,
+	tableFormats,
+} from "../../linker/tables/index.ts";
 import { cli, inFolder } from "../cli/command-line.ts";
 import { everything } from "../extent.ts";
 import { hasNative, run } from "./native-tools.ts";
@@ -219,28 +229,53 @@ test.runIf(hasNative("as"))("tables that make no sense are refused, naming them"
 	}),
 );
 
-test("the models' instructions are those of five bytes", () => {
-	const [labels, entries] = ["jump labels", "function entries (mcount)"].map(
-		(name) => tableFormats.find((format) => format.name === name)!,
-	);
-	const entry = (kind: "NOP" | "call", length: number, crosses: number[]) =>
+test("how each place changes is told by its table, its instruction and where it lies", () => {
+	const [labels, entries, calls, sleds] = [
+		"jump labels",
+		"function entries (mcount)",
+		"static calls",
+		"XRay sleds",
+	].map((name) => tableFormats.find((format) => format.name === name)!);
+	const entry = (kind: InstructionKind, length: number, crosses: number[] = []) =>
 		({ instruction: { kind, length }, crosses, crossesIfAligned: [], isUnplaced: false }) as unknown as TableEntry;
-	expect(changeOf(62, labels!, entry("NOP", 5, [8]))).toEqual({
-		kind: "modelled",
-		form: "label",
-		placement: "straddling",
-	});
-	expect(changeOf(62, labels!, entry("NOP", 2, []))).toMatchObject({ kind: "not modelled" });
-	expect(changeOf(62, entries!, entry("call", 5, []))).toEqual({
-		kind: "modelled",
-		form: "entry",
-		placement: "aligned",
-	});
-	expect(changeOf(183, entries!, entry("NOP", 4, []))).toMatchObject({ kind: "not modelled" });
-	for (const form of ["label", "entry"] as const) {
-		const safe = safeProtocols({ kind: "modelled", form, placement: "straddling" }, ["breakpoint", "naive"], ["x86"]);
-		expect(safe).toEqual({ x86: ["breakpoint"] });
+	const change = (form: string, placement: string, length: number) => ({ kind: "modelled", form, placement, length });
+	expect(changeOf(62, labels!, entry("NOP", 5, [8]))).toEqual(change("label", "straddling", 5));
+	expect(changeOf(62, labels!, entry("jump", 2))).toEqual(change("label", "aligned", 2));
+	expect(changeOf(62, entries!, entry("call", 5))).toEqual(change("entry", "aligned", 5));
+	expect(changeOf(62, calls!, entry("conditional jump", 6, [8]))).toEqual(change("conditional", "straddling", 6));
+	expect(changeOf(183, entries!, entry("NOP", 4))).toEqual(change("entry", "word", 4));
+	const why = (machine: number, format: TableFormat, of: TableEntry): string => {
+		const found = changeOf(machine, format, of);
+		return found.kind === "not modelled" ? found.why : found.kind;
+	};
+	expect(why(62, entries!, entry("NOP", 1))).toContain("a call replaces several NOPs");
+	expect(why(62, sleds!, entry("jump", 2))).toContain("a sled is several instructions");
+	expect(why(62, labels!, entry("call", 5))).toBe("a place of jump labels with: call");
+	expect(why(243, labels!, entry("NOP", 4))).toBe("its instructions are not decoded");
+});
+
+const judged = (form: ChangeForm, placement: ChangePlacement, length: number, on: string) =>
+	safeProtocols({ kind: "modelled", form, placement, length }, ["aligned-store", "breakpoint", "naive"], [on])![on];
+
+test("what is fetched at once is never torn, and a short label is where it crosses", () => {
+	expect(judged("label", "straddling", 2, "x86")).toEqual(["breakpoint"]);
+	expect(judged("label", "word", 4, "arm")).toContain("aligned-store");
+});
+
+test.runIf(everything)("a protocol is judged for that instruction at that place", () => {
+	for (const [form, length] of [
+		["label", 5],
+		["label", 2],
+		["entry", 5],
+		["conditional", 6],
+	] as const) {
+		expect(judged(form, "straddling", length, "x86")).toEqual(["breakpoint"]);
+		expect(judged(form, "straddling", length, "amd-quad")).toEqual(["breakpoint"]);
 	}
+	expect(judged("label", "aligned", 2, "amd-quad")).toContain("aligned-store");
+	for (const form of ["label", "entry"] as const)
+		for (const model of ["arm", "arm-idc-dic"])
+			expect(judged(form, "word", 4, model)).toEqual(expect.arrayContaining(["aligned-store", "breakpoint"]));
 });
 
 test.runIf(everything && hasNative("as"))("protocols are checked for each place", () =>
