@@ -54,7 +54,8 @@ function checkShape(origin: Origin, node: AnyNode, around: Surroundings): void {
 	if (around.depth > DEEPEST) fail(origin, node, tooDeep);
 	const message = isKnownForm(node, around) ? undefined : (rejectedNodes[node.type] ?? shapeError(node, around));
 	if (message !== undefined) fail(origin, node, message);
-	const inFunction = around.inFunction || node.type === "FunctionDeclaration";
+	const isStatement = around.parent?.type === "Program" && node.type.endsWith("Statement");
+	const inFunction = around.inFunction || node.type === "FunctionDeclaration" || isStatement;
 	const isList = node.type === "Program" || node.type === "BlockStatement";
 	for (const child of childrenOf(node)) {
 		const check = () => checkShape(origin, child, { ...around, parent: node, inFunction, depth: around.depth + 1 });

@@ -224,16 +224,26 @@ export function print(...values: readonly (number | string)[]): void {
 
 let emit = (line: string): void => console.log(line);
 
-/** The lines that `run` prints, instead of having them printed. */
-export function capturePrint(run: () => void): string[] {
+/** The lines that `run` prints, instead of having them printed. One that loads a module, and so gives a promise, has its
+ * lines when that is settled; nothing else should print until then. */
+export function capturePrint(run: () => Promise<void>): Promise<string[]>;
+export function capturePrint(run: () => void): string[];
+export function capturePrint(run: () => void | Promise<void>): string[] | Promise<string[]> {
 	const outer = emit;
 	const lines: string[] = [];
-	emit = (line) => void lines.push(line);
-	try {
-		run();
-	} finally {
+	const restore = () => {
 		emit = outer;
+	};
+	emit = (line) => void lines.push(line);
+	let loading: void | Promise<void>;
+	try {
+		loading = run();
+	} catch (error) {
+		restore();
+		throw error;
 	}
+	if (loading instanceof Promise) return loading.finally(restore).then(() => lines);
+	restore();
 	return lines;
 }
 

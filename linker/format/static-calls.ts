@@ -6,6 +6,9 @@ export const KEY_PREFIX = "__SCK__";
 /** A trampoline likewise: `__SCT__pick`. Calls of the key name it. */
 export const TRAMPOLINE_PREFIX = "__SCT__";
 
+/** The function that runs what a source file has at module level has this prefix and the name of the file. */
+export const BEGIN_PREFIX = "__begin__";
+
 /** The table of call sites. */
 export const SITES_SECTION = ".static_call_sites";
 /** The same table in a program of user space, whose linker puts `__start_` and `__stop_` around what has a name of C. */

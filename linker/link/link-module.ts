@@ -3,6 +3,7 @@
 
 import { type ElfObject, SHN_UNDEF } from "../elf/object.ts";
 import { LinkError } from "../errors.ts";
+import { checkBegin } from "./check-begin.ts";
 import { checkInit } from "./check-init.ts";
 import { checkLoadTables } from "./check-load-tables.ts";
 import { checkSignatures } from "./check-signatures.ts";
@@ -44,6 +45,7 @@ export function linkModule(objects: readonly ElfObject[], { image, name, place }
 	synthesise(inputs, globals, {});
 	lendKeys(inputs, globals);
 	requireDefined(inputs, globals);
+	checkBegin(own);
 	checkSignatures(inputs, globals);
 	const outputs = gather(inputs, new Map());
 	const blocks = layOut(inputs, globals, outputs, (all) => assignModule(all, place));

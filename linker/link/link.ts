@@ -5,6 +5,7 @@ import type { ElfObject, Segment, Symbols } from "../elf/object.ts";
 import { LinkError } from "../errors.ts";
 import { RETURN, RETURN0 } from "../sites/index.ts";
 import { bindSites } from "./bind-sites.ts";
+import { checkBegin } from "./check-begin.ts";
 import { checkLoadTables } from "./check-load-tables.ts";
 import { checkSignatures } from "./check-signatures.ts";
 import { collect } from "./collect.ts";
@@ -61,6 +62,7 @@ export function link(objects: readonly ElfObject[], options: LinkOptions = {}): 
 	lendKeys(inputs, globals);
 	requireDefined(inputs, globals);
 	requireEntry(inputs, globals, entry);
+	checkBegin(inputs);
 	checkSignatures(inputs, globals);
 	const outputs = gather(inputs, options.sectionStart ?? new Map());
 	const blocks = layOut(inputs, globals, outputs, (all) => assignAddresses(all, textBase));

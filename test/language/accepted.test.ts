@@ -79,6 +79,59 @@ ${calls}
 	expect(lines).toHaveLength(numbers.length * ends.length * (ends.length - 1));
 });
 
+test("code at module level runs once, after that of the imports", async () => {
+	const lib = `
+import { print, staticCall, update } from "patchbay/source";
+print("lib");
+export const crc = new Uint32Array(256);
+for (let n = 0; n < crc.length; n++) {
+	let c = n >>> 0;
+	for (let k = 0; k < 8; k++) c = c & 1 ? (0xedb88320 ^ (c >>> 1)) >>> 0 : c >>> 1;
+	crc[n] = c;
+}
+function twice(x) { return x * 2; }
+function thrice(x) { return x * 3; }
+export const key = staticCall(twice);
+export let calls = key(2);
+update(key, thrice);
+calls += key(2);
+export function called() { calls++; return calls; }`;
+	const main = `
+import { print, query } from "patchbay/source"; import { called, calls, crc, key } from "./lib.js";
+const SIZE = 4, start = called(), big = crc[255] + 1, more = start + SIZE;
+let flag = start > 3, later = 5;
+const add = (a, b) => a + b + start;
+const t = new Int32Array(SIZE);
+print("main", start, big, more, flag ? 1 : 0);
+if (flag) { const z = add(later, 1); later += z; t.fill(z, 1); }
+for (const x of t.subarray(2)) print(x);
+let [p, q] = [called(), key(1)];
+function show() { print(start, later, p, q, calls, key(5)); p--; }
+show();
+export function main() { show(); print(big, t[0], t[3]); if (p > 8) main(); }`;
+	const lines = await same(main, lib);
+	expect(lines.slice(0, 2)).toEqual(["lib", "main 11 755167118 15 1"]);
+	expect(lines.filter((line) => line === "lib")).toHaveLength(1);
+});
+
+test("code at module level that nothing runs is refused, and so is that of modules in a circle", () => {
+	const alone = "export let x = f(); function f() { return 3; }";
+	const modules = new Map([
+		["a.js", alone],
+		["main.js", "export function main() {}"],
+	]);
+	expect(() => buildAll({ modules })).toThrow("a.js: it has code at module level, and nothing runs that");
+	const a = 'import { g } from "./b.js"; export let x = f(); export function f() { return g(); }';
+	const b = 'import { f } from "./a.js"; export function g() { return 1; } export function main() { f(); }';
+	const circle = {
+		modules: new Map([
+			["a.js", a],
+			["b.js", b],
+		]),
+	};
+	expect(() => buildAll(circle)).toThrow("this runs while modules that import each other are not all there");
+});
+
 test("a table is passed to another module, which says of what it is", async () => {
 	const lib = `
 import { print, staticCall } from "patchbay/source";
@@ -89,8 +142,7 @@ function size(x) { return sum(bytes) + x.length; }
 export const measure = staticCall(size);
 export function store(x, at, v) { x[at] = v; print(last(x)); }`;
 	const main = `
-import { print, update } from "patchbay/source";
-import { bytes, last, measure, store, sum } from "./lib.js";
+import { print, update } from "patchbay/source"; import { bytes, last, measure, store, sum } from "./lib.js";
 const mine = Uint8Array.of(200, 100), words = new Int32Array([-5, -6]);
 function second(x) { return x[1]; }
 export function main() {

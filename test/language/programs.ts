@@ -93,8 +93,10 @@ export async function runUnderNode({ main, modules }: Pick<Program, "main" | "mo
 			mkdirSync(dirname(join(root, file)), { recursive: true });
 			writeFileSync(join(root, file), source);
 		}
-		const loaded = (await import(/* @vite-ignore */ join(root, main))) as { main: () => void };
-		return capturePrint(loaded.main);
+		return await capturePrint(async () => {
+			const loaded = (await import(/* @vite-ignore */ join(root, main))) as { main: () => void };
+			loaded.main();
+		});
 	} finally {
 		rmSync(root, { recursive: true });
 	}

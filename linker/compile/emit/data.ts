@@ -14,7 +14,7 @@ import { appendAddress, define, type Emission } from "./emission.ts";
 import { emitTrampoline } from "./text.ts";
 
 export function emitVariable(e: Emission, variable: Variable): void {
-	const value = Number(constantOf(e.analysis, variable.initial));
+	const value = Number(constantOf(e.analysis, variable.initial) ?? 0);
 	const home = section(e.builder, value === 0 ? ".bss" : ".data");
 	const start = alignSection(home, 4);
 	if (value === 0) reserve(home, 4);

@@ -11,6 +11,7 @@ import type {
 	AssignmentExpression,
 	CallExpression,
 	Expression,
+	ExpressionStatement,
 	FunctionDeclaration,
 	Identifier,
 	MemberExpression,
@@ -25,6 +26,7 @@ import { fail } from "../origin.ts";
 import { childrenOf, isElementType } from "../parse.ts";
 import type { PlainName } from "../plain.ts";
 import { rejectedNames } from "../rejected.ts";
+import { declareBegins, type Initialisation } from "./begin.ts";
 import {
 	type Analysis,
 	type Binding,
@@ -40,6 +42,7 @@ import {
 import { constantOf, isNumberCall } from "./constant.ts";
 import { checkName, expressions, functionBinding } from "./declare.ts";
 import { memberName } from "./key-forms.ts";
+import { checkOrder } from "./order.ts";
 
 interface Scope {
 	readonly outer: Scope | undefined;
@@ -65,10 +68,12 @@ interface Walk {
 export function bindModules(analysis: Analysis): void {
 	const modules = [...analysis.modules.values()];
 	for (const module of modules) bindInitialisers(analysis, module);
+	declareBegins(analysis);
 	for (const { declared } of modules)
 		for (const binding of [...declared])
 			if (binding.kind === "function") attempt(analysis.errors, () => bindFunction(analysis, binding));
 	throwErrors(analysis.errors);
+	checkOrder(analysis);
 }
 
 function bindInitialisers(analysis: Analysis, module: Module): void {
@@ -183,6 +188,10 @@ function tryStatement(walk: Walk, node: Statement): void {
 }
 
 function bindStatement(walk: Walk, node: Statement): void {
+	if ((node as Initialisation).isInitial) {
+		bindInitial(walk, node);
+		return;
+	}
 	switch (node.type) {
 		case "BlockStatement":
 			bindBlock(walk, node.body);
@@ -217,6 +226,13 @@ function bindStatement(walk: Walk, node: Statement): void {
 				else bindExpression(walk, child);
 			}
 	}
+}
+
+/** Of a variable of the module: its value is bound again, now as a part of the function. */
+function bindInitial(walk: Walk, node: Statement): void {
+	const { left, right } = (node as ExpressionStatement).expression as AssignmentExpression;
+	walk.analysis.uses.set(left, walk.module.names.get((left as Identifier).name)!);
+	bindExpression(walk, right);
 }
 
 function isStatement(node: AnyNode): node is Statement {
@@ -410,7 +426,7 @@ function checkWritable(
 ): asserts binding is Binding & { kind: "local" | "variable" } {
 	const { name } = target;
 	if (binding.kind === "constants") fail(module.origin, target, `'${name}' is a const, and stays what it is`);
-	if (binding.kind === "constant" || (binding.kind === "local" && !binding.writable))
+	if (binding.kind === "constant" || ((binding.kind === "local" || binding.kind === "variable") && !binding.writable))
 		fail(module.origin, target, `'${name}' is a const: declare it with let to assign to it`);
 	if (binding.kind === "variable" && binding.module !== module)
 		fail(module.origin, target, `'${name}' belongs to another module: export a function there that sets it`);

@@ -57,13 +57,14 @@ export interface View {
 	readonly length: Local;
 }
 
-/** A module-level `let`: four bytes in memory. */
+/** A module-level `let`, or a `const` that is computed when the program begins: four bytes in memory. */
 export interface Variable {
 	readonly kind: "variable";
 	readonly name: string;
 	readonly module: Module;
 	readonly node: Node;
 	readonly initial: Expression;
+	readonly writable: boolean;
 	type: Type;
 	readonly sources: Expression[];
 }
@@ -202,6 +203,18 @@ export interface Module {
 	readonly exported: Set<string>;
 	/** Bindings of other modules, by what they are called there. */
 	readonly imported: Set<Declared>;
+	/** The modules it imports, in their order. */
+	readonly imports: Module[];
+	/** Runs the code at its module level, and before that what the modules have that it imports; undefined when there is
+	 * nothing to run. */
+	begin?: Begin;
+}
+
+/** The function that runs what stands at module level. */
+export interface Begin {
+	readonly fn: FunctionBinding;
+	/** Whether it ran already. */
+	readonly begun: Variable;
 }
 
 /** The program as far as one module sees it: itself and all it imports, directly or not. */

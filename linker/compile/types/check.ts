@@ -5,8 +5,8 @@
 
 import type { AnyNode, Statement as StatementSyntax, Expression as Syntax, VariableDeclaration } from "acorn";
 import { attempt, throwErrors } from "../attempt.ts";
-import type { CheckedFunction, Exit, Expression, Loop, Statement } from "../ir.ts";
-import { fail, positionAt } from "../origin.ts";
+import type { CheckedFunction, Exit, Expression, Loop, Place, Statement } from "../ir.ts";
+import { fail, positionAt, positionOf } from "../origin.ts";
 import { checkAssigned } from "./assigned.ts";
 import type { Analysis, Contract, Declared, FunctionBinding, Key, Module, Table } from "./bindings.ts";
 import { checkRet0, targetOf } from "./calls.ts";
@@ -17,6 +17,7 @@ import { boundsOf, type LoopSyntax } from "./loop-bounds.ts";
 import { modelOf } from "./results.ts";
 import { checkStaticKey } from "./static-keys.ts";
 import { at, bindingOf, refuse, refuseValueless, type Surroundings, text } from "./surroundings.ts";
+import { tableTypeOf } from "./tables.ts";
 import { keepTable, tableValue } from "./views.ts";
 
 export function checkModule(analysis: Analysis, module: Module): CheckedFunction[] {
@@ -35,7 +36,14 @@ function checkDeclaration(c: Surroundings, binding: Declared): void {
 		case "constant":
 		case "variable": {
 			const value = constantOf(c.analysis, binding.initial);
-			if (value === undefined) refuseInitial(c, binding.initial, binding.name);
+			// It is computed by the code at module level.
+			if (value === undefined && tableTypeOf(c.analysis, binding.initial) !== undefined)
+				refuse(
+					c,
+					binding.initial,
+					`'${text(c, binding.initial)}' is a part of a table: take it in a function, or in a block`,
+				);
+			if (value === undefined) return;
 			checkConstant(c, binding.initial, value);
 			if (binding.kind === "variable") c.typed(binding.initial, binding.type, `'${binding.name}'`);
 			return;
@@ -141,7 +149,7 @@ function checkFunction(c: Surroundings, fn: FunctionBinding): CheckedFunction {
 	const { body } = fn.node;
 	const isInit = body.body.some((node) => node.type === "ExpressionStatement" && node.directive === "init");
 	const before = c.analysis.errors.length;
-	const statements = checkAll({ c, fn, enclosing: [], labels: [] }, body.body);
+	const statements = [...beforeBody(c, fn), ...checkAll({ c, fn, enclosing: [], labels: [] }, body.body)];
 	const isWhole = c.analysis.errors.length === before;
 	const { line, column } = body.loc!.end;
 	const end = positionAt(c.module.origin, { line, column: column - 1 });
@@ -153,6 +161,27 @@ function checkFunction(c: Surroundings, fn: FunctionBinding): CheckedFunction {
 			`'${fn.name}' returns a value on some ways through it and ends without one on others: add a return at the end`,
 		);
 	return { binding: fn, body: statements, isInit, at: at(c, fn.node), end };
+}
+
+/** What a function does first: `main` and `init` run the code at module level, and that runs once, after that of the modules
+ * that this one imports. */
+function beforeBody({ module }: Surroundings, fn: FunctionBinding): Statement[] {
+	const { begin, origin, imports } = module;
+	if (begin === undefined) return [];
+	const position = positionOf(origin, fn.node);
+	const run = (callee: FunctionBinding): Statement => ({
+		kind: "effect",
+		value: { op: "call", callee, parameters: [], type: "none", at: position },
+	});
+	if (fn !== begin.fn) return fn.name === "main" || fn.name === "init" ? [run(begin.fn)] : [];
+	const place: Place = { kind: "variable", variable: begin.begun };
+	const done: Expression = { op: "read", place, type: "bool", at: position };
+	const yes: Expression = { op: "constant", value: 1, type: "bool", at: position };
+	return [
+		{ kind: "if", test: done, yes: [{ kind: "return", value: undefined, at: position }], no: [] },
+		{ kind: "effect", value: { op: "write", place, value: yes, type: "bool", at: position } },
+		...[...new Set(imports)].flatMap((each) => (each.begin === undefined ? [] : [run(each.begin.fn)])),
+	];
 }
 
 function checkAll(b: Body, nodes: readonly StatementSyntax[]): Statement[] {

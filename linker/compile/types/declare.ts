@@ -54,6 +54,7 @@ export function loadModule(analysis: Analysis, origin: Origin, resolve: Resolve)
 		declared: [],
 		exported: new Set(),
 		imported: new Set(),
+		imports: [],
 	};
 	analysis.modules.set(origin.file, module);
 	const imports = module.program.body.filter((node) => node.type === "ImportDeclaration");
@@ -92,6 +93,7 @@ function importedName(specifier: ImportDeclaration["specifiers"][number]): { nam
 
 function importNames(analysis: Analysis, module: Module, node: ImportDeclaration, resolve: Resolve): void {
 	const from = importedModule(analysis, module, node, resolve);
+	module.imports.push(from);
 	for (const specifier of node.specifiers) {
 		const { name, local } = importedName(specifier);
 		const binding = from.exported.has(name) ? from.names.get(name) : undefined;
@@ -130,15 +132,12 @@ function declare(module: Module, node: Program["body"][number]): void {
 			for (const specifier of node.specifiers) exportName(module, specifier.local);
 			return;
 		case "ExpressionStatement":
-			if (node.directive === "use strict") return;
+			if (node.directive === undefined || node.directive === "use strict") return;
+			fail(module.origin, node, `'${node.directive}' is the first statement of a function`);
 			break;
 		default:
+			if (!node.type.endsWith("Statement")) throw new Error(`parse.ts let '${node.type}' pass`);
 	}
-	fail(
-		module.origin,
-		node,
-		"at module level there are only imports, functions, const, let and static calls: put statements into a function (main runs first)",
-	);
 }
 
 function exportDeclaration(module: Module, node: NonNullable<Program["body"][number] & Node>): void {
@@ -186,7 +185,7 @@ function declareVariable(module: Module, node: VariableDeclaration, declarator: 
 	else if (table !== undefined) add(module, id, table);
 	else if (key !== undefined) add(module, id, key);
 	else if (node.kind === "const") add(module, id, { kind: "constant", ...base });
-	else add(module, id, { kind: "variable", ...base, type: "either", sources: [initial] });
+	else add(module, id, { kind: "variable", ...base, writable: true, type: "either", sources: [initial] });
 }
 
 /** The object of `Object.freeze({ ... })`, or of `{ ... }`. */

@@ -57,12 +57,12 @@ interface Reference {
 
 function runUnderNode(text: string): Reference {
 	const given = { ...source, ...checks };
-	const main = new Function(...Object.keys(given), `"use strict";\n${text}\nreturn main;`)(...Object.values(given));
+	const run = new Function(...Object.keys(given), `"use strict";\n${text}\nmain();`);
 	let trap: Trap | undefined;
 	let left: unknown;
 	const output = source.capturePrint(() => {
 		try {
-			main();
+			run(...Object.values(given));
 		} catch (error) {
 			if (error instanceof Trap) trap = error;
 			else left = error;

@@ -1,7 +1,7 @@
 // Random programs: one module or two, with variables, tables, functions that call those before them, static calls that
 // start as a function, null or ret0, and a main that uses it all.
 
-import { callOf, print } from "./expressions.ts";
+import { callOf, coerced, ofType, print } from "./expressions.ts";
 import {
 	type Callee,
 	type Code,
@@ -12,7 +12,7 @@ import {
 	type Key,
 	type Name,
 	newDice,
-	type Result,
+	newName,
 	type Scene,
 	type Switch,
 	type Table,
@@ -70,7 +70,10 @@ export function randomProgram(seed: number, size: number): RandomProgram {
 	for (let module = 0; module < modules; module++) {
 		draft.lines[module] = [];
 		addData(draft, module);
-		for (let i = 0; i < 2 + dice.roll(3); i++) addFunctions(draft, module, size);
+		for (let i = 0; i < 2 + dice.roll(3); i++) {
+			addFunctions(draft, module, size);
+			if (dice.once(3)) addCode(draft, module, size);
+		}
 	}
 	addMain(draft, modules - 1, size);
 	return finished(draft, modules);
@@ -150,6 +153,21 @@ function addOperation(draft: Draft, module: number, native: Callee): void {
 	);
 }
 
+/** Code at module level: a value that is computed, and a block of statements. */
+function addCode(draft: Draft, module: number, size: number): void {
+	const { dice } = draft;
+	const s = newScene(draft, module, [], "module");
+	const type = dice.pick(["int", "uint", "bool"] as const);
+	const value = type === "uint" ? code`${coerced(s, 2)} >>> 0` : ofType(s, type, 2);
+	const writable = dice.once(2);
+	const name = newName(s, "g");
+	const lines = [code`export ${writable ? "let" : "const"} ${name} = ${value};`];
+	if (dice.once(2)) lines.push(code`{`, ...block(s, Math.min(size, 3)), code`}`);
+	draft.names = s.names;
+	draft.lines[module]!.push(...lines);
+	draft.variables.push({ name, type, writable, module, fixed: !writable });
+}
+
 function addKey(draft: Draft, module: number, fitting: readonly Callee[]): void {
 	const { dice } = draft;
 	const like = fitting[0]!;
@@ -169,7 +187,7 @@ function newScene(
 	draft: Draft,
 	module: number,
 	parameters: readonly Variable[],
-	result: Result,
+	result: Scene["result"],
 	parameterTables: readonly Table[] = [],
 ): Scene {
 	const { dice, variables, functions, keys, switches, imports, names } = draft;

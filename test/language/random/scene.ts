@@ -105,7 +105,8 @@ export interface Scene {
 	readonly functions: readonly Callee[];
 	readonly keys: readonly Key[];
 	readonly switches: readonly Switch[];
-	readonly result: Result;
+	/** "module" for the code at module level, which cannot return. */
+	readonly result: Result | "module";
 	/** Names of other modules used so far. */
 	readonly imports: Set<string>;
 	/** What a jump may name; `loop` says which can be continued. */

@@ -202,13 +202,14 @@ function choice(s: Scene, size: number, depth: number): Lines {
 function jump(s: Scene, depth: number): Code {
 	const { dice } = s;
 	const test = condition(s, depth);
-	if (s.exits.length === 0 || dice.once(3)) return code`if (${test}) ${returning(s, depth)}`;
+	if (s.exits.length === 0 && s.result === "module") return code`if (${test}) ${effect(s, depth)};`;
+	if (s.exits.length === 0 || (dice.once(3) && s.result !== "module")) return code`if (${test}) ${returning(s, depth)}`;
 	const exit = dice.pick(s.exits);
 	return code`if (${test}) ${exit.loop && dice.once(2) ? "continue" : "break"} ${exit.label};`;
 }
 
 export function returning(s: Scene, depth: number): Code {
-	if (s.result === "none") return code`return;`;
+	if (s.result === "none" || s.result === "module") return code`return;`;
 	if (s.result === "bool") return code`return ${bool(s, depth)};`;
 	// A function's result is int if nothing says otherwise.
 	if (s.result === "uint") return code`return ${loose(s, depth, "uint")} >>> 0;`;
