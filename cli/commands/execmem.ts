@@ -2,12 +2,12 @@
 
 import { type ExecmemStats, type PoolStats, statsOf } from "../../runtime/execmem/stats.ts";
 import { type BuildOptions, declareBuildOptions, loadImage } from "../build/build.ts";
-import { type CrowdOptions, declareCrowdOptions } from "../run/crowd.ts";
+import { type CpuOptions, declareCpuOptions } from "../run/cpus.ts";
 import { declareExecmemOptions, type ExecmemChoice, openMemory } from "../run/execmem-options.ts";
 import { type Command, ExitCode, writeJson } from "../shell/command.ts";
 import { type Column, count, plural, table } from "../shell/table.ts";
 
-interface Options extends BuildOptions, CrowdOptions, ExecmemChoice {}
+interface Options extends BuildOptions, CpuOptions, ExecmemChoice {}
 
 export const execmem: Command<Options> = {
 	name: "execmem",
@@ -20,7 +20,7 @@ export const execmem: Command<Options> = {
 	declare(line) {
 		declareExecmemOptions(line);
 		declareBuildOptions(line);
-		declareCrowdOptions(line);
+		declareCpuOptions(line);
 	},
 	async run(terminal, files, options) {
 		const { system, allocator, counts } = await openMemory(await loadImage(files, options), options);

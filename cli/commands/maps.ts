@@ -3,13 +3,13 @@
 import { type MapLine, type MapPiece, mapsOf } from "../../runtime/execmem/maps.ts";
 import { pictureSvg, pictureText } from "../../runtime/execmem/picture.ts";
 import { type BuildOptions, declareBuildOptions, loadImage } from "../build/build.ts";
-import { type CrowdOptions, declareCrowdOptions } from "../run/crowd.ts";
+import { type CpuOptions, declareCpuOptions } from "../run/cpus.ts";
 import { declareExecmemOptions, type ExecmemChoice, openMemory } from "../run/execmem-options.ts";
 import { parsePlaces, probeAt } from "../run/probing.ts";
 import { type Command, ExitCode, UsageError, writeJson } from "../shell/command.ts";
 import { writeFile } from "../shell/files.ts";
 
-interface Options extends BuildOptions, CrowdOptions, ExecmemChoice {
+interface Options extends BuildOptions, CpuOptions, ExecmemChoice {
 	readonly pieces?: true;
 	readonly picture?: true;
 	readonly svg?: string;
@@ -39,7 +39,7 @@ export const maps: Command<Options> = {
 		line.option("--svg <file>", "draw it into a file");
 		declareExecmemOptions(line);
 		declareBuildOptions(line);
-		declareCrowdOptions(line);
+		declareCpuOptions(line);
 	},
 	async run(terminal, files, options) {
 		if (options.picture && (options.pieces || options.json))

@@ -7,7 +7,7 @@ import { declareBuildOptions } from "../build/build.ts";
 import { declareBoot } from "../run/booting.ts";
 import { maxCyclesOption } from "../run/conclusion.ts";
 import { profileOption } from "../run/cost-profiles.ts";
-import { declareCrowdOptions } from "../run/crowd.ts";
+import { declareCpuOptions } from "../run/cpus.ts";
 import { declareModuleOptions } from "../run/modules.ts";
 import { hitLines, listHits, noteUncallable, parsePlaces, probeAt, registerLines } from "../run/probing.ts";
 import { openSession, type SessionOptions } from "../run/session.ts";
@@ -44,7 +44,7 @@ export const probe: Command<Options> = {
 		declareModuleOptions(line);
 		declareBoot(line);
 		declareBuildOptions(line);
-		declareCrowdOptions(line);
+		declareCpuOptions(line);
 		line.addOption(profileOption);
 		line.addOption(maxCyclesOption);
 		declareSourceRoot(line);

@@ -10,8 +10,8 @@ import { replayVerdict } from "../check/replay.ts";
 import { declareBoot, settledText } from "../run/booting.ts";
 import { maxCyclesOption } from "../run/conclusion.ts";
 import { profileOption } from "../run/cost-profiles.ts";
-import { declareCrowdOptions } from "../run/crowd.ts";
-import type { Deed } from "../run/execute.ts";
+import { declareCpuOptions } from "../run/cpus.ts";
+import type { Action } from "../run/execute.ts";
 import { describeTrap } from "../run/faults.ts";
 import { declareModuleOptions } from "../run/modules.ts";
 import { hitLines, listHits, parsePlaces, probeAt } from "../run/probing.ts";
@@ -67,7 +67,7 @@ export const run: Command<Options> = {
 		declareBoot(line);
 		line.option("--free-init <cycle>", "free init text then", parseCycles);
 		declareBuildOptions(line);
-		declareCrowdOptions(line);
+		declareCpuOptions(line);
 		declareModuleOptions(line);
 		line.addOption(protocolOption);
 		line.addOption(profileOption);
@@ -124,7 +124,7 @@ export const run: Command<Options> = {
 		const probing = places.length > 0 ? probeAt(system, places, "count", {}, execmem) : undefined;
 		const lines: string[] = [];
 		const end = await session.run({
-			deeds: freeingOf(options),
+			actions: freeingOf(options),
 			progress: (cycles) => showProgress(`${plural(cycles, "cycle")}, ${plural(system.counts.updates, "update")}`),
 			print: async (more) => {
 				if (options.json) lines.push(...more);
@@ -159,7 +159,7 @@ export const run: Command<Options> = {
 	},
 };
 
-function freeingOf({ freeInit: at }: Options): Deed[] {
+function freeingOf({ freeInit: at }: Options): Action[] {
 	return at === undefined ? [] : [{ at, act: freeInit }];
 }
 

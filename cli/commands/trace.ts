@@ -19,7 +19,7 @@ import { callGraph, listCalls } from "../run/call-graph.ts";
 import { flameGraph, functionTotals, speedscopeFile, totalsTable } from "../run/call-profile.ts";
 import { maxCyclesOption } from "../run/conclusion.ts";
 import { profileOption } from "../run/cost-profiles.ts";
-import { declareCrowdOptions } from "../run/crowd.ts";
+import { declareCpuOptions } from "../run/cpus.ts";
 import { declareModuleOptions } from "../run/modules.ts";
 import { protocolOf, protocolOption } from "../run/protocols.ts";
 import { openSession, type SessionOptions } from "../run/session.ts";
@@ -76,7 +76,7 @@ export const trace: Command<Options> = {
 		declareModuleOptions(line);
 		declareBoot(line);
 		declareBuildOptions(line);
-		declareCrowdOptions(line);
+		declareCpuOptions(line);
 		line.addOption(protocolOption);
 		line.addOption(profileOption);
 		line.addOption(maxCyclesOption);

@@ -15,7 +15,7 @@ import type { BuildOptions } from "../build/build.ts";
 import { UsageError } from "../shell/command.ts";
 import { listOf, texts, whole } from "../shell/options.ts";
 import { profileOf } from "./cost-profiles.ts";
-import { type CrowdOptions, loadCrowd } from "./crowd.ts";
+import { type CpuOptions, loadWithCpus } from "./cpus.ts";
 import { loadModules } from "./modules.ts";
 
 export interface ExecmemChoice {
@@ -68,11 +68,11 @@ export function declareExecmemOptions(line: CommandLine): void {
 }
 
 /** The program, loaded but not started, with the memory that was asked for. */
-export async function openMemory(image: Image, options: ExecmemChoice & CrowdOptions & BuildOptions): Promise<Execmem> {
+export async function openMemory(image: Image, options: ExecmemChoice & CpuOptions & BuildOptions): Promise<Execmem> {
 	const wanted = options.allocate ?? [];
 	const bytes = wanted.reduce((sum, each) => sum + pagedBytes(each), 0);
 	if (bytes > MOST_MEMORY) throw new LinkError(`--allocate: ${bytes} bytes are more than ${MOST_MEMORY}`);
-	const machine = loadCrowd(image, options, profileOf("in-order"), (2 * bytes + SPARE) / PAGE);
+	const machine = loadWithCpus(image, options, profileOf("in-order"), (2 * bytes + SPARE) / PAGE);
 	const { textPoke, lazy, nodes = 1 } = options;
 	const execmem = openExecmem(createSystem(machine, image, breakpoint, { processes: options.processes }), {
 		...(textPoke === false && { textPoke }),

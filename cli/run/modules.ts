@@ -21,7 +21,7 @@ import { type BuildOptions, loadObject } from "../build/build.ts";
 import { ProgramError, UsageError } from "../shell/command.ts";
 import { listOf } from "../shell/options.ts";
 import { type BootChoice, bootOptions } from "./booting.ts";
-import type { Deed } from "./execute.ts";
+import type { Action } from "./execute.ts";
 import { describeTrap } from "./faults.ts";
 import { isKnown, prepare, type Retarget, retarget } from "./set-option.ts";
 
@@ -83,7 +83,7 @@ export interface Prepared {
 	/** The memory that modules get; undefined when there will be none. */
 	readonly execmem: Execmem | undefined;
 	/** Loads and unloads to come. */
-	readonly deeds: readonly Deed[];
+	readonly actions: readonly Action[];
 	/** The loads and unloads that were refused, so far. */
 	readonly refused: string[];
 	/** A module let the run end before the start. */
@@ -103,7 +103,7 @@ export async function prepareAll(system: System, options: Preparation, say: (tex
 	const isOwn = (each: Retarget): boolean => arrivals.length === 0 || isKnown(system.image, each);
 	const [own, borrowed] = [certain.filter(isOwn), certain.filter((each) => !isOwn(each))];
 	const settled = prepare(system, own, boot);
-	if (arrivals.length === 0) return { settled, execmem: undefined, deeds: [], refused: [], ended: undefined };
+	if (arrivals.length === 0) return { settled, execmem: undefined, actions: [], refused: [], ended: undefined };
 	const execmem = openExecmem(system);
 	const modules = createModules(execmem);
 	const refused: string[] = [];
@@ -113,24 +113,24 @@ export async function prepareAll(system: System, options: Preparation, say: (tex
 		return end;
 	};
 	const reset = options.unloadResets === true;
-	const deeds: Deed[] = [];
+	const actions: Action[] = [];
 	let ended: RunEnd | undefined;
 	for (const { file, cycle } of arrivals) {
 		const object = await loadObject(file, options.staticCalls, options);
 		const bring = (): Result => load(modules, object, cyclesLeft(system, options.maxCycles));
 		if (cycle === 0) ended ??= report(whileHeld(system, () => outcomeOf(moduleName(file), bring(), options.maxCycles)));
-		else deeds.push({ at: cycle, act: () => report(attempt(moduleName(file), bring, options.maxCycles)) });
+		else actions.push({ at: cycle, act: () => report(attempt(moduleName(file), bring, options.maxCycles)) });
 	}
 	if (ended === undefined) whileHeld(system, () => retarget(system, borrowed));
 	for (const { name, cycle } of unload)
-		deeds.push({
+		actions.push({
 			at: cycle,
 			act: () => {
 				const cycles = cyclesLeft(system, options.maxCycles);
 				return report(attempt(name, () => unloadModule(modules, name, { reset, cycles }), options.maxCycles));
 			},
 		});
-	return { settled, execmem, deeds, refused, ended };
+	return { settled, execmem, actions, refused, ended };
 }
 
 /** Nobody can leave who does not come. @throws LinkError */

@@ -9,14 +9,14 @@ import type { Terminal } from "../shell/terminal.ts";
 import type { BootChoice } from "./booting.ts";
 import { type Asked, conclude, noteLate } from "./conclusion.ts";
 import { profileOf } from "./cost-profiles.ts";
-import { type CrowdOptions, loadCrowd } from "./crowd.ts";
-import { type Course, execute } from "./execute.ts";
+import { type CpuOptions, loadWithCpus } from "./cpus.ts";
+import { execute, type Schedule } from "./execute.ts";
 import { type ModuleOptions, pagesForModules, prepareAll } from "./modules.ts";
 import { pagesForProbes } from "./probing.ts";
 import type { Retarget } from "./set-option.ts";
 
 /** Options of every command that runs a program. */
-export interface SessionOptions extends BuildOptions, CrowdOptions, BootChoice, ModuleOptions {
+export interface SessionOptions extends BuildOptions, CpuOptions, BootChoice, ModuleOptions {
 	readonly set?: readonly Retarget[];
 	readonly profile: string;
 	readonly maxCycles?: number;
@@ -42,7 +42,7 @@ export interface Session {
 	/** Loads and unloads that were refused, as they come. */
 	readonly refused: readonly string[];
 	/** Runs the program, with updates and modules as the options ask for them and what the command adds. */
-	run(course: Omit<Course, "ended" | "retargets" | "maxCycles">): Promise<RunEnd>;
+	run(schedule: Omit<Schedule, "ended" | "retargets" | "maxCycles">): Promise<RunEnd>;
 	/** Says what went wrong, and what was asked for too late. @param asked what the command's own options asked for */
 	end(end: RunEnd, asked?: Readonly<Record<string, readonly Asked[] | undefined>>): ExitCode;
 }
@@ -58,21 +58,21 @@ export async function openSession(
 	const image = await loadImage(files, options);
 	const { processes, maxCycles, set, load, unload } = options;
 	const spare = (probes ? pagesForProbes(image, processes) : 0) + pagesForModules(options);
-	const machine = loadCrowd(image, options, profileOf(options.profile), spare);
+	const machine = loadWithCpus(image, options, profileOf(options.profile), spare);
 	const system = createSystem(machine, image, protocol, { trace, processes });
-	const { settled, execmem, deeds, refused, ended } = await prepareAll(system, options, say);
+	const { settled, execmem, actions, refused, ended } = await prepareAll(system, options, say);
 	return {
 		system,
 		settled,
 		execmem,
 		refused,
-		run: (course) =>
+		run: (schedule) =>
 			execute(system, {
-				...course,
+				...schedule,
 				ended,
 				retargets: set ?? [],
 				maxCycles,
-				deeds: [...(course.deeds ?? []), ...deeds],
+				actions: [...(schedule.actions ?? []), ...actions],
 			}),
 		end(end, asked = {}) {
 			noteLate(terminal, system, end, { ...asked, "--set": set, "--load": load, "--unload": unload });

@@ -36,8 +36,8 @@ export function unloadModule(
 /** Somebody else has patched its text: a probe. */
 function refuseClaimed({ system }: Modules, { name, pieces }: Module): Refusal | undefined {
 	for (const { address, bytes } of pieces) {
-		const holder = reservedBy(system, address, address + bytes, declaredText.family);
-		if (holder !== undefined) return { refused: `${name}: ${holder} is in its text` };
+		const owner = reservedBy(system, address, address + bytes, declaredText.family);
+		if (owner !== undefined) return { refused: `${name}: ${owner} is in its text` };
 	}
 	return undefined;
 }

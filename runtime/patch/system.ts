@@ -118,11 +118,11 @@ export interface Tracer {
 	readonly stacks: Map<number, TracedCall[]>;
 }
 
-/** A family that patches text, and what it holds. */
+/** A family that patches text, and which text it owns. */
 export interface Claim {
 	readonly family: string;
-	/** Who holds any byte of [start, end), in words: `static call 'pick'`. */
-	holder(system: System, start: number, end: number): string | undefined;
+	/** Who owns any byte of [start, end), in words: `static call 'pick'`. */
+	owner(system: System, start: number, end: number): string | undefined;
 }
 
 /** A page of text that a process has, or may come to have, a copy of: both are kept alike, whichever is mapped. It is a record of

@@ -26,7 +26,7 @@ export function createProbes(system: System, options: ProbeOptions = {}, execmem
 function probedText({ areas }: Probes): Claim {
 	return {
 		family: PROBES,
-		holder({ machine }, start, end) {
+		owner({ machine }, start, end) {
 			for (const area of areas.values())
 				for (const probe of area.known.values())
 					if (probe.address < end && probe.address + probe.bytes.length > start && isInForce(machine, area, probe))

@@ -38,8 +38,8 @@ export function placeFor(system: System, space: number, address: number): Place 
 	const { instruction, before, after } = around;
 	const { length } = instruction;
 	if (isNobodys(instruction.row)) return refuse("the program has a breakpoint of its own there");
-	const holder = reservedBy(system, address, address + length, PROBES);
-	if (holder !== undefined) return refuse(`the text belongs to ${holder}${nextPlace(system, address + length, after)}`);
+	const owner = reservedBy(system, address, address + length, PROBES);
+	if (owner !== undefined) return refuse(`the text belongs to ${owner}${nextPlace(system, address + length, after)}`);
 	const bytes = bytesAt(image, address, length)!;
 	const now = readVirtual(machine, space, address, length);
 	if (now === undefined || !same(now, bytes))

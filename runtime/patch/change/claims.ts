@@ -6,11 +6,11 @@ import type { Edit } from "../plan/step.ts";
 import type { Claim, System } from "../system.ts";
 import { textReserved } from "./patched-text.ts";
 
-/** Who else holds any byte of [start, end). @param family whoever asks */
+/** Who else owns any byte of [start, end). @param family whoever asks */
 export function reservedBy(system: System, start: number, end: number, family: string): string | undefined {
 	for (const claim of system.claims) {
-		const holder = claim.family === family ? undefined : claim.holder(system, start, end);
-		if (holder !== undefined) return holder;
+		const owner = claim.family === family ? undefined : claim.owner(system, start, end);
+		if (owner !== undefined) return owner;
 	}
 	return undefined;
 }
@@ -18,8 +18,8 @@ export function reservedBy(system: System, start: number, end: number, family: s
 /** Where an edit of the image's own sites meets somebody else's text. @returns why it is refused */
 export function unfreeText(system: System, edits: readonly Edit[]): string | undefined {
 	for (const { address, bytes } of edits) {
-		const holder = reservedBy(system, address, address + bytes.length, IMAGE_SITES);
-		if (holder !== undefined) return `the site at ${hex(address)} is taken by ${holder}`;
+		const owner = reservedBy(system, address, address + bytes.length, IMAGE_SITES);
+		if (owner !== undefined) return `the site at ${hex(address)} is taken by ${owner}`;
 	}
 	return undefined;
 }
@@ -29,7 +29,7 @@ const IMAGE_SITES = "sites of the image";
 
 export const declaredText: Claim = {
 	family: IMAGE_SITES,
-	holder(system, start, end) {
+	owner(system, start, end) {
 		const key = textReserved(system, start, end);
 		return key === undefined ? undefined : `'${key}', whose calls, branches or entries are patched there`;
 	},

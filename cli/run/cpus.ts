@@ -14,7 +14,7 @@ import { UsageError } from "../shell/command.ts";
 import { listOf, whole } from "../shell/options.ts";
 import { modelNames, modelOf } from "./models.ts";
 
-export interface CrowdOptions {
+export interface CpuOptions {
 	readonly cpus?: number;
 	readonly entry?: readonly Entry[];
 	readonly model: string;
@@ -33,7 +33,7 @@ const MOST_CPUS = 256;
 const parseCpus = whole(`Write a number from 1 to ${MOST_CPUS}.`, 1, MOST_CPUS);
 const parseSeed = whole("Write a positive whole number.", 1, 2 ** 31 - 1);
 
-export function declareCrowdOptions(line: CommandLine): void {
+export function declareCpuOptions(line: CommandLine): void {
 	line.option("--cpus <n>", "so many CPUs; those without an entry idle", parseCpus);
 	line.option("--entry <function[*n]>", "what the next n CPUs run; may be given again", listOf(parseEntry));
 	line.option("--model <name>", `what hardware promises: ${modelNames}`, models[0]!.name);
@@ -48,7 +48,7 @@ export function declareCrowdOptions(line: CommandLine): void {
 
 /** The first CPU of each process runs the image's entry and the others idle, unless entries say otherwise.
  * @param spare pages of memory beyond what the program needs */
-export function loadCrowd(image: Image, options: CrowdOptions, profile: CostProfile, spare = 0): Machine {
+export function loadWithCpus(image: Image, options: CpuOptions, profile: CostProfile, spare = 0): Machine {
 	const addresses = (options.entry ?? []).flatMap(({ name, count }) =>
 		new Array<number>(count).fill(entryNamed(image, name)),
 	);
