@@ -4,6 +4,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { loadCommands } from "../cli/commands/index.ts";
+import { compile } from "../linker/compile/index.ts";
+import { decode, disassemble } from "../linker/isa/index.ts";
 
 const commands = await loadCommands();
 
@@ -45,4 +47,19 @@ describe("docs/cli.md", () => {
 		expect(schemas.size).toBeGreaterThan(8);
 		expect([...schemas].filter((schema) => !all.includes(schema))).toEqual([]);
 	});
+});
+
+test("docs/algorithms.md shows the code that the compiler makes of its example", () => {
+	const page = texts.get("docs/algorithms.md")!;
+	const [, source] = /^```js\n(.*?)^```$/ms.exec(page)!;
+	const { sections } = compile(`export ${source}`, { file: "mix.js" });
+	const { data } = sections.find(({ name }) => name === ".text")!;
+	const lines: string[] = [];
+	for (let at = 0; at < data.length; ) {
+		const instruction = decode(data, at)!;
+		lines.push(`    ${disassemble(instruction, at)}`);
+		at += instruction.length;
+	}
+	expect(lines.length).toBeGreaterThan(3);
+	expect(page).toContain(`\n\n${lines.join("\n")}\n\n`);
 });

@@ -1,5 +1,5 @@
 // Relocations as entries that something puts together when they are asked for: those of a file that is not in memory,
-// and those that would only be written. Whoever passes over millions takes them in pieces, of any relocations.
+// and those that would only be written. Millions of any relocations are passed over in pieces (docs/algorithms.md).
 
 import { LinkError } from "../errors.ts";
 import { inRela } from "./fields.ts";

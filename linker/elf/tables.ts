@@ -17,12 +17,12 @@ export const FILE_XINDEX = 0xffff;
 export const FILE_LORESERVE = 0xff00;
 const RESERVED_SHIFT = SHN_LORESERVE - FILE_LORESERVE;
 
-/** All columns are views of one buffer: a link has thousands of tables, and a buffer costs more than a view. */
 /** How many rows one table has at most: a machine can hold this many. */
 const MOST_ROWS = 2 ** 27;
 
 /**
- * Makes room for a symbol table: one column per field, all zero, each `count` entries long.
+ * Makes room for a symbol table: one column per field, all zero, each `count` entries long. All columns are views of one
+ * buffer: a link has thousands of tables, and a buffer costs more than a view.
  * @param strings the string table that the names are offsets in
  * @throws ArgumentError for a count below 0 or above 2^27
  */

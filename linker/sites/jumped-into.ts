@@ -1,5 +1,5 @@
 // What goes into the middle of instructions: an edit of one would change what such a jump finds. Looks at everything
-// that is exact: decoded branches, the targets of relocations, and symbols.
+// that is exact: decoded branches, the targets of relocations, and symbols. See docs/algorithms.md as well.
 
 import { type ElfObject, originOf, type Section, SHF_ALLOC, STT_OBJECT } from "../elf/object.ts";
 import { ENTRY_WORDS, relocationPieces } from "../elf/relocation-entries.ts";

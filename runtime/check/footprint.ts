@@ -1,5 +1,6 @@
-// What can change of a system's state: the *footprint*, which is found by looking. Whoever meets a change outside of it adds the
-// place (`Grown`) and begins anew with wider rows (rows.ts), so nothing that changes is ever left out.
+// The footprint is the part of a system's state that changes, found by looking: a change outside of it adds the place
+// (`Grown`), and the exploration begins anew with wider rows (rows.ts), so nothing that changes is ever left out.
+// docs/algorithms.md has a picture.
 
 import { historyWord } from "../machine/histories.ts";
 import { Buffer, Cpu, Entry, Global, History } from "../machine/layout.ts";

@@ -1,5 +1,5 @@
 // Register allocation by graph colouring: registers that are in use at the same time get different colours, those that
-// are moved to each other the same one if possible. What does not fit lives on the stack.
+// are moved to each other the same one if possible. What does not fit lives on the stack. docs/algorithms.md has a picture.
 //
 // Requires: tidyFlow. After: only the machine's registers are left; `sp+0 .. sp+4*slots` is the function's to use, below all
 // else the arguments of its calls.

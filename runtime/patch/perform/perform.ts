@@ -22,8 +22,9 @@ export function nextStep(system: System, patcher: number): Step | undefined {
 	return system.plans[patcher]!.steps[getPatcher(system.machine, patcher, Patcher.at)];
 }
 
-/** Whether the patcher's next step can be done now: `lock`, `await`, `after`, `vacate` and `exchange` may have to wait. A CPU inside a trap handler takes
- * no interrupt, so an `await` waits for it too: no handler can outlive the batch it looked up. */
+/** Whether the patcher's next step can be done now: `lock`, `await`, `after`, `vacate` and `exchange` may have to wait. A
+ * CPU inside a trap handler takes no interrupt, so an `await` waits for it too: no handler can outlive the batch that it
+ * looked up (docs/algorithms.md draws it). */
 export function ready(system: System, patcher: number): boolean {
 	const step = nextStep(system, patcher);
 	if (step === undefined) return false;
