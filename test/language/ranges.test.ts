@@ -46,6 +46,10 @@ const expressions = [
 	"Math.min(a, u)",
 	"Math.max(u, a)",
 	"Math.max(pick(a), u)",
+	"Math.max((a & 1023) - (u % 779), (a % 4) >>> u)",
+	"Math.min((a & 1023) - (u % 779), (a % 4) >>> u)",
+	"Math.max((a & 7) - (u & 7), u)",
+	"Math.max((a & 7) - (u & 7), u) >>> 0",
 ];
 
 const program = `

@@ -4,9 +4,8 @@ import type { BinaryExpression, CallExpression, Expression as Syntax } from "aco
 import type { Condition } from "../../isa/index.ts";
 import type { Expression } from "../ir.ts";
 import { queriedKey, targetOf } from "./calls.ts";
-import { firmSign } from "./infer.ts";
+import { neededSign } from "./infer.ts";
 import { inSequence, kept } from "./kept.ts";
-import { fitsBoth, isOnlyUnsigned, isSigned } from "./ranges.ts";
 import { at, guess, type Operand, operandOf, refuse, type Surroundings, text, type Wanted } from "./surroundings.ts";
 
 const conditions: Record<string, Record<"int" | "uint", Condition>> = {
@@ -45,12 +44,6 @@ function sides(
 	return [check(left, right), check(right, left)];
 }
 
-/** The sign that an operand needs, if it needs one: nothing asks for another, as what surrounds a sum may. */
-function neededSign(side: Operand): Wanted {
-	if (fitsBoth(side.range)) return undefined;
-	return firmSign(side) ?? (isOnlyUnsigned(side.range) ? "uint" : isSigned(side.range) ? "int" : undefined);
-}
-
 /** Compares an int with a uint as the numbers they are: what is negative is less than any uint, and what is not is
  * compared as one. Both are evaluated once, from left to right. */
 function mixedComparison(node: Syntax, operator: string, left: Expression, right: Expression): Expression {
@@ -83,7 +76,7 @@ function comparedKept(operator: string, left: Expression, right: Expression): Ex
  * int, the larger one a uint. */
 export function extremum(c: Surroundings, node: CallExpression, extreme: "min" | "max", wanted: Wanted): Expression {
 	const given = node.arguments.map((side) => operandOf(c, side as Syntax)) as [Operand, Operand];
-	const values = sides(given, firmSign, wanted);
+	const values = sides(given, neededSign, wanted);
 	const types = values.map(({ type }) => type);
 	const isMixed = types.includes("int") && types.includes("uint");
 	const type = isMixed ? (extreme === "min" ? "int" : "uint") : types.includes("uint") ? "uint" : "int";

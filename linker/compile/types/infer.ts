@@ -8,7 +8,7 @@ import type { ParameterType } from "../../format/signatures.ts";
 import type { Analysis, FunctionBinding, Guess, Key, Local, Range, Result, Table, Type, Variable } from "./bindings.ts";
 import { coercion, constantOf, extremeOf, isNumberCall, mathName, roundedDivision, type Value } from "./constant.ts";
 import { memberName } from "./key-forms.ts";
-import { findSmall, fitsBoth, isOnlyUnsigned, rangeOf, union } from "./ranges.ts";
+import { findSmall, fitsBoth, isOnlyUnsigned, isSigned, rangeOf, union } from "./ranges.ts";
 import { isNullable, modelOf, typeOfCall } from "./results.ts";
 import { tableTypeOf } from "./tables.ts";
 
@@ -113,6 +113,12 @@ export function firmSign({ guess, range }: Side): "int" | "uint" | undefined {
 	return (guess === "int" || guess === "uint") && !fitsBoth(range) ? guess : undefined;
 }
 
+/** The sign that an operand of a comparison needs, if it needs one: nothing asks for another, as what surrounds a sum may. */
+export function neededSign(side: Side): "int" | "uint" | undefined {
+	if (fitsBoth(side.range)) return undefined;
+	return firmSign(side) ?? (isOnlyUnsigned(side.range) ? "uint" : isSigned(side.range) ? "int" : undefined);
+}
+
 /** The type of a sum: it may leave the range of its operands. What can be negative is no reason to be uint if both
  * operands fit int. */
 export function signOfSum(sides: readonly Side[], range: Range): "int" | "uint" | undefined {
@@ -187,9 +193,10 @@ function typeOfExtreme(analysis: Analysis, node: CallExpression): Guess | undefi
 	if (extreme === undefined) return undefined;
 	if (fitsBoth(rangeOf(analysis, node))) return "either";
 	const sides = node.arguments.map((side) => sideOf(analysis, side));
-	const firm = sides.map(firmSign);
-	if (firm.includes("int") && firm.includes("uint")) return extreme === "min" ? "int" : "uint";
-	return agree(sides);
+	const needed = sides.map(neededSign);
+	if (needed.includes("int") && needed.includes("uint")) return extreme === "min" ? "int" : "uint";
+	const agreed = agree(sides);
+	return agreed === "flex" ? (needed.find((sign) => sign !== undefined) ?? agreed) : agreed;
 }
 
 /** What arithmetic sees of a boolean: 0 or 1. */
