@@ -14,7 +14,7 @@ import { MOST_PARAMETERS } from "../format/signatures.ts";
 import { attempt, throwErrors } from "./attempt.ts";
 import { errorAt, fail, type Origin } from "./origin.ts";
 import { spellOut } from "./plain.ts";
-import { rejectedNodes, rejectedOperators } from "./rejected.ts";
+import { rejectedNames, rejectedNodes, rejectedOperators } from "./rejected.ts";
 
 /** Deeper nesting than anyone writes; the passes recurse over the tree. */
 const DEEPEST = 400;
@@ -218,6 +218,7 @@ function functionError(node: AnyNode & { type: "FunctionDeclaration" }): string 
 
 function newError(node: AnyNode & { type: "NewExpression" }, inFunction: boolean): string | undefined {
 	const { callee } = node;
+	if (callee.type === "Identifier" && Object.hasOwn(rejectedNames, callee.name)) return rejectedNames[callee.name];
 	if (callee.type !== "Identifier" || !isElementType(callee.name))
 		return "'new' is only for typed arrays: Int32Array, Uint32Array, Int16Array, Uint16Array, Int8Array and Uint8Array";
 	if (inFunction)

@@ -47,18 +47,19 @@ export const rejectedNodes: Readonly<Record<string, string>> = {
 export const rejectedOperators: Readonly<Record<string, string>> = {
 	"**": "'**' is only for constants: write x * x, or 1 << n for a power of two below 2147483648",
 	"**=": "there is no '**=': write x *= x for a square",
-	in: "there is no 'in': write i < table.length",
+	in: "there is no 'in': write i >= 0 && i < table.length",
 	instanceof: "there is no 'instanceof': types are known when the program is compiled",
 	typeof: "there is no 'typeof': types are known when the program is compiled",
 	void: "there is no 'void': write the call as a statement of its own",
-	delete: "there is no 'delete': store 0",
+	delete: "there is no 'delete': variables and elements stay, and always have a number",
 };
 
 /** Names of JavaScript's world that people reach for. */
 export const rejectedNames: Readonly<Record<string, string>> = {
-	undefined: "'undefined' is not a number: write 0, or null for a static call without a target",
+	undefined:
+		"'undefined' is not a number: let a number that is none of yours stand for nothing; a static call may be null",
 	NaN: "there is no NaN: numbers are 32-bit integers",
-	Infinity: "there is no Infinity: write 0x7fffffff for the largest int or 0xffffffff for the largest uint",
+	Infinity: "there is no Infinity: begin with the first of the values instead of one beyond all",
 	arguments: "'arguments' is not available: name the parameters",
 	console: 'there is no console: write print(...), imported from "patchbay/source"',
 	globalThis: "'globalThis' is not available: declare a module-level variable",
@@ -70,7 +71,8 @@ export const rejectedNames: Readonly<Record<string, string>> = {
 	Array: "'Array' is not available: write const table = new Int32Array(64) at module level",
 	Float64Array: "there are no fractions: write new Int32Array(...) and scale the numbers",
 	Float32Array: "there are no fractions: write new Int32Array(...) and scale the numbers",
-	Uint8ClampedArray: "'Uint8ClampedArray' is not available: write new Uint8Array(...)",
+	Uint8ClampedArray:
+		"'Uint8ClampedArray' is not available: write new Uint8Array(...), and store Math.min(Math.max(x, 0), 255)",
 	Math: "of Math there are imul, min and max of two numbers, abs, sign, clz32, floor, ceil, round and trunc, and its constants",
 	Date: "there is no clock: pass the time as an argument",
 	eval: "'eval' is not available: write the code as a function",

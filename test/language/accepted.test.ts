@@ -59,6 +59,9 @@ const numbers = [
 	"Math.imul(a < b, b)",
 	"Math.max(a < b, u < v)",
 	"a ?? b",
+	"(a < b) == 1 ? 1 : 2",
+	"u != (a > b) ? 1 : 2",
+	"(a == (u == v)) + (true == 1)",
 	"Kind.A + Kind.B - a % 7",
 	"Kind.Mask & a",
 ];

@@ -1,9 +1,11 @@
 // Advice keeps the number: what a message says to write instead prints on the machine, in every mode, what the refused
 // form computes in Node. Where the advice has a condition ("if it is never negative"), the values meet it.
 
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { compile } from "../../linker/compile/index.ts";
 import { mathInstead, rejectedOperators } from "../../linker/compile/rejected.ts";
+import * as source from "../../linker/compile/source.ts";
 import { SourceError } from "../../linker/errors.ts";
 import { buildAll, execute } from "./modes.ts";
 
@@ -22,11 +24,11 @@ interface Advice {
 
 const signed = [-9, -8, -7, -2, -1, 0, 1, 2, 7, 8, 9, 2 ** 20];
 const divisors = [-8, -3, -2, -1, 1, 2, 3, 8];
-const pairs = (left: readonly number[], right: readonly number[]) =>
+const grid = (left: readonly number[], right: readonly number[]) =>
 	left.flatMap((a) => right.map((b) => [a, b] as const));
-const any = pairs([...signed, 2 ** 31 - 1, -(2 ** 31) + 1], signed);
-const divided = pairs(signed, divisors);
-const positive = pairs([0, 1, 7, 2 ** 31 - 1], [0, 1, 7]);
+const any = grid([...signed, 2 ** 31 - 1, -(2 ** 31) + 1], signed);
+const divided = grid(signed, divisors);
+const positive = grid([0, 1, 7, 2 ** 31 - 1], [0, 1, 7]);
 
 // biome-ignore format: one row per advice
 const advices: readonly Advice[] = [
@@ -39,16 +41,20 @@ const advices: readonly Advice[] = [
 	{ refused: "r = a / b", says: "(a / b) | 0", applied: "r = (a / b) | 0", values: divided.filter(([a, b]) => a % b === 0) },
 	{ refused: "a /= b; r = a", says: "a = (a / b) | 0", applied: "a = (a / b) | 0; r = a", values: divided.filter(([a, b]) => a % b === 0) },
 	{ refused: "r = (a * b) | 0", says: "Math.imul(a, b)", applied: "r = Math.imul(a, b)", values: any },
-	{ refused: "r = a + b", says: "b | 0 if it is always below 2147483648", applied: "r = a + (b | 0)", values: pairs(signed, [0, 1, 7, 2 ** 30]), unsigned: "b" },
-	{ refused: "r = a + b", says: "a >>> 0 if that is never negative", applied: "r = (a >>> 0) + b", values: pairs([0, 1, 7], [0, 1, 2 ** 31, 2 ** 32 - 9]), unsigned: "b" },
+	{ refused: "r = a + b", says: "b | 0 if it is always below 2147483648", applied: "r = a + (b | 0)", values: grid(signed, [0, 1, 7, 2 ** 30]), unsigned: "b" },
+	{ refused: "r = a + b", says: "a >>> 0 if that is never negative", applied: "r = (a >>> 0) + b", values: grid([0, 1, 7], [0, 1, 2 ** 31, 2 ** 32 - 9]), unsigned: "b" },
 	{ refused: "r = same(b)", says: "b | 0 if it is always below 2147483648", applied: "r = same(b | 0)", values: positive, unsigned: "b" },
 	{ refused: "r = same(b >>> 0)", says: "(b >>> 0) | 0 if it is always below 2147483648", applied: "r = same((b >>> 0) | 0)", values: positive },
 	{ refused: "b = a; r = b", says: "a >>> 0 if it is never negative", applied: "b = a >>> 0; r = b", values: positive, unsigned: "b" },
 	{ refused: "b |= a; r = b", says: "b = (b | a) >>> 0 if that is never negative", applied: "b = (b | a) >>> 0; r = b", values: positive, unsigned: "b" },
+	{ refused: "r = a in table ? 1 : 2", says: "i >= 0 && i < table.length", applied: "r = a >= 0 && a < table.length ? 1 : 2", values: any },
+	{ refused: "r = (a < b) !== 1 ? b : called", says: "write != to compare them as numbers", applied: "r = (a < b) != 1 ? b : called", values: any.filter(([a, b]) => a >= b) },
+	{ refused: "const clamped = new Uint8ClampedArray(4); clamped[1] = a; r = clamped[1]", says: "write new Uint8Array(...), and store Math.min(Math.max(x, 0), 255)", applied: "bytes[1] = Math.min(Math.max(a, 0), 255); r = bytes[1]", values: any },
 	{ refused: "r = -b", says: "-(b | 0) if it is always below 2147483648", applied: "r = -(b | 0)", values: positive, unsigned: "b" },
 ];
 
-const header = 'import { print } from "patchbay/source"; let called = 0; function same(x) { return x; } ';
+const header =
+	'import { print } from "patchbay/source"; const table = new Int32Array(8), bytes = new Uint8Array(4); let called = 0; function same(x) { return x; } ';
 
 function program(statements: string, { values, unsigned }: Advice): string {
 	const coerced = unsigned === undefined ? "" : `${unsigned} = ${unsigned} >>> 0;`;
@@ -86,8 +92,47 @@ test.each(advices)("$refused: $says", (advice) => {
 	for (const [mode, image] of buildAll({ modules })) expect([mode, execute(image).output]).toEqual([mode, expected]);
 });
 
+/** The pairs of docs/language.md. */
+const pairs = Array.from(
+	readFileSync("docs/language.md", "utf8").matchAll(/```instead\n([\s\S]*?)```/g),
+	([, text]) => text!,
+)
+	.flatMap((text) => text.trimEnd().split("\n"))
+	.map((line) => line.split(/ {3,}/) as [string, string]);
+
+/** What Node makes of statements: the lines, the result and what the variables hold; undefined where it throws, or has what
+ * is no number of 32 bits. */
+function madeOf(statements: string, a: number, b: number): unknown {
+	const body = `"use strict"; let end; const t = new Int32Array([4, 5, 6]), on = staticKey(false);
+		function same(x) { return x; } const key = staticCall(same), hook = staticCall(null, same);
+		function f(a, b, u) { let d = a < b; try { ${statements} } finally { end = [a, b, u, d].map(Number); } }
+		const result = f(${a}, ${b}, ${b}); return [result === undefined ? 0 : Number(result), ...end];`;
+	const given = { ...source, console: { log: source.print } };
+	let numbers: number[] = [];
+	try {
+		const lines = source.capturePrint(() => {
+			numbers = new Function(...Object.keys(given), body)(...Object.values(given));
+		});
+		return numbers.every((each) => each === (each | 0) || each === each >>> 0) ? { lines, numbers } : undefined;
+	} catch {
+		return undefined;
+	}
+}
+
+/** What always does the same in Node, or nothing: something else must have been meant. */
+const meantOtherwise = ["if (on) a = 1;", "if (d === 1) a = 2;", "a + b;"];
+
+test.each(pairs)("what stands on the page instead keeps the number: %s", (refused, applied) => {
+	if (meantOtherwise.includes(refused)) return;
+	for (const a of [0, 1, 2, 7, 200])
+		for (const b of [0, 1, 2, 9]) {
+			const wanted = madeOf(refused, a, b);
+			if (wanted !== undefined) expect([a, b, madeOf(applied, a, b)]).toEqual([a, b, wanted]);
+		}
+});
+
 test("every operator and member of Math that has an instead is applied above", () => {
-	const without = ["in", "instanceof", "typeof", "void", "delete"];
+	const without = ["instanceof", "typeof", "void", "delete"];
 	for (const operator of Object.keys(rejectedOperators))
 		if (!without.includes(operator))
 			expect(advices.some(({ refused }) => refused.includes(` ${operator} `))).toBe(true);

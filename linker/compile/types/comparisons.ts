@@ -25,7 +25,11 @@ export function comparison(c: Surroundings, node: BinaryExpression): Expression 
 	const query = queryComparison(c, node, left, right) ?? queryComparison(c, node, right, left);
 	if (query !== undefined) return query;
 	const [a, b] = [guess(c, left), guess(c, right)];
-	if (/[!=]=/.test(node.operator) && (a === "bool" || b === "bool")) return booleanComparison(c, node, left, right);
+	const isLoose = node.operator === "==" || node.operator === "!=";
+	const hasBoolean = a === "bool" || b === "bool";
+	// With == a boolean is 0 or 1, as in arithmetic, if the other side is a number.
+	if (/[!=]=/.test(node.operator) && hasBoolean && (!isLoose || a === b))
+		return booleanComparison(c, node, left, right);
 	const position = at(c, node);
 	const [x, y] = sides([operandOf(c, left), operandOf(c, right)], neededSign, undefined);
 	const types = [x.type, y.type];
@@ -92,7 +96,11 @@ function booleanComparison(c: Surroundings, node: BinaryExpression, left: Syntax
 	if (guess(c, left) !== guess(c, right)) {
 		const number = guess(c, left) === "bool" ? right : left;
 		c.numeric(number);
-		refuse(c, node, `a boolean and a number are never equal: write ${text(c, number)} !== 0 for the number`);
+		refuse(
+			c,
+			node,
+			`a boolean and a number are never equal, so this is always ${node.operator === "!=="}: write ${node.operator.slice(0, -1)} to compare them as numbers`,
+		);
 	}
 	return { op: "compare", condition, left: c.boolean(left), right: c.boolean(right), type: "bool", at: at(c, node) };
 }

@@ -100,11 +100,11 @@ const arithmetic: Partial<Record<Operator, (a: number, b: number) => Value>> = {
 	"!==": (a, b) => a !== b,
 };
 
-/** Booleans are equal, or not, to each other only; everywhere else they are 0 and 1. */
+/** Booleans are identical, or not, to each other only; everywhere else they are 0 and 1. */
 function binary(operator: Operator, a: Value | undefined, b: Value | undefined): Value | undefined {
 	if (a === undefined || b === undefined) return undefined;
-	const isEquality = operator.endsWith("==");
-	if (typeof a !== typeof b && isEquality) return undefined;
+	const isStrict = operator === "===" || operator === "!==";
+	if (typeof a !== typeof b && isStrict) return undefined;
 	return arithmetic[operator]?.(Number(a), Number(b));
 }
 

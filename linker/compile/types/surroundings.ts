@@ -122,7 +122,9 @@ export function refuseValueless(c: Surroundings, node: Syntax | AnyNode): never 
 		refuse(
 			c,
 			node,
-			node.value === null ? "null is only for static calls: write 0" : "text is only for print(...): use a number",
+			node.value === null
+				? "null is only for static calls: let a number that is none of yours stand for nothing"
+				: "text is only for print(...): use a number",
 		);
 	switch (bindingOf(c, node)?.kind) {
 		case "function":

@@ -354,6 +354,7 @@ export function bool(s: Scene, depth: number): Code {
 		case 1:
 			return code`(${bool(s, depth - 1)} ${dice.pick(["&&", "||"])} ${bool(s, depth - 1)})`;
 		case 2:
+			if (dice.once(4)) return code`(${bool(s, depth - 1)} ${dice.pick(["==", "!="])} ${anyNumber(s, depth - 1)})`;
 			return code`(${bool(s, depth - 1)} ${dice.pick(["===", "!==", "==", "!="])} ${bool(s, depth - 1)})`;
 		case 3:
 			return code`(${condition(s, depth - 1)} ? ${bool(s, depth - 1)} : ${bool(s, depth - 1)})`;
