@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import { loadCommands } from "../cli/commands/index.ts";
 import { compile } from "../linker/compile/index.ts";
 import { decode, disassemble } from "../linker/isa/index.ts";
+import { filled } from "../linker/markdown.ts";
 
 const commands = await loadCommands();
 
@@ -20,6 +21,11 @@ const texts = new Map(pages.map((page) => [page, readFileSync(page, "utf8")]));
 test.each(pages)("the links of %s lead somewhere", (page) => {
 	const targets = Array.from(texts.get(page)!.matchAll(/\]\((?!https?:)([^)#\s]+)/g), ([, target]) => target!);
 	expect(targets.filter((target) => !existsSync(join(dirname(page), target)))).toEqual([]);
+});
+
+test.each(pages)("the prose of %s has lines of at most 120 columns", (page) => {
+	const text = texts.get(page)!;
+	expect(filled(text)).toBe(text);
 });
 
 test("docs/README.md lists every page", () => {

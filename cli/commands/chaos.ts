@@ -1,6 +1,7 @@
 // `patchbay chaos`: storms of updates on a hot call site, every protocol on every model, under the adversary.
 
 import { type Command as CommandLine, Option } from "commander";
+import { filled } from "../../linker/markdown.ts";
 import {
 	askedSchema,
 	count as counted,
@@ -239,7 +240,7 @@ function drawTables(cells: readonly Cell[]): string[] {
 function page({ cpus, calls, cells }: ChaosReport): string {
 	const total = cells.reduce((sum, { counts }) => sum + (counts?.calls ?? 0), 0);
 	const updates = cells.reduce((sum, { counts }) => sum + (counts?.updates ?? 0), 0);
-	return `# Protocols under the adversary
+	return filled(`# Protocols under the adversary
 
 ${cpus} CPUs go round a loop with one call site while a patcher retargets it over and over, and every CPU sees, unit by unit, mostly the oldest bytes that the model
 still allows (\`--fetch stale\`). At least ${count(calls)} calls per cell, ${count(total)} calls and ${count(updates)} updates in all. A cell is \`0\` when nothing went wrong, else
@@ -255,7 +256,7 @@ Writing includes the cache maintenance that a model needs, on arm clean and broa
 
 Every execution at the site is looked at. \`refused\`: the protocol takes sites inside an aligned 8 bytes only. This page is what
 \`patchbay chaos --calls ${calls} --markdown\` prints; [verdicts.md](verdicts.md) has what exhaustive checking says of the same protocols.
-${placements.map((site) => markdownTable(site, modelsOf(cells), rowsOf(cells, site))).join("")}`;
+${placements.map((site) => markdownTable(site, modelsOf(cells), rowsOf(cells, site))).join("")}`);
 }
 
 const titles = {

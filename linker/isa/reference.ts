@@ -1,6 +1,7 @@
 // docs/isa.md as text, made from the tables of this folder. tools/generate.ts writes it; a test holds the committed page
 // to what this yields.
 
+import { filled } from "../markdown.ts";
 import { type Condition, conditions, inverse } from "./conditions.ts";
 import { HostCall, toggles } from "./host-calls.ts";
 import { formats, type Row } from "./instruction-set.ts";
@@ -129,5 +130,5 @@ export function reference(): string {
 		"`ecall imm` asks the host, by number. Arguments and results follow the calling convention.",
 		table(hostCallTable),
 	];
-	return `${parts.join("\n\n")}\n`;
+	return filled(`${parts.join("\n\n")}\n`);
 }

@@ -1,6 +1,7 @@
 // Every fill on every model, whole and without each of its phases: memory is filled, called, left, given back, filled with
 // something else and called again, while CPUs go round and round.
 
+import { filled } from "../../linker/markdown.ts";
 import type { Fill, Release } from "../execmem/fill.ts";
 import { fills, releases } from "../execmem/fills/index.ts";
 import type { Model } from "../machine/model.ts";
@@ -92,7 +93,7 @@ export function fillMarkdown(rows: readonly FillRow[], on: readonly Model[] = ta
 		const head = ["without", ...on.map(({ name }) => name)].join(" | ");
 		return `## ${fill.name}\n\n${fill.brief}; released by \`${release.name}\`: ${release.brief}\n\n| ${head} |\n|${" --- |".repeat(on.length + 1)}\n${lines.join("\n")}\n`;
 	});
-	return `${preface}\n${sections.join("\n")}`;
+	return filled(`${preface}\n${sections.join("\n")}`);
 }
 
 const preface = `# Fills

@@ -1,5 +1,6 @@
 // The verdict matrix: every protocol on every model, over numbers of CPUs, kinds of sites and where they lie.
 
+import { filled } from "../../linker/markdown.ts";
 import type { Model } from "../machine/model.ts";
 import { models, withStoreBuffer } from "../machine/models/index.ts";
 import { type Protocol, phaseText, sync, write } from "../patch/plan/protocol.ts";
@@ -205,7 +206,7 @@ export function matrixMarkdown(rows: readonly MatrixRow[], of: readonly Protocol
 			.map(({ model, outcomes }) => `| ${[model, ...Object.values(outcomes)].join(" | ")} |`);
 		return `## ${name}\n\n${brief}\n\n| ${["model", ...titles].join(" | ")} |\n|${" --- |".repeat(titles.length + 1)}\n${lines.join("\n")}\n`;
 	});
-	return `${preface}\n${sections.join("\n")}`;
+	return filled(`${preface}\n${sections.join("\n")}`);
 }
 
 const preface = `# Verdicts
