@@ -69,7 +69,7 @@ const allowed: Record<string, readonly string[]> = {
 const packages: Record<string, readonly string[]> = {
 	linker: ["@cfworker/json-schema"],
 	"linker/compile": ["acorn", "magic-string"],
-	cli: ["commander", "xz-decompress", "zstddec/stream"],
+	cli: ["commander", "gecko-profiler-demangle/index_bg.js", "xz-decompress", "zstddec/stream"],
 	web: ["preact", "preact/hooks", ...["state", "view", "commands", "language"].map((part) => `@codemirror/${part}`)],
 	tools: ["acorn", "rolldown"],
 };

@@ -51,13 +51,16 @@ describe("npm pack", () => {
 
 	test("has what the demo and the reader need", () => {
 		expect(files).toEqual(
-			expect.arrayContaining(["README.md", "LICENSE", "docs/README.md", "fixtures/programs/balancer.js"]),
+			expect.arrayContaining([
+				...["README.md", "LICENSE", "docs/README.md", "fixtures/programs/balancer.js"],
+				"dist/cli/demangler.wasm",
+			]),
 		);
 	});
 
 	test("has the licences of the packages in the command", () => {
 		const texts = readFileSync("dist/cli/LICENSES.txt", "utf8");
-		for (const name of ["@cfworker/json-schema", "acorn", "commander", "magic-string"])
+		for (const name of ["@cfworker/json-schema", "acorn", "commander", "gecko-profiler-demangle", "magic-string"])
 			expect(texts).toMatch(new RegExp(`^${name}$`, "m"));
 	});
 
@@ -71,7 +74,7 @@ describe("npm pack", () => {
 
 	test("has nothing else", () => {
 		const allowed =
-			/^(package\.json|README\.md|LICENSE|docs\/.+\.(md|png|svg)|docs\/schemas\/\w+\.json|fixtures\/programs\/.+\.js|native\/(patchbay\.h|patchbay-gdb\.py|storm\.c)|dist\/(linker|runtime)\/.+\.(js|d\.ts)|dist\/cli\/([\w-]+\.cjs|LICENSES\.txt)|dist\/lab\/(index\.html|LICENSES(-workers)?\.txt|assets\/[\w-]+\.(js|css)))$/;
+			/^(package\.json|README\.md|LICENSE|docs\/.+\.(md|png|svg)|docs\/schemas\/[\w-]+\.json|fixtures\/programs\/.+\.js|native\/(patchbay\.h|patchbay-gdb\.py|storm\.c)|dist\/(linker|runtime)\/.+\.(js|d\.ts)|dist\/cli\/([\w-]+\.cjs|LICENSES\.txt|demangler\.wasm)|dist\/lab\/(index\.html|LICENSES(-workers)?\.txt|assets\/[\w-]+\.(js|css)))$/;
 		expect(files.filter((path) => !allowed.test(path))).toEqual([]);
 	});
 });

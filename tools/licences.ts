@@ -23,7 +23,8 @@ export function licences(fileName = "LICENSES.txt"): Plugin {
 
 /** The text that a package brings, or what its manifest says when it brings none. */
 function licenceOf(folder: string): string {
-	if (existsSync(join(folder, "LICENSE"))) return readFileSync(join(folder, "LICENSE"), "utf8");
+	const file = ["LICENSE", "LICENSE-MIT"].map((name) => join(folder, name)).find((path) => existsSync(path));
+	if (file !== undefined) return readFileSync(file, "utf8");
 	const { license, author, repository } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
 	return `Licence: ${license}\n${author?.name ?? author ?? ""}\n${repository?.url ?? repository ?? ""}`;
 }

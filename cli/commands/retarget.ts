@@ -1,6 +1,7 @@
 // `patchbay retarget`: calls in files of real machines to other functions, or to none.
 
 import { isArchive, isThinArchive } from "../../linker/elf/archive.ts";
+import { symbolName } from "../../linker/elf/symbols.ts";
 import { hexBytes } from "../../linker/hex.ts";
 import type { Change, PlannedSite, RetargetPlan } from "../../linker/retarget/retarget.ts";
 import { resetArchive, retargetArchive } from "../../linker/retarget/retarget-archive.ts";
@@ -10,7 +11,7 @@ import { isRegularFile, modeOf, readBytes, writeFile } from "../shell/files.ts";
 import { parseChanges, texts } from "../shell/options.ts";
 import { plural, table } from "../shell/table.ts";
 import { styled, type Terminal } from "../shell/terminal.ts";
-import { memberBytes } from "../sites/real-files.ts";
+import { memberBytes, realObjects } from "../sites/real-files.ts";
 
 interface Options {
 	readonly set?: readonly Change[];
@@ -60,13 +61,14 @@ export const retarget: Command<Options> = {
 		const write = (result: Uint8Array): void => {
 			if (output !== undefined && !dryRun) writeFile(output, result, modeOf(path));
 		};
+		const { changes, chosen } = await inLinkersWords(bytes, path, set, only);
 		if (!isArchive(bytes)) {
 			const { plan, bytes: result } = reset
 				? { plan: nothing, bytes: resetFile(bytes, path) }
-				: retargetFile(bytes, path, set, only && { only });
+				: retargetFile(bytes, path, changes, chosen && { only: chosen });
 			write(result);
 			if (json) await writeJson(terminal, "patchbay/retarget@1", asJson(path, plan));
-			else await terminal.write(reset ? undone(path) : text(terminal, path, plan, dryRun === true));
+			else await terminal.write(reset ? undone(path) : await text(terminal, path, plan, dryRun === true));
 			return ExitCode.ok;
 		}
 		if (only !== undefined && member === undefined)
@@ -74,16 +76,37 @@ export const retarget: Command<Options> = {
 		const where = { member, ...(isThinArchive(bytes) && { contentsOf: (name: string) => memberBytes(path, name) }) };
 		const { members, bytes: result } = reset
 			? { members: [], bytes: resetArchive(bytes, path, where) }
-			: retargetArchive(bytes, path, set, { ...where, ...(only && { only }) });
+			: retargetArchive(bytes, path, changes, { ...where, ...(chosen && { only: chosen }) });
 		write(result);
 		const plans = members.map((each) => asJson(each.file, each.plan));
 		if (json) await writeJson(terminal, "patchbay/retarget@1", { file: path, members: plans });
 		else if (reset) await terminal.write(undone(path));
 		else if (members.length === 0) await terminal.write(`${path}: no member calls what is to be retargeted\n`);
-		else for (const each of members) await terminal.write(text(terminal, each.file, each.plan, dryRun === true));
+		else for (const each of members) await terminal.write(await text(terminal, each.file, each.plan, dryRun === true));
 		return ExitCode.ok;
 	},
 };
+
+/** The functions that are named as their C++ or Rust program writes them, by the names that linkers know. */
+async function inLinkersWords(
+	bytes: Uint8Array,
+	path: string,
+	set: readonly Change[],
+	only: readonly string[] | undefined,
+): Promise<{ changes: readonly Change[]; chosen: readonly string[] | undefined }> {
+	const written = [...set.flatMap(({ from, to }) => [from, to]), ...(only ?? [])];
+	if (!written.some((name) => /[(:<]/.test(name))) return { changes: set, chosen: only };
+	const { linkageName } = await import("../shell/demangle.ts");
+	const names: string[] = [];
+	for await (const { symbols } of realObjects({ file: path, bytes }, () => {}))
+		for (let i = 1; i < symbols.count; i++) names.push(symbolName(symbols, i));
+	const known = (name: string): string => linkageName(names, name, path);
+	const place = (text: string): string => {
+		const [, name = text, offset = ""] = /^(.*?)(\+0x[0-9a-f]+)$/.exec(text) ?? [];
+		return known(name) + offset;
+	};
+	return { changes: set.map(({ from, to }) => ({ from: known(from), to: known(to) })), chosen: only?.map(place) };
+}
 
 const undone = (file: string): string => `${file}: all that was retargeted is undone\n`;
 
@@ -101,7 +124,19 @@ function asJson(file: string, { sites, left, references }: RetargetPlan): object
 	return { file, sites: planned, left, references };
 }
 
-function text(terminal: Terminal, file: string, { sites, left, references }: RetargetPlan, dryRun: boolean): string {
+/** Shows names as their programs write them. */
+async function readableNames(): Promise<(text: string) => string> {
+	const { demangled } = await import("../shell/demangle.ts");
+	return (text) => text.replace(/\b_[ZR]\w+/g, demangled);
+}
+
+async function text(
+	terminal: Terminal,
+	file: string,
+	{ sites, left, references }: RetargetPlan,
+	dryRun: boolean,
+): Promise<string> {
+	const readable = await readableNames();
 	const done = dryRun ? "to retarget" : "retargeted";
 	const title = styled(terminal, "bold", `${file}: ${plural(sites.length, "call site")} ${done}`);
 	// In an object it is the relocation that says what is called: its bytes are the same before and after.
@@ -109,10 +144,10 @@ function text(terminal: Terminal, file: string, { sites, left, references }: Ret
 	const rows = table<PlannedSite>(
 		[
 			{ title: "place", text: ({ place }) => place },
-			{ title: "in", text: (site) => site.in },
+			{ title: "in", text: (site) => readable(site.in) },
 			{ title: "kind", text: ({ kind }) => kind },
-			{ title: "from", text: ({ from, named }) => (named === from ? from : `${from} (as ${named})`) },
-			{ title: "to", text: ({ to }) => to },
+			{ title: "from", text: ({ from, named }) => readable(named === from ? from : `${from} (as ${named})`) },
+			{ title: "to", text: ({ to }) => readable(to) },
 			{
 				title: "bytes",
 				text: ({ before, after }) =>
@@ -122,14 +157,16 @@ function text(terminal: Terminal, file: string, { sites, left, references }: Ret
 				? [
 						{
 							title: "relocation",
-							text: ({ relocation: { before, after } }: PlannedSite) => `${before} → ${after}`,
+							text: ({ relocation: { before, after } }: PlannedSite) => readable(`${before} → ${after}`),
 						},
 					]
 				: []),
 		],
 		sites,
 	);
-	const stays = left.map(({ place, in: where, from, why }) => `stays: ${place} in ${where}, a call of ${from}: ${why}`);
+	const stays = left.map(({ place, in: where, from, why }) =>
+		readable(`stays: ${place} in ${where}, a call of ${from}: ${why}`),
+	);
 	const what = references === 1 ? "is no call and stays" : "are no calls and stay";
 	const taken = references > 0 ? [`${plural(references, "reference")} to these functions ${what}`] : [];
 	return `${[title, ...(sites.length > 0 ? rows : []), ...stays, ...taken].join("\n")}\n`;

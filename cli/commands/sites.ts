@@ -23,6 +23,7 @@ export const sites: Command<Options> = {
 		["sites pick.elf --json", "of an image, for other programs"],
 		["sites kernel/sched/core.o", "of an object of a real machine: static calls"],
 		["sites a.out --calls-to checksum", "calls of any function; link with -Wl,--emit-relocs"],
+		["sites a.out --calls-to 'ns::slow(int)'", "of a C++ function, as c++filt writes it or mangled"],
 		["sites service --protocol", "which sites one store can change, and why others not"],
 		["sites libfoo.a --all --summary", "how often everything is called"],
 	],

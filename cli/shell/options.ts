@@ -51,7 +51,7 @@ function splitList(text: string): string[] {
 
 /** `name=other`. */
 export const parseChanges = listOf<Change>((text, before) => {
-	const parts = /^([^=\s]+)=([^=\s]+)$/.exec(text);
+	const parts = /^([^=\s](?:[^=]*[^=\s])?)=([^=\s](?:[^=]*[^=\s])?)$/.exec(text);
 	if (parts === null) throw new InvalidArgumentError("Write function=other, or function=null.");
 	if (before.some(({ from }) => from === parts[1]))
 		throw new InvalidArgumentError(`What calls of '${parts[1]}' become is said twice.`);

@@ -5,7 +5,7 @@ import { type ElfObject, sectionByName } from "../../linker/elf/index.ts";
 import { printable } from "../../linker/errors.ts";
 import { RECORD_SECTION } from "../../linker/retarget/retarget-record.ts";
 import { countBranches } from "../../linker/sites/branches.ts";
-import type { Wanted } from "../../linker/sites/wanted.ts";
+import { hasDefined, type Wanted } from "../../linker/sites/wanted.ts";
 import { type Address, type PatchTable, pointedAt, readSiteTables } from "../../linker/tables/read.ts";
 import { placeText } from "../../linker/tables/words.ts";
 import { plural } from "../shell/table.ts";
@@ -23,12 +23,12 @@ async function* listsOf(
 	files: readonly RealFile[],
 	wanted: Wanted | undefined,
 	terminal: Terminal,
-): AsyncGenerator<BranchList> {
+): AsyncGenerator<BranchList & { readonly flags: Uint8Array | undefined }> {
 	const note = (text: string): void => terminal.note(text);
 	for await (const { object, wanted: flags, locals } of searched(files, wanted, note)) {
 		if (sectionByName(object, RECORD_SECTION) !== undefined)
 			note(`${object.name}: is retargeted; \`patchbay retarget --reset\` gives the file as it was\n`);
-		yield listBranches(object, flags, note, locals);
+		yield { ...listBranches(object, flags, note, locals), flags };
 	}
 }
 
@@ -45,20 +45,25 @@ export async function writeTexts(
 		const title = `${object.name}: ${list.architecture.name}, ${plural(list.table.count, "call site")} of ${plural(keys, "key")}${others}`;
 		await terminal.write(`${styled(terminal, "bold", title)}\n`);
 		if (list.table.count > 0) await writeText(list, terminal);
-		else if (wanted !== undefined) await terminal.write(instead(list, wanted));
+		else if (wanted !== undefined) await terminal.write(instead(list, wanted, list.flags));
 		await terminal.write(localCallsText(object, list.locals));
 		for (const known of tables) await terminal.write(tableText(object, known));
 	}
 }
 
+const none = new Uint8Array(0);
+
 /** What there is when what was asked for is not. */
-function instead({ object, architecture }: BranchList, wanted: Wanted): string {
+function instead({ object, architecture, locals }: BranchList, wanted: Wanted, flags: Uint8Array | undefined): string {
 	const calls = Array.from(countBranches(object, architecture).values()).reduce((sum, each) => sum + each, 0);
 	const what =
 		"prefix" in wanted
 			? `calls a function whose name starts with ${wanted.prefix}`
 			: `calls ${wanted.names.join(" or ")}`;
-	return `  nothing ${what}; --all lists all ${plural(calls, "call")}\n`;
+	// A function that is there and that nothing calls: compilers inline what they can see.
+	const isThere = "names" in wanted && locals.length === 0 && hasDefined(object, flags ?? none);
+	const inlined = isThere ? " (inlined?)" : "";
+	return `  nothing ${what}${inlined}; --all lists all ${plural(calls, "call")}\n`;
 }
 
 function tableText(object: ElfObject, known: PatchTable): string {

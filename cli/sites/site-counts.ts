@@ -28,21 +28,39 @@ export interface Searched {
 	readonly locals: LocalCalls;
 }
 
+/** The object with names of functions as their programs write them, and who is asked for by the same names. */
+async function readable(object: ElfObject, wanted: Wanted | undefined): Promise<[ElfObject, Wanted | undefined]> {
+	const asked = wanted !== undefined && "names" in wanted ? wanted.names : [];
+	if (!hasMangled(object.symbols.strings)) return [object, wanted];
+	const { demangled, readableSymbols } = await import("../shell/demangle.ts");
+	const names = { names: asked.map(demangled) };
+	return [{ ...object, symbols: readableSymbols(object.symbols) }, asked.length === 0 ? wanted : names];
+}
+
+function hasMangled({ buffer, byteOffset, length }: Uint8Array): boolean {
+	const names = Buffer.from(buffer, byteOffset, length);
+	return names.includes("\0_Z") || names.includes("\0_R");
+}
+
 /** Notes, when all are done, names of functions that none of them has, and calls that assemblers resolved. */
 export async function* searched(
 	files: readonly RealFile[],
 	wanted: Wanted | undefined,
 	note: (text: string) => void,
 ): AsyncGenerator<Searched> {
-	const missing = new Set(wanted !== undefined && "names" in wanted ? wanted.names : []);
+	const asked = wanted !== undefined && "names" in wanted ? wanted.names : [];
+	const missing = new Set(asked);
 	const locals: LocalCalls = { count: 0, files: 0, places: [] };
 	let last: ElfObject | undefined;
 	let count = 0;
 	for (const file of files) {
-		for await (const object of realObjects(file, note)) {
-			const flags = wanted && wantedSymbols(object, wanted);
-			if (flags !== undefined && missing.size > 0)
-				for (const symbol of flagged(flags)) missing.delete(baseName(symbolName(object.symbols, symbol)));
+		for await (const found of realObjects(file, note)) {
+			const [object, names] = await readable(found, wanted);
+			const flags = names && wantedSymbols(object, names);
+			if (flags !== undefined && names !== undefined && "names" in names && missing.size > 0) {
+				const found = new Set(Array.from(flagged(flags), (symbol) => baseName(symbolName(object.symbols, symbol))));
+				for (const [i, name] of names.names.entries()) if (found.has(name)) missing.delete(asked[i]!);
+			}
 			last = object;
 			count++;
 			yield { object, wanted: flags, locals };

@@ -45,13 +45,17 @@ export function* flagged(flags: Uint8Array): Generator<number> {
 /** For a name that no symbol has: which one may be meant. C++ names are mangled, `ns::slow(int)` to `_ZN2ns4slowEi`: each
  * part stands there behind its length. */
 export function hasNoSymbol({ symbols }: ElfObject, name: string): string {
+	if (symbols.count <= 1) return `has no symbols, so nothing says where '${name}' is: they were stripped`;
 	const names = Array.from({ length: symbols.count - 1 }, (_, i) => baseName(symbolName(symbols, i + 1)));
+	const overloads = names.filter((each) => each.startsWith(`${name}(`));
+	if (overloads.length > 0) return `has no symbol '${name}'${thereAre([...new Set(overloads)])}`;
 	const parts = name.replace(/\(.*$/, "").split("::");
 	const inside = parts.map((part) => `${part.length}${part}`).join("");
 	const mangled = /::|\(/.test(name) ? names.filter((each) => each.startsWith("_Z") && each.includes(inside)) : [];
 	const meant =
 		mangled.length > 0 ? `; C++ names are mangled${thereAre([...new Set(mangled)])}` : suggestion(name, names);
-	return `has no symbol '${name}'${meant}`;
+	const lost = meant === "" ? "; is it inlined wherever it is called, or stripped?" : meant;
+	return `has no symbol '${name}'${lost}`;
 }
 
 /** Without `@GLIBC_2.34`. */
