@@ -61,6 +61,12 @@ export interface TableFormat {
 	readonly when: PatchedWhen;
 	/** Names of its sections in relocatable files, and in linked ones where no symbols say where it is. */
 	readonly sections: readonly string[];
+	/** What names of further sections start with, in objects as in linked files; the rest of the name is what an entry is of. */
+	readonly family?: string;
+	/** Bytes of code that every entry is about, where that is not the instruction at its place. */
+	readonly span?: number;
+	/** The place is that of an operand inside of an instruction. */
+	readonly isOperand?: true;
 	/** Symbols around it in a linked file. */
 	readonly bounds: readonly (readonly [start: string, end: string])[];
 	/** Machines (e_machine) that have it; all of them where nothing is said. */
@@ -264,6 +270,44 @@ export const tableFormats: readonly TableFormat[] = [
 		sections: [".cfi_sites"],
 		bounds: [["__cfi_sites", "__cfi_sites_end"]],
 		machines: x86,
+		shapes: code4,
+		isLong: true,
+	},
+	...[
+		{ machines: x86, isOperand: true as const, pointer: 8, shift: 1 },
+		{ machines: arm64, pointer: 16, shift: 4 },
+	].flatMap(({ pointer, shift, ...rest }): TableFormat[] => [
+		{
+			...rest,
+			name: "runtime pointers",
+			brief: "constants in code that are addresses, known once the kernel has booted",
+			when: "at boot",
+			sections: [],
+			family: "runtime_ptr_",
+			span: pointer,
+			bounds: [],
+			shapes: code4,
+			isLong: true,
+		},
+		{
+			...rest,
+			name: "runtime shifts",
+			brief: "constants in code to shift by, known once the kernel has booted",
+			when: "at boot",
+			sections: [],
+			family: "runtime_shift_",
+			span: shift,
+			bounds: [],
+			shapes: code4,
+			isLong: true,
+		},
+	]),
+	{
+		name: "CFI traps",
+		brief: "instructions that trap where an indirect call finds another type than it wants",
+		when: "never",
+		sections: [".kcfi_traps"],
+		bounds: [["__start___kcfi_traps", "__stop___kcfi_traps"]],
 		shapes: code4,
 		isLong: true,
 	},

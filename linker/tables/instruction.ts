@@ -20,6 +20,7 @@ export type InstructionKind =
 	| "breakpoint"
 	| "trap"
 	| "zero"
+	| "operand"
 	| "instruction"
 	| "nothing";
 

@@ -120,9 +120,11 @@ function rangeBetween(
 	return undefined;
 }
 
-function rangesNamed({ sections }: ElfObject, { sections: names }: TableFormat): Range[] {
+function rangesNamed({ sections }: ElfObject, { sections: names, family }: TableFormat): Range[] {
 	return sections.flatMap(({ name, type, data }, index) =>
-		names.includes(name) && type !== SHT_NOBITS ? [{ index, start: 0, end: data.length }] : [],
+		(names.includes(name) || (family !== undefined && name.startsWith(family))) && type !== SHT_NOBITS
+			? [{ index, start: 0, end: data.length }]
+			: [],
 	);
 }
 

@@ -53,6 +53,7 @@ const rules: readonly Rule[] = [
 	{ table: "counted calls", holds: ["call"] },
 	{ table: "IBT seals", holds: ["landing pad"] },
 	{ table: "SMP locks", holds: ["LOCK prefix"] },
+	{ table: "CFI traps", holds: ["trap", "breakpoint"] },
 	{ table: "bug table", holds: ["trap", "breakpoint"] },
 ];
 

@@ -3,7 +3,7 @@
 import { type ElfObject, EM_AARCH64, ET_REL, originOf } from "../elf/object.ts";
 import { symbolName } from "../elf/symbols.ts";
 import { TAIL, TRAMPOLINE_PREFIX } from "../format/static-calls.ts";
-import { hexAddress } from "../hex.ts";
+import { hexAddress, hexBytes } from "../hex.ts";
 import { lineSizes } from "../sites/crossings.ts";
 import { codePlace, functionPlace } from "../sites/place.ts";
 import type { FeatureNames } from "./features.ts";
@@ -60,20 +60,28 @@ export function describeEntry(
 	const section = object.sections[at.section];
 	const isCode = entry[0]!.name !== "data" && at.section !== 0 && section !== undefined;
 	const offset = isCode ? at.value - originOf(object, section) : 0;
-	const instruction = isCode ? instructionAt(object, at.section, offset) : nowhere;
-	const length = fieldOf(entry, "length")?.value ?? (instruction.kind === "LOCK prefix" ? 1 : instruction.length);
+	const { span, isOperand } = table.format;
+	const operand: InstructionAt | undefined = isOperand && { kind: "operand", length: span! };
+	const instruction = isCode ? (operand ?? instructionAt(object, at.section, offset)) : nowhere;
+	const length =
+		span ?? fieldOf(entry, "length")?.value ?? (instruction.kind === "LOCK prefix" ? 1 : instruction.length);
 	const bytes = isCode ? section.data.subarray(offset, offset + length) : new Uint8Array(0);
 	const align = section === undefined ? 1 : object.type === ET_REL ? section.align : lineSizes.at(-1)!;
 	return {
 		at,
 		bytes,
 		instruction,
-		now: isCode ? nowText(object, instruction, length) : "",
+		now: operand ? operandText(bytes) : isCode ? nowText(object, instruction, length) : "",
 		crosses: lineSizes.filter((size) => align >= size && crosses(at.value, length, size)),
 		crossesIfAligned: lineSizes.filter((size) => align < size && crosses(at.value, length, size)),
 		isUnplaced: align < lineSizes[0],
 		says: saysText(object, table, entry, names),
 	};
+}
+
+/** `operand 0x0123456789abcdef` */
+function operandText(bytes: Uint8Array): string {
+	return `operand 0x${hexBytes(bytes.slice().reverse()).replaceAll(" ", "")}`;
 }
 
 const nowhere: InstructionAt = { kind: "nothing", length: 0 };
@@ -95,8 +103,13 @@ function nowText(object: ElfObject, { kind, length, target }: InstructionAt, spa
 }
 
 /** In words what fields behind the first say. */
-function saysText(object: ElfObject, { format }: PatchTable, entry: readonly Address[], names: FeatureNames): string {
-	const parts: string[] = [];
+function saysText(
+	object: ElfObject,
+	{ format, section }: PatchTable,
+	entry: readonly Address[],
+	names: FeatureNames,
+): string {
+	const parts = format.family === undefined ? [] : [`of ${section.slice(format.family.length)}`];
 	const feature = fieldOf(entry, "feature");
 	const others = entry.slice(1).filter((field) => field !== feature);
 	for (const field of feature === undefined ? others : [feature, ...others]) {

@@ -213,6 +213,41 @@ test.runIf(hasNative("as"))("places are where readelf and the program have them"
 	}),
 );
 
+test.runIf(hasNative("as", "ld"))("constants that the kernel writes when it boots, and CFI traps", () =>
+	inFolder(async (folder) => {
+		const text = `	.globl _start
+_start:	movabs $0x0123456789abcdef, %rax
+1:	shr $12, %eax
+2:	ud2
+3:	ret
+	.section runtime_ptr_table, "a"
+	.long 1b - 8 - .
+	.section runtime_shift_bits, "a"
+	.long 2b - 1 - .
+	.section .kcfi_traps, "ao", @progbits, .text
+	.long 2b - .
+`;
+		writeFileSync(`${folder}/a.s`, text);
+		run("as", `${folder}/a.s`, "-o", `${folder}/a.o`);
+		run("ld", `${folder}/a.o`, "-o", `${folder}/a`);
+		for (const file of ["a.o", "a"]) {
+			const { tables } = await tablesOf(`${folder}/${file}`);
+			expect(tables).toMatchObject([
+				{
+					table: "runtime pointers",
+					patched: "at boot",
+					entries: [{ says: "of table", now: "operand 0x0123456789abcdef", kind: "operand" }],
+				},
+				{ table: "runtime shifts", entries: [{ says: "of bits", now: "operand 0x0c", bytes: "0c" }] },
+				{ table: "CFI traps", patched: "never", entries: [{ now: "traps", bytes: "0f 0b" }] },
+			]);
+			expect((await cli("tables", `${folder}/${file}`, "--verify")).out).toContain(
+				"tables, code and relocations agree",
+			);
+		}
+	}),
+);
+
 test.runIf(hasNative("as"))("tables that make no sense are refused, naming them", () =>
 	inFolder(async (folder) => {
 		writeFileSync(`${folder}/a.s`, '.section .altinstructions, "a"\n.zero 13\n');
