@@ -154,9 +154,9 @@ export function newResult(): CorpusResult {
 	return { files: 0, objects: 0, relocations: 0, branches: 0, refused: [], differences: [] };
 }
 
-function main(argv: readonly string[]): void {
+async function main(argv: readonly string[]): Promise<void> {
 	if (argv[0] === "--kernel" && argv[1] !== undefined) {
-		process.exitCode = reportKernel(argv[1]) ? 0 : 1;
+		process.exitCode = (await reportKernel(argv[1])) ? 0 : 1;
 		return;
 	}
 	const sample = argv[0] === "--sample" ? Number(argv[1]) : undefined;
@@ -172,4 +172,4 @@ function main(argv: readonly string[]): void {
 	process.exitCode = differences.length > 0 ? 1 : 0;
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) main(process.argv.slice(2));
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await main(process.argv.slice(2));

@@ -1,11 +1,13 @@
 // The modules of a kernel below a folder, held against readelf: how many entries each table has, whether tables, code and
 // relocations agree, and whether `collect --module` gives the table of static calls back when it was taken away.
-// `npm run bench:corpus -- --kernel FOLDER`, of an unpacked linux-image package; modules are not to be compressed.
+// `npm run bench:corpus -- --kernel FOLDER`, of an unpacked linux-image package; compressed modules are unpacked first.
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
+import { isPacked } from "../cli/unpack/packed.ts";
+import { unpack } from "../cli/unpack/unpack.ts";
 import { readElf } from "../linker/elf/reader.ts";
 import { writeElf } from "../linker/elf/writer.ts";
 import { SITES_SECTION } from "../linker/format/static-calls.ts";
@@ -24,11 +26,18 @@ export interface KernelResult {
 	readonly differences: string[];
 }
 
-export function compareKernel(folder: string): KernelResult {
+export async function compareKernel(folder: string): Promise<KernelResult> {
 	const result: KernelResult = { modules: 0, entries: new Map(), taken: 0, given: 0, differences: [] };
 	const scratch = mkdtempSync(join(tmpdir(), "patchbay-kernel-"));
 	try {
-		for (const path of modulesBelow(folder)) compareModule(path, scratch, result);
+		for (const path of modulesBelow(folder)) {
+			const bytes = new Uint8Array(readFileSync(path));
+			const plain = isPacked(bytes) ? join(scratch, basename(path).replace(/\.ko\..*/, ".ko")) : path;
+			const module = await unpack(path, bytes);
+			if (plain !== path) writeFileSync(plain, module);
+			compareModule(plain, module, scratch, result);
+			if (plain !== path) rmSync(plain);
+		}
 	} finally {
 		rmSync(scratch, { recursive: true });
 	}
@@ -41,12 +50,12 @@ function modulesBelow(folder: string): string[] {
 		.flatMap((entry) => {
 			const path = join(folder, entry.name);
 			if (entry.isDirectory()) return modulesBelow(path);
-			return entry.isFile() && entry.name.endsWith(".ko") ? [path] : [];
+			return entry.isFile() && /\.ko(\.\w+)?$/.test(entry.name) ? [path] : [];
 		});
 }
 
-function compareModule(path: string, scratch: string, result: KernelResult): void {
-	const object = readElf(new Uint8Array(readFileSync(path)), path);
+function compareModule(path: string, bytes: Uint8Array, scratch: string, result: KernelResult): void {
+	const object = readElf(bytes, path);
 	result.modules++;
 	const sizes = sectionSizes(path);
 	for (const table of readTables(object)) {
@@ -130,8 +139,8 @@ function sectionNames(path: string): Map<string, string> {
 	return new Map(Array.from(found, ([, index, name]) => [index!, name!]));
 }
 
-export function reportKernel(folder: string): boolean {
-	const { entries, differences, ...counts } = compareKernel(folder);
+export async function reportKernel(folder: string): Promise<boolean> {
+	const { entries, differences, ...counts } = await compareKernel(folder);
 	console.log(JSON.stringify({ ...counts, entries: Object.fromEntries(entries) }));
 	for (const line of differences) console.log(`different: ${line}`);
 	return differences.length === 0;

@@ -24,7 +24,9 @@ const MAGIC_AT = 56;
 const parts: readonly (readonly [name: string, start: string, end: string, type: number, flags: number])[] = [
 	[".head.text", "_text", "_stext", SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR],
 	[".text", "_stext", "_etext", SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR],
-	[".rodata", "_etext", "__inittext_begin", SHT_PROGBITS, SHF_ALLOC],
+	[".rodata", "_etext", "__end_rodata", SHT_PROGBITS, SHF_ALLOC],
+	// Code that runs while page tables change, and the first page tables.
+	[".rodata.text", "__end_rodata", "__inittext_begin", SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR],
 	[".init.text", "__inittext_begin", "__inittext_end", SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR],
 	[".init.data", "__inittext_end", "__rela_start", SHT_PROGBITS, SHF_ALLOC | SHF_WRITE],
 	[".rela.dyn", "__rela_start", "__rela_end", SHT_RELA, SHF_ALLOC],

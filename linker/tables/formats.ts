@@ -73,7 +73,8 @@ export interface TableFormat {
 	readonly machines?: readonly number[];
 	/** The first that fits is taken. */
 	readonly shapes: readonly TableShape[];
-	/** A zero in the place of code is filler: the linker script rounds the table up to a page. */
+	/** In a linked file a zero in the place of code is filler: a linker script rounds a table up to a page, and the build zeroes
+	 * entries of functions that a stronger definition replaced. */
 	readonly isPadded?: true;
 	/** Left out of what `sites` prints, which is about calls and entries of functions. */
 	readonly isLong?: true;
@@ -155,6 +156,7 @@ export const tableFormats: readonly TableFormat[] = [
 		sections: ["__mcount_loc"],
 		bounds: [["__start_mcount_loc", "__stop_mcount_loc"]],
 		shapes: code8,
+		isPadded: true,
 	},
 	{
 		name: "function entries (patchable)",

@@ -51,6 +51,10 @@ export interface PatchTable {
 	readonly index: number;
 	/** Offset of its first byte in the section's bytes. */
 	readonly offset: number;
+	/** Bytes, with filler. */
+	readonly size: number;
+	/** The numbers of the entries in the table, where filler between them was left out. */
+	readonly numbers?: readonly number[];
 	/** The fields of each entry, in the order of the shape. */
 	readonly entries: readonly (readonly Address[])[];
 }
@@ -133,13 +137,20 @@ function readTable(object: ElfObject, format: TableFormat, range: Range): PatchT
 	const fields = relocatedFields(object, section, range);
 	const shape = shapeOf(object, format, range, fields);
 	const all = entriesAs(object, shape, range, fields);
-	const entries =
-		format.isPadded && object.type !== ET_REL ? all.filter((_, i) => isFilled(section, range, shape, i)) : all;
-	return { format, shape, section: section.name, index: range.index, offset: range.start, entries };
+	const { index, start: offset, end } = range;
+	const table = { format, shape, section: section.name, index, offset, size: end - offset };
+	if (!format.isPadded || object.type === ET_REL) return { ...table, entries: all };
+	const numbers = Array.from(all.keys()).filter((i) => isFilled(object, range, shape, i, all[i]![0]!));
+	return { ...table, numbers, entries: numbers.map((i) => all[i]!) };
 }
 
-function isFilled({ data }: Section, { start }: Range, { entry }: TableShape, i: number): boolean {
-	return viewOf(data).getInt32(start + i * entry, true) !== 0;
+/** Whether an entry is none of zeros. Where a loader fills fields in, zeros are what it finds.
+ * @param code the first field of entry `i` */
+function isFilled(object: ElfObject, { index, start }: Range, shape: TableShape, i: number, code: Address): boolean {
+	const [{ size, is }] = shape.fields as readonly [TableField];
+	if (is === "absolute" && object.type === ET_DYN) return code.value !== 0;
+	const at = start + i * shape.entry;
+	return object.sections[index]!.data.subarray(at, at + size).some((byte) => byte !== 0);
 }
 
 /** By the offset of a field in the section: the index of its relocation. */

@@ -190,7 +190,11 @@ interface Difference {
 }
 
 /** Holds fields against relocations. @returns how many have one */
-function checkFields(object: ElfObject, { index, offset, shape, entries }: PatchTable, mismatches: Mismatch[]): number {
+function checkFields(
+	object: ElfObject,
+	{ index, offset, size, shape, numbers, entries }: PatchTable,
+	mismatches: Mismatch[],
+): number {
 	const section = object.sections[index]!;
 	const { relocations } = section;
 	if (relocations === undefined) return 0;
@@ -198,23 +202,26 @@ function checkFields(object: ElfObject, { index, offset, shape, entries }: Patch
 	const origin = originOf(object, section);
 	for (const [i, entry] of entries.entries())
 		for (const [j, { at, is }] of shape.fields.entries())
-			if (is !== "number") fields.set(offset + i * shape.entry + at, entry[j]!);
-	const end = offset + entries.length * shape.entry;
+			if (is !== "number") fields.set(offset + (numbers?.[i] ?? i) * shape.entry + at, entry[j]!);
+	const end = offset + size;
 	const seen = new Set<number>();
 	const different: Difference[] = [];
+	const zeroed: number[] = [];
 	for (let i = 0; i < relocations.count; i++) {
 		const at = relocations.offset[i]! - origin;
 		if (relocations.type[i] === R_NONE || at < offset || at >= end) continue;
 		seen.add(at);
 		const field = fields.get(at);
 		const place = `${section.name}+${hexAddress(at)}`;
-		if (field === undefined) mismatches.push({ place, what: "has a relocation where no entry has an address" });
-		if (field === undefined || object.type === ET_REL) continue;
 		const wanted = object.symbols.value[relocations.symbol[i]!]! + relocations.addend[i]!;
+		// Filler between entries was one before the kernel's build zeroed it.
+		if (field === undefined && numbers !== undefined) zeroed.push(wanted);
+		else if (field === undefined) mismatches.push({ place, what: "has a relocation where no entry has an address" });
+		if (field === undefined || object.type === ET_REL) continue;
 		const holds = field.value + field.flags;
 		if (wanted !== holds) different.push({ place, holds, wanted });
 	}
-	if (!isSorted(different))
+	if (!isSorted(different, zeroed))
 		for (const { place, holds, wanted } of different)
 			mismatches.push({ place, what: `holds ${hexAddress(holds)}, its relocation says ${hexAddress(wanted)}` });
 	if (object.type === ET_REL)
@@ -223,11 +230,17 @@ function checkFields(object: ElfObject, { index, offset, shape, entries }: Patch
 	return seen.size;
 }
 
-/** Whether the fields hold what the relocations say in another order: a kernel's build sorts tables after it is linked. */
-function isSorted(different: readonly Difference[]): boolean {
-	const wanted = different.map((each) => each.wanted).sort((a, b) => a - b);
-	const held = different.map(({ holds }) => holds).sort((a, b) => a - b);
-	return held.every((value, i) => value === wanted[i]);
+/** Whether the fields hold what the relocations say in another order: a kernel's build sorts tables after it is linked.
+ * @param zeroed what relocations say of entries that are none any more */
+function isSorted(different: readonly Difference[], zeroed: readonly number[]): boolean {
+	const left = new Map<number, number>();
+	for (const value of [...different.map(({ wanted }) => wanted), ...zeroed])
+		left.set(value, (left.get(value) ?? 0) + 1);
+	return different.every(({ holds }) => {
+		const count = left.get(holds) ?? 0;
+		left.set(holds, count - 1);
+		return count > 0;
+	});
 }
 
 const branchTables = new WeakMap<ElfObject, Map<string, BranchTable>>();

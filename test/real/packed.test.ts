@@ -133,7 +133,15 @@ test("boot images that say nothing, or what is not so, are refused", async () =>
 
 /** A kernel of two instructions and a table of one jump label, and the map of it. */
 function image(): { bytes: Uint8Array; map: string } {
-	const at = { _text: 0, _stext: 64, label: 64, _etext: 72, __inittext_begin: 96, __inittext_end: 96 };
+	const at = {
+		_text: 0,
+		_stext: 64,
+		label: 64,
+		_etext: 72,
+		__end_rodata: 96,
+		__inittext_begin: 96,
+		__inittext_end: 96,
+	};
 	const table = { __start___jump_table: 72, __stop___jump_table: 88 };
 	const entries = { __start_mcount_loc: 96, __stop_mcount_loc: 104, __rela_start: 104, __rela_end: 128, _edata: 128 };
 	const bytes = new Uint8Array(128);

@@ -1,8 +1,9 @@
 // `patchbay tables` on what GNU as and ld make: the places that tables name, what lies there, and what becomes of them.
 
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { safeProtocols } from "../../cli/tables/table-protocols.ts";
+import { readElf } from "../../linker/elf/reader.ts";
 import {
 	type ChangeForm,
 	type ChangePlacement,
@@ -245,6 +246,35 @@ _start:	movabs $0x0123456789abcdef, %rax
 				"tables, code and relocations agree",
 			);
 		}
+	}),
+);
+
+test.runIf(hasNative("as", "ld"))("entries that a kernel's build zeroed are none", () =>
+	inFolder(async (folder) => {
+		const code = "	.globl _start\n_start:\ncall _start\n1:	ret\n";
+		const bounds = "	.globl __start_mcount_loc, __stop_mcount_loc\n";
+		const table = (rows: string): string =>
+			`${code}${bounds}	.section .rodata, "a"\n__start_mcount_loc:\n${rows}__stop_mcount_loc:\n`;
+		writeFileSync(`${folder}/a.s`, table("	.quad 0\n	.quad 0\n	.quad _start\n"));
+		run("as", `${folder}/a.s`, "-o", `${folder}/a.o`);
+		run("ld", "-q", `${folder}/a.o`, "-o", `${folder}/a`);
+		const { tables } = await tablesOf(`${folder}/a`);
+		expect(tables).toMatchObject([{ table: "function entries (mcount)", entries: [{ symbol: "_start", within: 0 }] }]);
+		expect(tables[0]!.entries).toHaveLength(1);
+		// The build zeroes the first of two and leaves its relocation.
+		writeFileSync(`${folder}/a.s`, table("	.quad 1b\n	.quad _start\n"));
+		run("as", `${folder}/a.s`, "-o", `${folder}/a.o`);
+		run("ld", "-q", `${folder}/a.o`, "-o", `${folder}/a`);
+		const bytes = readFileSync(`${folder}/a`);
+		const object = readElf(new Uint8Array(bytes), "a");
+		const { fileOffset } = object.sections.find(({ name }) => name === ".rodata")!;
+		bytes.copyWithin(fileOffset, fileOffset + 8, fileOffset + 16);
+		bytes.fill(0, fileOffset + 8, fileOffset + 16);
+		writeFileSync(`${folder}/a`, bytes);
+		expect((await tablesOf(`${folder}/a`)).tables[0]!.entries).toMatchObject([{ symbol: "_start" }]);
+		expect((await cli("tables", `${folder}/a`, "--verify", "--only", "function entries (mcount)")).out).not.toContain(
+			"its relocation says",
+		);
 	}),
 );
 
