@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import sorted from "sorted-btree";
-import { type Allocator, allocate, createAllocator, release } from "../runtime/execmem/allocator.ts";
+import { type Allocator, allocate, createAllocator, freePiece } from "../runtime/execmem/allocator.ts";
 import { AREA, type Range } from "../runtime/execmem/memory-types.ts";
 import { randomFrom } from "../runtime/measure/index.ts";
 
@@ -32,7 +32,7 @@ function ours(): Contender {
 			return result.piece.address;
 		},
 		release(address) {
-			const result = release(allocator, address);
+			const result = freePiece(allocator, address);
 			if (!result.ok) throw new Error(result.error.why);
 		},
 	};

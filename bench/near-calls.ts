@@ -3,7 +3,7 @@
 
 import { type Image, link } from "../linker/link/index.ts";
 import { linkModule } from "../linker/link/link-module.ts";
-import { type Allocator, allocate, createAllocator, release } from "../runtime/execmem/allocator.ts";
+import { type Allocator, allocate, createAllocator, freePiece } from "../runtime/execmem/allocator.ts";
 import { countCalls } from "../runtime/execmem/count-calls.ts";
 import { reachOf } from "../runtime/execmem/memory-types.ts";
 import { type Plan, toyObject } from "./objects.ts";
@@ -66,7 +66,7 @@ function addModule(image: Image, allocator: Allocator, number: number, random: (
 		image,
 		name,
 		place: (wanted) => {
-			for (const address of held.splice(0)) release(allocator, address);
+			for (const address of held.splice(0)) freePiece(allocator, address);
 			return wanted.map(({ memory, bytes }) =>
 				get(memory as "text", memory === "text" ? Math.max(TEXT, bytes) : bytes),
 			);

@@ -8,7 +8,7 @@ import { countBefore } from "../linker/search.ts";
 import { type Guard, startGuard } from "./guard.ts";
 import type { Memory } from "./memory.ts";
 import { type Process, programCounter } from "./process.ts";
-import { bytesAt, isSame, PAGE, type Place, type Range, readRanges } from "./ranges.ts";
+import { bytesAt, type Extent, isSame, PAGE, type Range, readRanges } from "./ranges.ts";
 import { type Stopped, whileStopped } from "./stop.ts";
 
 /** A replacement of bytes of the process. */
@@ -179,7 +179,7 @@ function isAsRead(process: Process, memory: Memory, { old }: Prepared, rival: Ri
 	return true;
 }
 
-function placeOf({ address, before }: Poke): Place {
+function placeOf({ address, before }: Poke): Extent {
 	return { address, length: before.length };
 }
 

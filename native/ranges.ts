@@ -4,7 +4,7 @@
 import type { Memory } from "./memory.ts";
 
 /** Some bytes at an address. */
-export interface Place {
+export interface Extent {
 	readonly address: number;
 	readonly length: number;
 }
@@ -20,7 +20,7 @@ export const PAGE = 4096;
 
 /** Reads all places. A stretch never holds a whole page without one: writing it back would give the process a copy of that page.
  * @param places sorted by address */
-export function readRanges(memory: Pick<Memory, "read">, places: readonly Place[]): Range[] {
+export function readRanges(memory: Pick<Memory, "read">, places: readonly Extent[]): Range[] {
 	const ranges: Range[] = [];
 	for (let first = 0; first < places.length; ) {
 		const { address } = places[first]!;
@@ -42,7 +42,7 @@ function isNear(end: number, next: number): boolean {
 }
 
 /** The bytes of a place, a view of the range it was read with. */
-export function bytesAt(ranges: readonly Range[], { address, length }: Place): Uint8Array {
+export function bytesAt(ranges: readonly Range[], { address, length }: Extent): Uint8Array {
 	let low = 0;
 	let high = ranges.length - 1;
 	while (low < high) {

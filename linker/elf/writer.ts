@@ -13,7 +13,7 @@ import { addString } from "./strings.ts";
 import { FILE_HEADER_SIZE, FILE_LORESERVE, FILE_XINDEX, PROGRAM_HEADER_SIZE, SECTION_HEADER_SIZE } from "./tables.ts";
 import { alignUp, congruentUp, putWord64, viewOf } from "./words.ts";
 
-interface Layout {
+interface FileLayout {
 	readonly segments: readonly PlannedSegment[];
 	readonly segmentOffsets: readonly number[];
 	readonly sectionOffsets: readonly number[];
@@ -25,7 +25,7 @@ interface Layout {
  * own parts contradict each other. */
 export function writeElf(object: ElfObject): Uint8Array {
 	const plan = planSections(object);
-	const layout = layOut(object, plan);
+	const layout = layOutFile(object, plan);
 	const bytes = new Uint8Array(layout.headersAt + plan.sections.length * SECTION_HEADER_SIZE);
 	let at = 0;
 	for (const piece of pieces(object, plan, layout)) {
@@ -39,13 +39,13 @@ export function writeElf(object: ElfObject): Uint8Array {
  * the next one is asked for. */
 export function elfPieces(object: ElfObject): Generator<Uint8Array> {
 	const plan = planSections(object);
-	return pieces(object, plan, layOut(object, plan));
+	return pieces(object, plan, layOutFile(object, plan));
 }
 
-function layOut(object: ElfObject, plan: SectionPlan): Layout {
+function layOutFile(object: ElfObject, plan: SectionPlan): FileLayout {
 	if (object.type !== ET_REL && object.type !== ET_EXEC)
 		throw new LinkError(`${object.name}: only relocatable and executable files are written, not type ${object.type}`);
-	return place(object, plan.sections, object.type === ET_EXEC ? planSegments(object) : []);
+	return assignOffsets(object, plan.sections, object.type === ET_EXEC ? planSegments(object) : []);
 }
 
 /** What lies at an offset of the file. */
@@ -59,7 +59,7 @@ interface Extent {
 /** Entries of a table that are put together at once: they stay in the cache until they are written. */
 const BATCH = 1 << 13;
 
-function* pieces(object: ElfObject, plan: SectionPlan, layout: Layout): Generator<Uint8Array> {
+function* pieces(object: ElfObject, plan: SectionPlan, layout: FileLayout): Generator<Uint8Array> {
 	let at = 0;
 	for (const extent of extents(object, plan, layout)) {
 		const { offset, size, contents, entsize } = extent;
@@ -80,7 +80,7 @@ function* pieces(object: ElfObject, plan: SectionPlan, layout: Layout): Generato
 }
 
 /** Ascending. Bytes of segments that no section has are not among them. */
-function extents(object: ElfObject, plan: SectionPlan, layout: Layout): Extent[] {
+function extents(object: ElfObject, plan: SectionPlan, layout: FileLayout): Extent[] {
 	const { sections } = plan;
 	const found = sections.flatMap((section, i) =>
 		hasFileBytes(section) && section.size > 0 ? [{ ...section, offset: layout.sectionOffsets[i]! }] : [],
@@ -95,7 +95,7 @@ function extents(object: ElfObject, plan: SectionPlan, layout: Layout): Extent[]
 }
 
 /** What lies between extents: the rest of segments, and zeros. */
-function* between({ segments, segmentOffsets }: Layout, start: number, end: number): Generator<Uint8Array> {
+function* between({ segments, segmentOffsets }: FileLayout, start: number, end: number): Generator<Uint8Array> {
 	let at = start;
 	while (at < end) {
 		const within = segments.findIndex(
@@ -113,7 +113,11 @@ const zeros = new Uint8Array(1 << 16);
 
 /** Requires: checked segments. After: everything has its offset, loaded bytes congruent to their address modulo the
  * segment's alignment, in the order program headers, segments, other sections, section headers. */
-function place(object: ElfObject, sections: readonly PlannedSection[], segments: readonly PlannedSegment[]): Layout {
+function assignOffsets(
+	object: ElfObject,
+	sections: readonly PlannedSection[],
+	segments: readonly PlannedSegment[],
+): FileLayout {
 	let end = FILE_HEADER_SIZE + segments.length * PROGRAM_HEADER_SIZE;
 	const segmentOffsets = segments.map((segment) => {
 		const offset = congruentUp(end, segment.address, segment.align);
@@ -145,14 +149,14 @@ function segmentOf(object: ElfObject, section: PlannedSection, segments: readonl
 }
 
 /** The ELF header and the program headers. */
-function fileStart(object: ElfObject, plan: SectionPlan, layout: Layout): Uint8Array {
+function fileStart(object: ElfObject, plan: SectionPlan, layout: FileLayout): Uint8Array {
 	const bytes = new Uint8Array(FILE_HEADER_SIZE + layout.segments.length * PROGRAM_HEADER_SIZE);
 	putFileHeader(object, plan, layout, viewOf(bytes));
 	putSegments(layout, viewOf(bytes));
 	return bytes;
 }
 
-function putFileHeader(object: ElfObject, plan: SectionPlan, layout: Layout, view: DataView): void {
+function putFileHeader(object: ElfObject, plan: SectionPlan, layout: FileLayout, view: DataView): void {
 	const { segments, headersAt } = layout;
 	if (segments.length >= 0xffff) throw new LinkError(`${object.name}: ${segments.length} segments, at most 65534 fit`);
 	const count = plan.sections.length;
@@ -169,7 +173,7 @@ function putFileHeader(object: ElfObject, plan: SectionPlan, layout: Layout, vie
 	view.setUint16(inFile.namesIndex, plan.namesIndex < FILE_LORESERVE ? plan.namesIndex : FILE_XINDEX, true);
 }
 
-function putSegments({ segments, segmentOffsets }: Layout, view: DataView): void {
+function putSegments({ segments, segmentOffsets }: FileLayout, view: DataView): void {
 	for (const [i, segment] of segments.entries()) {
 		const offset = segmentOffsets[i]!;
 		const header = { ...segment, type: PT_LOAD, flags: rightsOf(segment), offset };
@@ -177,7 +181,7 @@ function putSegments({ segments, segmentOffsets }: Layout, view: DataView): void
 	}
 }
 
-function sectionHeaders({ sections, names, namesIndex }: SectionPlan, { sectionOffsets }: Layout): Uint8Array {
+function sectionHeaders({ sections, names, namesIndex }: SectionPlan, { sectionOffsets }: FileLayout): Uint8Array {
 	const bytes = new Uint8Array(sections.length * SECTION_HEADER_SIZE);
 	const view = viewOf(bytes);
 	for (const [i, section] of sections.entries()) {

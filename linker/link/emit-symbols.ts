@@ -32,7 +32,7 @@ interface Sources {
 }
 
 /** Appends symbols to columns that are large enough. */
-interface Cursor {
+interface SymbolWriter {
 	readonly symbols: Symbols;
 	next: number;
 }
@@ -46,18 +46,18 @@ export function emitSymbols(sources: Sources): Symbols {
 	const locals = own.reduce((sum, { firstGlobal }) => sum + firstGlobal + 1, 0);
 	const thunks = blocks.reduce((sum, block) => sum + block.thunks.length + 1, 0);
 	const capacity = 1 + outputs.length + locals + thunks + globals.names.count;
-	const cursor = { symbols: allocateSymbols(capacity, new Uint8Array(0)), next: 1 };
-	putSections(cursor, outputs);
-	for (const input of own) putLocals(cursor, sources, input);
-	for (const block of blocks) putThunks(cursor, sources, block);
-	putGlobals(cursor, sources);
-	return shortened(cursor, globals.names.names.bytes.subarray(0, globals.names.size));
+	const writer = { symbols: allocateSymbols(capacity, new Uint8Array(0)), next: 1 };
+	putSections(writer, outputs);
+	for (const input of own) putLocals(writer, sources, input);
+	for (const block of blocks) putThunks(writer, sources, block);
+	putGlobals(writer, sources);
+	return shortened(writer, globals.names.names.bytes.subarray(0, globals.names.size));
 }
 
-function putSections(cursor: Cursor, outputs: readonly Output[]): void {
+function putSections(writer: SymbolWriter, outputs: readonly Output[]): void {
 	for (const [i, output] of outputs.filter(({ size }) => size > 0).entries()) {
 		output.index = i + 1;
-		put(cursor, 0, info(STB_LOCAL, STT_SECTION), output.index, output.address, 0);
+		put(writer, 0, info(STB_LOCAL, STT_SECTION), output.index, output.address, 0);
 	}
 }
 
@@ -67,15 +67,15 @@ function info(binding: number, type: number): number {
 
 /** Returns the index of the new symbol. */
 function put(
-	cursor: Cursor,
+	writer: SymbolWriter,
 	name: number,
 	bindingAndType: number,
 	section: number,
 	value: number,
 	size: number,
 ): number {
-	const i = cursor.next++;
-	const { symbols } = cursor;
+	const i = writer.next++;
+	const { symbols } = writer;
 	symbols.name[i] = name;
 	symbols.info[i] = bindingAndType;
 	symbols.section[i] = section;
@@ -84,14 +84,14 @@ function put(
 	return i;
 }
 
-function putFile(cursor: Cursor, { names }: Globals, path: string): void {
-	put(cursor, addName(names, namesIn(encoder.encode(path)), 0), info(STB_LOCAL, STT_FILE), SHN_ABS, 0, 0);
+function putFile(writer: SymbolWriter, { names }: Globals, path: string): void {
+	put(writer, addName(names, namesIn(encoder.encode(path)), 0), info(STB_LOCAL, STT_FILE), SHN_ABS, 0, 0);
 }
 
 const encoder = new TextEncoder();
 
 /** Section symbols become those of the output sections. */
-function putLocals(cursor: Cursor, { globals, outputs }: Sources, input: Input): void {
+function putLocals(writer: SymbolWriter, { globals, outputs }: Sources, input: Input): void {
 	const { object, firstGlobal, locals } = input;
 	const { symbols } = object;
 	const strings = namesIn(symbols.strings);
@@ -102,11 +102,11 @@ function putLocals(cursor: Cursor, { globals, outputs }: Sources, input: Input):
 			locals[i] = outputs[input.outputs[symbols.section[i]!]!]?.index ?? 0;
 			continue;
 		}
-		if (!named && type !== STT_FILE) putFile(cursor, globals, object.name);
+		if (!named && type !== STT_FILE) putFile(writer, globals, object.name);
 		named = true;
 		const name = addName(globals.names, strings, symbols.name[i]!);
 		locals[i] = put(
-			cursor,
+			writer,
 			name,
 			symbols.info[i]!,
 			sectionOf(input, outputs, i),
@@ -123,17 +123,17 @@ function sectionOf({ object, outputs: places }: Input, outputs: readonly Output[
 	return outputs[places[section]!]?.index || SHN_ABS;
 }
 
-function putThunks(cursor: Cursor, { inputs, globals }: Sources, block: ThunkBlock): void {
-	if (block.thunks.length > 0) putFile(cursor, globals, THUNKS_FILE);
+function putThunks(writer: SymbolWriter, { inputs, globals }: Sources, block: ThunkBlock): void {
+	if (block.thunks.length > 0) putFile(writer, globals, THUNKS_FILE);
 	for (const thunk of block.thunks) {
 		const { symbols } = inputs[thunk.input]!.object;
 		const name = addName(globals.names, namesIn(encoder.encode(THUNK_PREFIX + symbolName(symbols, thunk.symbol))), 0);
 		const value = thunkAddress(block, thunk);
-		thunk.output = put(cursor, name, info(STB_LOCAL, STT_FUNC), block.section.index, value, THUNK_BYTES);
+		thunk.output = put(writer, name, info(STB_LOCAL, STT_FUNC), block.section.index, value, THUNK_BYTES);
 	}
 }
 
-function putGlobals(cursor: Cursor, { inputs, globals, outputs }: Sources): void {
+function putGlobals(writer: SymbolWriter, { inputs, globals, outputs }: Sources): void {
 	const { names, address } = globals;
 	const mentioned = mentionedIds(inputs, names.count);
 	globals.output = new Uint32Array(names.count);
@@ -143,12 +143,12 @@ function putGlobals(cursor: Cursor, { inputs, globals, outputs }: Sources): void
 		const symbol = globals.symbol[id]!;
 		const { info, other, size } = input.object.symbols;
 		const section = input.foreign ? SHN_UNDEF : sectionOf(input, outputs, symbol);
-		const i = put(cursor, names.start[id]!, info[symbol]!, section, address[id]!, size[symbol]!);
-		cursor.symbols.other[i] = other[symbol]!;
+		const i = put(writer, names.start[id]!, info[symbol]!, section, address[id]!, size[symbol]!);
+		writer.symbols.other[i] = other[symbol]!;
 		globals.output[id] = i;
 	}
 	for (const id of globals.absent) {
-		globals.output[id] = put(cursor, names.start[id]!, info(STB_WEAK, STT_NOTYPE), SHN_UNDEF, 0, 0);
+		globals.output[id] = put(writer, names.start[id]!, info(STB_WEAK, STT_NOTYPE), SHN_UNDEF, 0, 0);
 	}
 }
 
@@ -161,7 +161,7 @@ function mentionedIds(inputs: readonly Input[], count: number): Uint8Array {
 	return mentioned;
 }
 
-function shortened({ symbols, next }: Cursor, strings: Uint8Array): Symbols {
+function shortened({ symbols, next }: SymbolWriter, strings: Uint8Array): Symbols {
 	return {
 		count: next,
 		name: symbols.name.subarray(0, next),

@@ -22,7 +22,7 @@ import { withModule } from "./read-image.ts";
 import { requireDefined } from "./require-defined.ts";
 import { resolve } from "./resolve.ts";
 import { synthesise } from "./synthesise.ts";
-import { layOut } from "./thunks.ts";
+import { layOutWithThunks } from "./thunks.ts";
 
 /** What a module is linked against, what it is called, and who says where it goes. */
 export interface ModuleOptions {
@@ -48,7 +48,7 @@ export function linkModule(objects: readonly ElfObject[], { image, name, place }
 	checkBegin(own);
 	checkSignatures(inputs, globals);
 	const outputs = gather(inputs, new Map());
-	const blocks = layOut(inputs, globals, outputs, (all) => assignModule(all, place));
+	const blocks = layOutWithThunks(inputs, globals, outputs, (all) => assignModule(all, place));
 	const segments = fillMemory(inputs, outputs, memoryOf);
 	const linked = { inputs, globals, outputs, blocks, segments };
 	const symbols = complete(linked, image.mode, [...segments, ...image.segments]);

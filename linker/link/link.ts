@@ -26,7 +26,7 @@ import { requireDefined, requireEntry } from "./require-defined.ts";
 import { type Globals, resolve } from "./resolve.ts";
 import { sortSites } from "./sort-sites.ts";
 import { START, synthesise } from "./synthesise.ts";
-import { layOut, type ThunkBlock } from "./thunks.ts";
+import { layOutWithThunks, type ThunkBlock } from "./thunks.ts";
 import { usePointers } from "./use-pointers.ts";
 
 /** What a link may be told; each has a usual value. */
@@ -65,7 +65,7 @@ export function link(objects: readonly ElfObject[], options: LinkOptions = {}): 
 	checkBegin(inputs);
 	checkSignatures(inputs, globals);
 	const outputs = gather(inputs, options.sectionStart ?? new Map());
-	const blocks = layOut(inputs, globals, outputs, (all) => assignAddresses(all, textBase));
+	const blocks = layOutWithThunks(inputs, globals, outputs, (all) => assignAddresses(all, textBase));
 	const segments = fillMemory(inputs, outputs);
 	const linked = { inputs, globals, outputs, blocks, segments };
 	const symbols = complete(linked, mode, segments);

@@ -44,7 +44,7 @@ const GROUP_BYTES = REL_MAX - 2 ** 24;
 
 /** Requires: gathered sections. After: layout is final, and every call reaches its symbol or a thunk of its group.
  * @param assign gives every output section an address and size; asked again when thunks made one grow */
-export function layOut(
+export function layOutWithThunks(
 	inputs: readonly Input[],
 	globals: Globals,
 	outputs: readonly Output[],

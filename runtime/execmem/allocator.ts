@@ -25,7 +25,7 @@ import {
 	AREA,
 	type MemoryType,
 	memoryTypes,
-	type Place,
+	type Nearness,
 	type Range,
 	type TypeName,
 	typeNames,
@@ -168,7 +168,7 @@ export function allocate(allocator: Allocator, request: Request): Allocated {
 }
 
 /** @param bytes when given, how many are meant; others than the piece has are refused */
-export function release(allocator: Allocator, address: number, bytes?: number): Released {
+export function freePiece(allocator: Allocator, address: number, bytes?: number): Released {
 	const { areas, counts, backed } = allocator;
 	const unit = address / UNIT;
 	const piece = pieceAt(allocator, address);
@@ -256,7 +256,7 @@ function findOn(
 	allocator: Allocator,
 	type: MemoryType,
 	node: number,
-	places: readonly Place[],
+	places: readonly Nearness[],
 	wish: Wish,
 ): Found | undefined {
 	for (const claiming of [false, true]) {
@@ -269,7 +269,7 @@ function findOn(
 	return undefined;
 }
 
-function findNew({ areas, options }: Allocator, pool: number, place: Place, wish: Wish): Spot | undefined {
+function findNew({ areas, options }: Allocator, pool: number, place: Nearness, wish: Wish): Spot | undefined {
 	const { near, anywhere } = options;
 	const far = [
 		{ start: anywhere.start, end: near.start },
@@ -295,9 +295,9 @@ function placesFor(
 	{ options }: Allocator,
 	type: MemoryType,
 	near: boolean | Range | undefined,
-): { range: Range; places: readonly Place[] }[] {
+): { range: Range; places: readonly Nearness[] }[] {
 	if (typeof near === "object") return [{ range: near, places: ["near", "anywhere"] }];
-	const wanted: readonly (Place | undefined)[] =
+	const wanted: readonly (Nearness | undefined)[] =
 		near === undefined ? [type.place, type.fallback] : [near ? "near" : "anywhere"];
 	return wanted.flatMap((place) => {
 		if (place === undefined) return [];
@@ -306,7 +306,7 @@ function placesFor(
 }
 
 /** Pools have areas of one node and one side of the border of what is near. */
-function poolOf({ closest }: Allocator, type: MemoryType, node: number, place: Place): number {
+function poolOf({ closest }: Allocator, type: MemoryType, node: number, place: Nearness): number {
 	return (typeNames.indexOf(type.pool) * closest.length + node) * 2 + (place === "near" ? 0 : 1);
 }
 

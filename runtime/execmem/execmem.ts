@@ -8,7 +8,7 @@ import { relocationTypes } from "../../linker/isa/index.ts";
 import { PAGE } from "../machine/state.ts";
 import { planMemory } from "../patch/plan/plan.ts";
 import type { Edit, Span } from "../patch/plan/step.ts";
-import { allocate, pieceAt, type RefusalKind, type Request, release } from "./allocator.ts";
+import { allocate, freePiece, pieceAt, type RefusalKind, type Request } from "./allocator.ts";
 import type { Call, Fill } from "./fill.ts";
 import { memoryTypes } from "./memory-types.ts";
 import { backPages, carryOutMemory, differences, flushFrees, freeNow, spansOf, unbackPages } from "./pages.ts";
@@ -216,12 +216,12 @@ function tryToGive(
 	const owned: Owned = { piece, use, fill, bytes, state: "open" };
 	const backed = backPages(execmem, owned, opened);
 	if (backed === "out-of-memory") {
-		release(execmem.allocator, piece.address);
+		freePiece(execmem.allocator, piece.address);
 		return fail("out-of-memory", `no frames for ${opened.reduce((sum, area) => sum + area.bytes, 0)} bytes`);
 	}
 	if (backed !== undefined) {
 		unbackPages(execmem, opened);
-		release(execmem.allocator, piece.address);
+		freePiece(execmem.allocator, piece.address);
 		return interrupted(backed);
 	}
 	execmem.pieces.set(piece.address, owned);
@@ -262,7 +262,7 @@ function waiting({ pieces }: Execmem): number {
 
 /** What the allocator says of an address where no piece begins. */
 function refusedRelease({ allocator }: Execmem, address: number): Failed {
-	const refused = release(allocator, address);
+	const refused = freePiece(allocator, address);
 	if (refused.ok) throw new Error("assert: the allocator has a piece that nobody has");
 	return refused;
 }

@@ -4,7 +4,7 @@
 import type { Permissions } from "../machine/page-entry.ts";
 
 /** `near`: within reach of CALL of all of the image. */
-export type Place = "near" | "anywhere";
+export type Nearness = "near" | "anywhere";
 
 export interface MemoryType {
 	readonly name: TypeName;
@@ -12,9 +12,9 @@ export interface MemoryType {
 	readonly brief: string;
 	/** Types of one pool share pages, so their rights are the same and holes of one are filled by the other. */
 	readonly pool: TypeName;
-	readonly place: Place;
+	readonly place: Nearness;
 	/** Where it goes when there is no room in `place`. */
-	readonly fallback: Place | undefined;
+	readonly fallback: Nearness | undefined;
 	/** Once it is finished. */
 	readonly permissions: Permissions;
 	/** Bytes; pieces start and end at multiples of it. */

@@ -11,7 +11,7 @@ import type { RunEnd } from "../patch/drive/run.ts";
 import { type Plan, planMemory } from "../patch/plan/plan.ts";
 import { type Phase, phaseText } from "../patch/plan/protocol.ts";
 import { ATOMIC, type Edit, type Span } from "../patch/plan/step.ts";
-import { type Area, release } from "./allocator.ts";
+import { type Area, freePiece } from "./allocator.ts";
 import type { Release } from "./fill.ts";
 import { giveBack, takeRuns } from "./frames.ts";
 import { memoryTypes } from "./memory-types.ts";
@@ -122,7 +122,7 @@ export function flushFrees(execmem: Execmem): RunEnd | undefined {
 	if (freed.length === 0) return undefined;
 	const closed: Area[] = [];
 	for (const { piece } of freed) {
-		const released = release(allocator, piece.address);
+		const released = freePiece(allocator, piece.address);
 		if (!released.ok) throw new Error(`assert: ${released.error.why}`);
 		closed.push(...released.closed);
 		pieces.delete(piece.address);

@@ -1,7 +1,7 @@
 // The simulated machine (`patchbay/machine`): plain-data state, its CPUs, memory, models and costs.
 
 export { observeFetches, tlbShapes } from "./instruction-tlb.ts";
-export { Cpu, type Layout, Status } from "./layout.ts";
+export { type BufferLayout, Cpu, Status } from "./layout.ts";
 export { copyMachine, createMachine, restore } from "./machine.ts";
 export { readVirtual, writePhysical } from "./memory.ts";
 export type { Model } from "./model.ts";

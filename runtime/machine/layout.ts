@@ -55,7 +55,7 @@ export type Status = (typeof Status)[keyof typeof Status];
 export const Entry = { space: 0, page: 1, frame: 2, flags: 3, words: 4 } as const;
 
 /** Values that one unit of memory, or one page-table entry, had and some CPU may still see, oldest first: two words each. Behind
- * them lie, where there are fetch queues, when each came and went, and then each CPU's floor, a byte: `Layout` says where. */
+ * them lie, where there are fetch queues, when each came and went, and then each CPU's floor, a byte: `BufferLayout` says where. */
 export const History = { space: 0, unit: 1, count: 2, base: 3, values: 4 } as const;
 
 /** A CPU's store buffer, on models that have one: how many stores wait, and of each, oldest first, its physical address,
@@ -105,7 +105,7 @@ const PREDICTOR_WORDS = RETURN_STACK + 1 + 2 * TARGETS + 1;
  * Where the parts of a machine's buffer lie, for one configuration. Offsets are in bytes, lengths in 32-bit words
  * where they say so.
  */
-export interface Layout {
+export interface BufferLayout {
 	readonly cpus: number;
 	/** Byte offsets into the buffer. */
 	readonly cpuBlocks: number;
@@ -141,7 +141,7 @@ export interface Sizes {
 
 /** @param buffered whether the CPUs have store buffers
  * @param queued whether they have fetch queues */
-export function layoutOf(sizes: Sizes, buffered: boolean, queued: boolean): Layout {
+export function layoutOf(sizes: Sizes, buffered: boolean, queued: boolean): BufferLayout {
 	const { cpus, values, stores } = sizes;
 	const bufferWords = buffered ? Buffer.stores + Buffer.store.words * stores : 0;
 	const came = History.values + 2 * values;

@@ -4,7 +4,7 @@
 import { ArgumentError, PatchbayError } from "../../linker/errors.ts";
 import type { Core as InstructionCore } from "../../linker/isa/core.ts";
 import type { Instruction } from "../../linker/isa/instruction-set.ts";
-import { Cpu, Global, type Layout } from "./layout.ts";
+import { type BufferLayout, Cpu, Global } from "./layout.ts";
 import type { Model } from "./model.ts";
 import type { FetchNote, InstructionTlb, Watch } from "./observers.ts";
 import type { CostProfile } from "./profile.ts";
@@ -117,7 +117,7 @@ export interface Access {
  */
 export interface Machine {
 	readonly config: MachineConfig;
-	readonly layout: Layout;
+	readonly layout: BufferLayout;
 	readonly buffer: ArrayBuffer;
 	/** The whole buffer as signed words. */
 	readonly words: Int32Array;

@@ -18,7 +18,7 @@ import { callOn } from "./call-on.ts";
 import { catchUp } from "./catch-up.ts";
 import { evacuate } from "./evacuate.ts";
 import { type Interrupted, type Module, type ModulePiece, type Modules, noteModule, partNamed } from "./modules.ts";
-import { release, withdraw } from "./unload.ts";
+import { giveBackPieces, withdraw } from "./unload.ts";
 
 /** How a module is loaded. */
 export interface ModuleLoadOptions {
@@ -79,7 +79,7 @@ interface Placed {
 function place({ system, execmem }: Modules, objects: readonly ElfObject[], name: string): Placed | Refusal {
 	const pieces: ModulePiece[] = [];
 	const allocate: PlaceModule = (wanted) => {
-		release(execmem, name, pieces.splice(0));
+		giveBackPieces(execmem, name, pieces.splice(0));
 		for (const { memory, bytes, align } of wanted) {
 			const allocated = execmemAlloc(execmem, { type: memory, bytes, align });
 			if (!allocated.ok) throw new NoRoom(allocated.error.why);
@@ -91,7 +91,7 @@ function place({ system, execmem }: Modules, objects: readonly ElfObject[], name
 		const image = linkModule(objects, { image: system.image, name, place: allocate });
 		return { image, module: { name, uses: usedBy(partNamed(image, name)!.elf, system.image), pieces } };
 	} catch (error) {
-		release(execmem, name, pieces);
+		giveBackPieces(execmem, name, pieces);
 		if (error instanceof NoRoom) return { refused: `${name}: ${error.message}` };
 		throw error;
 	}
@@ -160,7 +160,7 @@ function initialise(
 			execmem,
 			name,
 			pieces.filter(({ memory }) => memory === RO_AFTER_INIT),
-		) ?? release(execmem, name, gone)
+		) ?? giveBackPieces(execmem, name, gone)
 	);
 }
 

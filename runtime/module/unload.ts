@@ -55,11 +55,11 @@ export function withdraw(
 		system.image = withoutModule(system.image, name);
 	}
 	loaded.delete(name);
-	return release(execmem, name, pieces);
+	return giveBackPieces(execmem, name, pieces);
 }
 
 /** Gives memory back, text first; what is free already stays free. @returns what went wrong first */
-export function release(execmem: Execmem, name: string, pieces: readonly ModulePiece[]): Refusal | undefined {
+export function giveBackPieces(execmem: Execmem, name: string, pieces: readonly ModulePiece[]): Refusal | undefined {
 	return firstFailure(
 		name,
 		pieces.map(({ address }) => execmemFree(execmem, address)),

@@ -23,7 +23,7 @@ import { type Step, same } from "../patch/plan/step.ts";
 import type { System } from "../patch/system.ts";
 import { hasRoom } from "./frames.ts";
 import { noteHit } from "./hits.ts";
-import type { Place } from "./place.ts";
+import type { ProbePlace } from "./place.ts";
 import type { CodePage, Probe, Probes, SlotArea } from "./probe.ts";
 import { isInForce, mapReserved, reservePage } from "./slot-area.ts";
 
@@ -64,7 +64,7 @@ export function whyUncallable(
 	{ options }: Probes,
 	area: SlotArea,
 	address: number,
-	{ instruction, clearance }: Place,
+	{ instruction, clearance }: ProbePlace,
 ): string | undefined {
 	const { length, row } = instruction;
 	if (row.mnemonic !== "nop5") return `the instruction is ${row.mnemonic}, not nop5`;

@@ -18,7 +18,7 @@ import type { ProbeRefusal } from "./probe.ts";
 export const PROBES = "probes";
 
 /** A place that can be probed. */
-export interface Place {
+export interface ProbePlace {
 	readonly place: string;
 	readonly bytes: Uint8Array;
 	readonly instruction: Instruction;
@@ -27,7 +27,7 @@ export interface Place {
 }
 
 /** Looks at an instruction of a process: it must be the program's own, whole, and nobody else's to patch. */
-export function placeFor(system: System, space: number, address: number): Place | ProbeRefusal {
+export function placeFor(system: System, space: number, address: number): ProbePlace | ProbeRefusal {
 	const { machine, image } = system;
 	const place = placeOf(image, address);
 	const refuse = (why: string): ProbeRefusal => ({ refused: `no probe at ${place}: ${why}` });

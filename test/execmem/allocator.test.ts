@@ -10,10 +10,10 @@ import {
 	allocate,
 	allPieces,
 	createAllocator,
+	freePiece,
 	openAreas,
 	type Piece,
 	type Request,
-	release,
 } from "../../runtime/execmem/allocator.ts";
 import { allBlocks, UNIT } from "../../runtime/execmem/free-areas.ts";
 import { AREA, memoryTypes, reachOf, typeNames } from "../../runtime/execmem/memory-types.ts";
@@ -30,7 +30,7 @@ const distances = [
 	[20, 20, 10],
 ];
 
-function kindOf(result: ReturnType<typeof allocate> | ReturnType<typeof release>): string {
+function kindOf(result: ReturnType<typeof allocate> | ReturnType<typeof freePiece>): string {
 	return result.ok ? "ok" : result.error.kind;
 }
 
@@ -83,7 +83,7 @@ function releaseStep(choice: number, offset: number): Step {
 		toString: () => `release ${choice} ${offset}`,
 		run(naive, { allocator, open }) {
 			const piece = [...naive.pieces.values()][choice % naive.pieces.size]!;
-			const result = release(allocator, piece.address + offset);
+			const result = freePiece(allocator, piece.address + offset);
 			if (offset !== 0) {
 				const inside = offset > 0 && offset < sizeOf(piece);
 				if (inside) expect(kindOf(result)).toBe("inside-piece");
@@ -108,7 +108,7 @@ function releaseAgain(choice: number): Step {
 			const address = [...naive.freed][choice % naive.freed.size]!;
 			if (naive.pieces.has(address)) return;
 			const inside = [...naive.pieces.values()].some((piece) => piece.address < address && endOf(piece) > address);
-			expect(kindOf(release(allocator, address))).toBe(inside ? "inside-piece" : "double-free");
+			expect(kindOf(freePiece(allocator, address))).toBe(inside ? "inside-piece" : "double-free");
 		},
 	};
 }
@@ -197,7 +197,7 @@ describe("ranges", () => {
 		for (let i = 0; i < (2 * AREA) / 1024; i++)
 			expect(isWithin(take(allocator, { type: "text", bytes: 1024, near: true }), near)).toBe(true);
 		expect(kindOf(allocate(allocator, { type: "text", bytes: 1, near: true }))).toBe("no-room");
-		expect(release(allocator, 3 * AREA - 1024).ok).toBe(true);
+		expect(freePiece(allocator, 3 * AREA - 1024).ok).toBe(true);
 		expect(take(allocator, { type: "text", bytes: 1024, near: true }).address).toBe(3 * AREA - 1024);
 	});
 
@@ -226,7 +226,7 @@ describe("ranges", () => {
 		const near = Array.from({ length: 3 }, () => take(allocator, { type: "text", bytes: AREA }));
 		expect(near.every(isNear)).toBe(true);
 		expect(isNear(take(allocator, { type: "text", bytes: 64 }))).toBe(false);
-		release(allocator, near[1]!.address);
+		freePiece(allocator, near[1]!.address);
 		expect(isNear(take(allocator, { type: "text", bytes: 64 }))).toBe(true);
 	});
 
@@ -308,10 +308,13 @@ describe("refusals", () => {
 	] as const)("freeing %s", (_, address, bytes, kind, why) => {
 		const allocator = createAllocator(space);
 		expect(take(allocator, { type: "text", bytes: 100 }).address).toBe(2 * AREA);
-		release(allocator, take(allocator, { type: "text", bytes: 100 }).address);
-		release(allocator, take(allocator, { type: "data", bytes: 1, near: { start: 9 * AREA, end: 10 * AREA } }).address);
+		freePiece(allocator, take(allocator, { type: "text", bytes: 100 }).address);
+		freePiece(
+			allocator,
+			take(allocator, { type: "data", bytes: 1, near: { start: 9 * AREA, end: 10 * AREA } }).address,
+		);
 		const before = stateOf(allocator);
-		expect(release(allocator, address, bytes)).toEqual({ ok: false, error: { kind, why } });
+		expect(freePiece(allocator, address, bytes)).toEqual({ ok: false, error: { kind, why } });
 		expect(stateOf(allocator)).toEqual(before);
 	});
 });
@@ -345,10 +348,10 @@ describe("many pieces", () => {
 		for (const number of numbers) {
 			if (live.length > 500 || number % 3 === 0) {
 				const [address] = live.splice(number % Math.max(1, live.length), 1);
-				if (address !== undefined) release(allocator, address);
+				if (address !== undefined) freePiece(allocator, address);
 			} else live.push(take(allocator, { type: "text", bytes: 64 * (1 + (number % 4)) }).address);
 		}
-		for (let i = 0; i < live.length; i += 3) release(allocator, live[i]!);
+		for (let i = 0; i < live.length; i += 3) freePiece(allocator, live[i]!);
 		const free = [...allBlocks(allocator.areas)].filter(({ used }) => used === undefined);
 		expect(free.length).toBeGreaterThan(100);
 		for (const { start, units } of free) {
@@ -365,7 +368,7 @@ describe("large pages", () => {
 		const texts = Array.from({ length: 1000 }, (_, i) => take(allocator, { type: "text", bytes: 1 + (i % 2000) }));
 		expect(openAreas(allocator)).toMatchObject([{ pool: "text", large: true, bytes: AREA }]);
 		const closed = texts.flatMap(({ address }, i) => {
-			const result = release(allocator, address);
+			const result = freePiece(allocator, address);
 			return result.ok && result.closed.length > 0 ? [i] : [];
 		});
 		expect(closed).toEqual([999]);
@@ -379,7 +382,7 @@ describe("large pages", () => {
 			take(allocator, { type: "text", bytes: 1000 });
 			init.push(take(allocator, { type: "initText", bytes: 256 }));
 		}
-		for (const { address } of init) release(allocator, address);
+		for (const { address } of init) freePiece(allocator, address);
 		const small = Array.from({ length: 100 }, () => take(allocator, { type: "text", bytes: 200 }).address);
 		expect(small.sort((a, b) => a - b)).toEqual(init.map(({ address }) => address));
 		expect(allocator.counts).toMatchObject({ reused: 100, opened: 1, closed: 0 });
@@ -399,9 +402,9 @@ describe("large pages", () => {
 		const a = take(allocator, { type: "text", bytes: 3000 });
 		const b = allocate(allocator, { type: "text", bytes: 3000 });
 		expect(b.ok && b.opened).toMatchObject([{ address: a.address + 4096, bytes: 4096, large: false }]);
-		const c = release(allocator, a.address);
+		const c = freePiece(allocator, a.address);
 		expect(c.ok && c.closed).toEqual([]);
-		const d = release(allocator, b.ok ? b.piece.address : 0);
+		const d = freePiece(allocator, b.ok ? b.piece.address : 0);
 		expect(d.ok && d.closed).toMatchObject([{ address: a.address, bytes: 8192 }]);
 	});
 });

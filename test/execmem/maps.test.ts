@@ -6,9 +6,9 @@ import {
 	type Allocator,
 	allocate,
 	createAllocator,
+	freePiece,
 	openAreas,
 	type Request,
-	release,
 } from "../../runtime/execmem/allocator.ts";
 import { mapsOf } from "../../runtime/execmem/maps.ts";
 import { AREA, memoryTypes } from "../../runtime/execmem/memory-types.ts";
@@ -129,11 +129,11 @@ describe("stats", () => {
 		const pieces = take(allocator, ...Array.from({ length: 4 }, (): Request => ({ type: "text", bytes: AREA / 4 })));
 		const pool = () => statsOf(system, allocator).pools.find((each) => each.pool === "text");
 		expect(pool()).toMatchObject({ pieces: 4, backed: AREA, free: 0, fragmentation: 0, utilization: 1 });
-		release(allocator, pieces[0]!);
+		freePiece(allocator, pieces[0]!);
 		expect(pool()).toMatchObject({ free: AREA / 4, largestFree: AREA / 4, fragmentation: 0, utilization: 0.75 });
-		release(allocator, pieces[2]!);
+		freePiece(allocator, pieces[2]!);
 		expect(pool()).toMatchObject({ pieces: 2, free: AREA / 2, largestFree: AREA / 4, fragmentation: 0.5 });
-		release(allocator, pieces[1]!);
+		freePiece(allocator, pieces[1]!);
 		expect(pool()).toMatchObject({ free: (3 * AREA) / 4, fragmentation: 0, utilization: 0.25 });
 	});
 
@@ -203,7 +203,7 @@ describe("pictures", () => {
 			allocator,
 			...Array.from({ length: 40 }, (_, i): Request => ({ type: i % 4 === 3 ? "initText" : "text", bytes: AREA / 64 })),
 		);
-		for (const [i, address] of pieces.entries()) if (i % 5 === 0) release(allocator, address);
+		for (const [i, address] of pieces.entries()) if (i % 5 === 0) freePiece(allocator, address);
 		take(allocator, { type: "data", bytes: AREA - 64 }, { type: "probes", bytes: 64 });
 		mapAreas(system, allocator);
 		return mapsOf(system, allocator);

@@ -1,7 +1,7 @@
 // What the allocator promises, written down as slowly and plainly as possible: lists of pieces, searched from the start.
 
 import type { Allocator, Area, Piece, Request } from "../../runtime/execmem/allocator.ts";
-import { AREA, memoryTypes, type Place, type Range } from "../../runtime/execmem/memory-types.ts";
+import { AREA, memoryTypes, type Nearness, type Range } from "../../runtime/execmem/memory-types.ts";
 import { PAGE } from "../../runtime/machine/index.ts";
 
 export interface Naive {
@@ -62,7 +62,7 @@ export function pagesOfArea({ address, bytes, large }: Area): number[] {
 export function choicesFor(naive: Naive, { type, near, node = 0 }: Request): { range: Range; node: number }[] {
 	const { options } = naive;
 	const { place, fallback } = memoryTypes[type];
-	const of = (each: Place | undefined): Range[] => (each === undefined ? [] : [options[each]]);
+	const of = (each: Nearness | undefined): Range[] => (each === undefined ? [] : [options[each]]);
 	const ranges =
 		typeof near === "object"
 			? [near]

@@ -69,7 +69,7 @@ export function make(system: System, move: Move): boolean {
 			enterHandler(system.machine, move.who, system.handlers.nmi!, Mask.interrupts | Mask.nmis);
 			return true;
 		case "trap":
-			return serve(system, move.who);
+			return serveStopped(system, move.who);
 		case "patch":
 			perform(system, move.who);
 			return true;
@@ -77,7 +77,7 @@ export function make(system: System, move: Move): boolean {
 }
 
 /** What the host does not know as a call may be a trap of somebody's; the program's own handler is asked last. */
-function serve(system: System, cpu: number): boolean {
+function serveStopped(system: System, cpu: number): boolean {
 	if (getCpu(system.machine, cpu, Cpu.status) === Status.hostCall) serveHostCall(system, cpu);
 	if (getCpu(system.machine, cpu, Cpu.status) !== Status.trapped || serveTrap(system, cpu)) return true;
 	const { trap } = system.handlers;

@@ -10,7 +10,7 @@ import { type Move, make, possible } from "./moves.ts";
 import { stepPatcher } from "./patchers.ts";
 import { now } from "./run.ts";
 import { restoreSystem, type SavedSystem, saveSystem } from "./save.ts";
-import { peekTurn, type RunEnd, serve, type Turn, takeInterrupt, takeTurn } from "./turn.ts";
+import { peekTurn, type RunEnd, serveTrapped, type Turn, takeInterrupt, takeTurn } from "./turn.ts";
 
 /** How often a tape puts the system aside, and how much memory that may take. */
 export interface TapeOptions {
@@ -195,6 +195,6 @@ function makeAndServe(system: System, { move, fetch = [], alone }: Extract<Chose
 function makeNoted(system: System, move: Move): void {
 	if (move.kind === "interrupt") takeInterrupt(system, move.who);
 	else if (move.kind === "trap" && getCpu(system.machine, move.who, Cpu.status) === Status.trapped)
-		serve(system, move.who, () => make(system, move));
+		serveTrapped(system, move.who, () => make(system, move));
 	else make(system, move);
 }

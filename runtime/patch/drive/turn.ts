@@ -225,7 +225,7 @@ function stepCpu(system: System, turn: NextTurn, reach: Reach): RunEnd | undefin
 	if (stop === Stop.halt) noteHalt(system, cpu);
 	if (getCpu(machine, cpu, Cpu.status) !== Status.trapped) return undefined;
 	reach.steps++;
-	if (!serve(system, cpu)) return endProcess(system, cpu);
+	if (!serveTrapped(system, cpu)) return endProcess(system, cpu);
 	// The trap may have been served by executing a host call in the instruction's place.
 	if (getCpu(machine, cpu, Cpu.status) === Status.hostCall) serveHostCall(system, cpu);
 	return undefined;
@@ -298,7 +298,11 @@ function requestsIn(pending: number): string {
 }
 
 /** Serves a trap, and tells of it. @param server who serves it @returns whether the CPU goes on */
-export function serve(system: System, cpu: number, server: () => boolean = () => serveTrap(system, cpu)): boolean {
+export function serveTrapped(
+	system: System,
+	cpu: number,
+	server: () => boolean = () => serveTrap(system, cpu),
+): boolean {
 	const { machine } = system;
 	const clock = getCounter(machine, cpu, Cpu.clock);
 	const pc = getCpu(machine, cpu, Cpu.pc) >>> 0;
