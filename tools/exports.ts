@@ -15,15 +15,17 @@ export interface Exported {
 	readonly documented: boolean;
 }
 
-/** What a file declares and exports, in the order of its text. */
+/** What a file declares and exports, in the order of its text. The first of a function's signatures has the comment. */
 export function declaredIn(file: string): Exported[] {
 	const declaration =
-		/(\*\/\n)?^export (?:abstract )?(?:async )?(?:function\*?|const|type|interface|class) (?!\{)(\w+)/gm;
-	return Array.from(textOf(file).matchAll(declaration), ([, comment, name]) => ({
+		/(\*\/\n)?^export (?:abstract )?(?:async )?(function\*?|const|type|interface|class) (?!\{)(\w+)/gm;
+	const all = Array.from(textOf(file).matchAll(declaration), ([, comment, kind, name]) => ({
 		file,
 		name: name!,
+		kind,
 		documented: comment !== undefined,
 	}));
+	return all.filter(({ name, kind }, i) => kind !== "function" || all[i - 1]?.name !== name);
 }
 
 /**
@@ -51,7 +53,7 @@ export function publicExports(): Exported[] {
 	const all = Object.values(manifest.exports)
 		.filter((target) => typeof target !== "string")
 		.flatMap(({ types }) => exportedBy(types.replace("./dist/", "").replace(/\.d\.ts$/, ".ts")));
-	return [...new Map(all.map((each) => [`${each.file} ${each.name}`, each])).values()];
+	return [...new Map(all.map((each) => [`${each.file} ${each.name} ${each.documented}`, each])).values()];
 }
 
 function importedBy(file: string): Exported[] {
