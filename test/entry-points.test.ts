@@ -241,6 +241,7 @@ const calls: Readonly<Record<string, Readonly<Record<string, (d: Draw) => unknow
 			source.update(pointerOf(d), d.of<never>(null as never, ((x: number) => x) as never, (() => 1) as never)),
 	},
 	"./isa": {
+		argumentOffset: (d) => isa.argumentOffset(d.number()),
 		bounds: (d) => isa.bounds(d.row(), d.of("imm", "rd", "ra", "rb", "condition") as never),
 		clobberedBy: (d) => isa.clobberedBy(d.of(...isa.clobberKinds)),
 		compare: (d) => isa.compare(d.number(), d.number()),
@@ -351,6 +352,7 @@ const calls: Readonly<Record<string, Readonly<Record<string, (d: Draw) => unknow
 	},
 	"./link": {
 		bytesAt: (d) => link.bytesAt(d.image(), d.number(), d.number()),
+		isNullable: (d) => link.isNullable(d.number()),
 		link: (d) =>
 			link.link(d.of([], [d.object()], [d.object(), d.object()]), {
 				entry: d.name(),
@@ -544,7 +546,7 @@ const calls: Readonly<Record<string, Readonly<Record<string, (d: Draw) => unknow
 		noteText: (d) =>
 			probe.noteText(
 				{ place: d.name() } as probe.Probe,
-				{ cpu: d.number(), clock: d.number(), registers: [d.number()] } as never,
+				{ cpu: d.number(), clock: d.number(), registers: [d.number()], stack: [d.number()] } as never,
 			),
 		remove: (d) => {
 			const probes = probesOf(d);

@@ -75,6 +75,8 @@ function spell(node: AnyNode, list: boolean): AnyNode[] | undefined {
 		}
 		case "ExpressionStatement":
 			return node.expression.type === "CallExpression" ? tableCall(node.expression) : undefined;
+		case "CallExpression":
+			return extremeOfMany(node);
 		default:
 			return undefined;
 	}
@@ -193,6 +195,17 @@ function mentions(node: Node, names: readonly (string | undefined)[]): boolean {
 	);
 }
 
+/** `Math.max(a, b, c)` is that of two of which the first is one of two. */
+function extremeOfMany(node: CallExpression): AnyNode[] | undefined {
+	const { callee, arguments: given } = node;
+	if (callee.type !== "MemberExpression" || callee.computed || given.length < 3) return undefined;
+	const { object, property } = callee;
+	const isMath = object.type === "Identifier" && object.name === "Math" && property.type === "Identifier";
+	if (!isMath || (property.name !== "min" && property.name !== "max")) return undefined;
+	const m = maker(node);
+	return [given.reduce((sum, each) => m.call({ ...callee }, [sum, each]) as typeof each) as AnyNode];
+}
+
 /** `t.fill(value)`, `t.fill(value, from, to)`, `t.set(other, at)` and `t.set([1, 2], at)`, as statements. */
 function tableCall(node: CallExpression): AnyNode[] | undefined {
 	const { callee } = node;
@@ -230,7 +243,8 @@ function filled(node: CallExpression, table: Expression, [value, from, to]: read
 	return [m.block([...declarations, m.loop(i, m.number(0), test, body)]) as AnyNode];
 }
 
-function copied(node: CallExpression, table: Expression, [from, to]: readonly Expression[]): AnyNode[] | undefined {
+/** The statements for `table.set(from, to)`. @param node their place */
+export function copied(node: Node, table: Expression, [from, to]: readonly Expression[]): AnyNode[] | undefined {
 	const m = maker(node);
 	const [t, o] = [maker(table).own("t"), m.own("at")];
 	const target = m.declare("const", t, table);

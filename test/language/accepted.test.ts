@@ -59,6 +59,8 @@ const numbers = [
 	"Math.imul(a < b, b)",
 	"Math.max(a < b, u < v)",
 	"a ?? b",
+	"Math.max(a, b, 3, a % 7)",
+	"Math.min(u, v, a, b) + 0",
 	"(a < b) == 1 ? 1 : 2",
 	"u != (a > b) ? 1 : 2",
 	"(a == (u == v)) + (true == 1)",
@@ -104,14 +106,14 @@ import { print, query } from "patchbay/source"; import { called, calls, crc, key
 const SIZE = 4, start = called(), big = crc[255] + 1, more = start + SIZE;
 let flag = start > 3, later = 5;
 const add = (a, b) => a + b + start;
-const t = new Int32Array(SIZE);
+const t = new Int32Array(SIZE), low = Uint8Array.from(crc), same = new Uint32Array(low);
 print("main", start, big, more, flag ? 1 : 0);
 if (flag) { const z = add(later, 1); later += z; t.fill(z, 1); }
 for (const x of t.subarray(2)) print(x);
 let [p, q] = [called(), key(1)];
 function show() { print(start, later, p, q, calls, key(5)); p--; }
 show();
-export function main() { show(); print(big, t[0], t[3]); if (p > 8) main(); }`;
+export function main() { show(); print(big, t[0], t[3], low[255], same[254], same.length, crc[254]); if (p > 8) main(); }`;
 	const lines = await same(main, lib);
 	expect(lines.slice(0, 2)).toEqual(["lib", "main 11 755167118 15 1"]);
 	expect(lines.filter((line) => line === "lib")).toHaveLength(1);

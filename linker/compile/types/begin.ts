@@ -7,7 +7,18 @@
 
 import type { Expression, FunctionDeclaration, Identifier, Node, Statement, VariableDeclaration } from "acorn";
 import { BEGIN_PREFIX } from "../../format/static-calls.ts";
-import type { Analysis, Begin, Binding, Constant, Declared, FunctionBinding, Module, Variable } from "./bindings.ts";
+import { copied } from "../plain.ts";
+import type {
+	Analysis,
+	Begin,
+	Binding,
+	Constant,
+	Declared,
+	FunctionBinding,
+	Module,
+	Table,
+	Variable,
+} from "./bindings.ts";
 import { constantOf } from "./constant.ts";
 import { functionBinding } from "./declare.ts";
 
@@ -75,10 +86,17 @@ function codeOf(analysis: Analysis, module: Module): Statement[] {
 function initialisations(analysis: Analysis, module: Module, { declarations }: VariableDeclaration): Statement[] {
 	return declarations.flatMap(({ id, init, start, end, loc }) => {
 		const binding = module.names.get((id as Identifier).name);
+		if (binding?.kind === "table") return copying(analysis, binding, { start: end, end, loc } as Node);
 		if (binding?.kind !== "variable" || constantOf(analysis, binding.initial) !== undefined) return [];
 		const expression = { type: "AssignmentExpression", operator: "=", left: id, right: init, start, end, loc };
 		return [{ type: "ExpressionStatement", expression, start, end, loc, isInitial: true } as unknown as Initialisation];
 	});
+}
+
+/** What fills a table that is made of another, `new Int32Array(other)` or `Int32Array.from(other)`. */
+function copying(analysis: Analysis, { length, node }: Table, place: Node): Statement[] {
+	if (length === undefined || analysis.uses.get(length)?.kind !== "table") return [];
+	return copied(place, node as Identifier, [length]) as Statement[];
 }
 
 function declareBegin(module: Module, body: readonly Statement[]): void {

@@ -188,6 +188,8 @@ export const elementSize = ({ element }: Pick<Table, "element">): 1 | 2 | 4 =>
 
 export function tableLength(analysis: Analysis, table: Table): number {
 	if (table.length === undefined) return table.values.length;
+	const copied = analysis.uses.get(table.length);
+	if (copied?.kind === "table") return tableLength(analysis, copied);
 	const length = numberOf(analysis, table.length);
 	if (length === undefined || !Number.isInteger(length) || length < 0)
 		fail(table.module.origin, table.length, "the length of a typed array is a constant, 0 or more");

@@ -239,6 +239,8 @@ function elementsOf(
 		!node.arguments[1]
 	)
 		return { element: object.name, length: undefined, values: expressions(only.elements) };
+	if (property.type === "Identifier" && property.name === "from" && only?.type === "Identifier" && !node.arguments[1])
+		return { element: object.name, length: only, values: [] };
 	if (property.type !== "Identifier" || property.name !== "of" || node.callee.computed)
 		fail(origin, node, `write new ${object.name}([values]) or ${object.name}.of(values)`);
 	return { element: object.name, length: undefined, values: expressions(node.arguments) };

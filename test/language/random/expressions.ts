@@ -269,6 +269,10 @@ function eitherType(s: Scene, type: NumberType, depth: number): Code | undefined
 			return arithmetic(s, type, depth);
 		case 8:
 			if (dice.once(2)) return mixedExtreme(s, type, depth);
+			if (dice.once(3)) {
+				const three = list([unknown(s, type), ofType(s, type, depth - 1), small(s, type, depth)]);
+				return code`Math.${dice.pick(["min", "max"])}(${three})`;
+			}
 			return code`Math.${dice.pick(["min", "max"])}(${unknown(s, type)}, ${ofType(s, type, depth - 1)})`;
 		case 2:
 			return remainder(s, type, depth);

@@ -98,12 +98,18 @@ function addData(draft: Draft, module: number): void {
 	}
 	for (const element of elementTypes) {
 		if (dice.once(element.includes("32") ? 3 : 2)) continue;
-		const length = dice.pick([1, 2, 8, 16]);
+		const other = dice.once(4) && draft.tables.length > 0 ? dice.pick(draft.tables) : undefined;
+		const length = other?.length ?? dice.pick([1, 2, 8, 16]);
 		const table: Table = { name: `t${module}${element[0]}${element.at(4)}`, element, length, module };
 		draft.tables.push(table);
 		const values = Array.from({ length }, () => dice.roll(2 ** 31)).join(", ");
 		const init = dice.once(2) ? String(length) : `[${values}]`;
-		own.push(code`export const ${table.name} = new ${element}(${init});`);
+		if (other === undefined) own.push(code`export const ${table.name} = new ${element}(${init});`);
+		else {
+			if (other.module !== module) draft.imports.add(other.name);
+			const form = dice.pick([`new ${element}`, `${element}.from`]);
+			own.push(code`export const ${table.name} = ${form}(${other.name});`);
+		}
 	}
 }
 
