@@ -9,6 +9,7 @@ import {
 	STB_GLOBAL,
 	STB_LOCAL,
 	STT_FUNC,
+	sectionOfSymbol,
 	symbolBinding,
 	symbolName,
 	symbolType,
@@ -85,8 +86,8 @@ function functionNamed(objects: readonly ElfObject[], from: number, name: string
 
 /** The function in word 1 of a key. */
 function defaultOf(objects: readonly ElfObject[], { object, symbol }: Place): Place | undefined {
-	const { symbols, sections } = objects[object]!;
-	const { relocations } = sections[symbols.section[symbol]!]!;
+	const { symbols } = objects[object]!;
+	const relocations = sectionOfSymbol(objects[object]!, symbol)?.relocations;
 	const word = relocations?.offset.indexOf(symbols.value[symbol]! + 4) ?? -1;
 	if (word < 0) return undefined;
 	const target = relocations!.symbol[word]!;

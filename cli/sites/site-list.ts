@@ -1,6 +1,6 @@
 // The call sites of an object or an image as rows of text: what `patchbay sites` prints.
 
-import { type ElfObject, SHN_UNDEF, symbolByName, symbolName } from "../../linker/elf/index.ts";
+import { type ElfObject, sectionOfSymbol, symbolByName, symbolName } from "../../linker/elf/index.ts";
 import { isInit } from "../../linker/format/static-calls.ts";
 import { placeOf } from "../../linker/link/image.ts";
 import { bytesAt, type Image } from "../../linker/link/index.ts";
@@ -75,10 +75,11 @@ export function imageSites(image: Image): ListedSite[] {
 
 /** What an object's own key is made with; undefined when it is another object's. */
 function defaultOf(object: ElfObject, key: string): string | undefined {
-	const { symbols, sections } = object;
+	const { symbols } = object;
 	const symbol = symbolByName(object, KEY_PREFIX + key);
-	if (symbol === undefined || symbols.section[symbol] === SHN_UNDEF) return undefined;
-	const { relocations } = sections[symbols.section[symbol]!]!;
+	const section = symbol === undefined ? undefined : sectionOfSymbol(object, symbol);
+	if (symbol === undefined || section === undefined) return undefined;
+	const { relocations } = section;
 	const i = relocations?.offset.indexOf(symbols.value[symbol]!) ?? -1;
 	if (i < 0) return "null";
 	const name = symbolName(symbols, relocations!.symbol[i]!);

@@ -43,6 +43,7 @@ export {
 	functionAt,
 	indexFunctions,
 	sectionByName,
+	sectionOfSymbol,
 	symbolBinding,
 	symbolByName,
 	symbolName,

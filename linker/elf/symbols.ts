@@ -49,6 +49,12 @@ export function sectionByName(object: ElfObject, name: string): Section | undefi
 	return object.sections.find((section) => section.name === name);
 }
 
+/** The section that a symbol is defined in; undefined when it is defined nowhere here, or has no section (an absolute or a
+ * common symbol). */
+export function sectionOfSymbol({ sections, symbols }: ElfObject, symbol: number): Section | undefined {
+	return sections[symbols.section[symbol]!];
+}
+
 /** The first symbol of that name; a linear search, for single questions. */
 export function symbolByName(object: ElfObject, name: string): number | undefined {
 	for (let i = 1; i < object.symbols.count; i++) if (symbolName(object.symbols, i) === name) return i;

@@ -2,7 +2,7 @@
 
 import { addSymbols, type NewRelocation, relocationsOf } from "../elf/edit.ts";
 import { type ElfObject, type Section, SHN_UNDEF, STB_GLOBAL, STT_FUNC } from "../elf/object.ts";
-import { symbolByName, symbolName } from "../elf/symbols.ts";
+import { sectionOfSymbol, symbolByName, symbolName } from "../elf/symbols.ts";
 import { LinkError } from "../errors.ts";
 import { encode, R_TOY_ABS32 } from "../isa/index.ts";
 import { ownTrampolines } from "../sites/find-sites.ts";
@@ -57,9 +57,9 @@ function keyOf(object: ElfObject, trampoline: number): number {
 	const where = place(object, symbols.section[trampoline]!, symbols.value[trampoline]!);
 	const name = symbolName(symbols, trampoline);
 	const key = symbolByName(object, KEY_PREFIX + name.slice(TRAMPOLINE_PREFIX.length));
-	if (key === undefined || symbols.section[key] === SHN_UNDEF) {
+	if (key === undefined || sectionOfSymbol(object, key) === undefined) {
 		throw new LinkError(
-			`${where}: trampoline '${name}' cannot jump through a pointer: its key is not defined in this object`,
+			`${where}: trampoline '${name}' cannot jump through a pointer: its key is not defined in a section of this object`,
 		);
 	}
 	if (symbols.value[trampoline]! + SITE_BYTES > object.sections[symbols.section[trampoline]!]!.data.length) {

@@ -160,7 +160,7 @@ describe("link errors", () => {
 		[
 			"a trampoline without key in pointer mode",
 			() => [m("ret\n__SCT__p: jmp main")],
-			"m.s:(.text+0x1): trampoline '__SCT__p' cannot jump through a pointer: its key is not defined in this object",
+			"m.s:(.text+0x1): trampoline '__SCT__p' cannot jump through a pointer: its key is not defined in a section of this object",
 			{ staticCalls: "pointer" },
 		],
 		[
