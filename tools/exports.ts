@@ -65,10 +65,10 @@ function importedBy(file: string): Exported[] {
 function chosen(what: string, from: readonly Exported[], file: string): Exported[] {
 	if (what === "*") return [...from];
 	return Array.from(what.matchAll(/(?:type )?(\w+)(?: as \w+)?/g), ([, name]) => {
-		const found = from.find((each) => each.name === name);
-		if (found === undefined) throw new Error(`${file} passes on '${name}', which is not declared where it is from`);
+		const found = from.filter((each) => each.name === name);
+		if (found.length === 0) throw new Error(`${file} passes on '${name}', which is not declared where it is from`);
 		return found;
-	});
+	}).flat();
 }
 
 function besides(file: string, specifier: string): string {
