@@ -49,6 +49,7 @@ export const Status = {
 	waiting: 7,
 	attentive: 8,
 } as const;
+/** One of the values of `Status`: what `Cpu.status` holds. */
 export type Status = (typeof Status)[keyof typeof Status];
 
 /** Word indices of a page-table entry. */
