@@ -2,6 +2,7 @@
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { Command as CommandLine } from "commander";
 import { describe, expect, test } from "vitest";
 import { loadCommands } from "../cli/commands/index.ts";
 import { compile } from "../linker/compile/index.ts";
@@ -38,6 +39,32 @@ describe("docs/cli.md", () => {
 
 	test.each(commands.map(({ name }) => name))("knows %s", (name) => {
 		expect(page).toMatch(new RegExp(`^\\| \`${name}[ \`]`, "m"));
+	});
+
+	test("the table of defaults is that of the options", () => {
+		const names = ["model", "profile", "protocol"] as const;
+		const table = Array.from(page.matchAll(/^\| `([\w-]+)` \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$/gm), (row) =>
+			row.slice(1),
+		);
+		const told = new Map(table.map(([command, ...cells]) => [command, cells]));
+		for (const command of commands) {
+			const line = new CommandLine();
+			command.declare(line);
+			const options = names.map((name) =>
+				line.options.find((option) => option.attributeName() === name && (option.required || option.optional)),
+			);
+			if (options.every((option) => option === undefined)) {
+				expect(told.has(command.name), command.name).toBe(false);
+				continue;
+			}
+			const cells = told.get(command.name);
+			for (const [i, option] of options.entries()) {
+				const { defaultValue } = option ?? { defaultValue: "–" };
+				// An option without a default takes what the words say: all, or what a file names.
+				if (defaultValue === undefined) expect(cells?.[i], command.name).toMatch(/^(all|any|the scenario's)/);
+				else expect(cells?.[i], command.name).toBe([defaultValue].flat().join(", "));
+			}
+		}
 	});
 
 	test("every schema that is written is described somewhere", () => {
