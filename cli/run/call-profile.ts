@@ -2,6 +2,7 @@
 // without; a flame graph; and the file that speedscope reads. A call that has not returned ends where its CPU stopped.
 
 import { placeOf } from "../../linker/link/image.ts";
+import { inXml } from "../../linker/xml.ts";
 import { Cpu, getCounter, ticksToCycles } from "../../runtime/machine/index.ts";
 import type { System, TracedCall } from "../../runtime/patch/index.ts";
 import { count } from "../shell/table.ts";
@@ -143,7 +144,7 @@ export function flameGraph(system: System): string {
 		const letters = Math.floor((width - 6) / 7);
 		const text = letters < 3 ? "" : stack.name.length > letters ? `${stack.name.slice(0, letters - 1)}…` : stack.name;
 		boxes.push(
-			`<g><title>${escaped(title)}</title><rect x="${x.toFixed(2)}" y="${y}" width="${width.toFixed(2)}" height="${ROW - 1}" fill="${colourOf(stack.name)}"/><text x="${(x + 3).toFixed(2)}" y="${y + 13}">${escaped(text)}</text></g>`,
+			`<g><title>${inXml(title)}</title><rect x="${x.toFixed(2)}" y="${y}" width="${width.toFixed(2)}" height="${ROW - 1}" fill="${colourOf(stack.name)}"/><text x="${(x + 3).toFixed(2)}" y="${y + 13}">${inXml(text)}</text></g>`,
 		);
 		let next = x;
 		for (const each of [...stack.inner.values()].sort((a, b) => a.name.localeCompare(b.name))) {
@@ -156,11 +157,9 @@ export function flameGraph(system: System): string {
 	const label = (part: number) =>
 		`<text x="${(part * WIDTH).toFixed(0)}" y="${height - 24}" text-anchor="${part === 0 ? "start" : part === 1 ? "end" : "middle"}">${count(Math.round(cycles * part))}</text>`;
 	const axis = [0, 0.25, 0.5, 0.75, 1].map(label).join("");
-	const name = `<text x="${WIDTH / 2}" y="${height - 8}" text-anchor="middle">cycles of all CPUs in traced functions of ${escaped(system.image.name)}</text>`;
+	const name = `<text x="${WIDTH / 2}" y="${height - 8}" text-anchor="middle">cycles of all CPUs in traced functions of ${inXml(system.image.name)}</text>`;
 	return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="monospace" font-size="12">\n${boxes.join("\n")}\n${axis}${name}\n</svg>\n`;
 }
-
-const escaped = (text: string) => text.replace(/[&<>"]/g, (each) => `&#${each.charCodeAt(0)};`);
 
 /** A function has the same warm colour wherever it stands. */
 function colourOf(name: string): string {

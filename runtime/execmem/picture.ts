@@ -2,6 +2,7 @@
 // of maps.ts, so they show what is mapped, nothing else.
 
 import { hexWord } from "../../linker/hex.ts";
+import { inXml } from "../../linker/xml.ts";
 import { LARGE_PAGE } from "../machine/page-entry.ts";
 import type { MapLine, MapPiece } from "./maps.ts";
 import { memoryTypes, type TypeName, typeNames } from "./memory-types.ts";
@@ -191,8 +192,4 @@ function shortName(name: string): string {
 
 function clip(text: string, width: number): string {
 	return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
-}
-
-function inXml(text: string): string {
-	return text.replace(/[&<>"]/g, (each) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[each]!);
 }
