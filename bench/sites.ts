@@ -1,6 +1,7 @@
 // Times listing and collecting a million call sites, as whole processes beside readelf, objdump, objtool and an ELF parser
 // from npm on the same object: `npm run bench:sites`. All take turns; the table has medians of a process's wall clock, of
-// its processor time and of its memory, and the ratio to readelf's processor time within each turn.
+// its processor time and of its memory, and the ratio to readelf's processor time within each turn. `-- --sections` instead
+// retargets objects of 5,000, 10,000 and 20,000 sections with a call each, where the time per section must not grow.
 
 import { spawnSync } from "node:child_process";
 import { closeSync, copyFileSync, existsSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
@@ -122,9 +123,36 @@ function median(values: readonly number[]): number {
 	return [...values].sort((a, b) => a - b)[values.length >> 1]!;
 }
 
+/** Processor time and memory for objects of twice and twice as many sections, per section too. */
+function printSections(rounds: number): void {
+	const patchbay = [process.execPath, fileURLToPath(new URL("../../dist/cli/main.cjs", import.meta.url))];
+	console.log("| sections | CPU s | CPU µs a section | memory MiB |\n|--:|--:|--:|--:|");
+	for (const sections of [5_000, 10_000, 20_000]) {
+		const object = join(tmpdir(), `patchbay-sections-${sections}.o`);
+		const text = Array.from({ length: sections }, (_, i) => `\t.section .text.f${i},"ax"\n\tcall from\n`).join("");
+		if (spawnSync("as", ["-o", object], { input: text }).status !== 0) throw new Error("as failed");
+		const command = [...patchbay, "retarget", object, "--set", "from=to", "-o", `${object}.out`];
+		const rows = Array.from({ length: rounds }, () => measure({ name: "retarget", command, writes: true }));
+		const cpu = median(rows.map((row) => row.cpu));
+		const memory = median(rows.map(({ megabytes }) => megabytes));
+		const each = (cpu * 1e6) / sections;
+		console.log(
+			`| ${sections.toLocaleString("en-US")} | ${cpu.toFixed(2)} | ${each.toFixed(0)} | ${memory.toFixed(0)} |`,
+		);
+	}
+}
+
 const { values } = parseArgs({
-	options: { calls: { type: "string", default: "1000000" }, rounds: { type: "string", default: "7" } },
+	options: {
+		calls: { type: "string", default: "1000000" },
+		rounds: { type: "string", default: "7" },
+		sections: { type: "boolean", default: false },
+	},
 });
+if (values.sections) {
+	printSections(Number(values.rounds));
+	process.exit();
+}
 const list = contenders(prepare(Number(values.calls)));
 const measures = new Map(list.map(({ name }) => [name, [] as Measure[]]));
 for (let round = 0; round < Number(values.rounds); round++)
