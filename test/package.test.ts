@@ -34,6 +34,15 @@ test("leaves the command executable, also when it is built again", () => {
 	expect(statSync("dist/cli/main.cjs").mode & 0o111).toBe(0o111);
 });
 
+test("the API reference has every entry point", () => {
+	const { entryPoints } = JSON.parse(readFileSync("typedoc.json", "utf8")) as { entryPoints: string[] };
+	const compiled = Object.values(manifest.exports).flatMap((entry) =>
+		typeof entry === "string" ? [] : [entry.default],
+	);
+	const sources = compiled.map((file) => file.replace("./dist/", "").replace(/js$/, "ts"));
+	expect(entryPoints.toSorted()).toEqual(sources.toSorted());
+});
+
 describe("npm pack", () => {
 	const report = execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
 		encoding: "utf8",
