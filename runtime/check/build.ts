@@ -164,7 +164,7 @@ function startAll({ machine, image }: System, parts: readonly CpuPart[]): number
 	return equals;
 }
 
-/** @throws LinkError when a step names a CPU or a patcher that there is not */
+/** @throws LinkError when a step names a CPU, a patcher or a page that there is not */
 function refuseStrangers({ plans, machine }: System, { steps }: Plan, place: string): void {
 	for (const step of steps) {
 		const cpus = "cpus" in step ? step.cpus : "cpu" in step ? [step.cpu] : [];
@@ -172,6 +172,26 @@ function refuseStrangers({ plans, machine }: System, { steps }: Plan, place: str
 		if (cpu !== undefined) throw new LinkError(`${place}: '${describeStep(step)}': there is no cpu${cpu}`);
 		if ((step.kind === "after" || step.kind === "kill") && plans[step.patcher] === undefined)
 			throw new LinkError(`${place}: '${describeStep(step)}': there is no such patcher or agent`);
+		const nowhere = placesOf(step).find((address) => extentOf(machine, 0, address) === undefined);
+		if (nowhere !== undefined)
+			throw new LinkError(`${place}: '${describeStep(step)}': no page of the program is at ${hex(nowhere)}`);
+	}
+}
+
+/** The first and the last byte of memory of the program that a step goes to by its address. */
+function placesOf(step: Step): readonly number[] {
+	switch (step.kind) {
+		case "store":
+			return step.space === undefined ? [step.address, step.address + step.bytes.length - 1] : [];
+		case "clean":
+		case "invalidate":
+			return step.space === undefined && step.bytes === undefined ? [step.address] : [];
+		case "protect":
+			return [step.address, step.address + step.bytes - 1];
+		case "remap":
+			return step.space === 0 ? [step.page] : [];
+		default:
+			return [];
 	}
 }
 
