@@ -317,6 +317,7 @@ const calls: Readonly<Record<string, Readonly<Record<string, (d: Draw) => unknow
 		stringAt: (d) => elf.stringAt(d.bytes(), d.number()),
 		stringTableBytes: () => elf.stringTableBytes(elf.newStringTable()),
 		symbolBinding: (d) => elf.symbolBinding(d.object().symbols, d.number()),
+		sectionOfSymbol: (d) => elf.sectionOfSymbol(d.object(), d.number()),
 		symbolByName: (d) => elf.symbolByName(d.object(), d.name()),
 		symbolName: (d) => elf.symbolName(d.object().symbols, d.number()),
 		symbolOrder: (d) => elf.symbolOrder(d.builder()),

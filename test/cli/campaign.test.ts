@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { stressCase } from "../../runtime/measure/index.ts";
-import { howMany } from "../extent.ts";
+import { everything, howMany } from "../extent.ts";
 import { cli, inFolder } from "./command-line.ts";
 import { hasHad, start } from "./running.ts";
 
@@ -70,7 +70,7 @@ test("a failure of any part is the failure of the whole: the one with the least 
 		expect(merged.out).toMatch(/^fails 1\n/);
 	}));
 
-test("jobs of a part do that part, and go on where they were stopped", () =>
+test.runIf(everything)("jobs of a part do that part, and go on where they were stopped", () =>
 	inFolder(async (folder) => {
 		const argv = ["stress", "--cases", String(howMany(4, 24)), "--calls", "30", "--shard", "1/2", "--json"];
 		const whole = await start(...argv).ended;
@@ -85,7 +85,8 @@ test("jobs of a part do that part, and go on where they were stopped", () =>
 			code: whole.code,
 			report: JSON.parse(whole.out),
 		});
-	}));
+	}),
+);
 
 test("a job that ends with an error ends the whole with it, told once", async () => {
 	const { code, err, out } = await start("chaos", "--jobs", "2", "--model", "x87", "--json").ended;
@@ -138,19 +139,21 @@ describe("docs/campaigns.md", () => {
 	const parallel = spawnSync("parallel", ["--version"]).status === 0 && existsSync("dist/cli/main.cjs");
 	if (!parallel) console.warn("SKIPPED: GNU parallel, or the build in dist/, is missing; no job array was run");
 
-	test.skipIf(!parallel)("its line of GNU parallel, with fewer calls, gives the table of one process", () =>
-		inFolder(async (folder) => {
-			const block = blocks.find(({ text }) => text.includes("parallel "))!;
-			const command = `${process.execPath} ${resolve("dist/cli/main.cjs")}`;
-			const script = block.text
-				.replaceAll(/^\$ /gm, "")
-				.replaceAll("patchbay", command)
-				.replaceAll("--calls 1000000", "--calls 100 --model x86 --protocol naive breakpoint")
-				.replaceAll("{}/8", "{}/2")
-				.replace("{1..8}", "{1..2}");
-			const joined = execFileSync("bash", ["-euc", script], { encoding: "utf8", cwd: folder });
-			const whole = await cli("chaos", "--calls", "100", "--model", "x86", "--protocol", "naive", "breakpoint");
-			expect(joined).toBe(whole.out);
-		}),
+	test.skipIf(!everything || !parallel)(
+		"its line of GNU parallel, with fewer calls, gives the table of one process",
+		() =>
+			inFolder(async (folder) => {
+				const block = blocks.find(({ text }) => text.includes("parallel "))!;
+				const command = `${process.execPath} ${resolve("dist/cli/main.cjs")}`;
+				const script = block.text
+					.replaceAll(/^\$ /gm, "")
+					.replaceAll("patchbay", command)
+					.replaceAll("--calls 1000000", "--calls 100 --model x86 --protocol naive breakpoint")
+					.replaceAll("{}/8", "{}/2")
+					.replace("{1..8}", "{1..2}");
+				const joined = execFileSync("bash", ["-euc", script], { encoding: "utf8", cwd: folder });
+				const whole = await cli("chaos", "--calls", "100", "--model", "x86", "--protocol", "naive", "breakpoint");
+				expect(joined).toBe(whole.out);
+			}),
 	);
 });

@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { howMany } from "../extent.ts";
+import { everything } from "../extent.ts";
 import { cli, inFolder } from "./command-line.ts";
 import { hasHad, start } from "./running.ts";
 
@@ -19,12 +19,12 @@ const campaigns: readonly (readonly string[])[] = [
 	["check", ...scenarios, "--no-merge", "--expect", "--jobs", "2"],
 ];
 
-test.each(howMany(1, 2) === 1 ? campaigns.slice(0, 1) : campaigns)("%s %s %s", (...argv) =>
+test.runIf(everything).each(campaigns)("%s %s %s", (...argv) =>
 	inFolder(async (folder) => {
 		const whole = await start(...argv, "--json").ended;
 		const report = join(folder, "report.json");
 		const resume: string[] = [];
-		for (const hundredths of howMany(1, 2) === 1 ? [60] : [40, 70, 100]) {
+		for (const hundredths of [40, 70, 100]) {
 			const running = start(...argv, ...resume, "--json");
 			await hasHad(running.child.pid!, hundredths);
 			running.child.kill("SIGINT");

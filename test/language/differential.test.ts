@@ -6,7 +6,7 @@ import { everything, howMany } from "../extent.ts";
 import { differenceOf } from "./random/difference.ts";
 import { randomProgram } from "./random/program.ts";
 
-const RUNS = howMany(50, 2000);
+const RUNS = howMany(30, 2000);
 
 test(`${RUNS} random programs`, () => {
 	const arbitrary = fc.record({ seed: fc.integer(), size: fc.integer({ min: 1, max: 5 }) });

@@ -9,6 +9,7 @@ import { keyEntries } from "../../native/keys.ts";
 import type { Loaded } from "../../native/loaded.ts";
 import { type LivePlan, planEntry, type Reader, type Target } from "../../native/plan.ts";
 import { cli, inFolder } from "../cli/command-line.ts";
+import { everything } from "../extent.ts";
 import { has, run } from "../real/native-tools.ts";
 
 const program = `#define _GNU_SOURCE
@@ -65,55 +66,58 @@ function instruction(bytes: Uint8Array): string {
 	return { 37: "bl", 5: "b" }[word >>> 26] ?? word.toString(16);
 }
 
-describe.skipIf(!has("aarch64-linux-gnu-gcc") || !has("qemu-aarch64"))("AArch64, as far as qemu can tell", () => {
-	test("what is planned is one store for each site, and does what it should", () =>
-		inFolder(async (folder) => {
-			const at = (name: string) => `${folder}/${name}`;
-			writeFileSync(at("a.c"), program);
-			run("aarch64-linux-gnu-gcc", "-O2", "-Inative", "-c", at("a.c"), "-o", at("a.o"));
-			expect((await cli("collect", at("a.o"), "--user")).code).toBe(0);
-			run("aarch64-linux-gnu-gcc", "-static", at("a.o"), "-Wl,--emit-relocs", "-o", at("a"));
-			// Off, so that the program does not patch itself: its text is what the file has.
-			const says = (path: string) => run("env", "PATCHBAY=off", "qemu-aarch64", path).trim();
-			expect(says(at("a"))).toBe("1 1 2 0 loud");
+describe.skipIf(!everything || !has("aarch64-linux-gnu-gcc") || !has("qemu-aarch64"))(
+	"AArch64, as far as qemu can tell",
+	() => {
+		test("what is planned is one store for each site, and does what it should", () =>
+			inFolder(async (folder) => {
+				const at = (name: string) => `${folder}/${name}`;
+				writeFileSync(at("a.c"), program);
+				run("aarch64-linux-gnu-gcc", "-O2", "-Inative", "-c", at("a.c"), "-o", at("a.o"));
+				expect((await cli("collect", at("a.o"), "--user")).code).toBe(0);
+				run("aarch64-linux-gnu-gcc", "-static", at("a.o"), "-Wl,--emit-relocs", "-o", at("a"));
+				// Off, so that the program does not patch itself: its text is what the file has.
+				const says = (path: string) => run("env", "PATCHBAY=off", "qemu-aarch64", path).trim();
+				expect(says(at("a"))).toBe("1 1 2 0 loud");
 
-			const { bytes, reader, loaded } = loadedFrom(at("a"));
-			const keys = keyEntries(reader.memory, reader.objects);
-			expect(keys.map(({ name, sites }) => `${name}: ${sites.map(({ kind }) => kind)}`)).toEqual([
-				"pick: call,tail",
-				"trace: call,tail",
-				"loud: branch",
-			]);
-			const named = (name: string): Entry => keys.find((each) => each.name === name) ?? functionEntry([loaded], name);
-			const addressOf = (name: string): number => {
-				const [, value] = new RegExp(`([0-9a-f]{16}) .* ${name}$`, "m").exec(run("readelf", "-sW", at("a")))!;
-				return Number.parseInt(value!, 16);
-			};
-			const to = (name: string): Target => ({
-				kind: "function",
-				function: { name, address: addressOf(name), size: 0, loaded },
-			});
-			const becomes: readonly (readonly [string, Target, string])[] = [
-				["slow", to("fast"), "6 1 2 0 loud"],
-				["slow", { kind: "nothing" }, "1 1 2 0 loud"],
-				["pick", to("deadline"), "1 101 102 0 loud"],
-				["pick", { kind: "zero" }, "1 0 0 0 loud"],
-				["trace", to("count"), "1 1 2 11 loud"],
-				["trace", { kind: "nothing" }, "1 1 2 0 loud"],
-				["loud", { kind: "off" }, "1 1 2 0 quiet"],
-			];
-			for (const [name, target, output] of becomes) {
-				const plan = planEntry(reader, named(name), target);
-				// A store changes an instruction, and one of B, BL and NOP takes the place of another.
-				for (const { address, before, after, fits } of plan.sites) {
-					expect({ name, length: after.length, aligned: address % 4, fits }).toEqual({
-						...{ name, length: 4, aligned: 0, fits: true },
-					});
-					for (const word of [before, after]) expect(instruction(word)).toMatch(/^(b|bl|nop)$/);
+				const { bytes, reader, loaded } = loadedFrom(at("a"));
+				const keys = keyEntries(reader.memory, reader.objects);
+				expect(keys.map(({ name, sites }) => `${name}: ${sites.map(({ kind }) => kind)}`)).toEqual([
+					"pick: call,tail",
+					"trace: call,tail",
+					"loud: branch",
+				]);
+				const named = (name: string): Entry => keys.find((each) => each.name === name) ?? functionEntry([loaded], name);
+				const addressOf = (name: string): number => {
+					const [, value] = new RegExp(`([0-9a-f]{16}) .* ${name}$`, "m").exec(run("readelf", "-sW", at("a")))!;
+					return Number.parseInt(value!, 16);
+				};
+				const to = (name: string): Target => ({
+					kind: "function",
+					function: { name, address: addressOf(name), size: 0, loaded },
+				});
+				const becomes: readonly (readonly [string, Target, string])[] = [
+					["slow", to("fast"), "6 1 2 0 loud"],
+					["slow", { kind: "nothing" }, "1 1 2 0 loud"],
+					["pick", to("deadline"), "1 101 102 0 loud"],
+					["pick", { kind: "zero" }, "1 0 0 0 loud"],
+					["trace", to("count"), "1 1 2 11 loud"],
+					["trace", { kind: "nothing" }, "1 1 2 0 loud"],
+					["loud", { kind: "off" }, "1 1 2 0 quiet"],
+				];
+				for (const [name, target, output] of becomes) {
+					const plan = planEntry(reader, named(name), target);
+					// A store changes an instruction, and one of B, BL and NOP takes the place of another.
+					for (const { address, before, after, fits } of plan.sites) {
+						expect({ name, length: after.length, aligned: address % 4, fits }).toEqual({
+							...{ name, length: 4, aligned: 0, fits: true },
+						});
+						for (const word of [before, after]) expect(instruction(word)).toMatch(/^(b|bl|nop)$/);
+					}
+					const file = at("patched");
+					writeFileSync(file, written(bytes, loaded, plan), { mode: 0o755 });
+					expect(`${name} ${target.kind}: ${says(file)}`).toBe(`${name} ${target.kind}: ${output}`);
 				}
-				const file = at("patched");
-				writeFileSync(file, written(bytes, loaded, plan), { mode: 0o755 });
-				expect(`${name} ${target.kind}: ${says(file)}`).toBe(`${name} ${target.kind}: ${output}`);
-			}
-		}));
-});
+			}));
+	},
+);

@@ -13,7 +13,7 @@ import { textOf } from "../../cli/shell/terminal.ts";
 import { findEntries, makeChanges } from "../../native/live.ts";
 import { findProcess, statusField, threadState, threadsOf } from "../../native/process.ts";
 import { cli } from "../cli/command-line.ts";
-import { howMany, spread } from "../extent.ts";
+import { everything, howMany, spread } from "../extent.ts";
 import { has, hasNative, run, source } from "../real/native-tools.ts";
 import { compile, type TargetProcess, variable, withLive, withTarget } from "./target-process.ts";
 
@@ -168,7 +168,7 @@ async function until(holds: () => boolean, looks = 20_000): Promise<void> {
 	expect(holds()).toBe(true);
 }
 
-describe.skipIf(!hasNative())("a patcher that is killed", () => {
+describe.skipIf(!everything || !hasNative())("a patcher that is killed", () => {
 	test("leaves a process that runs on and calls what it should", async () => {
 		await rolldown.build({
 			input: "test/native/live-updater.ts",

@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 import { cli } from "../cli/command-line.ts";
+import { everything } from "../extent.ts";
 import { hasNative } from "../real/native-tools.ts";
 
 interface Cell {
@@ -16,7 +17,7 @@ interface Cell {
 	readonly says: string;
 }
 
-test.skipIf(!hasNative())(
+test.skipIf(!everything || !hasNative())(
 	"chaos --native: breakpoints with all syncs are safe on the model and on this processor",
 	async () => {
 		const { code, out, err } = await cli("chaos", "--native", "--updates", "300", "--json");

@@ -23,7 +23,7 @@ describe.skipIf(!hasNative("readelf"))("files of this machine", () => {
 			.filter((file) => statSync(file).size < 1 << 20);
 		const objects = files.filter((file) => /\.[oa]$/.test(file));
 		const others = files.filter((file) => !/\.[oa]$/.test(file));
-		const most = howMany(15, 40);
+		const most = howMany(6, 40);
 		const sample = [...every(objects, most), ...every(others, most)];
 		const result = newResult();
 		for (const file of sample) compareFile(file, result);

@@ -5,7 +5,7 @@ import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { readElf } from "../../linker/elf/index.ts";
 import { cli, inFolder } from "../cli/command-line.ts";
-import { spread } from "../extent.ts";
+import { everything, spread } from "../extent.ts";
 import { has, hasNative, run } from "./native-tools.ts";
 
 const trampoline = "extern long __SCK__f; int __SCT__f(int);";
@@ -290,7 +290,7 @@ describe.skipIf(!hasNative())("names", () => {
 });
 
 describe.skipIf(!hasNative("ld"))("many sections", () => {
-	test("more than sixteen bits count are retargeted, and back", () =>
+	test.runIf(everything)("more than sixteen bits count are retargeted, and back", () =>
 		inFolder(async (folder) => {
 			const many = Array.from({ length: 33_000 }, (_, i) => `.section .text.f${i},"ax"\n call k\n`);
 			const q = compile(folder, "q", many.join(""), [], "as");
@@ -300,7 +300,8 @@ describe.skipIf(!hasNative("ld"))("many sections", () => {
 			expect(shown).not.toContain(" k - 4");
 			await ok("retarget", `${folder}/r.o`, "--reset", "-o", `${folder}/b.o`);
 			expect(readFileSync(`${folder}/b.o`).equals(readFileSync(q))).toBe(true);
-		}));
+		}),
+	);
 });
 
 const aarch64 = "aarch64-linux-gnu-";

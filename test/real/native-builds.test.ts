@@ -77,7 +77,7 @@ describe.skipIf(!hasNative("make"))("docs/native.md", () => {
 			}
 		});
 
-	test("the Makefile, and what is typed into another terminal", () =>
+	test.runIf(everything)("the Makefile, and what is typed into another terminal", () =>
 		withProgram("Makefile", "make", "program", async ({ says, type }) => {
 			expect(await says(/^3: .*\n/m)).toBe(started);
 			const [set, list, back, reset] = commands as [string, string, string, string];
@@ -88,7 +88,8 @@ describe.skipIf(!hasNative("make"))("docs/native.md", () => {
 			await says(/^step of 7\n\d+: 16\n/m);
 			type(reset);
 			await says(/^(?!step of 7\n)\d+: 8\n/m);
-		}));
+		}),
+	);
 
 	test.skipIf(!everything || !has("cmake"))("CMake", () =>
 		withProgram("CMakeLists.txt", "cmake -S . -B build && cmake --build build", "build/program", async ({ says }) => {

@@ -36,7 +36,7 @@ describe.skipIf(!canBrowse)("the lab", () => {
 		await lab.close();
 	});
 
-	test("a card is removed by keyboard, the verdict changes, and the torn step is shared", async () => {
+	further("a card is removed by keyboard, the verdict changes, and the torn step is shared", async () => {
 		const page = await lab.open("#check");
 		await verdict(page, "safe").waitFor();
 		await page.locator(".card", { hasText: "sync serialize" }).nth(1).focus();

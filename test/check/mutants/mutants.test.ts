@@ -9,7 +9,7 @@ import { ask, clear, occurrences, prepare } from "./plant.ts";
 import { mutants } from "./table.ts";
 
 /** One of so many is in the sample. */
-const SAMPLE = 12;
+const SAMPLE = 24;
 const chosen = everything ? mutants : mutants.filter((_, i) => i % SAMPLE === 0);
 /** Processes at once. */
 const AT_ONCE = availableParallelism();
