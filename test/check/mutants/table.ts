@@ -612,7 +612,7 @@ export const mutants: readonly Mutant[] = [
 		file: "runtime/check/local-steps.ts",
 		old: 'if (step.kind === "store") {',
 		new: 'if (step.kind === "store" && step.address < 0) {',
-		witness: "fixture claims/d-fill-direct",
+		witness: "fixture alternative-booted",
 	},
 	{
 		breaks: "places that are ruled out are merged",
