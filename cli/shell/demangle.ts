@@ -28,7 +28,7 @@ export function demangled(name: string): string {
 	return text;
 }
 
-/** Of C++, or of Rust. */
+/** Says whether a name is a mangled one of C++ or of Rust. */
 function isMangled(name: string): boolean {
 	return name.startsWith("_Z") || name.startsWith("_R");
 }

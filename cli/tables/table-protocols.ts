@@ -73,7 +73,8 @@ interface Place {
 	readonly isWord: boolean;
 }
 
-/** Of two bytes across a boundary one lies on either side; of more, some of those behind the first are on its side. */
+/** Chooses the place of an instruction of a placement. When two bytes cross a boundary, one lies on either side; when more do, some
+ * of those behind the first are on its side. */
 function placeOf(placement: Exclude<ChangePlacement, "either">, length: number): Place {
 	if (placement !== "straddling") return { at: 0, isWord: placement === "word" };
 	return { at: length === SHORT ? 7 : 5, isWord: false };

@@ -228,7 +228,7 @@ function bindStatement(walk: Walk, node: Statement): void {
 	}
 }
 
-/** Of a variable of the module: its value is bound again, now as a part of the function. */
+/** Binds the initial value of a module's variable again, now as a part of the function. */
 function bindInitial(walk: Walk, node: Statement): void {
 	const { left, right } = (node as ExpressionStatement).expression as AssignmentExpression;
 	walk.analysis.uses.set(left, walk.module.names.get((left as Identifier).name)!);

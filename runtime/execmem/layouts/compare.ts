@@ -46,7 +46,7 @@ export interface LayoutResult {
 	/** Direct calls of the image that do not reach it and go through a thunk each, and all of them. */
 	readonly thunks: number;
 	readonly directCalls: number;
-	/** Of the calls that were made. */
+	/** Cycles that the calls took which were made in the end, and which of them were for misses, thunks and far lines. */
 	readonly cycles: { readonly all: number; readonly tlb: number; readonly thunks: number; readonly far: number };
 	readonly misses: number;
 	readonly instructions: number;
