@@ -59,8 +59,7 @@ export function serveHostCall(system: System, cpu: number): void {
  * that may wait for it. */
 function request(system: System, cpu: number, change: Change): void {
 	if (getCpu(system.machine, cpu, Cpu.masked) !== 0) {
-		system.refusal = "an update waits for every CPU, so it cannot be made with interrupts masked";
-		setCpu(system.machine, cpu, Cpu.status, Status.trapped);
+		refuse(system, cpu, "an update waits for every CPU, so it cannot be made with interrupts masked");
 		return;
 	}
 	system.queue.push({ changes: [change], cpu, clock: getCounter(system.machine, cpu, Cpu.clock) });
@@ -70,11 +69,13 @@ function request(system: System, cpu: number, change: Change): void {
 /** Tells a CPU what a key calls, or traps it when there is nothing to read. */
 function answerQuery(system: System, cpu: number, key: number): void {
 	const target = queryAt(system, key);
-	if (target !== undefined) {
-		system.machine.cores[cpu]!.r[0] = target;
-		return;
-	}
-	system.refusal = `host call ${HostCall.query}: a key at ${hex(key)} cannot be read`;
+	if (target === undefined) refuse(system, cpu, `host call ${HostCall.query}: a key at ${hex(key)} cannot be read`);
+	else system.machine.cores[cpu]!.r[0] = target;
+}
+
+/** Traps a CPU, and says why. */
+function refuse(system: System, cpu: number, why: string): void {
+	system.refusal = why;
 	setCpu(system.machine, cpu, Cpu.status, Status.trapped);
 }
 
@@ -111,8 +112,7 @@ function endLine(system: System, cpu: number): void {
 function printText(system: System, cpu: number, address: number, length: number): void {
 	const { machine } = system;
 	const bytes = readVirtual(machine, getCpu(machine, cpu, Cpu.space), address, length);
-	if (bytes === undefined) {
-		system.refusal = `host call ${HostCall.printText}: ${length} bytes at ${hex(address)} cannot be read`;
-		setCpu(machine, cpu, Cpu.status, Status.trapped);
-	} else print(system, cpu, new TextDecoder().decode(bytes));
+	if (bytes === undefined)
+		refuse(system, cpu, `host call ${HostCall.printText}: ${length} bytes at ${hex(address)} cannot be read`);
+	else print(system, cpu, new TextDecoder().decode(bytes));
 }
