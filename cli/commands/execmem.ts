@@ -5,7 +5,7 @@ import { type BuildOptions, declareBuildOptions, loadImage } from "../build/buil
 import { type CpuOptions, declareCpuOptions } from "../run/cpus.ts";
 import { declareExecmemOptions, type ExecmemChoice, openMemory } from "../run/execmem-options.ts";
 import { type Command, ExitCode, writeJson } from "../shell/command.ts";
-import { type Column, count, plural, table } from "../shell/table.ts";
+import { type Column, count, percent, plural, table } from "../shell/table.ts";
 
 interface Options extends BuildOptions, CpuOptions, ExecmemChoice {}
 
@@ -55,8 +55,4 @@ function textOf({ pools, counts, largePages, tlb, shootdowns, freed, calls }: Ex
 		`shootdowns   ${count(shootdowns)} for ${plural(freed, "free")}`,
 		`far calls    ${count(calls.far)} of ${count(calls.calls)} of modules, through ${plural(calls.thunks, "thunk")}`,
 	];
-}
-
-function percent(share: number): string {
-	return `${Math.round(share * 100)}%`;
 }

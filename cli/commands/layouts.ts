@@ -12,7 +12,7 @@ import { profileOf, profileOptionOf } from "../run/cost-profiles.ts";
 import { type Command, ExitCode, writeJson } from "../shell/command.ts";
 import { readJson, writeFile } from "../shell/files.ts";
 import { whole } from "../shell/options.ts";
-import { type Column, count, plural, table } from "../shell/table.ts";
+import { type Column, count, percent, plural, table } from "../shell/table.ts";
 
 interface Options {
 	readonly modules: number;
@@ -123,7 +123,7 @@ function workloadOf({ workload, modules, seed }: Options): Workload {
 }
 
 const kib = (bytes: number): string => count(Math.round(bytes / 1024));
-const share = (part: number, of: number): string => (of === 0 ? "-" : `${Math.round((100 * part) / of)}%`);
+const share = (part: number, of: number): string => (of === 0 ? "-" : percent(part / of));
 
 const columns: readonly Column<LayoutResult>[] = [
 	{ title: "layout", text: ({ layout }) => layout.name },

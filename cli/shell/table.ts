@@ -50,6 +50,11 @@ export function count(value: number, decimals = 0): string {
 	return fraction === undefined ? grouped : `${grouped}.${fraction}`;
 }
 
+/** A share of 1 in whole percent: `14%`. */
+export function percent(share: number): string {
+	return `${Math.round(share * 100)}%`;
+}
+
 /** `1 key`, `2 keys`. */
 export function plural(value: number, noun: string, many = `${noun}s`): string {
 	return `${count(value)} ${value === 1 ? noun : many}`;
