@@ -6,13 +6,13 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { cli, inFolder } from "../cli/command-line.ts";
+import { everything as all } from "../extent.ts";
 import { has, hasNative, run } from "./native-tools.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const runtime = `${root}fixtures/native/runtime`;
 const storm = `${root}bench/native`;
 const header = ["-Wall", "-Wextra", "-Werror", `-I${root}native`, `-I${runtime}`];
-const all = process.env.PATCHBAY_TESTS === "all";
 
 /** What main.c prints, whatever it was built with: the error, a call, a tail call, and how often the hook ran. */
 const changes = `start: 0 10021 22 0
