@@ -2,12 +2,13 @@
 // them during one short stop where any may not. What is there is compared with what was planned before anything is written,
 // and what is there afterwards with what should be.
 
+import { constants } from "node:os";
 import { LinkError } from "../linker/errors.ts";
 import { hexAddress, hexBytes } from "../linker/hex.ts";
 import { countBefore } from "../linker/search.ts";
 import { type Guard, startGuard } from "./guard.ts";
 import type { Memory } from "./memory.ts";
-import { type Process, programCounter } from "./process.ts";
+import { isPending, type Process, programCounter } from "./process.ts";
 import { bytesAt, type Extent, isSame, PAGE, type Range, readRanges } from "./ranges.ts";
 import { type Stopped, whileStopped } from "./stop.ts";
 
@@ -162,7 +163,7 @@ function storeStopped(
 		if (early !== undefined && !isAsRead(process, memory, early, rival)) return false;
 		const prepared = typeof plan === "function" ? prepare(process, memory, plan(), rival) : early;
 		if (prepared === undefined) return false;
-		for (const thread of threads) requireOutside(process, thread, prepared.code);
+		for (const thread of threads) requireOutside(process, thread, prepared.code, rival);
 		arm(acrossPages(prepared.code));
 		writeAll(memory, prepared.old, prepared.image);
 		return true;
@@ -206,13 +207,14 @@ function writeAll(memory: Memory, old: readonly Range[], image: readonly Range[]
 }
 
 /** A thread goes on at a place or before or behind it: none is inside, for each place is one instruction. One that is has come there
- * by a jump that nobody knew of. */
-function requireOutside(process: Process, thread: number, sorted: readonly Poke[]): void {
+ * by a jump that nobody knew of, or ran a breakpoint of the rival, whose handler will send it elsewhere. */
+function requireOutside(process: Process, thread: number, sorted: readonly Poke[], rival: Rival | undefined): void {
 	const pc = programCounter(process, thread);
 	if (pc === undefined) return;
 	const low = countBefore(sorted.length, (i) => sorted[i]!.address < pc);
 	const { address, before } = sorted[low - 1] ?? { address: pc, before: [] };
-	if (pc > address && pc < address + before.length)
+	const hasTrapped = rival !== undefined && pc === address + 1 && isPending(process, thread, constants.signals.SIGTRAP);
+	if (pc > address && pc < address + before.length && !hasTrapped)
 		throw new LinkError(
 			`${process.name}: thread ${thread} is at ${hexAddress(pc)}, inside the instruction at ${hexAddress(address)}: something jumps there`,
 		);

@@ -76,6 +76,13 @@ export function programCounter({ pid }: Process, thread: number): number | undef
 	return words.length < 3 ? undefined : Number(words.at(-1));
 }
 
+/** Whether the kernel has yet to deliver this signal to the thread. @param signal its number */
+export function isPending({ pid }: Process, thread: number, signal: number): boolean {
+	const status = readIfThere(`/proc/${pid}/task/${thread}/status`) ?? "";
+	const pending = /^SigPnd:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0";
+	return ((BigInt(`0x${pending}`) >> BigInt(signal - 1)) & 1n) === 1n;
+}
+
 /** Changes whenever the thread was on a CPU. */
 export function runsOf({ pid }: Process, thread: number): string {
 	const schedstat = readIfThere(`/proc/${pid}/task/${thread}/schedstat`);
