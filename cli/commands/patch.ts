@@ -13,6 +13,7 @@ import {
 	byDefault,
 	type Change,
 	change,
+	countChanged,
 	createSystem,
 	type DryRun,
 	describeUpdate,
@@ -27,7 +28,7 @@ import { bootOptions, declareFeatures, drawSettled } from "../run/booting.ts";
 import { changesOf, parseRetarget, type Retarget } from "../run/set-option.ts";
 import { type Command, ExitCode, UsageError, writeJson } from "../shell/command.ts";
 import { readBytes, writeFile } from "../shell/files.ts";
-import { type Column, plural, table } from "../shell/table.ts";
+import { type Column, changedText, table } from "../shell/table.ts";
 import { styled, type Terminal } from "../shell/terminal.ts";
 
 interface Options {
@@ -145,7 +146,9 @@ function drawPlan(
 	const lines = keys.map(({ name, from, to }) => `${name}: ${from ?? "null"} -> ${to ?? "null"}`);
 	const rows = table(columns, sites, (text, _, row) => (row === undefined ? styled(terminal, "bold", text) : text));
 	const changes =
-		stores === 0 ? [] : [...lines, ...(sites.length > 0 ? ["", ...rows] : []), "", plural(sites.length, "site")];
+		stores === 0
+			? []
+			: [...lines, ...(sites.length > 0 ? ["", ...rows] : []), "", changedText(countChanged(image, sites))];
 	return settled.length === 0 ? changes : [...changes, ...drawSettled(terminal, image, settled)];
 }
 

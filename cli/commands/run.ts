@@ -23,7 +23,7 @@ import { type Command, UsageError, writeJson } from "../shell/command.ts";
 import { writeFile } from "../shell/files.ts";
 import { parseCycles } from "../shell/options.ts";
 import { declareSourceRoot } from "../shell/source-lines.ts";
-import { count, plural } from "../shell/table.ts";
+import { changedText, count, plural } from "../shell/table.ts";
 import { progressLine } from "../shell/terminal.ts";
 
 interface Options extends SessionOptions {
@@ -138,7 +138,7 @@ export const run: Command<Options> = {
 		if (options.trace !== undefined) writeTrace(options.trace, system);
 		if (options.core !== undefined) writeFile(options.core, coreOf(system, system.deaths[0]?.space ?? 0));
 		if (options.json) {
-			await writeJson(terminal, "patchbay/run@1", {
+			await writeJson(terminal, "patchbay/run@2", {
 				output: lines,
 				end: describeEnd(system, end),
 				...figures(system),
@@ -190,9 +190,9 @@ function describeEnd(system: System, end: RunEnd): object {
 
 function summary(system: System, end: RunEnd): string {
 	const { cycles, instructions, cpus, patching } = figures(system);
-	const { updates, sites, stores, syncs, traps, probeTraps } = patching;
+	const { updates, stores, syncs, traps, probeTraps } = patching;
 	const done = patchedUntil(system);
-	const work = [plural(sites, "site"), plural(stores, "store"), plural(syncs, "sync"), plural(traps, "trap")].join(
+	const work = [changedText(patching), plural(stores, "store"), plural(syncs, "sync"), plural(traps, "trap")].join(
 		", ",
 	);
 	return [

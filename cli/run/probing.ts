@@ -59,7 +59,7 @@ export function probeAt(
 			throw new LinkError(`${system.image.name}: ${"refused" in probe ? probe.refused : "the run is over"}`);
 		}),
 	);
-	Object.assign(system.counts, { updates: 0, sites: 0, stores: 0, ticks: 0 });
+	Object.assign(system.counts, { updates: 0, sites: 0, trampolines: 0, stores: 0, ticks: 0 });
 	return { probes, placed };
 }
 

@@ -1,6 +1,7 @@
 // Tables and bars of text.
 
 import { printable } from "../../linker/errors.ts";
+import type { Changed } from "../../runtime/patch/index.ts";
 
 export interface Column<Row> {
 	readonly title: string;
@@ -53,6 +54,12 @@ export function count(value: number, decimals = 0): string {
 /** A share of 1 in whole percent: `14%`. */
 export function percent(share: number): string {
 	return `${Math.round(share * 100)}%`;
+}
+
+/** `2 sites`, and with the jumps of trampolines, which are no sites, `2 sites and 1 trampoline`. */
+export function changedText({ sites, trampolines }: Changed): string {
+	const jumps = trampolines === 0 ? "" : ` and ${plural(trampolines, "trampoline")}`;
+	return `${plural(sites, "site")}${jumps}`;
 }
 
 /** `1 key`, `2 keys`. */

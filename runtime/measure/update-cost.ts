@@ -118,7 +118,7 @@ function siteEdits(system: System, family: SiteFamily): Edit[] {
 	const beforehand = update.edits.filter(({ address }) => address === trampoline);
 	const words = update.transaction!.words;
 	applyNow(system, { ...plan(early, beforehand, machine.config.model, words), keys: ["hook"] });
-	Object.assign(system.counts, { updates: 0, sites: 0, stores: 0, ticks: 0 });
+	Object.assign(system.counts, { updates: 0, sites: 0, trampolines: 0, stores: 0, ticks: 0 });
 	return update.edits.filter(({ address }) => address !== trampoline);
 }
 

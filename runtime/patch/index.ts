@@ -13,7 +13,7 @@ export {
 } from "./change/change.ts";
 export { type DryRun, describeUpdate, type PlannedSite } from "./change/dry-run.ts";
 export { functionsNamed } from "./change/entry-tracing.ts";
-export { type PatchedText, patchedText, textReserved } from "./change/patched-text.ts";
+export { type Changed, countChanged, type PatchedText, patchedText, textReserved } from "./change/patched-text.ts";
 export type { Refusal } from "./change/planned-change.ts";
 export type { Route } from "./change/site-forms.ts";
 export { keyNames, query } from "./change/slots.ts";

@@ -12,7 +12,10 @@ import type { Step } from "./plan/step.ts";
 /** What patching did so far. */
 export interface PatchCounts {
 	updates: number;
+	/** Calls, branches and entries of functions that updates changed. */
 	sites: number;
+	/** Jumps of trampolines that updates changed. */
+	trampolines: number;
 	stores: number;
 	/** Rounds of interrupts. */
 	syncs: number;

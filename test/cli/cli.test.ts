@@ -221,7 +221,7 @@ describe("run", () => {
 		const { code, out } = await cli("run", pick, "--json");
 		expect(code).toBe(0);
 		expect(JSON.parse(out)).toMatchObject({
-			schema: "patchbay/run@1",
+			schema: "patchbay/run@2",
 			output: ["3", "7"],
 			end: { kind: "halted" },
 			patching: { updates: 1, syncs: 3 },

@@ -55,6 +55,21 @@ test("null and ret0 have their bytes at the sites, and default undoes them", () 
 		expect((await set("chooseVictim=default")).equals(before)).toBe(true);
 	}));
 
+test("every list counts the sites of a key alike, and its trampoline beside them", () =>
+	withImage("fixtures/programs/balancer.js", async (image) => {
+		const json = async (...argv: string[]) => JSON.parse((await cli(...argv, "--json")).out);
+		const listed = (await json("sites", image)).sites as { key: string }[];
+		const ofPick = listed.filter(({ key }) => key === "pick").length;
+		expect(ofPick).toBe(2);
+		expect((await json("link", "fixtures/programs/balancer.js", "-o", image)).sites).toBe(listed.length);
+		const changed = `${ofPick} sites and 1 trampoline`;
+		const set = "pick=shortestQueue";
+		expect((await cli("patch", image, "--set", set, "--dry-run")).out).toMatch(new RegExp(`^${changed}$`, "m"));
+		const timed = ["run", image, "--set", `${set}@1220000`];
+		expect((await cli(...timed, "--stats")).err).toContain(`: ${changed}, `);
+		expect((await json(...timed)).patching).toMatchObject({ sites: ofPick, trampolines: 1 });
+	}));
+
 describe("a plan", () => {
 	test("has the old and the new bytes of every site", () =>
 		withImage(pick, async (image) => {

@@ -270,7 +270,7 @@ describe("entries", () => {
 			[address, "key"],
 		] as const)
 			expect(insert(probes, 0, place)).toMatchObject({ refused: expect.stringContaining(`'${holder}'`) });
-		expect(staticKeys(system).get("key").enable()).toEqual({ sites: 1 });
+		expect(staticKeys(system).get("key").enable()).toEqual({ sites: 1, trampolines: 0 });
 		expect(run(system)).toEqual({ kind: "halted" });
 		expect(system.output).toEqual(["1", "2"]);
 		expect(paths(system)).toEqual(["main"]);

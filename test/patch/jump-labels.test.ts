@@ -131,7 +131,7 @@ describe("switching", () => {
 		const plan = staticKeys(system).get("key").plan("enable") as DryRun;
 		expect(plan.sites.map(({ key, kind }) => `${key} ${kind}`)).toEqual(["key label", "key label", "key label"]);
 		expect([plan.syncs, plan.keys]).toEqual([3, [{ name: "key", from: "off", to: "on" }]]);
-		expect(staticKeys(system).update({ key: "enable", on: "disable" })).toEqual({ sites: 4 });
+		expect(staticKeys(system).update({ key: "enable", on: "disable" })).toEqual({ sites: 4, trampolines: 0 });
 		expect(system.counts.syncs).toBe(3);
 		expect(staticKeys(system).get("key").isEnabled()).toBe(true);
 		expect(staticKeys(system).get("on").isEnabled()).toBe(false);
@@ -151,10 +151,10 @@ describe("switching", () => {
 	test("happens with the first user and with the last", () => {
 		const key = staticKeys(systemOf(build(program))).get("key");
 		const sites = [key.increment(), key.increment(), key.enable(), key.decrement(), key.enable(), key.decrement()];
-		expect(sites).toEqual([3, 0, 0, 0, 0, 3].map((sites) => ({ sites })));
+		expect(sites).toEqual([3, 0, 0, 0, 0, 3].map((sites) => ({ sites, trampolines: 0 })));
 		expect(key.users()).toBe(0);
 		expect([key.enable(), key.enable(), key.disable(), key.disable()]).toEqual(
-			[3, 0, 3, 0].map((sites) => ({ sites })),
+			[3, 0, 3, 0].map((sites) => ({ sites, trampolines: 0 })),
 		);
 	});
 
@@ -188,7 +188,7 @@ describe("switching", () => {
 		expect((staticKeys(system).get("key").plan("enable") as DryRun).sites).toHaveLength(3);
 		freeInit(system);
 		expect(textReserved(system, init.address, init.address + 1)).toBeUndefined();
-		expect(staticKeys(system).get("key").enable()).toEqual({ sites: 2 });
+		expect(staticKeys(system).get("key").enable()).toEqual({ sites: 2, trampolines: 0 });
 	});
 
 	test.each(["x86", "arm", "alpha", "riscv"])("by the program itself, over and over, on %s", (model) => {

@@ -175,7 +175,7 @@ describe("a refusal", () => {
 		const probes = probed();
 		const { system } = probes;
 		const probe = put(probes, at("one"));
-		expect(staticCalls(system).update({ hook: "two" })).toEqual({ sites: 2 });
+		expect(staticCalls(system).update({ hook: "two" })).toEqual({ sites: 1, trampolines: 1 });
 		expect(remove(probes, probe)).toBeUndefined();
 		// As if the claim had been there before the image's sites were: a probe that got in somehow.
 		const area = probes.areas.get(0)!;
@@ -221,14 +221,14 @@ describe("the page", () => {
 		const probe = put(probes, at("again"));
 		const held = (space: number): Uint8Array => readVirtual(system.machine, space, at("site"), 5)!;
 		const before = held(1);
-		expect(staticCalls(system).update({ hook: "two" })).toEqual({ sites: 2 });
+		expect(staticCalls(system).update({ hook: "two" })).toEqual({ sites: 1, trampolines: 1 });
 		expect(held(0)).toEqual(held(1));
 		expect(held(0)).not.toEqual(before);
 		const key = (space: number) => readVirtual(system.machine, space, image.keys[0]!.address, 4);
 		expect(key(0)).toEqual(key(1));
 		expect(remove(probes, probe)).toBeUndefined();
 		expect(physical(system, 0)).toBe(physical(system, 1));
-		expect(staticCalls(system).update({ hook: "one" })).toEqual({ sites: 2 });
+		expect(staticCalls(system).update({ hook: "one" })).toEqual({ sites: 1, trampolines: 1 });
 		put(probes, at("again"));
 		expect(held(0)).toEqual(before);
 		finish(system);

@@ -1,5 +1,6 @@
 // What the run room asks its worker, and what it is answered.
 
+import type { Changed } from "../../runtime/patch/index.ts";
 import type { Question } from "../check/question.ts";
 
 export interface Program {
@@ -70,10 +71,10 @@ export interface SiteInfo {
 	readonly length: number;
 }
 
-/** A target of a key: how many sites change at how many rounds of interrupts, or why it is refused. */
+/** A target of a key: how many sites and trampolines change at how many rounds of interrupts, or why it is refused. */
 export interface TargetInfo {
 	readonly name: string;
-	readonly plan: { readonly sites: number; readonly syncs: number } | { readonly refused: string };
+	readonly plan: (Changed & { readonly syncs: number }) | { readonly refused: string };
 }
 
 export interface CodeLine {

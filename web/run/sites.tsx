@@ -54,8 +54,12 @@ export function Sites({ opened, view, lit, light, targets, retarget }: SitesProp
 						<button
 							type="button"
 							key={name}
-							disabled={"refused" in plan || plan.sites === 0}
-							title={"refused" in plan ? plan.refused : `${plan.sites} sites, ${plan.syncs} rounds of interrupts`}
+							disabled={"refused" in plan || plan.sites + plan.trampolines === 0}
+							title={
+								"refused" in plan
+									? plan.refused
+									: `${plan.sites} sites and ${plan.trampolines} trampolines, ${plan.syncs} rounds of interrupts`
+							}
 							onClick={() => {
 								setOffer(undefined);
 								retarget(offer.key, name);

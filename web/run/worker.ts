@@ -16,6 +16,7 @@ import {
 	views,
 } from "../../runtime/machine/index.ts";
 import {
+	countChanged,
 	createSystem,
 	describePatcher,
 	type Happening,
@@ -223,7 +224,7 @@ function targetsOf({ tape, image }: Open, key: string): TargetInfo[] {
 	const functions = image.symbols.filter(({ type, name }) => type === 2 && !name.startsWith("__"));
 	return functions.map(({ name }) => {
 		const plan = calls.plan(name);
-		return { name, plan: "refused" in plan ? plan : { sites: plan.sites.length, syncs: plan.syncs } };
+		return { name, plan: "refused" in plan ? plan : { ...countChanged(image, plan.sites), syncs: plan.syncs } };
 	});
 }
 

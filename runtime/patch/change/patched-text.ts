@@ -29,6 +29,21 @@ export function patchedText(image: Image): readonly PatchedText[] {
 	return all;
 }
 
+/** How many instructions an update changes. */
+export interface Changed {
+	/** Calls of static calls, branches of static keys and entries of functions. */
+	readonly sites: number;
+	/** Jumps of trampolines, which are no sites: nobody wrote a call there. */
+	readonly trampolines: number;
+}
+
+/** Counts what lies at some addresses, by its kind. */
+export function countChanged(image: Image, changed: readonly { readonly address: number }[]): Changed {
+	const jumps = new Set(trampolines(image).map(({ address }) => address));
+	const inTrampolines = changed.filter(({ address }) => jumps.has(address)).length;
+	return { sites: changed.length - inTrampolines, trampolines: inTrampolines };
+}
+
 function trampolines({ keys, mode }: Image): PatchedText[] {
 	const patched = mode === "pointer" ? [] : keys.filter(({ trampoline }) => trampoline !== 0);
 	return patched.map(({ name: key, trampoline: address }) => ({ address, kind: "trampoline", key }));

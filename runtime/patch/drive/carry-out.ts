@@ -2,6 +2,7 @@
 // the system is quiet, else by driving the machine until they are done; what its CPUs do meanwhile happens.
 
 import type { Change, Update } from "../change/change.ts";
+import { type Changed, countChanged } from "../change/patched-text.ts";
 import type { Refusal } from "../change/planned-change.ts";
 import { planUpdate } from "../change/update.ts";
 import { early } from "../plan/protocols/index.ts";
@@ -10,9 +11,9 @@ import { applyNow, type Submitted, submit } from "./patchers.ts";
 import { isQuiet } from "./quiet.ts";
 import { now, type RunEnd, settle } from "./run.ts";
 
-/** What became of a plan: complete, with how many sites were changed (a trampoline is one); refused, with nothing changed; or
- * the run ended before it was complete. */
-export type Updated = { readonly sites: number } | Refusal | { readonly ended: RunEnd };
+/** What became of a plan: complete, with how many sites and trampolines were changed; refused, with nothing changed; or the
+ * run ended before it was complete. */
+export type Updated = Changed | Refusal | { readonly ended: RunEnd };
 
 /** How the machine is driven. */
 export interface Driving {
@@ -34,16 +35,16 @@ export function carryOut(system: System, planned: () => Submitted | Refusal, dri
 	if (before !== undefined) return { ended: before };
 	const plan = planned();
 	if ("refused" in plan) return plan;
-	const sites = plan.edits.length;
+	const changed = countChanged(system.image, plan.edits);
 	// Data alone, and text that was never executable, need nobody's cooperation: `early` was held to that.
 	if (isQuiet(system.machine) || plan.transaction?.protocol === early) {
 		applyNow(system, plan);
-		return { sites };
+		return changed;
 	}
 	const submitted = submit(system, plan, now(system));
 	if (typeof submitted === "object") return submitted;
 	const after = settled(system, driving);
-	return after === undefined ? { sites } : { ended: after };
+	return after === undefined ? changed : { ended: after };
 }
 
 function settled(system: System, { cycles, trapped }: Driving): RunEnd | undefined {

@@ -7,6 +7,7 @@ import { flush } from "../../machine/run.ts";
 import { endTurn, getCounter, getCpu, type Machine, setCpu } from "../../machine/state.ts";
 import { serialize } from "../../machine/visibility.ts";
 import type { Update } from "../change/change.ts";
+import { countChanged } from "../change/patched-text.ts";
 import type { Refusal } from "../change/planned-change.ts";
 import { planUpdate } from "../change/update.ts";
 import { perform, ready } from "../perform/perform.ts";
@@ -40,12 +41,18 @@ export function submit(system: System, update: Submitted, clock: number, cpu?: n
 	clocks[Patcher.started / 2] = clock;
 	// It ended its last plan then, and time does not go back.
 	clocks[Patcher.clock / 2] = Math.max(clock, clocks[Patcher.clock / 2]!);
-	if (isUpdate(update)) system.counts.updates++;
-	system.counts.sites += update.edits.length;
+	if (isUpdate(update)) noteUpdate(system, update);
 	awaitFirstRuns(system, update.edits);
 	const detail = "label" in update ? update.label : `update ${update.keys.join(", ")}`;
 	system.events?.push({ clock: clocks[Patcher.clock / 2]!, cpu, patcher, what: "begin", detail, duration: 0 });
 	return patcher;
+}
+
+function noteUpdate({ counts, image }: System, { edits }: Plan): void {
+	const { sites, trampolines } = countChanged(image, edits);
+	counts.updates++;
+	counts.sites += sites;
+	counts.trampolines += trampolines;
 }
 
 function isUpdate(plan: Plan): boolean {
