@@ -145,8 +145,8 @@ function flushPlan(execmem: Execmem, freed: readonly Owned[], closed: readonly A
 		phases.push(...flush.filter((phase) => !known.includes(phaseText(phase))));
 	}
 	const spans = closed.map(({ address, bytes }) => ({ address, bytes }));
-	// What pieces shared was breakpoints, or never text, when the last of them was freed.
-	const stale = freed.flatMap(spansOf);
+	// Text of pages that pieces shared was breakpoints when the last of them was freed, and no cache of instructions holds data.
+	const stale = freed.filter(({ fill }) => fill.text).flatMap(spansOf);
 	return planMemory(phases, { edits: [], spans, stale }, execmem.system.machine.config.model);
 }
 
