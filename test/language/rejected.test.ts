@@ -101,6 +101,7 @@ const inFunctions: readonly [statements: string, message: string][] = [
 	["Math.max(a, b);", "1: 'Math.max(a, b)' does nothing here: assign it to a variable, or leave it out"],
 	["return Math.max(a);", "8: of Math there are imul, min and max of two numbers or more, abs, sign, clz32, floor, ceil, round and trunc, and its constants"],
 	["return Math.hypot(a);", "8: of Math there are imul, min and max of two numbers or more, abs, sign, clz32, floor, ceil, round and trunc, and its constants"],
+	["return Math.valueOf(a);", "8: of Math there are imul, min and max of two numbers or more, abs, sign, clz32, floor, ceil, round and trunc, and its constants"],
 	["return Math.PI;", "8: 'Math.PI' is 3.141592653589793, and there are no fractions: write (Math.PI) | 0"],
 	["return Math.imul(a);", "8: Math.imul takes 2 arguments"],
 	["return Math;", "8: of Math there are imul, min and max of two numbers or more, abs, sign, clz32, floor, ceil, round and trunc, and its constants"],

@@ -16,7 +16,7 @@ import { at, type Operand, operandOf, refuse, type Surroundings, text, textual, 
 export function mathCall(c: Surroundings, node: CallExpression, wanted: Wanted): Expression | undefined {
 	const name = mathName(node);
 	const [argument] = node.arguments as Syntax[];
-	if (name === undefined || !(name in unary) || argument === undefined) return undefined;
+	if (name === undefined || !Object.hasOwn(unary, name) || argument === undefined) return undefined;
 	if (node.arguments.length > 1) refuse(c, node, `Math.${name} takes 1 argument`);
 	const division = roundedDivision(node);
 	if (division !== undefined) return quotient(c, node, division, name as Rounding);

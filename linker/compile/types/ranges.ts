@@ -98,9 +98,8 @@ function computed(analysis: Analysis, node: Syntax): Range {
 			const extreme = extremeOf(node);
 			if (extreme !== undefined) return between(Math[extreme], node.arguments.map(of));
 			const [argument] = node.arguments;
-			const rule =
-				argument === undefined ? undefined : mathRules[isNumberCall(node) ? "trunc" : (mathName(node) ?? "")];
-			if (rule !== undefined) return rule(of(argument!));
+			const name = isNumberCall(node) ? "trunc" : (mathName(node) ?? "");
+			if (argument !== undefined && Object.hasOwn(mathRules, name)) return mathRules[name]!(of(argument));
 			return ofGuess[typeOfCall(analysis, node)];
 		}
 		default:
