@@ -10,6 +10,7 @@ import {
 	type Scenario,
 	VERDICTS_SCHEMA,
 	type Verdict,
+	verdictsFromJson,
 	verdictsSchema,
 } from "../../runtime/check/index.ts";
 import { protocols } from "../../runtime/patch/index.ts";
@@ -152,7 +153,7 @@ function knownVerdicts(options: Options): (file: string, scenario: Scenario) => 
 	);
 	const keyOf = (file: string, scenario: Scenario): string => `${file}\n${JSON.stringify(scenario)}`;
 	const known = new Map(
-		report.verdicts
+		verdictsFromJson(report, options.resume)
 			.filter(({ verdict }) => verdict.stopped !== true)
 			.map(({ file, verdict }) => [keyOf(file, verdict.scenario), verdict] as const),
 	);

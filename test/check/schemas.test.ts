@@ -133,6 +133,11 @@ describe("every mistake is named by its path", () => {
 		expect(() => verdictFromJson({ ...(verdict as object), path: [-1] }, "v.json")).toThrow(
 			"v.json: path[0]: -1 is not in [0,",
 		);
+		const { trace, ...rest } = check(naive);
+		const uneven = { ...rest, trace: trace!.map((step, at) => (at === 1 ? { ...step, sites: [] } : step)) };
+		expect(() => verdictFromJson(throughJson(uneven), "v.json")).toThrow(
+			new LinkError("v.json: trace[1].sites: there are 0 and not 1, as in trace[0]"),
+		);
 		expect(() => verdictsFromJson({ schema: "else" }, "v.json")).toThrow(
 			`v.json: its schema is not ${VERDICTS_SCHEMA}`,
 		);

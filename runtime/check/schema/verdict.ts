@@ -85,13 +85,30 @@ export const verdictsSchema: Schema = objectOf(
 
 /** @throws LinkError when the value is no verdict of one scenario, naming the path */
 export function verdictFromJson(value: unknown, place: string): Verdict {
-	return validate(verdictSchema, value, place);
+	return consistent(validate(verdictSchema, value, place), place);
+}
+
+/** The verdict, when each step shows the same sites. @throws LinkError naming the step that does not */
+function consistent(verdict: Verdict, place: string): Verdict {
+	for (const name of ["trace", "sample"] as const)
+		for (const [i, { sites }] of (verdict[name] ?? []).entries()) {
+			const expected = verdict[name]![0]!.sites.length;
+			if (sites.length !== expected)
+				throw new LinkError(
+					`${place}: ${name}[${i}].sites: there are ${sites.length} and not ${expected}, as in ${name}[0]`,
+				);
+		}
+	return verdict;
 }
 
 /** Takes one verdict or a list of them. @throws LinkError naming the path */
 export function verdictsFromJson(value: unknown, place: string): Judged[] {
 	const schema = (value as { readonly schema?: unknown } | null)?.schema;
-	if (schema === VERDICTS_SCHEMA) return validate<{ verdicts: Judged[] }>(verdictsSchema, value, place).verdicts;
+	if (schema === VERDICTS_SCHEMA) {
+		const { verdicts } = validate<{ verdicts: Judged[] }>(verdictsSchema, value, place);
+		for (const [i, { verdict }] of verdicts.entries()) consistent(verdict, `${place}: verdicts[${i}].verdict`);
+		return verdicts;
+	}
 	if (schema !== VERDICT_SCHEMA)
 		throw new LinkError(`${place}: its schema is not ${VERDICTS_SCHEMA} or ${VERDICT_SCHEMA}`);
 	const verdict = verdictFromJson(value, place);
