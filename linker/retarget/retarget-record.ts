@@ -1,7 +1,8 @@
-// How a retargeted file remembers what it was: a section at its end that no linker keeps, with the file's old header and
-// the bytes that were where something was changed. Undoing gives the old file, byte for byte.
+// How a changed file remembers what it was: a section at its end that no linker keeps, with the file's old header and
+// the bytes that were where something was changed. Undoing gives the old file, byte for byte. Retargeting leaves such a
+// record, and what adds objects to a program (with/) another.
 
-import { appendToFile } from "../elf/append.ts";
+import { type Addition, type AppendedSection, appendToFile, undefinedSymbol } from "../elf/append.ts";
 import { readFileHeader, readSectionHeaders } from "../elf/headers.ts";
 import { SHT_PROGBITS } from "../elf/object.ts";
 import { type ElfFile, readSectionNames } from "../elf/raw-file.ts";
@@ -36,44 +37,56 @@ export function applyRecord(original: Uint8Array, name: string, record: Retarget
 	if (record.edits.length === 0) return original;
 	const edited = original.slice();
 	for (const { offset, after } of record.edits) edited.set(after, offset);
-	const data = encodeRecord(original, record);
-	return appendToFile(
-		edited,
-		name,
-		{ name: RECORD_SECTION, type: SHT_PROGBITS, flags: SHF_EXCLUDE, data },
-		record.symbols,
-	);
+	const addition: Addition = {
+		sections: [recordSection(original, RECORD_SECTION, record)],
+		symbols: record.symbols.map(undefinedSymbol),
+	};
+	return appendToFile(edited, name, addition);
+}
+
+/** The section that remembers what a file was.
+ * @param section its name @param original the file without what `record` says and without what was put behind its end */
+export function recordSection(original: Uint8Array, section: string, record: RetargetRecord): AppendedSection {
+	return { name: section, type: SHT_PROGBITS, flags: SHF_EXCLUDE, data: encodeRecord(original, record) };
 }
 
 /** The file as it was before it was retargeted, and how it was; the file itself with no edits if it never was.
  * @throws LinkError when something else changed it since */
 export function undoRecord(bytes: Uint8Array, name: string): { original: Uint8Array; record: RetargetRecord } {
-	const data = recordOf(bytes, name);
-	if (data === undefined) return { original: bytes, record: { edits: [], symbols: [] } };
-	const { length, header, ...record } = decodeRecord(data, name);
+	return undoSection(bytes, name, RECORD_SECTION) ?? { original: bytes, record: { edits: [], symbols: [] } };
+}
+
+/** The same for the last record of another name; undefined if there is none. @throws LinkError as `undoRecord` does */
+export function undoSection(
+	bytes: Uint8Array,
+	name: string,
+	section: string,
+): { original: Uint8Array; record: RetargetRecord } | undefined {
+	const data = recordOf(bytes, name, section);
+	if (data === undefined) return undefined;
+	const fail = (what: string): never => {
+		throw new LinkError(
+			`${name}:(${section}): another tool changed the file after it was retargeted: ${what}; start from the file as it was compiled or linked`,
+		);
+	};
+	const { length, header, ...record } = decodeRecord(data, `${name}:(${section})`);
 	const headersAt = exactWord64(viewOf(bytes), 40) ?? 0;
-	if (length > bytes.length || headersAt < length) failChanged(name, "its sections have moved");
+	if (length > bytes.length || headersAt < length) fail("its sections have moved");
 	const original = bytes.slice(0, length);
 	original.set(header);
 	for (const { offset, before, after } of record.edits) {
 		if (offset + after.length > length || after.some((byte, i) => original[offset + i] !== byte))
-			failChanged(name, `the bytes at 0x${offset.toString(16)} are not what was written there`);
+			fail(`the bytes at 0x${offset.toString(16)} are not what was written there`);
 		original.set(before, offset);
 	}
 	return { original, record };
 }
 
-function failChanged(name: string, what: string): never {
-	throw new LinkError(
-		`${name}:(${RECORD_SECTION}): another tool changed the file after it was retargeted: ${what}; start from the file as it was compiled or linked`,
-	);
-}
-
-function recordOf(bytes: Uint8Array, name: string): Uint8Array | undefined {
+function recordOf(bytes: Uint8Array, name: string, section: string): Uint8Array | undefined {
 	const header = readFileHeader(bytes, name);
 	const raw = readSectionHeaders(bytes, name, header);
 	const file: ElfFile = { name, bytes, header, raw, sectionNames: readSectionNames(bytes, name, header, raw) };
-	const index = file.sectionNames.indexOf(RECORD_SECTION);
+	const index = file.sectionNames.lastIndexOf(section);
 	if (index < 0) return undefined;
 	const { offset, size } = raw[index]!;
 	return bytes.subarray(offset, offset + size);
@@ -101,10 +114,10 @@ function encodeRecord(original: Uint8Array, { edits, symbols }: RetargetRecord):
 	return data;
 }
 
-function decodeRecord(data: Uint8Array, name: string): RetargetRecord & { length: number; header: Uint8Array } {
+function decodeRecord(data: Uint8Array, place: string): RetargetRecord & { length: number; header: Uint8Array } {
 	const view = viewOf(data);
 	const fail = (at: number): never => {
-		throw new LinkError(`${name}:(${RECORD_SECTION})+0x${at.toString(16)}: is no record of a retargeting`);
+		throw new LinkError(`${place}+0x${at.toString(16)}: is no record of a retargeting`);
 	};
 	if (data.length < FIXED_SIZE + 8 || view.getUint32(0, true) !== MAGIC) fail(0);
 	const namesLength = view.getUint32(FIXED_SIZE, true);
