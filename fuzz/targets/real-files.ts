@@ -39,7 +39,7 @@ function thereAndBack(bytes: Uint8Array): void {
 	if (plan.sites.length === 0) return;
 	if (perhaps(() => readElf(changed.bytes, "input.o")) === undefined)
 		throw new Wrong("what was retargeted cannot be read");
-	if (Buffer.compare(resetFile(changed.bytes, "input.o"), bytes) !== 0)
+	if (Buffer.compare(resetFile(changed.bytes, "input.o").bytes, bytes) !== 0)
 		throw new Wrong("reset does not give what there was");
 }
 

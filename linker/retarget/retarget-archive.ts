@@ -74,7 +74,7 @@ export function resetArchive(
 	const result = rewriteMembers(bytes, name, wanted, contentsOf, (contents, file) => {
 		if (undoRecord(contents, file).record.edits.length === 0) return contents;
 		any = true;
-		return resetFile(contents, file);
+		return resetFile(contents, file).bytes;
 	});
 	if (!any) throw new LinkError(`${name}: no member was retargeted, so there is nothing to undo`);
 	return result;
