@@ -13,7 +13,7 @@ export function attempt<T>(errors: SourceError[], action: () => T): T | undefine
 		return action();
 	} catch (error) {
 		if (!(error instanceof SourceError)) throw error;
-		errors.push(error);
+		if (errors.every(({ message }) => message !== error.message)) errors.push(error);
 		if (errors.length >= MOST) throw joinErrors(errors.splice(0));
 		return undefined;
 	}

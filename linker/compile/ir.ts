@@ -1,9 +1,9 @@
 // A checked program as small typed trees: what types/ makes of a syntax tree and lower/ makes instructions of. All that
 // JavaScript leaves implicit is said here: whether an addition wraps or traps, whether a comparison is signed.
 
+import type { ElementType } from "../format/signatures.ts";
 import type { Condition, Toggle } from "../isa/index.ts";
 import type { Position } from "./origin.ts";
-import type { ElementType } from "./parse.ts";
 import type { FunctionBinding, Key, Local, Result, StaticKey, Table, Variable } from "./types/bindings.ts";
 
 /** Mnemonics of three-operand instructions. Those in `t` and `tu` trap when the exact result leaves 32 bits. */
@@ -71,8 +71,9 @@ export type Expression =
 	/** Evaluates `value`, in which `old` stands for what the place holds, and stores it. */
 	| Node<"modify", { place: Place; value: Expression; yields: "old" | "new" }>
 	| Node<"sequence", { first: Expression; then: Expression }>
-	/** The parameters are words: two for a typed array. */
-	| Node<"call", { callee: FunctionBinding | Key; parameters: readonly Expression[] }>
+	/** The parameters are words: two for a typed array. What it gives is the address of a typed array if there is a variable
+	 * for the length. */
+	| Node<"call", { callee: FunctionBinding | Key; parameters: readonly Expression[]; length?: Local }>
 	/** One line; a value whose index is in `joined` follows the one before it without a space. */
 	| Node<"print", { values: readonly (Expression | string)[]; joined: ReadonlySet<number> }>
 	| Node<"retarget", { key: Key; target: Target }>
@@ -128,7 +129,13 @@ export type Statement =
 	| Switch
 	| { readonly kind: "block"; readonly exit: Exit; readonly body: readonly Statement[] }
 	| { readonly kind: "leave" | "repeat"; readonly exit: Exit; readonly at: Position }
-	| { readonly kind: "return"; readonly value: Expression | undefined; readonly at: Position };
+	/** A typed array is returned as its address, the value, and its length. */
+	| {
+			readonly kind: "return";
+			readonly value: Expression | undefined;
+			readonly length?: Expression;
+			readonly at: Position;
+	  };
 
 export interface CheckedFunction {
 	readonly binding: FunctionBinding;
@@ -140,7 +147,9 @@ export interface CheckedFunction {
 	readonly end: Position;
 }
 
-export const wordPlace = (local: Local): Place => ({ kind: "local", local });
+/** Where a variable's value is. */
+export const placeOf = (word: Local | Variable): Place =>
+	word.kind === "local" ? { kind: "local", local: word } : { kind: "variable", variable: word };
 
 /** The expressions directly below, in the order of their evaluation. */
 export function operandsOf(node: Expression): readonly Expression[] {

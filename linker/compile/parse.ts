@@ -10,7 +10,7 @@ import {
 	type Program,
 } from "acorn";
 import type { SourceError } from "../errors.ts";
-import { MOST_PARAMETERS } from "../format/signatures.ts";
+import { isElementType, MOST_PARAMETERS } from "../format/signatures.ts";
 import { attempt, throwErrors } from "./attempt.ts";
 import { errorAt, fail, type Origin } from "./origin.ts";
 import { spellOut } from "./plain.ts";
@@ -224,13 +224,6 @@ function newError(node: AnyNode & { type: "NewExpression" }, inFunction: boolean
 	if (inFunction)
 		return `a typed array lives at module level: move 'const table = new ${callee.name}(...)' out of the function`;
 	return undefined;
-}
-
-const elementTypes = ["Int32Array", "Uint32Array", "Int16Array", "Uint16Array", "Int8Array", "Uint8Array"] as const;
-export type ElementType = (typeof elementTypes)[number];
-
-export function isElementType(name: string): name is ElementType {
-	return (elementTypes as readonly string[]).includes(name);
 }
 
 function directiveError(directive: string | undefined): string | undefined {

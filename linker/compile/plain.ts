@@ -220,11 +220,9 @@ function tableCall(node: CallExpression): AnyNode[] | undefined {
 	return undefined;
 }
 
-/** A name, or `t.subarray(...)`. */
+/** What may give a table: whether it does is asked where types are known. */
 function isTable(node: Node): node is Expression {
-	const { type, callee } = node as CallExpression;
-	if (type !== "CallExpression") return (type as string) === "Identifier";
-	return callee.type === "MemberExpression" && !callee.computed && (callee.property as Identifier).name === "subarray";
+	return ["Identifier", "CallExpression", "ConditionalExpression", "SequenceExpression"].includes(node.type);
 }
 
 function filled(node: CallExpression, table: Expression, [value, from, to]: readonly Expression[]): AnyNode[] {

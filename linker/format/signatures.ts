@@ -1,14 +1,12 @@
 // `.signatures`: which parameters and result the functions and keys have, as the compiler of each object saw them. A row
 // is the address of the symbol and a number of two words, which is written and read here:
 //
-//     bit 0..3 parameters   4..5 result   6 may be null   7.. three bits for each parameter
+//     bit 0..3 parameters   4..7 result, or that it may be null   8.. three bits for each parameter
 //
 // Two signatures are the same if their numbers are.
 
-/** What a parameter can be: a number, or a typed array. */
-export const parameterTypes = [
-	"int",
-	"uint",
+/** What a typed array can be of. */
+export const elementTypes = [
 	"Int32Array",
 	"Uint32Array",
 	"Int16Array",
@@ -16,15 +14,25 @@ export const parameterTypes = [
 	"Int8Array",
 	"Uint8Array",
 ] as const;
+export type ElementType = (typeof elementTypes)[number];
+
+export function isElementType(name: string): name is ElementType {
+	return (elementTypes as readonly string[]).includes(name);
+}
+
+/** What a parameter can be: a number, or a typed array. */
+export const parameterTypes = ["int", "uint", ...elementTypes] as const;
 export type ParameterType = (typeof parameterTypes)[number];
+/** What a result can be. A typed array is left in two registers, its address and its length. */
+const resultTypes = ["none", "int", "uint", "bool", ...elementTypes] as const;
+export type ResultType = (typeof resultTypes)[number];
 
 /** What values a function or key takes and gives. */
 export interface SignatureTypes {
 	/** The type of each parameter, at most `MOST_PARAMETERS`. */
 	readonly parameters: readonly ParameterType[];
-	/** "none", "int", "uint" or "bool". */
-	readonly result: string;
-	/** Whether a key may be null, so that its result cannot be used. */
+	readonly result: ResultType;
+	/** Whether a key may be null: then the result is "none", since it cannot be used. */
 	readonly nullable: boolean;
 }
 
@@ -33,21 +41,23 @@ export const SIGNATURES_SECTION = ".signatures";
 /** So many fit into a number without loss. */
 export const MOST_PARAMETERS = 15;
 
-const results = ["none", "int", "uint", "bool"];
+/** The code of a key that may be null, beside those of results. */
+const NULLABLE = resultTypes.length;
 
 /** The number for a signature: how many parameters, the result, whether it may be null, and each parameter's type. */
 export function signatureNumber({ parameters, result, nullable }: SignatureTypes): number {
-	if (!results.includes(result)) throw new Error(`a signature cannot say that the result is '${result}'`);
+	if (nullable && result !== "none") throw new Error(`the result of what may be null cannot be '${result}'`);
 	if (parameters.length > MOST_PARAMETERS) throw new Error(`a signature has at most ${MOST_PARAMETERS} parameters`);
-	const head = parameters.length | (results.indexOf(result) << 4) | (nullable ? 1 << 6 : 0);
-	return parameters.reduce((sum, type, i) => sum + parameterTypes.indexOf(type) * 2 ** (7 + 3 * i), head);
+	const head = parameters.length | ((nullable ? NULLABLE : resultTypes.indexOf(result)) << 4);
+	return parameters.reduce((sum, type, i) => sum + parameterTypes.indexOf(type) * 2 ** (8 + 3 * i), head);
 }
 
 /** The signature that a number stands for. */
 export function signatureTypes(signature: number): SignatureTypes {
 	const bits = (at: number, count: number) => Math.floor(signature / 2 ** at) % 2 ** count;
-	const parameters = Array.from({ length: bits(0, 4) }, (_, i) => parameterTypes[bits(7 + 3 * i, 3)]!);
-	return { parameters, result: results[bits(4, 2)]!, nullable: bits(6, 1) === 1 };
+	const parameters = Array.from({ length: bits(0, 4) }, (_, i) => parameterTypes[bits(8 + 3 * i, 3)]!);
+	const result = bits(4, 4);
+	return { parameters, result: resultTypes[result] ?? "none", nullable: result === NULLABLE };
 }
 
 /** Whether a key with the signature may be null. */

@@ -3,6 +3,8 @@
 
 /** Where a function leaves its result. */
 export const RESULT = 0;
+/** Where it leaves the length of a typed array, whose address is the result. */
+export const RESULT_LENGTH = 1;
 /** So many words of arguments are in the first registers, from r0 on; the others are on the stack. */
 export const ARGUMENT_REGISTERS = 6;
 

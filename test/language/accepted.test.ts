@@ -119,6 +119,29 @@ export function main() { show(); print(big, t[0], t[3], low[255], same[254], sam
 	expect(lines.filter((line) => line === "lib")).toHaveLength(1);
 });
 
+test("variables at module level hold tables", async () => {
+	const lib = `
+import { print } from "patchbay/source";
+const t = new Int32Array([1, 2, 3, 4]);
+export const part = t.subarray(1, 3), rest = part.subarray(1);
+export let now = new Int32Array([5, 6, 7]), next = new Int32Array(3);
+let copy = new Int32Array(t), same = copy, fixed = new Uint8Array([9, 300]);
+const some = now[0] > 5 ? t : part;
+part[0] = 20;
+for (const x of rest) print(x);
+export function step() { for (const i in now) next[i] = now[i] * 2; [now, next] = [next, now]; copy = t; return now; }
+export function show() { print(now[0], next[0], copy[1], same[1], fixed[1], some[0], part.length, t[2]); }`;
+	const main = `
+import { print } from "patchbay/source"; import { next, now, part, rest, show, step } from "./lib.js";
+const last = step().subarray(-1), mine = part;
+export function main() {
+	show(); print(now[2], next[2], last[0], mine[0]);
+	rest[0] = 8; now[1]++; show(); step(); show();
+	print(now[1], next[1], last.length, now.subarray(1)[0]);
+}`;
+	expect(await same(main, lib)).toHaveLength(6);
+});
+
 test("code at module level that nothing runs is refused, and so is that of modules in a circle", () => {
 	const alone = "export let x = f(); function f() { return 3; }";
 	const modules = new Map([
@@ -217,6 +240,10 @@ const statements = [
 	"t.set([1, 2, 3, 4]); t.set(t.subarray(1)); show(t); t.subarray(1).set(t.subarray(0, 3)); show(t); t.set(t.subarray(0, 2), a & 1); show(t); u.set(t, a & 1); u.subarray(2).set(u.subarray(0, 4)); show8(u);",
 	"let x = t; x.fill((x = r, a & 7), 1, (x = u4, 3)); show(t); print(first(x), x.length, x[3]); print(wide(t, 1, u, 2, r, 3, a & 7), op3(t, b & 3, r)); update(measure, none); print(measure(t), measure(r)); reset(measure);",
 	"s[0] = a; h[1] = b; w[2] = a; print(step8(s), step16(h), stepU(w), step8(s.subarray(1)), step16(h.subarray(2)), stepU(w.subarray(a & 1, 4)), s[0], h[0], w[0]);",
+	"print(either(a > b ? 1 : 0, t, r)[0], either(a > b ? 1 : 0, t, r).length, nth(a & 3)[0], again(b & 1).length, tail(u)[1], (a < 0 ? t : r.subarray(2))[1], (called++, w)[0], t.subarray(a & 3).length);",
+	"either(a > 0 ? 1 : 0, t, r)[1] = b; either(b > 0 ? 1 : 0, t, r)[call(2)] += a & 7; nth(b & 3)[0]++; print(t[1], r[1], called); for (const x of either(a < b ? 1 : 0, t, r)) print(x); for (const i in nth(2)) print(+i);",
+	"let x = either(a > b ? 1 : 0, t, r); x[0] = 5; [x, t[1]] = [nth(3), x[0]]; print(x[0], t[1], r[0]); nth(1).fill(a); nth(0).set(tail(r), 0); show(t); show(either(0, t, r));",
+	"print(give(t)[0]); update(give, tailOf); print(give(r)[0], give(give(r)).length); reset(give); show(deep(t, 1, 2, 3, 4, 5, 6, a & 1)); print(x2(t, a & 3)[0]);",
 	"update(hook, a < b ? note : null); hook(a, b); print(called, query(hook) === note ? 1 : 0);",
 ];
 
@@ -265,6 +292,15 @@ function mix(x, i, y) { y[i] = x[3 - i] ^ 5; return y[i] & 255; }
 function step8(x) { x[0]++; x[1] += 100; return x[0]-- + (x[1] -= 3) + x[x.length - 1]; }
 function step16(x) { x[0] ^= 77; return x[0]++ + (x[1] << 2); }
 function stepU(x) { x[1] += 65000; return x[1]-- + (x[0] & 255); }
+function either(c, x, y) { return c ? x : y; }
+function nth(n) { if (n > 2) return t; return n > 1 ? r.subarray(n) : (called++, t.subarray(n)); }
+function again(n) { return nth(n + 1); }
+function tail(x) { return x.subarray(1); }
+function tailOf(x) { return x.length < 2 ? x : x.subarray(1); }
+function same(x) { return x; }
+function deep(x, p, q, r, s, v, w, n) { if (n > 0) return deep(tailOf(x), p, q, r, s, v, w, n - 1); x[0] += p + q + r + s + v + w; return x; }
+function x2(x, n) { const h = tailOf(x); return n < 1 ? h : x2(h, n - 1); }
+const give = staticCall(same);
 const sorter = staticCall(quick), watch = staticCall(null, show), measure = staticCall(count);
 const op3 = paravirt(mix, { clobbers: "result", bytes: 40 });
 const many = staticCall(nine), quiet = staticCall(null, seven);

@@ -6,7 +6,7 @@ import { mathInstead, rejectedNames, rejectedNodes, rejectedOperators } from "..
 import { SourceError } from "../../linker/errors.ts";
 
 const imports =
-	'import { defineFfp, print, query, queryFfp, reset, resetFfp, setFfp, staticCall, update } from "patchbay/source";\n';
+	'import { defineFfp, paravirt, print, query, queryFfp, reset, resetFfp, setFfp, staticCall, update } from "patchbay/source";\n';
 
 /** Around statements of a function, in which there is something of everything. */
 const declarations = `const t = new Int32Array(8); const u8 = new Uint8Array(4); let g = 0; let gu = 0 >>> 0;
@@ -89,7 +89,7 @@ const inFunctions: readonly [statements: string, message: string][] = [
 	["foo(a);", "1: 'foo' is not declared"],
 	["a(1);", "1: 'a' is not a function"],
 	["t(1);", "1: 't' is not a function"],
-	["return t;", "8: 't' is a table: write t[i] or t.length"],
+	["print(t);", "7: 't' is a table: write t[i] or t.length"],
 	["return id;", "8: 'id' is a function: call it, or give it to staticCall or update"],
 	["return key;", "8: 'key' is a static call: call it, or give it to update, reset or query"],
 	["return key.x;", "8: there are no objects: only tables have [i] and .length, and 'key' is none"],
@@ -237,13 +237,19 @@ const inFunctions: readonly [statements: string, message: string][] = [
 	["let s = t; print((s = t)[0]);", "18: there are no objects: only tables have [i] and .length, and 's = t' is none"],
 	["let s = t; s.length = 1;", "12: of a table there are s[i] and s.length"],
 	["const s = t; s[8] = 1;", "16: index 8 is out of range: 't' has 8 elements"],
-	["id(t);", "4: 't' is a table: write t[i] or t.length"],
+	["id(t); print(id(t));", "14: 'id(t)' is a table: write id(t)[i] or id(t).length"],
+	["return a > b ? t : u8;", "20: the result of 'f' is an Int32Array, 'u8' is an Uint8Array: write a function of its own for that"],
+	["if (a) return t; return a;", "25: the result of 'f' is an Int32Array, and 'a' is none: write the name of one, or t.subarray(from, to)"],
+	["if (a) return t;", "17: 'f' returns a value on some ways through it and ends without one on others: add a return at the end"],
+	["return t; } const k0 = staticCall.ret0(f2); function f2() { return t;", "40: 'k0' returns a table, and 0 is none: give it a function that returns one"],
+	["return t; } const k0 = paravirt(f2); function f2() { return t;", "19: an operation returns a number or nothing, and 'f2' returns a table"],
+	["(a ? t : t.subarray(1))[0] = t;", "30: 't' is a table: write t[i] or t.length"],
 	["takes(t); takes(u8);", "17: argument 1 of 'takes' is an Int32Array, 'u8' is an Uint8Array: write a function of its own for that"],
 	["takes(a + 1);", "7: argument 1 of 'takes' is an Int32Array, and 'a + 1' is none: write the name of one, or t.subarray(from, to)"],
 	["return takes;\n} function g2(x) { return x[0] + x;", "8: 'takes' is a function: call it, or give it to staticCall or update"],
 	["a++;\n} function g2(x) { x[0] = 1; return x + 1;", "37: 'x' is a table: write x[i] or x.length"],
-	["update(key, takes);", "13: 'key' is called as (int) -> int, but 'takes' is (Int32Array) -> int"],
-	["return t.subarray(1);", "8: 't.subarray(1)' is a table: give it a name, const part = ..., or pass it to a function"],
+	["update(key, takes);", "13: 'key' is called as (Int32Array) -> Int32Array, but 'takes' is (Int32Array) -> int"],
+	["print(t.subarray(1));", "7: 't.subarray(1)' is a table: write t.subarray(1)[i] or t.subarray(1).length"],
 	["t.subarray(1);", "1: 't.subarray(1)' is a table: give it a name, const part = ..., or pass it to a function"],
 ];
 
@@ -269,14 +275,14 @@ const inModules: readonly [module: string, message: string][] = [
 	["const k = staticCall(g); k(1); function g(x) { h(x); } function h(x) { print(l); } const l = 2;", "26: 'l' is used here, in 'h', before its declaration: declare it further up"],
 	["function id(x) { return x; } const c = id(1); export function m() { c = 2; }", "69: 'c' is a const: declare it with let to assign to it"],
 	["let x = print(1);", "9: 'print' returns no value: write it on a line of its own"],
-	["const t = new Int32Array(4); const s = t.subarray(1);", "40: 't.subarray(1)' is a part of a table: take it in a function, or in a block"],
+	["const t = new Int32Array(4); const s = t.subarray(1); s = t;", "55: 's' is a const: declare it with let to assign to it"],
 	["const a = b; const b = 1;", "11: 'b' is used before its declaration"],
-	["let t = new Int32Array(4);", "1: 't' never changes what it is: write const t = ..."],
+	["let t = new Int32Array(4); t = 5;", "32: 't' is an Int32Array, and '5' is none: write the name of one, or t.subarray(from, to)"],
 	["const t = new Float64Array(4);", "11: there are no fractions: write new Int32Array(...) and scale the numbers"],
 	["const t = new Int32Array();", "11: write new Int32Array(length) or new Int32Array([values])"],
-	["const t = new Int32Array(-1);", "26: the length of a typed array is a constant, 0 or more"],
+	["const t = new Int32Array(-1);", "26: a typed array has a constant length, 0 or more, or copies one that has"],
 	["const t = new Int32Array(1e9);", "26: a typed array has at most 16777216 elements here"],
-	["let n = 1; const t = new Int32Array(n);", "37: the length of a typed array is a constant, 0 or more"],
+	["let n = 1; const t = new Int32Array(n);", "37: a typed array has a constant length, 0 or more, or copies one that has"],
 	["const t = new Int32Array([1,,2]);", "26: an element is missing: write 0"],
 	["const t = new Int32Array([x]);", "27: 'x' is not declared"],
 	["const a = [1, 2];", "11: there are no arrays as values: write const table = new Int32Array([...]) at module level"],

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { assemble } from "../../linker/compile/assemble.ts";
 import { type ElfObject, STB_LOCAL, sectionByName, symbolName } from "../../linker/elf/index.ts";
 import { signatureWords } from "../../linker/format/rows.ts";
-import { type ParameterType, signatureNumber } from "../../linker/format/signatures.ts";
+import { type ParameterType, type ResultType, signatureNumber } from "../../linker/format/signatures.ts";
 import { decode, R_TOY_NONE } from "../../linker/isa/index.ts";
 import {
 	bytesAt,
@@ -219,13 +219,13 @@ function signed(name: string, source: string, entries: Record<string, number>): 
 	return assemble(`${source}\n.section .signatures,"",@progbits,12\n${list.join("\n")}`, { file: name });
 }
 
-const signature = (parameters: readonly ParameterType[], result: string, nullable = false) =>
+const signature = (parameters: readonly ParameterType[], result: ResultType, nullable = false) =>
 	signatureNumber({ parameters, result, nullable });
 const nothing = signature([], "none");
 const two = signature(["int", "uint"], "int");
 const unsigned = signature(["int"], "uint");
 const one = signature(["int"], "int");
-const nullable = signature(["int"], "int", true);
+const nullable = signature(["int"], "none", true);
 
 describe("signatures", () => {
 	const m = `${main}call f\n ret\n .global f`;

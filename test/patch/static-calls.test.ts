@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { assemble } from "../../linker/compile/assemble.ts";
 import { signatureWords } from "../../linker/format/rows.ts";
-import { type ParameterType, signatureNumber } from "../../linker/format/signatures.ts";
+import { type ParameterType, type ResultType, signatureNumber } from "../../linker/format/signatures.ts";
 import { SITE_BYTES } from "../../linker/format/static-calls.ts";
 import { encode } from "../../linker/isa/index.ts";
 import { link } from "../../linker/link/link.ts";
@@ -407,7 +407,7 @@ describe("a module that knows only the trampoline", () => {
 
 describe("types", () => {
 	/** A row of signatures as the compiler writes it. */
-	const row = (symbol: string, parameters: readonly ParameterType[], result: string, nullable = false) =>
+	const row = (symbol: string, parameters: readonly ParameterType[], result: ResultType, nullable = false) =>
 		`.word ${[symbol, ...signatureWords(signatureNumber({ parameters, result, nullable }))].join(", ")}`;
 	const typed = imageOf(`${source}
 		.section .signatures, "", @progbits, 12

@@ -14,12 +14,19 @@ import { appendAddress, define, type Emission } from "./emission.ts";
 import { emitTrampoline } from "./text.ts";
 
 export function emitVariable(e: Emission, variable: Variable): void {
-	const value = Number(constantOf(e.analysis, variable.initial) ?? 0);
+	if (variable.view === undefined) emitWord(e, variable, variable);
+	else for (const word of [variable.view.address, variable.view.length]) emitWord(e, variable, word);
+}
+
+/** @param variable whose value the word is, or a part of it */
+function emitWord(e: Emission, variable: Variable, word: Variable): void {
+	const { initial } = word;
+	const value = Number((initial && constantOf(e.analysis, initial)) ?? 0);
 	const home = section(e.builder, value === 0 ? ".bss" : ".data");
 	const start = alignSection(home, 4);
 	if (value === 0) reserve(home, 4);
 	else appendWord(home, value | 0);
-	define(e, variable, symbolOf(variable), "object", { section: home, value: start, size: 4 });
+	define(e, variable, symbolOf(word), "object", { section: home, value: start, size: 4 });
 }
 
 export function emitTable(e: Emission, table: Table): void {

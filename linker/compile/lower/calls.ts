@@ -5,8 +5,8 @@ import { ARGUMENT_REGISTERS, clobberedBy, conditionCode, HostCall, SP, toggles }
 import type { Expression, Target } from "../ir.ts";
 import type { Position } from "../origin.ts";
 import type { Key } from "../types/bindings.ts";
-import { type Fields, newOp, type Op, RESULT, type Register, SCRATCH } from "./code.ts";
-import { address, clobbers, compute, emit, end, type Lowering } from "./lowering.ts";
+import { type Fields, newOp, type Op, RESULT, RESULT_LENGTH, type Register, SCRATCH } from "./code.ts";
+import { address, clobbers, compute, emit, end, type Lowering, move, registerOf } from "./lowering.ts";
 import { hold } from "./operands.ts";
 import { INDIRECT_THUNK, slotOf, staticKeySlot, symbolOf, targetSymbol, trampolineOf } from "./symbols.ts";
 import { placeText, TEXTS } from "./texts.ts";
@@ -16,6 +16,7 @@ type Call = Expression & { op: "call" };
 export function call(l: Lowering, node: Call): void {
 	const reads = passArguments(l, node.parameters);
 	l.current.ops.push(transfer(l, node, reads, "call"));
+	if (node.length !== undefined) move(l, registerOf(l, node.length), RESULT_LENGTH, node.at);
 	l.addresses.clear();
 }
 

@@ -8,7 +8,7 @@ import type { Position } from "../origin.ts";
 export type Register = number;
 export const FIRST_VIRTUAL = 16;
 
-export { calleeSaved, callerSaved, RESULT, roles, SCRATCH } from "../../isa/index.ts";
+export { calleeSaved, callerSaved, RESULT, RESULT_LENGTH, roles, SCRATCH } from "../../isa/index.ts";
 
 /** A field whose value the linker knows. */
 export interface Reference {

@@ -5,8 +5,9 @@ import { conditionCode } from "../../isa/index.ts";
 import { contains, type Exit, type Expression, type Loop, type Statement, type Switch } from "../ir.ts";
 import type { Position } from "../origin.ts";
 import { canBeTail, tailCall } from "./calls.ts";
-import { type Block, RESULT, SCRATCH } from "./code.ts";
-import { begin, block, compute, emit, end, jump, type Lowering } from "./lowering.ts";
+import { type Block, RESULT, RESULT_LENGTH, SCRATCH } from "./code.ts";
+import { begin, block, compute, emit, end, jump, type Lowering, move } from "./lowering.ts";
+import { hold } from "./operands.ts";
 
 /** Where `break` and `continue` lead. */
 type Targets = Map<Exit, { readonly after: Block; readonly again: Block | undefined }>;
@@ -48,7 +49,9 @@ function lower(l: Lowering, statement: Statement, targets: Targets): void {
 			jump(l, targets.get(statement.exit)!.again!);
 			break;
 		case "return":
-			lowerReturn(l, statement.value, statement.at);
+			if (statement.value !== undefined && statement.length !== undefined)
+				lowerTableReturn(l, statement.value, statement.length, statement.at);
+			else lowerReturn(l, statement.value, statement.at);
 			break;
 	}
 }
@@ -115,6 +118,19 @@ function lowerReturn(l: Lowering, value: Expression | undefined, at: Position): 
 	lowerReturn(l, value.yes, at);
 	begin(l, no);
 	lowerReturn(l, value.no, at);
+}
+
+/** The address of a typed array and its length, each in its register. What a call gives lies there already. */
+function lowerTableReturn(l: Lowering, address: Expression, length: Expression, at: Position): void {
+	if (address.op === "call" && canBeTail(address)) {
+		tailCall(l, address);
+		return;
+	}
+	const first = hold(l, l.value(address), [length]);
+	const second = l.value(length);
+	move(l, RESULT, first, at);
+	move(l, RESULT_LENGTH, second, at);
+	end(l, { kind: "return", reads: [RESULT, RESULT_LENGTH], at });
 }
 
 function lowerSwitch(l: Lowering, node: Switch, targets: Targets): void {

@@ -35,6 +35,7 @@ function localsIn(statements: readonly Statement[]): Set<Local> {
 	};
 	const visit = (statement: Statement): void => {
 		if ("value" in statement) note(statement.value);
+		if (statement.kind === "return") note(statement.length);
 		if ("test" in statement) note(statement.test);
 		if (statement.kind === "loop") note(statement.update);
 		for (const part of partsOf(statement)) visit(part);
@@ -101,7 +102,7 @@ function one(s: Search, statement: Statement, open: Open): Open {
 			s.repeated.set(statement.exit, either(s.repeated.get(statement.exit), open));
 			return undefined;
 		case "return":
-			if (statement.value !== undefined) value(s, statement.value, open);
+			for (const part of [statement.value, statement.length]) if (part !== undefined) open = value(s, part, open);
 			return undefined;
 	}
 }

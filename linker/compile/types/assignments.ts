@@ -13,7 +13,7 @@ import { type Expression, elementOf, type Place } from "../ir.ts";
 import { mathInstead, rejectedNames } from "../rejected.ts";
 import { arithmetic, type Operation, operate, trapping } from "./arithmetic.ts";
 import { patternTargets } from "./bind.ts";
-import type { Local, Type } from "./bindings.ts";
+import type { Local, Type, Variable } from "./bindings.ts";
 import { numberOf, tableLength } from "./constant.ts";
 import { elementType } from "./infer.ts";
 import { kept } from "./kept.ts";
@@ -36,7 +36,8 @@ import {
 	textual,
 	type Wanted,
 } from "./surroundings.ts";
-import { keepTable, storeWord, tableValue, wordsIn } from "./views.ts";
+import { tableTypeOf, viewedOf } from "./tables.ts";
+import { keepTable, storeWord, tableValue } from "./views.ts";
 
 interface Assignable {
 	readonly place: Place;
@@ -45,15 +46,18 @@ interface Assignable {
 
 /** The target of an assignment to `table[i]`. */
 export function element(c: Surroundings, node: MemberExpression): Assignable {
-	const table = bindingOf(c, node.object as Syntax);
-	const view = table?.kind === "local" ? table.view : undefined;
-	if (table === undefined || (table.kind !== "table" && view === undefined)) return refuseMember(c, node);
-	if (!node.computed) refuse(c, node, `of a table there are ${table.name}[i] and ${table.name}.length`);
+	const object = node.object as Syntax;
+	const table = bindingOf(c, object);
+	const found = tableTypeOf(c.analysis, object);
+	if (found === undefined) return refuseMember(c, node);
+	const shown = text(c, object);
+	if (!node.computed) refuse(c, node, `of a table there are ${shown}[i] and ${shown}.length`);
 	const property = node.property as Syntax;
+	const words = table?.kind === "table" ? undefined : tableValue(c, object, found, `'${shown}'`);
 	const index = textual(c, property) ?? c.numeric(property);
-	if (table.kind !== "table") {
-		const place: Place = { kind: "viewed", element: view!.element, ...wordsIn(c, node.object, table as Local), index };
-		return { place, type: elementType(view!) };
+	if (table?.kind !== "table") {
+		const place: Place = { kind: "viewed", element: found, ...words!, index };
+		return { place, type: elementType({ element: found }) };
 	}
 	const length = tableLength(c.analysis, table);
 	const known = numberOf(c.analysis, property);
@@ -96,8 +100,8 @@ function assignable(c: Surroundings, target: Node): Assignable {
 export function assignment(c: Surroundings, node: AssignmentExpression, used: boolean, wanted?: Wanted): Expression {
 	if (node.left.type === "ArrayPattern")
 		refuse(c, node, `'${text(c, node)}' has no value here: write it on a line of its own`);
-	const local = bindingOf(c, node.left);
-	if (local?.kind === "local" && local.view !== undefined) return tableAssignment(c, node, local, used);
+	const viewed = viewedOf(bindingOf(c, node.left));
+	if (viewed !== undefined) return tableAssignment(c, node, viewed, used);
 	const { place, type } = assignable(c, node.left);
 	if (["||=", "&&=", "??="].includes(node.operator)) return logical(c, node, { place, type }, used, wanted);
 	if (node.operator !== "=") return compound(c, node, { place, type }, used, wanted);
@@ -106,12 +110,17 @@ export function assignment(c: Surroundings, node: AssignmentExpression, used: bo
 }
 
 /** `t = other;` of a variable that holds typed arrays. */
-function tableAssignment(c: Surroundings, node: AssignmentExpression, local: Local, used: boolean): Expression {
+function tableAssignment(
+	c: Surroundings,
+	node: AssignmentExpression,
+	variable: Local | Variable,
+	used: boolean,
+): Expression {
 	const target = text(c, node.left as Syntax);
 	if (used) refuse(c, node, `'${text(c, node)}' has no value here: write it on a line of its own`);
 	if (node.operator !== "=")
 		refuse(c, node, `'${target}' is a table: assign to ${target}[i], or write ${target} = ...`);
-	return keepTable(c, node, local, tableValue(c, node.right, local.view!.element, `'${target}'`));
+	return keepTable(c, node, variable, tableValue(c, node.right, variable.view!.element, `'${target}'`));
 }
 
 /** A table keeps the low bits of what is stored; a variable takes only values of its type. */
@@ -132,8 +141,8 @@ export function exchange(c: Surroundings, node: AssignmentExpression): Expressio
 	const values = (node.right as ArrayExpression).elements as Syntax[];
 	const parts = targets.map((target, i) => {
 		const value = values[i]!;
-		const local = bindingOf(c, target);
-		if (local?.kind === "local" && local.view !== undefined) return exchangedTable(c, target, local, value);
+		const viewed = viewedOf(bindingOf(c, target));
+		if (viewed !== undefined) return exchangedTable(c, target, viewed, value);
 		const { type, place } = assignable(c, target);
 		const isElement = elementOf(place) !== undefined;
 		const checked = isElement
@@ -150,15 +159,12 @@ export function exchange(c: Surroundings, node: AssignmentExpression): Expressio
 	return steps.reduceRight((then, first) => ({ op: "sequence", first, then, type: "none", at: first.at }));
 }
 
-function exchangedTable(c: Surroundings, target: Syntax, local: Local, value: Syntax) {
-	const words = tableValue(c, value, local.view!.element, `'${text(c, target)}'`);
+function exchangedTable(c: Surroundings, target: Syntax, { view }: Local | Variable, value: Syntax) {
+	const words = tableValue(c, value, view!.element, `'${text(c, target)}'`);
 	const [address, length] = [kept(target, words.address), kept(target, words.length)];
 	return {
 		compute: [address.write, length.write],
-		store: [
-			storeWord(c, target, local.view!.address, address.read),
-			storeWord(c, target, local.view!.length, length.read),
-		],
+		store: [storeWord(c, target, view!.address, address.read), storeWord(c, target, view!.length, length.read)],
 	};
 }
 

@@ -84,12 +84,18 @@ function codeOf(analysis: Analysis, module: Module): Statement[] {
 }
 
 function initialisations(analysis: Analysis, module: Module, { declarations }: VariableDeclaration): Statement[] {
-	return declarations.flatMap(({ id, init, start, end, loc }) => {
+	return declarations.flatMap(({ id, start, end, loc }) => {
 		const binding = module.names.get((id as Identifier).name);
-		if (binding?.kind === "table") return copying(analysis, binding, { start: end, end, loc } as Node);
-		if (binding?.kind !== "variable" || constantOf(analysis, binding.initial) !== undefined) return [];
-		const expression = { type: "AssignmentExpression", operator: "=", left: id, right: init, start, end, loc };
-		return [{ type: "ExpressionStatement", expression, start, end, loc, isInitial: true } as unknown as Initialisation];
+		const place = { start: end, end, loc } as Node;
+		if (binding?.kind === "table") return copying(analysis, binding, place);
+		const right = binding?.kind === "variable" ? binding.initial : undefined;
+		if (right === undefined || constantOf(analysis, right) !== undefined) return [];
+		const expression = { type: "AssignmentExpression", operator: "=", left: id, right, start, end, loc };
+		const first = analysis.uses.get(right);
+		return [
+			...(first?.kind === "table" && first.node === right ? copying(analysis, first, place) : []),
+			{ type: "ExpressionStatement", expression, start, end, loc, isInitial: true } as unknown as Initialisation,
+		];
 	});
 }
 

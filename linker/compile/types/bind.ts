@@ -21,9 +21,10 @@ import type {
 	VariableDeclaration,
 } from "acorn";
 import { suggestion } from "../../errors.ts";
+import { isElementType } from "../../format/signatures.ts";
 import { attempt, throwErrors } from "../attempt.ts";
 import { fail } from "../origin.ts";
-import { childrenOf, isElementType } from "../parse.ts";
+import { childrenOf } from "../parse.ts";
 import type { PlainName } from "../plain.ts";
 import { rejectedNames } from "../rejected.ts";
 import { declareBegins, type Initialisation } from "./begin.ts";
@@ -86,7 +87,7 @@ function bindInitialiser(walk: Walk, binding: Declared): void {
 	if (binding.kind === "constants") for (const node of binding.members.values()) bindExpression(walk, node);
 	else if (binding.kind === "table") for (const node of tableParts(binding)) bindExpression(walk, node);
 	else if (binding.kind === "key") bindModel(walk, binding);
-	else if (binding.kind !== "function") bindExpression(walk, binding.initial);
+	else if (binding.kind !== "function" && binding.initial !== undefined) bindExpression(walk, binding.initial);
 }
 
 const tableParts = ({ length, values }: { length: Expression | undefined; values: readonly Expression[] }) =>

@@ -10,9 +10,9 @@ import type {
 	ReturnStatement,
 } from "acorn";
 import type { SourceError } from "../../errors.ts";
+import type { ElementType } from "../../format/signatures.ts";
 import type { Clobbers } from "../../isa/index.ts";
 import type { Origin } from "../origin.ts";
-import type { ElementType } from "../parse.ts";
 
 /** The static type of a value. `either` is a number known to be in 0 .. 2^31-1, which int and uint both hold. */
 export type Type = "int" | "uint" | "either" | "bool";
@@ -42,19 +42,19 @@ export interface Local {
 	/** It is one of the words of a typed array. */
 	readonly isWordOfTable?: boolean;
 	/** What it is made of if it holds typed arrays. Found by tables.ts. */
-	view?: View;
+	view?: View<Local>;
 	/** Found by infer.ts, but for parameters. */
 	type: Type;
 	/** All that is ever assigned to it: what its type follows from. */
 	readonly sources: Expression[];
 }
 
-/** A typed array in a parameter or variable of a function: two words, each in a variable without a name. */
-export interface View {
+/** A typed array in a parameter or variable: two words, each in a variable of its own. */
+export interface View<Word extends Local | Variable> {
 	readonly element: ElementType;
-	readonly address: Local;
+	readonly address: Word;
 	/** In elements. */
-	readonly length: Local;
+	readonly length: Word;
 }
 
 /** A module-level `let`, or a `const` that is computed when the program begins: four bytes in memory. */
@@ -63,8 +63,10 @@ export interface Variable {
 	readonly name: string;
 	readonly module: Module;
 	readonly node: Node;
-	readonly initial: Expression;
+	readonly initial: Expression | undefined;
 	readonly writable: boolean;
+	/** What it is made of if it holds typed arrays. Found by tables.ts. */
+	view?: View<Variable>;
 	type: Type;
 	readonly sources: Expression[];
 }
@@ -114,8 +116,8 @@ export interface FunctionBinding {
 	/** It is there from the start of its module, not from where a const declares it. */
 	readonly isHoisted: boolean;
 	readonly returns: ReturnStatement[];
-	/** Found by infer.ts. */
-	result: Result;
+	/** Found by infer.ts, but for a typed array, which tables.ts finds. */
+	result: Result | ElementType;
 }
 
 /** The variables that a function's arguments arrive in, a word each. */

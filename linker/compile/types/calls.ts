@@ -1,7 +1,7 @@
 // Calls, checked: of functions, of static calls and pointers, of Math.imul, and of what patchbay/source provides.
 
 import type { CallExpression, Expression as Syntax } from "acorn";
-import { MOST_PARAMETERS } from "../../format/signatures.ts";
+import { isElementType, MOST_PARAMETERS } from "../../format/signatures.ts";
 import type { Expression, Target } from "../ir.ts";
 import { mathInstead, rejectedNames } from "../rejected.ts";
 import { calledKey } from "./bind.ts";
@@ -22,9 +22,19 @@ export function call(c: Surroundings, node: CallExpression, used: boolean): Expr
 		if (used) refuse(c, node, "'console.log' returns no value: write it on a line of its own");
 		return log(c, node);
 	}
+	if (used && tableTypeOf(c.analysis, node) !== undefined)
+		refuse(c, node, `'${text(c, node)}' is a table: write ${text(c, node)}[i] or ${text(c, node)}.length`);
 	if (isImul(node)) return imul(c, node);
 	if (extremeOf(node) !== undefined)
 		refuse(c, node, `'${text(c, node)}' does nothing here: assign it to a variable, or leave it out`);
+	return callNamed(c, node, used);
+}
+
+/** Requires: the call gives a typed array, but is no \`t.subarray(...)\`. */
+export const tableCall = (c: Surroundings, node: CallExpression): Expression & { op: "call" } =>
+	callNamed(c, node, true) as Expression & { op: "call" };
+
+function callNamed(c: Surroundings, node: CallExpression, used: boolean): Expression {
 	const key = calledKey(c.analysis, node);
 	const binding = key ?? bindingOf(c, node.callee as Syntax);
 	switch (binding?.kind) {
@@ -57,7 +67,7 @@ function callFunction(c: Surroundings, node: CallExpression, callee: FunctionBin
 		op: "call",
 		callee,
 		parameters: passed(c, node, parameters, callee.defaults),
-		type: result,
+		type: typeGiven(result),
 		at: at(c, node),
 	};
 }
@@ -72,8 +82,11 @@ function callKey(c: Surroundings, node: CallExpression, callee: Key, used: boole
 		);
 	if (used && result === "none")
 		refuse(c, node, `what '${callee.name}' calls returns no value: call it on a line of its own`);
-	return { op: "call", callee, parameters: passed(c, node, parameters), type: result, at: at(c, node) };
+	return { op: "call", callee, parameters: passed(c, node, parameters), type: typeGiven(result), at: at(c, node) };
 }
+
+/** The first word of what a call gives: of a typed array, that is its address. */
+const typeGiven = (result: Signature["result"]) => (isElementType(result) ? "uint" : result);
 
 function signatureOf(c: Surroundings, key: Key, node: Syntax): Signature {
 	const signature = keySignature(c.analysis, key);
@@ -291,7 +304,10 @@ export function targetOf(c: Surroundings, key: Key, node: Syntax): Target {
 
 /** Node's 0 is not false. */
 export function checkRet0(c: Surroundings, key: Key, node: Syntax): "ret0" {
-	if (keySignature(c.analysis, key)?.result !== "bool") return "ret0";
+	const result = keySignature(c.analysis, key)?.result;
+	if (result !== undefined && isElementType(result))
+		refuse(c, node, `'${key.name}' returns a table, and 0 is none: give it a function that returns one`);
+	if (result !== "bool") return "ret0";
 	refuse(c, node, `'${key.name}' returns a boolean, and 0 is none: give it a function that returns false`);
 }
 

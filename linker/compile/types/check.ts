@@ -4,6 +4,7 @@
 // Requires: infer.ts. After: every function is a typed tree that means what Node does; the lowering passes refuse nothing.
 
 import type { AnyNode, Statement as StatementSyntax, Expression as Syntax, VariableDeclaration } from "acorn";
+import { isElementType } from "../../format/signatures.ts";
 import { attempt, throwErrors } from "../attempt.ts";
 import type { CheckedFunction, Exit, Expression, Loop, Place, Statement } from "../ir.ts";
 import { fail, positionAt, positionOf } from "../origin.ts";
@@ -17,7 +18,7 @@ import { boundsOf, type LoopSyntax } from "./loop-bounds.ts";
 import { modelOf } from "./results.ts";
 import { checkStaticKey } from "./static-keys.ts";
 import { at, bindingOf, refuse, refuseValueless, type Surroundings, text } from "./surroundings.ts";
-import { tableTypeOf } from "./tables.ts";
+import { viewedOf } from "./tables.ts";
 import { keepTable, tableValue } from "./views.ts";
 
 export function checkModule(analysis: Analysis, module: Module): CheckedFunction[] {
@@ -35,17 +36,14 @@ function checkDeclaration(c: Surroundings, binding: Declared): void {
 	switch (binding.kind) {
 		case "constant":
 		case "variable": {
-			const value = constantOf(c.analysis, binding.initial);
-			// It is computed by the code at module level.
-			if (value === undefined && tableTypeOf(c.analysis, binding.initial) !== undefined)
-				refuse(
-					c,
-					binding.initial,
-					`'${text(c, binding.initial)}' is a part of a table: take it in a function, or in a block`,
-				);
-			if (value === undefined) return;
-			checkConstant(c, binding.initial, value);
-			if (binding.kind === "variable") c.typed(binding.initial, binding.type, `'${binding.name}'`);
+			const { initial } = binding;
+			const value = initial && constantOf(c.analysis, initial);
+			// It has none, or it is computed by the code at module level.
+			if (initial === undefined || value === undefined) return;
+			const viewed = viewedOf(binding);
+			if (viewed !== undefined) tableValue(c, initial, viewed.view!.element, `'${binding.name}'`);
+			checkConstant(c, initial, value);
+			if (binding.kind === "variable") c.typed(initial, binding.type, `'${binding.name}'`);
 			return;
 		}
 		case "constants":
@@ -107,6 +105,8 @@ function checkKey(c: Surroundings, key: Key): void {
 			key.model,
 			`'${model.name}' has default values, and a call of '${key.name}' passes every argument: leave them out`,
 		);
+	if (key.contract !== undefined && model !== undefined && isElementType(model.result))
+		refuse(c, key.node as Syntax, `an operation returns a number or nothing, and '${model.name}' returns a table`);
 	if (key.contract !== undefined) checkOperation(c, key, key.contract);
 	if (key.initial === "ret0") checkRet0(c, key, (key.model ?? key.node) as Syntax);
 	if (!c.module.exported.has(key.name) || keySignature(c.analysis, key) !== undefined) return;
@@ -348,11 +348,15 @@ function checkJump(b: Body, node: StatementSyntax & { type: "BreakStatement" | "
 
 function checkReturn({ c, fn }: Body, node: StatementSyntax & { type: "ReturnStatement" }): Statement {
 	const position = at(c, node);
+	if (node.argument != null && isElementType(fn.result)) {
+		const { address, length } = tableValue(c, node.argument, fn.result, `the result of '${fn.name}'`);
+		return { kind: "return", value: address, length, at: position };
+	}
 	if (node.argument == null) {
 		if (fn.result !== "none") refuse(c, node, `'${fn.name}' returns a value elsewhere: return one here too`);
 		return { kind: "return", value: undefined, at: position };
 	}
-	const wanted = fn.result === "none" ? "int" : fn.result;
+	const wanted = fn.result === "none" || isElementType(fn.result) ? "int" : fn.result;
 	return { kind: "return", value: c.typed(node.argument, wanted, `the result of '${fn.name}'`), at: position };
 }
 

@@ -192,7 +192,7 @@ export function tableLength(analysis: Analysis, table: Table): number {
 	if (copied?.kind === "table") return tableLength(analysis, copied);
 	const length = numberOf(analysis, table.length);
 	if (length === undefined || !Number.isInteger(length) || length < 0)
-		fail(table.module.origin, table.length, "the length of a typed array is a constant, 0 or more");
+		fail(table.module.origin, table.length, "a typed array has a constant length, 0 or more, or copies one that has");
 	if (length * elementSize(table) > LARGEST)
 		fail(table.module.origin, table.length, `a typed array has at most ${LARGEST / elementSize(table)} elements here`);
 	return length;

@@ -4,6 +4,7 @@
 // Requires: nothing. After: `names` of every module is complete, imports included.
 
 import type {
+	AnyNode,
 	BlockStatement,
 	Expression,
 	FunctionDeclaration,
@@ -17,9 +18,10 @@ import type {
 	VariableDeclarator,
 } from "acorn";
 import { suggestion } from "../../errors.ts";
+import { isElementType } from "../../format/signatures.ts";
 import { attempt, throwErrors } from "../attempt.ts";
 import { fail, type Origin, type PositionMap } from "../origin.ts";
-import { isElementType, isFreeze, parse } from "../parse.ts";
+import { childrenOf, isFreeze, parse } from "../parse.ts";
 import type { ConstFunction } from "../plain.ts";
 import { rejectedNames } from "../rejected.ts";
 import {
@@ -172,20 +174,40 @@ export function checkName(origin: Origin, id: Identifier): void {
 function declareVariable(module: Module, node: VariableDeclaration, declarator: VariableDeclarator): void {
 	const id = declarator.id as Identifier;
 	const initial = declarator.init!;
-	const table = tableForm(module, id, initial);
+	const isAssigned = node.kind !== "const" && assignedNames(module).has(id.name);
+	const table = tableForm(module, isAssigned ? firstTable(id) : id, initial);
 	const key = keyForm(module, id, initial) ?? staticKeyForm(module, id, initial);
-	if ((table !== undefined || key !== undefined) && node.kind !== "const")
+	if (key !== undefined && node.kind !== "const")
 		fail(module.origin, node, `'${id.name}' never changes what it is: write const ${id.name} = ...`);
-	const base = { name: id.name, module, node: id, initial };
+	if (table !== undefined && isAssigned) add(module, table.node as Identifier, table);
+	const base = { name: id.name, module, node: id, initial: table === undefined ? initial : (table.node as Identifier) };
 	const object = frozenObject(initial);
 	if (object !== undefined && node.kind !== "const")
 		fail(module.origin, node, `'${id.name}' never changes what it is: write const ${id.name} = ...`);
 	if (object !== undefined)
 		add(module, id, { kind: "constants", name: id.name, module, node: id, members: membersOf(module, object) });
-	else if (table !== undefined) add(module, id, table);
+	else if (table !== undefined && !isAssigned) add(module, id, table);
 	else if (key !== undefined) add(module, id, key);
 	else if (node.kind === "const") add(module, id, { kind: "constant", ...base });
-	else add(module, id, { kind: "variable", ...base, writable: true, type: "either", sources: [initial] });
+	else add(module, id, { kind: "variable", ...base, writable: true, type: "either", sources: [base.initial] });
+}
+
+/** The name of the table that a variable of tables begins with, which no program can write. */
+const firstTable = (id: Identifier): Identifier => ({ ...id, name: `${id.name}#` });
+
+/** All names that something is assigned to, anywhere in the module. */
+function assignedNames({ program }: Module): Set<string> {
+	const names = new Set<string>();
+	const note = (target: AnyNode | null) => {
+		if (target?.type === "Identifier") names.add(target.name);
+		if (target?.type === "ArrayPattern") target.elements.forEach(note);
+	};
+	const visit = (node: AnyNode): void => {
+		if (node.type === "AssignmentExpression") note(node.left);
+		for (const child of childrenOf(node)) visit(child);
+	};
+	visit(program);
+	return names;
 }
 
 /** The object of `Object.freeze({ ... })`, or of `{ ... }`. */

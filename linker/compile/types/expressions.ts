@@ -6,7 +6,7 @@ import type { Expression } from "../ir.ts";
 import { arithmetic, operate } from "./arithmetic.ts";
 import { assignment, element, exchange, step } from "./assignments.ts";
 import type { Analysis, Module, Type } from "./bindings.ts";
-import { call } from "./calls.ts";
+import { call, tableCall } from "./calls.ts";
 import { comparison, extremum } from "./comparisons.ts";
 import { coercion, constantOf, elementSize, extremeOf, type Value } from "./constant.ts";
 import { signOf, typeOfValue } from "./infer.ts";
@@ -33,7 +33,7 @@ import {
 	type Wanted,
 } from "./surroundings.ts";
 import { tableTypeOf } from "./tables.ts";
-import { tableValue } from "./views.ts";
+import { lengthIn, tableValue } from "./views.ts";
 
 export function surroundings(analysis: Analysis, module: Module): Surroundings {
 	const c: Surroundings = {
@@ -43,6 +43,8 @@ export function surroundings(analysis: Analysis, module: Module): Surroundings {
 		boolean: (node) => boolean(c, node),
 		condition: (node) => condition(c, node),
 		typed: (node, wanted, who) => typed(c, node, wanted, who),
+		effect: (node) => effect(c, node),
+		tableCall: (node) => tableCall(c, node),
 	};
 	return c;
 }
@@ -222,7 +224,7 @@ function read(c: Surroundings, node: Syntax & { type: "Identifier" | "MemberExpr
 		);
 	if (binding?.kind === "local" && binding.view === undefined)
 		return { op: "read", place: { kind: "local", local: binding }, type: binding.type, at: at(c, node) };
-	if (binding?.kind === "variable")
+	if (binding?.kind === "variable" && binding.view === undefined)
 		return { op: "read", place: { kind: "variable", variable: binding }, type: binding.type, at: at(c, node) };
 	return refuseValueless(c, node);
 }
@@ -235,7 +237,7 @@ function wordOfTable(c: Surroundings, node: MemberExpression): Expression | unde
 	if (element === undefined) return undefined;
 	if (name === "size#") return { op: "constant", value: elementSize({ element }), type: "either", at: at(c, node) };
 	if (name === "address#") return tableValue(c, object, element, text(c, object)).address;
-	return name === "length" ? tableValue(c, object, element, text(c, object)).length : undefined;
+	return name === "length" ? lengthIn(tableValue(c, object, element, text(c, object))) : undefined;
 }
 
 /** `-x` is `0 - x`, `~x` is `x ^ -1`. */

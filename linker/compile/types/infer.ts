@@ -4,8 +4,8 @@
 // Requires: bind.ts for all modules. After `inferTypes`: the type of every variable and result is final.
 
 import type { AssignmentExpression, BinaryExpression, CallExpression, Expression, Node } from "acorn";
-import type { ParameterType } from "../../format/signatures.ts";
-import type { Analysis, FunctionBinding, Guess, Key, Local, Range, Result, Table, Type, Variable } from "./bindings.ts";
+import { isElementType, type SignatureTypes } from "../../format/signatures.ts";
+import type { Analysis, FunctionBinding, Guess, Key, Local, Range, Table, Type, Variable } from "./bindings.ts";
 import { coercion, constantOf, extremeOf, isNumberCall, mathName, roundedDivision, type Value } from "./constant.ts";
 import { memberName } from "./key-forms.ts";
 import { findSmall, fitsBoth, isOnlyUnsigned, isSigned, rangeOf, union } from "./ranges.ts";
@@ -49,10 +49,10 @@ function assignedTo(analysis: Analysis): Map<Typed, readonly Expression[]> {
 		if (binding.kind === "local" && binding.view === undefined && binding.sources.length > 0)
 			sources.set(binding, binding.sources);
 	for (const binding of [...analysis.modules.values()].flatMap(({ declared }) => declared)) {
-		if (binding.kind === "variable") sources.set(binding, binding.sources);
+		if (binding.kind === "variable" && binding.view === undefined) sources.set(binding, binding.sources);
 		if (binding.kind !== "function") continue;
 		const values = binding.returns.flatMap(({ argument }) => argument ?? []);
-		if (values.length > 0) sources.set(binding, values);
+		if (values.length > 0 && !isElementType(binding.result)) sources.set(binding, values);
 		for (const parameter of binding.parameters) sources.delete(parameter);
 	}
 	return sources;
@@ -240,7 +240,7 @@ export function elementType({ element }: Pick<Table, "element">): Type {
 function typeOfName(analysis: Analysis, node: Node): Guess {
 	const binding = analysis.uses.get(node);
 	if (binding?.kind !== "local" && binding?.kind !== "variable") return "none";
-	if (binding.kind === "local" && binding.view !== undefined) return "none";
+	if (binding.view !== undefined) return "none";
 	return analysis.guesses.get(binding) ?? binding.type;
 }
 
@@ -282,17 +282,12 @@ function typeOfAssignment(analysis: Analysis, node: AssignmentExpression): Guess
 }
 
 /** What both sides of a call agree on. */
-export interface Signature {
-	readonly parameters: readonly ParameterType[];
-	readonly result: Result;
-	/** May be null: a call's result cannot be used. */
-	readonly nullable: boolean;
-}
+export type Signature = SignatureTypes;
 
 export function functionSignature(fn: FunctionBinding): Signature {
 	return {
 		parameters: fn.parameters.map((local) => local.view?.element ?? parameterType(local)),
-		result: fn.result,
+		result: fn.result === "either" ? "int" : fn.result,
 		nullable: false,
 	};
 }

@@ -1,6 +1,7 @@
 // What calls give. Nothing is known of it but its type: patching may put another function of the same signature there.
 
 import type { CallExpression } from "acorn";
+import { isElementType } from "../../format/signatures.ts";
 import { calledKey } from "./bind.ts";
 import type { Analysis, Builtin, FunctionBinding, Guess, Key } from "./bindings.ts";
 import { isImul } from "./constant.ts";
@@ -16,7 +17,18 @@ export function typeOfCall(analysis: Analysis, node: CallExpression): Guess {
 
 const isKeyTest = ({ name }: Builtin) => name === "isEnabled" || name === "staticBranch";
 
-const resultOf = (analysis: Analysis, fn: FunctionBinding): Guess => analysis.guesses.get(fn) ?? fn.result;
+function resultOf(analysis: Analysis, fn: FunctionBinding): Guess {
+	const result = analysis.guesses.get(fn) ?? fn.result;
+	return isElementType(result) ? "none" : result;
+}
+
+/** The function that says what a call gives: the one that is called, or that the static call takes its signature from. */
+export function functionCalled(analysis: Analysis, node: CallExpression): FunctionBinding | undefined {
+	const key = calledKey(analysis, node);
+	if (key !== undefined) return isNullable(key) ? undefined : modelOf(analysis, key);
+	const binding = analysis.uses.get(node.callee);
+	return binding?.kind === "function" ? binding : undefined;
+}
 
 function keyResult(analysis: Analysis, key: Key): Guess {
 	if (isNullable(key)) return "none";

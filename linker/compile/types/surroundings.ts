@@ -1,6 +1,6 @@
 // What checking an expression has at hand, and how it refuses one.
 
-import type { AnyNode, Expression as Syntax } from "acorn";
+import type { AnyNode, CallExpression, Expression as Syntax } from "acorn";
 import type { Expression } from "../ir.ts";
 import { fail, type Position, positionAt, positionOf, quote } from "../origin.ts";
 import type { Analysis, Binding, Guess, Module, Range, Type } from "./bindings.ts";
@@ -34,6 +34,10 @@ export interface Surroundings {
 	readonly condition: (node: Syntax) => Expression;
 	/** A number of that type, or a boolean. `who` says what needs it. */
 	readonly typed: (node: Syntax, wanted: Type, who: string) => Expression;
+	/** For what it does. */
+	readonly effect: (node: Syntax) => Expression;
+	/** A call that gives a typed array. */
+	readonly tableCall: (node: CallExpression) => Expression & { op: "call" };
 }
 
 export function refuse(c: Surroundings, node: Syntax | AnyNode, message: string): never {
@@ -131,6 +135,7 @@ export function refuseValueless(c: Surroundings, node: Syntax | AnyNode): never 
 		case "builtin":
 			return refuse(c, node, `'${shown}' is a function: call it, or give it to staticCall or update`);
 		case "local":
+		case "variable":
 		case "table":
 			return refuse(c, node, `'${shown}' is a table: write ${shown}[i] or ${shown}.length`);
 		case "key":

@@ -1,19 +1,25 @@
-// Typed arrays as values: what an argument, a declaration or an assignment gives on, as two words. A part of one,
+// Typed arrays as values: what an argument, a declaration, an assignment or a result gives on, as two words. A part of one,
 // `t.subarray(from, to)`, is its own words; its bounds are read as JavaScript does, from the end if they are negative, and
 // never beyond it.
 
-import type { CallExpression, Node, Expression as Syntax } from "acorn";
-import { type Expression, type Place, type Words, wordPlace } from "../ir.ts";
-import type { ElementType } from "../parse.ts";
-import type { Local } from "./bindings.ts";
+import type { CallExpression, ConditionalExpression, Node, Expression as Syntax } from "acorn";
+import type { ElementType } from "../../format/signatures.ts";
+import { type Expression, type Place, placeOf, type Words } from "../ir.ts";
+import type { Local, Variable } from "./bindings.ts";
 import { elementSize, numberOf, tableLength } from "./constant.ts";
 import { expressions } from "./declare.ts";
 import { inSequence, kept } from "./kept.ts";
 import { at, bindingOf, refuse, type Surroundings, text } from "./surroundings.ts";
-import { partOf, tableTypeOf } from "./tables.ts";
+import { partOf, tableTypeOf, viewedOf } from "./tables.ts";
 
 /** The typed array that an expression gives. @param who says what needs it */
 export function tableValue(c: Surroundings, node: Syntax, wanted: ElementType, who: string): Words {
+	if (node.type === "ConditionalExpression") return chosen(c, node, wanted, who);
+	if (node.type === "SequenceExpression") {
+		const { address, length } = tableValue(c, node.expressions.at(-1)!, wanted, who);
+		const before = node.expressions.slice(0, -1).map((each) => c.effect(each));
+		return { address: inSequence(before, address), length };
+	}
 	const found = tableTypeOf(c.analysis, node);
 	if (found === wanted) return wordsFor(c, node);
 	const shown = text(c, node);
@@ -26,8 +32,14 @@ export function tableValue(c: Surroundings, node: Syntax, wanted: ElementType, w
 function wordsFor(c: Surroundings, node: Syntax): Words {
 	if (partOf(node) !== undefined) return part(c, node as CallExpression);
 	const position = at(c, node);
+	if (node.type === "CallExpression") {
+		const length = lengthOf(node);
+		const address = { ...c.tableCall(node), length };
+		return { address, length: { op: "read", place: placeOf(length), type: "either", at: position } };
+	}
 	const binding = bindingOf(c, node);
-	if (binding?.kind === "local" && binding.view !== undefined) return wordsIn(c, node, binding);
+	const viewed = viewedOf(binding);
+	if (viewed !== undefined) return wordsIn(c, node, viewed);
 	if (binding?.kind !== "table") throw new Error(`'${text(c, node)}' is no table`);
 	const length = tableLength(c.analysis, binding);
 	return {
@@ -36,11 +48,43 @@ function wordsFor(c: Surroundings, node: Syntax): Words {
 	};
 }
 
+/** The variable without a name that takes the length of what a call gives. */
+const lengthOf = (node: Syntax): Local => ({
+	kind: "local",
+	name: "",
+	node,
+	writable: false,
+	type: "either",
+	sources: [],
+});
+
+/** One of two typed arrays, each in the same two variables. */
+function chosen(c: Surroundings, node: ConditionalExpression, wanted: ElementType, who: string): Words {
+	const test = c.condition(node.test);
+	const [yes, no] = [node.consequent, node.alternate].map((side) => tableValue(c, side, wanted, who)) as [Words, Words];
+	const [address, length] = [kept(node, yes.address), kept(node, yes.length)];
+	const other = (write: Expression, value: Expression) => ({ ...(write as Expression & { op: "write" }), value });
+	const choice: Expression = {
+		op: "choose",
+		test,
+		yes: inSequence([address.write], length.write),
+		no: inSequence([other(address.write, no.address)], other(length.write, no.length)),
+		type: "none",
+		at: at(c, node),
+	};
+	return { address: inSequence([choice], address.read), length: length.read };
+}
+
+/** The length of a typed array; whatever gives it is evaluated. */
+export function lengthIn({ address, length }: Words): Expression {
+	return address.op === "read" || address.op === "address" ? length : inSequence([address], length);
+}
+
 /** What a variable holds. */
-export function wordsIn(c: Surroundings, node: Node, { view }: Local): Words {
-	const read = (local: Local, type: "uint" | "either"): Expression => ({
+export function wordsIn(c: Surroundings, node: Node, { view }: Local | Variable): Words {
+	const read = (word: Local | Variable, type: "uint" | "either"): Expression => ({
 		op: "read",
-		place: wordPlace(local),
+		place: placeOf(word),
 		type,
 		at: at(c, node as Syntax),
 	});
@@ -48,7 +92,7 @@ export function wordsIn(c: Surroundings, node: Node, { view }: Local): Words {
 }
 
 /** Puts a typed array into a variable: both words are evaluated before the first is stored. */
-export function keepTable(c: Surroundings, node: Syntax, { view }: Local, value: Words): Expression {
+export function keepTable(c: Surroundings, node: Syntax, { view }: Local | Variable, value: Words): Expression {
 	const length = kept(node, value.length);
 	const address = kept(node, value.address);
 	return inSequence(
@@ -57,8 +101,8 @@ export function keepTable(c: Surroundings, node: Syntax, { view }: Local, value:
 	);
 }
 
-export function storeWord(c: Surroundings, node: Syntax, local: Local, value: Expression): Expression {
-	const place: Place = wordPlace(local);
+export function storeWord(c: Surroundings, node: Syntax, word: Local | Variable, value: Expression): Expression {
+	const place: Place = placeOf(word);
 	return { op: "write", place, value, type: value.type, at: at(c, node) };
 }
 

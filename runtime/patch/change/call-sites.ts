@@ -1,7 +1,7 @@
 // Static calls as parts of an update: which bytes each site of a key gets for a new target, and why a target cannot be.
 
 import { notIn } from "../../../linker/errors.ts";
-import { serves, signatureText } from "../../../linker/format/signatures.ts";
+import { isElementType, serves, signatureText, signatureTypes } from "../../../linker/format/signatures.ts";
 import { SITE_BYTES } from "../../../linker/format/static-calls.ts";
 import { hex, hexBytes } from "../../../linker/hex.ts";
 import { encode, REL_MAX, REL_MIN } from "../../../linker/isa/index.ts";
@@ -59,7 +59,10 @@ function planSite(
 /** Why a function cannot stand in for the key's default: null where results are used, or another signature. */
 function unfitTarget({ image, machine }: System, slot: Slot, to: number): string | undefined {
 	const target = targetAt(to, image.stubs);
-	if (target.kind === "ret0") return undefined;
+	if (target.kind === "ret0")
+		return slot.signature !== undefined && isElementType(signatureTypes(slot.signature).result)
+			? `'${slot.name}' returns a table, and 0 is none`
+			: undefined;
 	if (target.kind === "null")
 		return slot.nullable ? undefined : `'${slot.name}' may not be null: its callers use the result`;
 	if (!permits(machine, 0, to, "x")) return `'${slot.name}' cannot call ${hex(to)}: it is not in executable memory`;

@@ -69,7 +69,12 @@ export function tableOf(s: Scene, element: ElementType, depth: number): Code | u
 	const { dice } = s;
 	const tables = s.tables.filter((table) => table.element === element);
 	if (tables.length === 0) return undefined;
-	const name = use(s, dice.pick(tables));
+	if (depth > 0 && dice.once(5)) {
+		const [yes, no] = [tableOf(s, element, depth - 1)!, tableOf(s, element, depth - 1)!];
+		return code`(${condition(s, depth - 1)} ? ${yes} : ${no})`;
+	}
+	const given = depth > 0 && dice.once(2) ? callFor(s, element, depth) : undefined;
+	const name = given ?? use(s, dice.pick(tables));
 	const bound = () => (dice.once(2) ? code`${dice.roll(12) - 6}` : code`${small(s, "int", depth - 1)} - 500`);
 	if (dice.once(2)) return code`${name}`;
 	return dice.once(3) ? code`${name}.subarray(${bound()})` : code`${name}.subarray(${bound()}, ${bound()})`;
@@ -79,7 +84,7 @@ function elementOf(s: Scene, type: NumberType): Code | undefined {
 	const tables = s.tables.filter(({ element }) => (element === "Uint32Array") === (type === "uint"));
 	if (tables.length === 0) return undefined;
 	const table = s.dice.pick(tables);
-	if (type === "int" && s.dice.once(8)) return code`${use(s, table)}.length`;
+	if (type === "int" && s.dice.once(8)) return code`${tableOf(s, table.element, 1)!}.length`;
 	return code`${use(s, table)}[${index(s, table)}]`;
 }
 
@@ -427,7 +432,7 @@ export function effect(s: Scene, depth: number): Code {
 		case 2:
 			return print(s, depth);
 		case 3:
-			return callFor(s, dice.pick(["int", "uint", "none", "none"]), depth) ?? print(s, depth);
+			return callFor(s, dice.pick(["int", "uint", "none", "none", "Int32Array"]), depth) ?? print(s, depth);
 		case 4:
 			return retarget(s) ?? assignment(s, depth);
 		case 6:

@@ -1,7 +1,7 @@
 // Random programs: one module or two, with variables, tables, functions that call those before them, static calls that
 // start as a function, null or ret0, and a main that uses it all.
 
-import { callOf, coerced, ofType, print } from "./expressions.ts";
+import { callOf, coerced, ofType, print, tableOf } from "./expressions.ts";
 import {
 	type Callee,
 	type Code,
@@ -98,7 +98,8 @@ function addData(draft: Draft, module: number): void {
 	}
 	for (const element of elementTypes) {
 		if (dice.once(element.includes("32") ? 3 : 2)) continue;
-		const other = dice.once(4) && draft.tables.length > 0 ? dice.pick(draft.tables) : undefined;
+		const copied = draft.tables.filter(({ length }) => length !== undefined);
+		const other = dice.once(4) && copied.length > 0 ? dice.pick(copied) : undefined;
 		const length = other?.length ?? dice.pick([1, 2, 8, 16]);
 		const table: Table = { name: `t${module}${element[0]}${element.at(4)}`, element, length, module };
 		draft.tables.push(table);
@@ -127,6 +128,8 @@ const signatures: readonly Pick<Callee, "parameters" | "result">[] = [
 	{ parameters: ["int", "Uint8Array"], result: "none" },
 	{ parameters: ["uint", "Uint32Array", "Int16Array", "int", "Uint32Array"], result: "uint" },
 	{ parameters: ["Int8Array", "Uint16Array"], result: "bool" },
+	{ parameters: ["Int32Array", "int"], result: "Int32Array" },
+	{ parameters: ["int", "int", "Uint8Array", "int", "int", "Uint8Array"], result: "Uint8Array" },
 ];
 
 /** One function, or several of one signature and a key that calls them. */
@@ -137,7 +140,7 @@ function addFunctions(draft: Draft, module: number, size: number): void {
 	const signature = dice.pick(signatures.filter(({ parameters }) => parameters.every(isThere)));
 	const first = addFunction(draft, module, size, signature, dice.once(5) && signature.parameters[0] === "int");
 	const fitting = [first];
-	if (dice.once(2)) addOperation(draft, module, first);
+	if (dice.once(2) && !isElementType(first.result)) addOperation(draft, module, first);
 	if (dice.once(2)) return;
 	while (fitting.length < 2 || dice.once(3)) fitting.push(addFunction(draft, module, size, signature, false));
 	addKey(
@@ -169,6 +172,12 @@ function addCode(draft: Draft, module: number, size: number): void {
 	const name = newName(s, "g");
 	const lines = [code`export ${writable ? "let" : "const"} ${name} = ${value};`];
 	if (dice.once(2)) lines.push(code`{`, ...block(s, Math.min(size, 3)), code`}`);
+	if (dice.once(2) && draft.tables.length > 0) {
+		const { element } = dice.pick(draft.tables);
+		const part = newName(s, "m");
+		lines.push(code`export ${dice.pick(["const", "let"])} ${part} = ${tableOf(s, element, 2)!};`);
+		draft.tables.push({ name: part, element, length: undefined, module });
+	}
 	draft.names = s.names;
 	draft.lines[module]!.push(...lines);
 	draft.variables.push({ name, type, writable, module, fixed: !writable });
@@ -179,10 +188,11 @@ function addKey(draft: Draft, module: number, fitting: readonly Callee[]): void 
 	const like = fitting[0]!;
 	const cost = Math.max(...fitting.map((fn) => fn.cost));
 	const name = `key${draft.names++}`;
-	const kind = dice.pick(like.result === "bool" ? ["function", "null"] : ["function", "null", "ret0"]);
+	const isZero = like.result !== "bool" && !isElementType(like.result);
+	const kind = dice.pick(isZero ? ["function", "null", "ret0"] : ["function", "null"]);
 	const result = kind === "null" ? "none" : like.result;
 	const extra: Name[] = kind === "null" ? [{ name: "null" }] : [];
-	if (like.result !== "bool" && kind !== "null" && dice.once(2)) extra.push({ name: "staticCall.ret0" });
+	if (isZero && kind !== "null" && dice.once(2)) extra.push({ name: "staticCall.ret0" });
 	draft.keys.push({ ...like, name, module, result, cost, targets: [...fitting, ...extra], recursive: false });
 	const initial =
 		kind === "function" ? `(${like.name})` : kind === "null" ? `(null, ${like.name})` : `.ret0(${like.name})`;

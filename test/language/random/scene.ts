@@ -33,7 +33,7 @@ export type ElementType = (typeof elementTypes)[number];
 
 export type NumberType = "int" | "uint";
 export type Type = NumberType | "bool";
-export type Result = Type | "none";
+export type Result = Type | ElementType | "none";
 
 /** A piece of program in two texts: as a user would write it, and with every step checked whose exact result could
  * leave 32 bits, so that Node itself says where the machine has to trap. `~L~` stands for the line it will be on. */
@@ -139,4 +139,4 @@ export function ownTables(s: Scene): Table[] {
 	return s.tables.filter(({ module }) => (module ?? s.module) === s.module);
 }
 
-export const isElementType = (type: Type | ElementType): type is ElementType => type.endsWith("Array");
+export const isElementType = (type: Result): type is ElementType => type.endsWith("Array");

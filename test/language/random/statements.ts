@@ -1,7 +1,7 @@
 // Random statements, as lines. Loops count down or up in a variable of their own, so every one of them ends.
 
 import { bool, coerced, condition, effect, loose, ofType, small, tableOf, unknown } from "./expressions.ts";
-import { type Code, code, newName, ownTables, type Scene, use } from "./scene.ts";
+import { type Code, code, isElementType, newName, ownTables, type Scene, use } from "./scene.ts";
 
 type Lines = readonly Code[];
 
@@ -213,5 +213,6 @@ export function returning(s: Scene, depth: number): Code {
 	if (s.result === "bool") return code`return ${bool(s, depth)};`;
 	// A function's result is int if nothing says otherwise.
 	if (s.result === "uint") return code`return ${loose(s, depth, "uint")} >>> 0;`;
+	if (isElementType(s.result)) return code`return ${tableOf(s, s.result, depth)!};`;
 	return code`return ${ofType(s, s.result, depth)};`;
 }
