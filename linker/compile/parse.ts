@@ -134,8 +134,6 @@ function shapeError(node: AnyNode, around: Surroundings): string | undefined {
 			if (parent!.type === "SwitchCase") return "a declaration in a case needs braces: case 1: { let x = 0; ... }";
 			return undefined;
 		case "VariableDeclarator":
-			if (node.init == null && node.id.type === "Identifier" && !inFunction)
-				return `'${node.id.name}' needs a value: write let ${node.id.name} = 0`;
 			return undefined;
 		case "FunctionDeclaration":
 			return functionError(node);
@@ -195,11 +193,7 @@ function literalError(node: AnyNode & { type: "Literal" }, parent: AnyNode): str
 	const { value } = node;
 	if (node.bigint != null) return "there are no bigints: numbers are 32-bit integers; keep two halves";
 	if (node.regex != null) return "there are no regular expressions: compare numbers";
-	if (typeof value === "string") return textError(parent);
-	if (typeof value !== "number") return undefined;
-	if (!Number.isInteger(value)) return "there are no fractions: numbers are 32-bit integers; scale them";
-	if (value > 0xffffffff) return "this number needs more than 32 bits: the largest is 0xffffffff";
-	return undefined;
+	return typeof value === "string" ? textError(parent) : undefined;
 }
 
 function textError(parent: AnyNode): string | undefined {

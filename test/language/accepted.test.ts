@@ -66,6 +66,16 @@ const numbers = [
 	"(a == (u == v)) + (true == 1)",
 	"Kind.A + Kind.B - a % 7",
 	"Kind.Mask & a",
+	"Math.floor(7.5) + Math.ceil(-7.5) + Math.trunc(-0.5) + Math.round(2.5) - Math.round(-2.5) + Math.abs(-1.5) * 2",
+	"Math.floor(RATIO * 10) + BIG / 1024 ** 3 + Kind.Half * 8",
+	...["<", "<=", ">", ">=", "===", "!="].flatMap((operator) => [
+		`+(a ${operator} 2.5)`,
+		`+(-2.5 ${operator} a)`,
+		`+(u ${operator} 2147483647.5) + +(a ${operator} BIG) * 2 + +(u ${operator} -BIG) * 4 + +(a ${operator} 0 / 0) * 8`,
+	]),
+	"((a | 1.5) + (a & 3.7) - (a & (7 << 1.5)) + (u >>> 4294967297)) | 0",
+	"Math.imul(a, 2.5)",
+	"(a + 4294967296) | 0",
 ];
 
 test("arithmetic", async () => {
@@ -73,7 +83,8 @@ test("arithmetic", async () => {
 	const calls = ends.flatMap((a) => ends.filter((b) => b !== 0).map((b) => `	all(${a}, ${b});`)).join("\n");
 	const lines = await same(`
 import { print } from "patchbay/source";
-const Kind = Object.freeze({ A: 0, B: 1 + 2, Mask: 2 ** 10 - 1 });
+const Kind = Object.freeze({ A: 0, B: 1 + 2, Mask: 2 ** 10 - 1, Half: 0.5 });
+const RATIO = 1.5, BIG = 2 ** 40;
 function all(a, b) {
 	const u = a >>> 0, v = b >>> 0;
 ${rows}
@@ -117,6 +128,26 @@ export function main() { show(); print(big, t[0], t[3], low[255], same[254], sam
 	const lines = await same(main, lib);
 	expect(lines.slice(0, 2)).toEqual(["lib", "main 11 755167118 15 1"]);
 	expect(lines.filter((line) => line === "lib")).toHaveLength(1);
+});
+
+test("variables at module level get their values later", async () => {
+	const lib = `
+let seed, d, t; export let best; let n;
+const a = new Int32Array([3, 1, 2, 7]);
+best = a[0];
+for (const x of a) if (x > best) best = x;
+function bump() { n = best + 1; return n; }
+const m = bump();
+function start(s) { seed = s; }
+function next() { seed = (Math.imul(seed, 1664525) + 1013904223) | 0; return seed >>> 16; }
+function use() { if (d) return t[0]; return t.length; }
+function countdown(x) { if (x > 0) return countdown(x - 1); d = best > x; t = a.subarray(x + 1); return 1; }
+export function run(s) { start(s); return next() + next() + m + n + countdown(3) + use(); }`;
+	const main = `
+import { print } from "patchbay/source"; import { best, run } from "./lib.js";
+var i, last;
+export function main() { for (i = 0; i < 3; i++) { last = run(i); print(i, last); } print(i, best); }`;
+	expect(await same(main, lib)).toHaveLength(4);
 });
 
 test("variables at module level hold tables", async () => {
@@ -224,6 +255,7 @@ const statements = [
 	"for (const i in t) { t[i] = +i * 3 + (b & 1); if (Number(i) > 2) break; s[i] = i | 0; } print(t[0], t[1], t[2], t[3], s[2]);",
 	// biome-ignore lint/suspicious/noTemplateCurlyInString: it is the program that has the template
 	"print(`a=${a}`, `${b}${a}`, ``, `t`, `${b}:`, `${0 * -1}`, `neg ${-(a & 1)}!`); console.log(`a=${a}`, 5, t[0], t.length, a | 0, called);",
+	"t[0] = 2.7; t[1] = a > 0 ? -2.7 : 1e10; print(t[0], t[1]); t.fill(-3.5); t.set([1.5], 3); print(t[2], t[3]); print((called++, a) < 0.5 ? 1 : 0, called);",
 	"t.fill(a); print(t[0], t[3]); t.fill(a < b, 1, -1); print(t[0], t[1], t[2], t[3]); t.fill(9, -2); print(t[1], t[2]); t.fill(1, a & 3, b & 7); print(t[0], t[1], t[2], t[3]);",
 	"t.set([a, b & 7, t[1]], 1); print(t[0], t[1], t[2], t[3]); t.set(s); print(t[0], t[1], t[2], t[3]); u.set(t, 2); u.set(u, 0); print(u[0], u[2], u[5]);",
 	"const [p, q] = [a, b]; let [x, y] = [q, p]; print(p, q, x, y);",

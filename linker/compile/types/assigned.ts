@@ -4,24 +4,49 @@
 // Requires: a checked function. After: no variable is read before something is assigned to it.
 
 import type { AnyNode } from "acorn";
-import { contains, type Exit, type Expression, operandsOf, type Statement } from "../ir.ts";
-import type { Local } from "./bindings.ts";
+import { contains, type Exit, type Expression, operandsOf, type Place, type Statement } from "../ir.ts";
+import type { Local, Variable } from "./bindings.ts";
 import { refuse, type Surroundings } from "./surroundings.ts";
 
 /** The variables without a value at some place; undefined where control does not come. */
-type Open = ReadonlySet<Local> | undefined;
+export type Open = ReadonlySet<Local | Variable> | undefined;
+
+/** What is done on the way. */
+export interface Meeting {
+	/** A variable is read that may have no value there. */
+	readonly read: (variable: Local | Variable, line: number) => void;
+	/** @returns what is open after the call */
+	readonly call: (node: Expression & { op: "call" }, open: Open) => Open;
+}
 
 interface Search {
-	readonly c: Surroundings;
+	readonly meet: Meeting;
 	/** What is open where a `break` or a `continue` leads. */
 	readonly left: Map<Exit, Open>;
 	readonly repeated: Map<Exit, Open>;
+	/** What is open where a `return` is. */
+	returned: Open;
 }
 
 export function checkAssigned(c: Surroundings, statements: readonly Statement[]): void {
 	const open = new Set<Local>();
 	for (const local of localsIn(statements)) if (local.hasValue === false) open.add(local);
-	if (open.size > 0) all({ c, left: new Map(), repeated: new Map() }, statements, open);
+	const read = (variable: Local | Variable, line: number) =>
+		refuse(c, variable.node as AnyNode, unassigned(variable, `on line ${line}`));
+	if (open.size > 0) follow(statements, open, { read, call: (_, after) => after });
+}
+
+/** Says that a variable may have no value where it is read. */
+export function unassigned(variable: Local | Variable, where: string): string {
+	const { name, type, isWordOfTable } = variable;
+	if (isWordOfTable) return `'${name}' may be used ${where} before it is a table: give it one where it is declared`;
+	return `'${name}' may be read ${where} before it has a value: write let ${name} = ${type === "bool" ? "false" : "0"}`;
+}
+
+/** Goes all ways through statements. @returns what is open where they end, the end of the function or a return */
+export function follow(statements: readonly Statement[], open: Open, meet: Meeting): Open {
+	const s: Search = { meet, left: new Map(), repeated: new Map(), returned: undefined };
+	return either(all(s, statements, open), s.returned);
 }
 
 function localsIn(statements: readonly Statement[]): Set<Local> {
@@ -102,7 +127,13 @@ function one(s: Search, statement: Statement, open: Open): Open {
 			s.repeated.set(statement.exit, either(s.repeated.get(statement.exit), open));
 			return undefined;
 		case "return":
-			for (const part of [statement.value, statement.length]) if (part !== undefined) open = value(s, part, open);
+			s.returned = either(
+				s.returned,
+				[statement.value, statement.length].reduce<Open>(
+					(before, part) => (part === undefined ? before : value(s, part, before)),
+					open,
+				),
+			);
 			return undefined;
 	}
 }
@@ -134,17 +165,13 @@ function test(s: Search, node: Expression, open: Open): [yes: Open, no: Open] {
 function value(s: Search, node: Expression, open: Open): Open {
 	switch (node.op) {
 		case "read":
-			if (node.place.kind === "local") return read(s, node.place.local, open, node.at.line);
-			break;
+			return read(s, node, node.place, operands(s, node, open));
 		case "write":
-			if (node.place.kind === "local") {
-				const after = value(s, node.value, open);
-				return without(after, node.place.local);
-			}
-			break;
+			return without(operands(s, node, open), variableAt(node.place));
 		case "modify":
-			if (node.place.kind === "local") read(s, node.place.local, open, node.at.line);
-			break;
+			return without(operands(s, node, read(s, node, node.place, open)), variableAt(node.place));
+		case "call":
+			return s.meet.call(node, operands(s, node, open));
 		case "both":
 		case "either": {
 			const [yes, no] = test(s, node, open);
@@ -155,25 +182,26 @@ function value(s: Search, node: Expression, open: Open): Open {
 			return either(value(s, node.yes, yes), value(s, node.no, no));
 		}
 		default:
+			return operands(s, node, open);
 	}
-	return operandsOf(node).reduce<Open>((before, part) => value(s, part, before), open);
 }
 
-function without(open: Open, local: Local): Open {
-	if (open?.has(local) !== true) return open;
+const operands = (s: Search, node: Expression, open: Open): Open =>
+	operandsOf(node).reduce<Open>((before, part) => value(s, part, before), open);
+
+/** The variable that a place is, if it is one. */
+const variableAt = (place: Place): Local | Variable | undefined =>
+	place.kind === "local" ? place.local : place.kind === "variable" ? place.variable : undefined;
+
+function without(open: Open, variable: Local | Variable | undefined): Open {
+	if (variable === undefined || open?.has(variable) !== true) return open;
 	const rest = new Set(open);
-	rest.delete(local);
+	rest.delete(variable);
 	return rest;
 }
 
-function read({ c }: Search, local: Local, open: Open, line: number): Open {
-	if (open?.has(local) === true)
-		refuse(
-			c,
-			local.node as AnyNode,
-			local.isWordOfTable
-				? `'${local.name}' may be used on line ${line} before it is a table: give it one where it is declared`
-				: `'${local.name}' may be read on line ${line} before it has a value: write let ${local.name} = 0`,
-		);
+function read({ meet }: Search, { at }: Expression, place: Place, open: Open): Open {
+	const variable = variableAt(place);
+	if (variable !== undefined && open?.has(variable) === true) meet.read(variable, at.line);
 	return open;
 }

@@ -65,6 +65,8 @@ export interface Variable {
 	readonly node: Node;
 	readonly initial: Expression | undefined;
 	readonly writable: boolean;
+	/** It is one of the words of a typed array. */
+	readonly isWordOfTable?: boolean;
 	/** What it is made of if it holds typed arrays. Found by tables.ts. */
 	view?: View<Variable>;
 	type: Type;

@@ -12,9 +12,10 @@ import { checkAssigned } from "./assigned.ts";
 import type { Analysis, Contract, Declared, FunctionBinding, Key, Module, Table } from "./bindings.ts";
 import { checkRet0, targetOf } from "./calls.ts";
 import { constantOf, numberOf, tableLength } from "./constant.ts";
-import { checkConstant, condition, effect, surroundings } from "./expressions.ts";
+import { condition, effect, surroundings } from "./expressions.ts";
 import { keySignature } from "./infer.ts";
 import { boundsOf, type LoopSyntax } from "./loop-bounds.ts";
+import { checkModuleAssigned } from "./module-assigned.ts";
 import { modelOf } from "./results.ts";
 import { checkStaticKey } from "./static-keys.ts";
 import { at, bindingOf, refuse, refuseValueless, type Surroundings, text } from "./surroundings.ts";
@@ -29,6 +30,8 @@ export function checkModule(analysis: Analysis, module: Module): CheckedFunction
 		binding.kind === "function" ? (attempt(errors, () => checkFunction(c, binding)) ?? []) : [],
 	);
 	throwErrors(errors);
+	checkModuleAssigned(c, functions);
+	throwErrors(errors);
 	return functions;
 }
 
@@ -39,19 +42,15 @@ function checkDeclaration(c: Surroundings, binding: Declared): void {
 			const { initial } = binding;
 			const value = initial && constantOf(c.analysis, initial);
 			// It has none, or it is computed by the code at module level.
-			if (initial === undefined || value === undefined) return;
+			if (initial === undefined || value === undefined || binding.kind === "constant") return;
 			const viewed = viewedOf(binding);
 			if (viewed !== undefined) tableValue(c, initial, viewed.view!.element, `'${binding.name}'`);
-			checkConstant(c, initial, value);
-			if (binding.kind === "variable") c.typed(initial, binding.type, `'${binding.name}'`);
+			c.typed(initial, binding.type, `'${binding.name}'`);
 			return;
 		}
 		case "constants":
-			for (const [name, initial] of binding.members) {
-				const value = constantOf(c.analysis, initial);
-				if (value === undefined) refuseInitial(c, initial, name);
-				checkConstant(c, initial, value);
-			}
+			for (const [name, initial] of binding.members)
+				if (constantOf(c.analysis, initial) === undefined) refuseInitial(c, initial, name);
 			return;
 		case "table":
 			checkTable(c, binding);
@@ -264,7 +263,6 @@ function checkVariables(c: Surroundings, node: VariableDeclaration): Statement[]
 		const local = bindingOf(c, declarator.id as AnyNode);
 		const initial = declarator.init;
 		if (initial == null) return [];
-		if (local?.kind === "constant") checkConstant(c, initial, constantOf(c.analysis, initial)!);
 		if (local?.kind !== "local") return [];
 		if (local.view !== undefined) {
 			const words = tableValue(c, initial, local.view.element, `'${local.name}'`);

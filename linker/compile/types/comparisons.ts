@@ -4,7 +4,8 @@ import type { BinaryExpression, CallExpression, Expression as Syntax } from "aco
 import type { Condition } from "../../isa/index.ts";
 import type { Expression } from "../ir.ts";
 import { queriedKey, targetOf } from "./calls.ts";
-import { neededSign } from "./infer.ts";
+import { numberOf } from "./constant.ts";
+import { neededSign, typeOfValue } from "./infer.ts";
 import { inSequence, kept } from "./kept.ts";
 import { at, guess, type Operand, operandOf, refuse, type Surroundings, text, type Wanted } from "./surroundings.ts";
 
@@ -31,11 +32,40 @@ export function comparison(c: Surroundings, node: BinaryExpression): Expression 
 	if (/[!=]=/.test(node.operator) && hasBoolean && (!isLoose || a === b))
 		return booleanComparison(c, node, left, right);
 	const position = at(c, node);
+	const beyond = comparedBeyond(c, node, left, right) ?? comparedBeyond(c, node, right, left);
+	if (beyond !== undefined) return beyond;
 	const [x, y] = sides([operandOf(c, left), operandOf(c, right)], neededSign, undefined);
 	const types = [x.type, y.type];
 	if (types.includes("int") && types.includes("uint")) return mixedComparison(node, node.operator, x, y);
 	const condition = conditions[node.operator]![types.includes("uint") ? "uint" : "int"];
 	return { op: "compare", condition, left: x, right: y, type: "bool", at: position };
+}
+
+/** A comparison with a constant that is no number of the machine: with a fraction, what is less than 2.5 is less than 3;
+ * beyond 32 bits, all numbers are on the same side of it. */
+function comparedBeyond(
+	c: Surroundings,
+	node: BinaryExpression,
+	constant: Syntax,
+	other: Syntax,
+): Expression | undefined {
+	const value = numberOf(c.analysis, constant);
+	if (value === undefined || value === (value | 0) || value === value >>> 0) return undefined;
+	const checked = operandOf(c, other).check("exact", undefined);
+	const known = (holds: boolean): Expression =>
+		inSequence([checked], { op: "constant", value: Number(holds), type: "bool", at: at(c, node) });
+	if (/[!=]=/.test(node.operator)) return known(node.operator.startsWith("!"));
+	const isLess = node.operator.startsWith("<") === (constant === node.right);
+	// `2.5 < x` and `2.5 <= x` are the same, and so are the others: x is never 2.5.
+	const limit = Math.ceil(value);
+	if (Number.isNaN(value)) return known(false);
+	if (limit < -(2 ** 31) || limit > 2 ** 32 - 1) return known(isLess === limit > 0);
+	const right: Expression = { op: "constant", value: limit | 0, type: typeOfValue(limit), at: at(c, constant) };
+	const types = [checked.type, right.type];
+	const operator = isLess ? "<" : ">=";
+	if (types.includes("int") && types.includes("uint")) return mixedComparison(node, operator, checked, right);
+	const condition = conditions[operator]![types.includes("uint") ? "uint" : "int"];
+	return { op: "compare", condition, left: checked, right, type: "bool", at: at(c, node) };
 }
 
 /** Both operands, each of its own sign; what may have either takes that of the other. */

@@ -173,7 +173,12 @@ export function checkName(origin: Origin, id: Identifier): void {
 
 function declareVariable(module: Module, node: VariableDeclaration, declarator: VariableDeclarator): void {
 	const id = declarator.id as Identifier;
-	const initial = declarator.init!;
+	const initial = declarator.init ?? undefined;
+	if (initial === undefined) {
+		const open = { name: id.name, module, node: id, initial, writable: true, sources: [] };
+		add(module, id, { kind: "variable", ...open, type: "either" });
+		return;
+	}
 	const isAssigned = node.kind !== "const" && assignedNames(module).has(id.name);
 	const table = tableForm(module, isAssigned ? firstTable(id) : id, initial);
 	const key = keyForm(module, id, initial) ?? staticKeyForm(module, id, initial);

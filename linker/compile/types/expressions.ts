@@ -195,17 +195,21 @@ function constant(c: Surroundings, node: Syntax, value: number, context: Context
 	return { op: "constant", value: value | 0, type, at: at(c, node) };
 }
 
-export function checkConstant(c: Surroundings, node: Syntax | AnyNode, value: Value): void {
+function checkConstant(c: Surroundings, node: Syntax | AnyNode, value: Value): void {
 	const message = constantError(c, node, value);
 	if (message !== undefined) refuse(c, node, message);
 }
 
 function constantError(c: Surroundings, node: Syntax | AnyNode, value: Value): string | undefined {
 	if (typeof value === "boolean" || value === (value | 0) || value === value >>> 0) return undefined;
-	const shown = text(c, node);
-	if (Number.isNaN(value)) return `'${shown}' is not a number: write (${shown}) | 0 for 0`;
-	if (!Number.isInteger(value)) return `'${shown}' is ${value}, and there are no fractions: write (${shown}) | 0`;
-	return `'${shown}' is ${value}, which needs more than 32 bits: write (${shown}) | 0 or (${shown}) >>> 0 to wrap`;
+	const [shown, operand] = [text(c, node), operandText(c, node)];
+	if (Number.isNaN(value)) return `'${shown}' is not a number: write ${operand} | 0 for 0`;
+	if (!Number.isInteger(value)) {
+		if (node.type === "Literal") return "there are no fractions: numbers are 32-bit integers; scale them";
+		return `'${shown}' is ${value}, and there are no fractions: write ${operand} | 0 if what is behind the point does not matter`;
+	}
+	if (node.type === "Literal") return "this number needs more than 32 bits: the largest is 0xffffffff";
+	return `'${shown}' is ${value}, which needs more than 32 bits: write ${operand} | 0 or ${operand} >>> 0 to wrap`;
 }
 
 function read(c: Surroundings, node: Syntax & { type: "Identifier" | "MemberExpression" }): Expression {

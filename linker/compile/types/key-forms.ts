@@ -71,7 +71,7 @@ function clobbersOf(module: Module, node: Expression | undefined): Contract["clo
 function bytesOf(module: Module, node: Expression | undefined): number {
 	if (node === undefined) return LEAST_BYTES;
 	const value = node.type === "Literal" ? node.value : undefined;
-	if (typeof value === "number" && value >= LEAST_BYTES && value <= MOST_BYTES) return value;
+	if (typeof value === "number" && Number.isInteger(value) && value >= LEAST_BYTES && value <= MOST_BYTES) return value;
 	fail(module.origin, node, `room at a site is a number of bytes from ${LEAST_BYTES}, for a call, to ${MOST_BYTES}`);
 }
 

@@ -161,6 +161,7 @@ const wordOf = ({ name, node, writable, hasValue }: Local): Local => ({
 const wordIn = (variable: Variable, suffix: string): Variable => ({
 	...variable,
 	name: variable.name + suffix,
+	isWordOfTable: true,
 	initial: undefined,
 	type: "either",
 	sources: [],
