@@ -109,7 +109,9 @@ async function writeJson(
 	const ours = listed.flatMap(({ file, mode, sites }) => sites.map((site) => JSON.stringify({ file, mode, ...site })));
 	const opening = `{"schema":"patchbay/sites@2","sites":[${ours.map((each) => `\n${each}`).join(",")}`;
 	const { writeJsonElements } = await realSites();
-	const tables = await writeJsonElements(real, wantedOf(options), terminal, opening, ours.length > 0);
+	const { tables, indirect } = await writeJsonElements(real, wantedOf(options), terminal, opening, ours.length > 0);
 	const openings = listed.flatMap(({ file, openings }) => openings.map((each) => ({ file, ...each })));
-	await terminal.write(`\n],"tables":${JSON.stringify(tables)},"openings":${JSON.stringify(openings)}}\n`);
+	await terminal.write(
+		`\n],"tables":${JSON.stringify(tables)},"openings":${JSON.stringify(openings)}${indirect ? `,"indirect":${JSON.stringify(indirect)}` : ""}}\n`,
+	);
 }

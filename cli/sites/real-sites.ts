@@ -5,6 +5,7 @@ import { type ElfObject, sectionByName } from "../../linker/elf/index.ts";
 import { printable } from "../../linker/errors.ts";
 import { RECORD_SECTION } from "../../linker/retarget/retarget-record.ts";
 import { countBranches } from "../../linker/sites/branches.ts";
+import { countIndirectCalls, type IndirectCalls } from "../../linker/sites/indirect-calls.ts";
 import { hasDefined, type Wanted } from "../../linker/sites/wanted.ts";
 import { type Address, type PatchTable, pointedAt, readSiteTables } from "../../linker/tables/read.ts";
 import { placeText } from "../../linker/tables/words.ts";
@@ -16,19 +17,28 @@ import { writeText } from "./branch-text.ts";
 import { localCallsJson, localCallsText } from "./local-calls.ts";
 import { placeJson } from "./place-json.ts";
 import type { RealFile } from "./real-files.ts";
-import { searched } from "./site-counts.ts";
+import { indirectText, searched } from "./site-counts.ts";
+
+/** What is told of an object. */
+interface Told extends BranchList {
+	readonly flags: Uint8Array | undefined;
+	/** Counted where all calls are asked for. */
+	readonly indirect: IndirectCalls | undefined;
+}
 
 /** What is to be told of each object, one after the other: they may be large. */
 async function* listsOf(
 	files: readonly RealFile[],
 	wanted: Wanted | undefined,
 	terminal: Terminal,
-): AsyncGenerator<BranchList & { readonly flags: Uint8Array | undefined }> {
+): AsyncGenerator<Told> {
 	const note = (text: string): void => terminal.note(text);
 	for await (const { object, wanted: flags, locals } of searched(files, wanted, note)) {
 		if (sectionByName(object, RECORD_SECTION) !== undefined)
 			note(`${object.name}: is retargeted; \`patchbay retarget --reset\` gives the file as it was\n`);
-		yield { ...listBranches(object, flags, note, locals), flags };
+		const list = listBranches(object, flags, note, locals);
+		const indirect = wanted === undefined ? countIndirectCalls(object, list.architecture) : undefined;
+		yield { ...list, flags, indirect };
 	}
 }
 
@@ -44,6 +54,7 @@ export async function writeTexts(
 		const others = list.locals.length === 0 ? "" : `, and ${plural(list.locals.length, "local call")}`;
 		const title = `${object.name}: ${list.architecture.name}, ${plural(list.table.count, "call site")} of ${plural(keys, "key")}${others}`;
 		await terminal.write(`${styled(terminal, "bold", title)}\n`);
+		if (list.indirect !== undefined) await terminal.write(indirectText(list.indirect));
 		if (list.table.count > 0) await writeText(list, terminal);
 		else if (wanted !== undefined) await terminal.write(instead(list, wanted, list.flags));
 		await terminal.write(localCallsText(object, list.locals));
@@ -91,7 +102,8 @@ export async function writeJsonLines(
 	}
 }
 
-/** The rows of all files as elements of a JSON array that others end. Returns the tables found on the way.
+/** The rows of all files as elements of a JSON array that others end. Returns what else was found
+ * on the way: tables, and of all calls how many go where nothing says.
  * @param opening the array's beginning, written when the first file has been read @param some whether it has elements already */
 export async function writeJsonElements(
 	files: readonly RealFile[],
@@ -99,12 +111,14 @@ export async function writeJsonElements(
 	terminal: Terminal,
 	opening: string,
 	some: boolean,
-): Promise<object[]> {
+): Promise<{ tables: object[]; indirect?: object[] }> {
 	const tables: object[] = [];
+	const indirect: object[] = [];
 	let any = some;
 	let unwritten = opening;
 	for await (const list of listsOf(files, wanted, terminal)) {
 		const { object, table } = list;
+		if (list.indirect !== undefined) indirect.push({ file: object.name, ...list.indirect });
 		for (const known of readSiteTables(object)) tables.push(tableJson(object, known));
 		await terminal.write(unwritten);
 		unwritten = "";
@@ -116,7 +130,7 @@ export async function writeJsonElements(
 		}
 	}
 	await terminal.write(unwritten);
-	return tables;
+	return { tables, ...(wanted === undefined && { indirect }) };
 }
 
 function tableJson(object: ElfObject, { section, index, entries }: PatchTable): object {

@@ -7,6 +7,7 @@ import { TRAMPOLINE_PREFIX } from "../../linker/format/static-calls.ts";
 import { requireArchitecture } from "../../linker/sites/arch/index.ts";
 import { countBranches } from "../../linker/sites/branches.ts";
 import { refuseCallsByAddress, requireVisibleCalls } from "../../linker/sites/hidden-calls.ts";
+import type { IndirectCalls } from "../../linker/sites/indirect-calls.ts";
 import { placeName } from "../../linker/sites/place.ts";
 import { baseName, flagged, hasDefined, hasNoSymbol, type Wanted, wantedSymbols } from "../../linker/sites/wanted.ts";
 import { count, plural, table } from "../shell/table.ts";
@@ -82,6 +83,8 @@ export interface SiteCounts {
 	readonly keys: { key: string; sites: number }[];
 	/** Calls that assemblers resolved, which are not among them. */
 	readonly localCalls: number;
+	/** Where all calls are asked for: of each file those of which nothing says where they go. */
+	readonly indirect?: readonly ({ readonly file: string } & IndirectCalls)[];
 }
 
 export async function summarize(
@@ -91,11 +94,16 @@ export async function summarize(
 ): Promise<SiteCounts> {
 	const counts = new Map<string, number>();
 	let localCalls = 0;
+	const indirect: ({ file: string } & IndirectCalls)[] = [];
 	for await (const { object, wanted: flags, locals } of searched(files, wanted, note)) {
 		const architecture = requireArchitecture(object);
 		requireVisibleCalls(object);
 		if (hasDefined(object, flags))
 			localCalls += (await import("./local-calls.ts")).findLocalCalls(object, architecture, flags, locals).length;
+		if (wanted === undefined) {
+			const { countIndirectCalls } = await import("../../linker/sites/indirect-calls.ts");
+			indirect.push({ file: object.name, ...countIndirectCalls(object, architecture) });
+		}
 		const called = countBranches(object, architecture, flags);
 		if (called.size === 0) refuseCallsByAddress(object, architecture);
 		for (const [symbol, sites] of called) {
@@ -104,7 +112,25 @@ export async function summarize(
 		}
 	}
 	const rows = Array.from(counts, ([key, sites]) => ({ key, sites }));
-	return { keys: rows.sort((a, b) => b.sites - a.sites || (a.key < b.key ? -1 : 1)), localCalls };
+	const keys = rows.sort((a, b) => b.sites - a.sites || (a.key < b.key ? -1 : 1));
+	return { keys, localCalls, ...(wanted === undefined && { indirect }) };
+}
+
+/** A line about calls that no list has, as nothing says where they go. */
+export function indirectText({ throughRegisters, throughMemory, jumps, undecoded }: IndirectCalls): string {
+	const calls = throughRegisters + throughMemory;
+	const missing = undecoded === 0 ? "" : `, or more behind ${plural(undecoded, "place")} that cannot be decoded`;
+	return `  besides: ${plural(calls, "indirect call")} (${count(throughRegisters)} through registers, ${count(throughMemory)} through memory), of virtual functions and by pointers, and ${plural(jumps, "indirect jump")}${missing}\n`;
+}
+
+function sumOf(all: readonly IndirectCalls[]): IndirectCalls {
+	const sum = (field: keyof IndirectCalls): number => all.reduce((total, each) => total + each[field], 0);
+	return {
+		throughRegisters: sum("throughRegisters"),
+		throughMemory: sum("throughMemory"),
+		jumps: sum("jumps"),
+		undecoded: sum("undecoded"),
+	};
 }
 
 export async function writeSummary(
@@ -112,7 +138,7 @@ export async function writeSummary(
 	wanted: Wanted | undefined,
 	terminal: Terminal,
 ): Promise<void> {
-	const { keys: rows, localCalls } = await summarize(files, wanted, (text) => terminal.note(text));
+	const { keys: rows, localCalls, indirect } = await summarize(files, wanted, (text) => terminal.note(text));
 	const total = rows.reduce((sum, { sites }) => sum + sites, 0);
 	const lines = table(
 		[
@@ -123,5 +149,6 @@ export async function writeSummary(
 	);
 	const others = localCalls === 0 ? "" : `, and ${plural(localCalls, "local call")}`;
 	const title = styled(terminal, "bold", `${plural(total, "call site")} of ${plural(rows.length, "key")}${others}`);
-	await terminal.write(`${[title, ...(rows.length > 0 ? lines : [])].join("\n")}\n`);
+	await terminal.write(`${title}\n${indirect ? indirectText(sumOf(indirect)) : ""}`);
+	if (rows.length > 0) await terminal.write(`${lines.join("\n")}\n`);
 }

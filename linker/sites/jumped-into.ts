@@ -106,7 +106,7 @@ function intrusions(object: ElfObject, index: number, architecture: RealArchitec
 export function visitBranchTargets(
 	object: ElfObject,
 	index: number,
-	{ visitTargets }: RealArchitecture,
+	{ visitTargets }: Pick<RealArchitecture, "visitTargets">,
 	visit: VisitTarget,
 	stop: (start: number, stopped: number) => void = () => {},
 ): void {

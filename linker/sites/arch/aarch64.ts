@@ -133,4 +133,14 @@ export const aarch64: RealArchitecture = {
 		}
 		return end;
 	},
+	/** BR and BLR, and those that authenticate the address. */
+	visitIndirect(bytes, start, end, visit) {
+		const view = viewOf(bytes);
+		for (let at = start; at + 4 <= end; at += 4) {
+			const kind = (view.getUint32(at, true) & 0xfefff000) >>> 0;
+			if (kind === 0xd63f0000) visit(at, true, false);
+			else if (kind === 0xd61f0000) visit(at, false, false);
+		}
+		return end;
+	},
 };

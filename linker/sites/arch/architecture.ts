@@ -47,6 +47,10 @@ export interface RelocatedBranch {
 /** @param from, target, field offsets of its first byte, of where it goes as the bytes are, and of its displacement */
 export type VisitTarget = (from: number, target: number, field: number) => void;
 
+/** @param field offset of the displacement of a memory operand, where it has one @param isCall whether it comes back: jumps are
+ * tail calls and jump tables @param isMemory whether the address is read from memory, or else is in a register */
+export type VisitIndirect = (field: number, isCall: boolean, isMemory: boolean) => void;
+
 /** What the collector needs to know about an architecture's objects: how their table of call sites looks, and what else
  * code may do with a trampoline than call it. */
 export interface SiteRules {
@@ -111,6 +115,8 @@ export interface RealArchitecture extends Architecture {
 	/** Visits every direct branch from `start` to `end`, by linear decoding. Bytes that are no instruction end it.
 	 * @returns where it ended */
 	readonly visitTargets: (bytes: Uint8Array, start: number, end: number, visit: VisitTarget) => number;
+	/** Visits every indirect call and jump in the same way, but not returns. */
+	readonly visitIndirect: (bytes: Uint8Array, start: number, end: number, visit: VisitIndirect) => number;
 	/** Behind the last instruction from `start` to `end` that nothing runs past, a return or a jump; `start` if there is none. What
 	 * follows it up to bytes that are no instruction is no code either. */
 	readonly lastExit: (bytes: Uint8Array, start: number, end: number) => number;

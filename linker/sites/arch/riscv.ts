@@ -182,5 +182,35 @@ export const riscv: RealArchitecture = {
 		}
 		return at;
 	},
+	/** JALR and its compressed forms, but not where the AUIPC before says where it goes. */
+	visitIndirect(bytes, start, end, visit) {
+		const view = viewOf(bytes);
+		let at = start;
+		while (at + 2 <= end) {
+			const length = branches[branchAt(view, at)]?.length ?? ((bytes[at]! & 3) === 3 ? 4 : 2);
+			if (at + length > end) break;
+			const [link, register] = jumpThrough(view, at, length);
+			if (link !== 0) visit(at, true, false);
+			else if (register > 0 && register !== RA && register !== T0) visit(at, false, false);
+			at += length;
+		}
+		return at;
+	},
 	lastExit: (_bytes, _start, end) => end,
 };
+
+/** Registers of return addresses. */
+const RA = 1;
+const T0 = 5;
+
+/** Which register a jump through a register links, 0 for none, and which one it goes through, 0 where there is no such jump. */
+function jumpThrough(view: DataView, at: number, length: number): readonly [link: number, register: number] {
+	if (length === 2) {
+		const half = view.getUint16(at, true);
+		const register = (half >>> 7) & 31;
+		return (half & 0xe07f) !== 0x8002 || register === 0 ? [0, 0] : [(half & 0x1000) !== 0 ? RA : 0, register];
+	}
+	if (length !== 4) return [0, 0];
+	const word = view.getUint32(at, true);
+	return (word & 0x707f) === 0x67 ? [(word >>> 7) & 31, (word >>> 15) & 31] : [0, 0];
+}

@@ -3,7 +3,7 @@
 
 import { EM_X86_64 } from "../../elf/object.ts";
 import { type BranchForm, kernelRules, type RealArchitecture, type RelocatedBranch } from "./architecture.ts";
-import { instructionLength, lastExit, visitTargets } from "./x86-decode.ts";
+import { instructionLength, lastExit, visitIndirect, visitTargets } from "./x86-decode.ts";
 
 const R_X86_64_NONE = 0;
 const R_X86_64_64 = 1;
@@ -127,5 +127,6 @@ export const x86: RealArchitecture = {
 	callsLoaded,
 	followVeneer: undefined,
 	visitTargets,
+	visitIndirect,
 	lastExit,
 };

@@ -1,7 +1,7 @@
 // How long x86-64 instructions are, and where direct branches go: as much decoding as it takes to know what lands inside
 // a call site. One byte of flags per opcode; bytes that are no instruction end the decoding of a function.
 
-import type { VisitTarget } from "./architecture.ts";
+import type { VisitIndirect, VisitTarget } from "./architecture.ts";
 
 /** Flags of an opcode. */
 const MODRM = 1;
@@ -246,6 +246,22 @@ export function visitTargets(bytes: Uint8Array, start: number, end: number, visi
 		if (displacement === 1) visit(at, next + ((bytes[next - 1]! << 24) >> 24), next - 1);
 		else if (displacement === 4) visit(at, next + word(bytes, next - 4), next - 4);
 		at = next;
+	}
+	return at;
+}
+
+/** Decodes in the same way. The operand says which instruction of the opcode it is: 2 is CALL, 4 is JMP. @returns where it ended */
+export function visitIndirect(bytes: Uint8Array, start: number, end: number, visit: VisitIndirect): number {
+	let at = start;
+	while (at < end) {
+		const measured = measure(bytes, at, end);
+		if (measured < 0) return at;
+		let i = at;
+		while (isPrefix[bytes[i]!] === 1) i++;
+		if ((bytes[i]! & 0xf0) === 0x40) i++;
+		const which = bytes[i] === 0xff ? (bytes[i + 1]! >> 3) & 7 : 0;
+		if (which === 2 || which === 4) visit(i + 2, which === 2, bytes[i + 1]! < 0xc0);
+		at += measured & 15;
 	}
 	return at;
 }
