@@ -54,6 +54,8 @@ const objectBytes = elf.writeElf(compile.compile(text, { file: "main.js", entryN
 const readObject = elf.readElf(objectBytes, "main.js");
 const linked = link.link([readObject], { name: "main" });
 const scenarioText = readFileSync("fixtures/check/text-poke.s", "utf8");
+const herdTest = check.readLitmusScenario(readFileSync("fixtures/check/herd/SM.litmus", "utf8"), "SM.litmus");
+const herdVerdict = check.check(herdTest.scenario, { outcomes: true });
 const scenario = check.readScenario(scenarioText, "text-poke.s");
 const few = { bounds: { states: 300, memory: 2 ** 24, units: 64, values: 16, stores: 8 } };
 const verdict = check.check({
@@ -657,6 +659,19 @@ const calls: Readonly<Record<string, Readonly<Record<string, (d: Draw) => unknow
 			),
 		fillMarkdown: (d) => check.fillMarkdown([], [d.model()]),
 		fillRows: () => check.fillRows(everything ? [machine.ideal] : []),
+		herdText: (d) =>
+			check.herdText(herdTest, {
+				...herdVerdict,
+				outcomes: d.of(herdVerdict.outcomes!, [{ values: { "0:r1": d.number() }, states: d.number() }], []),
+			}),
+		inWordsOf: (d) =>
+			check.inWordsOf(herdTest, {
+				...herdVerdict,
+				why: d.text(),
+				trace: d.of(herdVerdict.trace!, [
+					{ who: d.name(), kind: "step", text: d.text(), fetched: d.text(), sites: [] },
+				]),
+			}),
 		lanesOf: (d) => check.lanesOf({ ...verdict, path: d.of(verdict.path, [d.number()]) }),
 		matrixCells: (d) => check.matrixCells({ protocols: [d.protocol()], models: [d.model()], most: d.of(0, 1, 3, -1) }),
 		matrixMarkdown: (d) => check.matrixMarkdown([], [d.protocol()]),
@@ -665,6 +680,8 @@ const calls: Readonly<Record<string, Readonly<Record<string, (d: Draw) => unknow
 		onTape: (d) => check.onTape({ ...verdict, path: d.of(verdict.path, [d.number()], []) }),
 		pokesOf: (d) => check.pokesOf(d.text()),
 		protocolOf: (d) => check.protocolOf(d.of<string | readonly string[]>(d.name(), [d.name(), "write head"]), "a.s"),
+		readLitmus: (d) => check.readLitmus(d.text(), d.name()),
+		readLitmusScenario: (d) => check.readLitmusScenario(d.text(), d.name()),
 		readScenario: (d) => check.readScenario(d.text(), d.name()),
 		replay: (d) => check.replay({ ...verdict, path: d.of(verdict.path, [d.number()], []) }),
 		scenarioFromJson: (d) => check.scenarioFromJson(d.json(), "a.json"),

@@ -3,6 +3,8 @@
 import {
 	disagreement,
 	type Judged,
+	type LitmusScenario,
+	readLitmusScenario,
 	readScenario,
 	type Scenario,
 	scenarioFromJson,
@@ -13,9 +15,14 @@ import { count } from "../shell/table.ts";
 import { styled, type Terminal } from "../shell/terminal.ts";
 import { counterexample } from "./counterexample.ts";
 
-/** A `.s` file with a header, or a JSON scenario. */
+/** A `.s` file with a header, a JSON scenario, or a litmus test of herd7. */
 export function readScenarioFile(file: string): Scenario {
+	if (file.endsWith(".litmus")) return readLitmusFile(file).scenario;
 	return file.endsWith(".json") ? scenarioFromJson(readJson(file), file) : readScenario(readText(file), file);
+}
+
+export function readLitmusFile(file: string): LitmusScenario {
+	return readLitmusScenario(readText(file), file);
 }
 
 /** What a header expects and a verdict does not give. */

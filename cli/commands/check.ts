@@ -4,6 +4,8 @@ import {
 	type CheckOptions,
 	checking,
 	check as checkScenario,
+	herdText,
+	inWordsOf,
 	type Judged,
 	onEveryModel,
 	REPORT_EVERY,
@@ -15,7 +17,7 @@ import {
 } from "../../runtime/check/index.ts";
 import { protocols } from "../../runtime/patch/index.ts";
 import { counterexampleEvents } from "../check/counterexample.ts";
-import { expectationLine, judge, readScenarioFile, verdictText } from "../check/scenarios.ts";
+import { expectationLine, judge, readLitmusFile, readScenarioFile, verdictText } from "../check/scenarios.ts";
 import { modelNames, modelOf } from "../run/models.ts";
 import { namesOf, protocolOf } from "../run/protocols.ts";
 import { declareParts, inJobs, mine, type Shard } from "../shell/campaign.ts";
@@ -43,6 +45,7 @@ interface Options {
 	readonly sample?: true;
 	readonly allSteps?: true;
 	readonly outcomes?: true;
+	readonly herd?: true;
 	readonly trace?: string;
 	readonly resume?: string;
 }
@@ -56,6 +59,7 @@ export const check: Command<Options> = {
 		["check poke.s --json > cex.json", "and `run --replay cex.json` goes the same way again"],
 		["check poke.s --model arm", "the same on another model"],
 		["check poke.s --model mine.json --protocol new.json", "on a machine of one's own, by a protocol of one's own"],
+		["check MP.litmus --herd", "a litmus test of AArch64 or RISC-V as herd7 reads it, and its answer"],
 		["check sb.s --outcomes", "all final values, and how many final states have them"],
 		["check fixtures/check/*.s --expect", "does every header's expectation hold?"],
 		["check *.s --json --resume 1.json > 2.json", "go on where Ctrl-C stopped `check *.s --json > 1.json`"],
@@ -75,6 +79,7 @@ export const check: Command<Options> = {
 		line.option("--no-merge", "take every step by itself, also those that only one CPU can see");
 		line.option("--sample", "show an execution of a safe scenario, in which everybody finishes");
 		line.option("--outcomes", "list all ends: what registers and words hold, and in how many final states");
+		line.option("--herd", "print what herd7 would print of a litmus test, with final states instead of executions");
 		line.option("--all-steps", "show every instruction of a counterexample, also those that only their CPU can see");
 		line.option("--trace <file>", "write the counterexample, or the sample, for Perfetto");
 		declareResume(line);
@@ -82,6 +87,9 @@ export const check: Command<Options> = {
 	},
 	async run(terminal, files, options) {
 		if (options.trace !== undefined && files.length > 1) throw new UsageError("--trace takes one scenario at a time");
+		const other = files.find((file) => !file.endsWith(".litmus"));
+		if (options.herd === true && other !== undefined)
+			throw new UsageError(`--herd takes litmus tests only, not ${other}`);
 		const chosen = mine(files, options.shard);
 		const { has: judged, wasStopped } = await stoppable((stopped) =>
 			options.jobs > 1 && chosen.length > 1
@@ -116,7 +124,7 @@ async function oneByOne(
 		const checkOptions: CheckOptions = {
 			bounds: boundsOf(options),
 			reductions: { symmetry: options.symmetry, merge: options.merge },
-			outcomes: options.outcomes === true,
+			outcomes: options.outcomes === true || options.herd === true,
 			progress: (found, expanded) =>
 				terminal.note(`${file}: ${count(found)} states found, ${count(expanded)} expanded\n`),
 		};
@@ -127,11 +135,7 @@ async function oneByOne(
 		if (options.trace !== undefined && steps !== undefined)
 			writeFile(options.trace, `${JSON.stringify(counterexampleEvents(steps))}\n`);
 		if (options.json === true) continue;
-		await terminal.write(
-			options.expect === true
-				? expectationLine(terminal, judged)
-				: verdictText(terminal, files.length === 1 ? scenario.about : undefined, verdict, options),
-		);
+		await terminal.write(shown(terminal, judged, files.length === 1 ? scenario.about : undefined, options));
 	}
 	return all;
 }
@@ -212,15 +216,19 @@ async function inParallel(
 	const reports = (await inJobs(terminal, "files", options, stopped)) as { readonly verdicts: readonly Judged[] }[];
 	const parts = reports.flatMap(({ verdicts }) => verdicts);
 	const all = files.flatMap((file) => parts.filter((judged) => judged.file === file));
-	if (options.json !== true) {
-		for (const judged of all)
-			await terminal.write(
-				options.expect === true
-					? expectationLine(terminal, judged)
-					: verdictText(terminal, undefined, judged.verdict, options),
-			);
-	}
+	if (options.json !== true)
+		for (const judged of all) await terminal.write(shown(terminal, judged, undefined, options));
 	return all;
+}
+
+function shown(terminal: Terminal, judged: Judged, about: string | undefined, options: Options): string {
+	if (options.herd === true && judged.verdict.outcomes !== undefined)
+		return `${herdText(readLitmusFile(judged.file), judged.verdict)}\n`;
+	if (options.expect === true) return expectationLine(terminal, judged);
+	const verdict = judged.file.endsWith(".litmus")
+		? inWordsOf(readLitmusFile(judged.file), judged.verdict)
+		: judged.verdict;
+	return verdictText(terminal, about, verdict, options);
 }
 
 /** The worst of all: unsafe (or a litmus test that shows what it asks for), then undecided. */

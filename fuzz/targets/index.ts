@@ -2,6 +2,7 @@
 
 import type { Target } from "../target.ts";
 import { json } from "./json.ts";
+import { litmusTexts } from "./litmus.ts";
 import { modules } from "./modules.ts";
 import { pageLinks } from "./page-links.ts";
 import { randomPrograms } from "./programs.ts";
@@ -12,7 +13,7 @@ import { toyFiles } from "./toy-files.ts";
 
 export const targets: readonly Target[] = [
 	...[toyFiles, modules, realFiles, archives],
-	...[scriptTexts, scriptTrees, assemblyTexts, scenarioTexts],
+	...[scriptTexts, scriptTrees, assemblyTexts, scenarioTexts, litmusTexts],
 	...[json, pageLinks],
 	...[randomPrograms, stressStorms, protocolStorms, gusts],
 ];

@@ -69,7 +69,7 @@ async function reportOf(argv: readonly string[]): Promise<unknown> {
 }
 
 const kinds: readonly Kind[] = [
-	{ name: "scenario", values: scenarios, use: (value) => checkBriefly(scenarioFromJson(value, "input.json")) },
+	{ name: "scenario", values: scenarios, use: (value) => void checkBriefly(scenarioFromJson(value, "input.json")) },
 	{ name: "verdict", values: verdicts, use: (value) => void replay(verdictFromJson(value, "input.json")) },
 	{
 		name: "verdicts",

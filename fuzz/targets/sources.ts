@@ -1,6 +1,5 @@
 // Sources: JavaScript and assembly, compiled, rewritten, linked and run; and scenarios in assembly, read and checked.
 
-import { readdirSync, readFileSync } from "node:fs";
 import * as fc from "fast-check";
 import { assemble, compile, positionsOf, rewriteFfp } from "../../linker/compile/index.ts";
 import { type ElfObject, readElf, writeElf } from "../../linker/elf/index.ts";
@@ -11,21 +10,14 @@ import { execute } from "../../test/language/modes.ts";
 import { resolveIn } from "../../test/language/programs.ts";
 import { mutate } from "../../test/language/random/mutation.ts";
 import { randomProgram } from "../../test/language/random/program.ts";
-import { repository } from "../../tools/repository.ts";
 import { editedText, type TextEdit, textEdits } from "../mutate/text.ts";
 import { perhaps, target, Wrong } from "../target.ts";
 import { checkBriefly } from "./brief-check.ts";
+import { textsOf } from "./texts.ts";
 
 interface Recipe {
 	readonly file: number;
 	readonly edits: readonly TextEdit[];
-}
-
-function texts(folder: string, ending: string): string[] {
-	const names = readdirSync(repository(folder), { recursive: true, encoding: "utf8" }).filter((name) =>
-		name.endsWith(ending),
-	);
-	return names.sort().map((name) => readFileSync(repository(`${folder}/${name}`), "utf8"));
 }
 
 /** Larger ones are left to other tests: what is wrong with a source does not need many lines. */
@@ -39,7 +31,7 @@ const javascript = [
 	"Math.imul", "|0", ">>>0", "&&", "||", "==", "===", "++", "**", "?.", "??", "...", "new Int32Array(4)", "'init'", "\"init\";", "class A {}",
 	"async ", "yield ", "await ", "this", "arguments", "eval", "__proto__", "constructor", "new Uint8Array([1, 2])", "1 / 0",
 ];
-const scripts = [...small(texts("fixtures/programs", ".js"))];
+const scripts = [...small(textsOf("fixtures/programs", ".js"))];
 
 function runBriefly(object: ElfObject): void {
 	perhaps(() => {
@@ -110,7 +102,7 @@ const directives = [
 	".endalternative", ".set", ".weak", "@function", ".align 1073741824", ".space 99999999", "call", "jmp", "jeq", "brk", "hlt", "ret", "ret0", "nop5",
 	"ecall 1", "ecall 3", "ecall 99", "movi r0,", "ld r1, [r2+0]", "st [sp+0], r0", "push", "pop", "r15", "sp", "r16", "[r0 + 4]", "- .", "% 0", "<< 99",
 ];
-const assemblies = [...small(texts("fixtures/asm", ".s")), ...small(texts("fixtures/check", ".s"))];
+const assemblies = [...small(textsOf("fixtures/asm", ".s")), ...small(textsOf("fixtures/check", ".s"))];
 const assemblyOf = ({ file, edits }: Recipe): string =>
 	editedText(assemblies[file % assemblies.length]!, edits, directives);
 
@@ -129,7 +121,7 @@ const header = [
 	"# nmi: handler", "# memory: main", "# redzone: 16", "# tso: yes", "# step:", "# never: a", "# reaches: b", "by", "without", "masked", "parked", "breakpoint",
 	"stop-machine", "serialize", "off", "pinned", "threads 9", "=", ",",
 ];
-const scenarios = small(texts("fixtures/check", ".s"));
+const scenarios = small(textsOf("fixtures/check", ".s"));
 const scenarioOf = ({ file, edits }: Recipe): string =>
 	editedText(scenarios[file % scenarios.length]!, edits, [...header, ...directives.slice(0, 30)]);
 
@@ -139,5 +131,7 @@ export const scenarioTexts = target<Recipe>({
 	batch: 40,
 	recipes: fc.record({ file: fc.nat(1000), edits: textEdits }),
 	input: (recipe) => ({ name: "input.s", bytes: Buffer.from(scenarioOf(recipe)) }),
-	try: (_, bytes) => checkBriefly(readScenario(textOf(bytes), "input.s")),
+	try(_, bytes) {
+		checkBriefly(readScenario(textOf(bytes), "input.s"));
+	},
 });

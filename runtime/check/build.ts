@@ -25,7 +25,7 @@ import { type System, setPatcher } from "../patch/system.ts";
 import type { Probes } from "../probe/probe.ts";
 import type { Stack } from "./footprint.ts";
 import { memoryPlan, prepareMemory } from "./memory-part.ts";
-import { outcomeOf, type Term } from "./outcome.ts";
+import { type Wanted, wantedOf } from "./outcome.ts";
 import { PROBE_PAGES, probeParts } from "./probed.ts";
 import { type CpuPart, MOST_CPUS, modelOf, type PatcherPart, protocolOf, type Scenario } from "./scenario.ts";
 import { addressOf, stepsOf } from "./steps.ts";
@@ -43,7 +43,7 @@ export interface Built {
 	readonly never: ReadonlySet<number>;
 	readonly reaches: ReadonlyMap<number, string>;
 	/** What a litmus test asks for. */
-	readonly outcome: readonly Term[] | undefined;
+	readonly outcome: Wanted | undefined;
 	/** Pages of text that CPUs may write to through another mapping. */
 	readonly writable: readonly number[];
 	readonly redzone: number;
@@ -128,8 +128,7 @@ export function build(scenario: Scenario, { units, values, stores }: Room = defa
 		start: machine.words.slice(),
 		never: new Set((scenario.never ?? []).map((label) => at(label, places.never))),
 		reaches: new Map((scenario.reaches ?? []).map((label) => [at(label, places.reaches), label])),
-		outcome:
-			scenario.exists === undefined ? undefined : outcomeOf(scenario.exists, image, total, places.exists ?? name),
+		outcome: scenario.exists === undefined ? undefined : wantedOf(scenario.exists, image, total, places.exists ?? name),
 		writable,
 		probes: probed.probes,
 		redzone: scenario.redzone ?? 0,

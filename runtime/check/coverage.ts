@@ -12,7 +12,7 @@ import { getCpu } from "../machine/state.ts";
 import type { System } from "../patch/system.ts";
 import type { Built } from "./build.ts";
 import { labelsOf } from "./names.ts";
-import type { Term } from "./outcome.ts";
+import type { Term, Wanted } from "./outcome.ts";
 import type { Property } from "./properties.ts";
 import type { Scenario } from "./scenario.ts";
 
@@ -98,7 +98,7 @@ export function unexercised(
 				? []
 				: [`the handler ${scenario[kind]}, which nobody enters`],
 		),
-		...outcomeGaps(built.outcome ?? [], coverage),
+		...(built.outcome === undefined ? [] : outcomeGaps(built.outcome, coverage)),
 		...(isNews ? idle.map((property) => `${property}, which nothing here can break`) : []),
 	];
 }
@@ -117,19 +117,22 @@ function idleProperties({ never = [] }: Scenario, { system, writable }: Built): 
 	return idle;
 }
 
-/** Terms that exclude each other, or hold in no end. One alone that holds in none is the answer, no gap. */
-function outcomeGaps(terms: readonly Term[], coverage: Coverage): string[] {
-	const places = new Map<string, Term>();
-	const gaps: string[] = [];
-	for (const [i, term] of terms.entries()) {
-		const before = places.get(term.place);
-		if (before !== undefined && before.value !== term.value)
-			gaps.push(
-				`the outcome, which is never possible: ${term.place} cannot be ${before.value} and ${term.value} at once`,
-			);
-		else if (terms.length > 1 && !coverage.terms.has(i))
-			gaps.push(`${term.place}=${term.value}, which holds in no end`);
-		places.set(term.place, term);
+/** Terms that exclude each other in every way, or hold in no end. One alone that holds in none is the answer, no gap. */
+function outcomeGaps({ terms, ways }: Wanted, coverage: Coverage): string[] {
+	const contradictions = ways.map(({ all }) => contradiction(all.map((i) => terms[i]!)));
+	const [first] = contradictions;
+	if (first !== undefined && !contradictions.includes(undefined))
+		return [`the outcome, which is never possible: ${first}`];
+	const asked = new Set(ways.flatMap(({ all }) => all));
+	return terms.flatMap(({ place, value }, i) =>
+		asked.has(i) && terms.length > 1 && !coverage.terms.has(i) ? [`${place}=${value}, which holds in no end`] : [],
+	);
+}
+
+function contradiction(terms: readonly Term[]): string | undefined {
+	for (const [i, { place, value }] of terms.entries()) {
+		const other = terms.slice(0, i).find((before) => before.place === place && before.value !== value);
+		if (other !== undefined) return `${place} cannot be ${other.value} and ${value} at once`;
 	}
-	return gaps;
+	return undefined;
 }

@@ -26,6 +26,15 @@ export {
 	type Stand,
 } from "./lanes.ts";
 export {
+	herdText,
+	inWordsOf,
+	type Litmus,
+	type LitmusScenario,
+	type Quantifier,
+	readLitmus,
+	readLitmusScenario,
+} from "./litmus/index.ts";
+export {
 	type Cell,
 	cells as matrixCells,
 	checkCell,

@@ -28,7 +28,7 @@ export function newEnds({ outcome, system }: Built): Ends {
 	const registers = system.machine.cores.flatMap(({ id, r }) =>
 		[...r.keys()].slice(0, -1).map((register): Term => ({ place: `${id}:r${register}`, cpu: id, register, value: 0 })),
 	);
-	const named = [...new Map(outcome?.map((term) => [term.place, term])).values()];
+	const named = [...new Map(outcome?.terms.map((term) => [term.place, term])).values()];
 	return { places: outcome === undefined ? registers : named, isNamed: outcome !== undefined, counts: new Map() };
 }
 

@@ -16,7 +16,7 @@ import { type Footprint, type Shape, type Stack, shapeOf, tasksMove, watch } fro
 import { handles, isMapping, judged, stepBefore } from "./judge-move.ts";
 import { watchedSites } from "./judge-site.ts";
 import { emptyOwn, localInstructions, mergeLocal } from "./local-steps.ts";
-import { holding, isOver } from "./outcome.ts";
+import { holding, isAskedFor, isOver } from "./outcome.ts";
 import { type Ends, noteEnd } from "./outcomes.ts";
 import { freedText, judgeMappings, type Occurrence, type Property, propertyNames } from "./properties.ts";
 import { isFinished, pack, sortBlocks, unpack } from "./rows.ts";
@@ -177,9 +177,9 @@ export function machineSpace(
 	function isWanted(): boolean {
 		if (outcome === undefined || !isOver(machine)) return false;
 		occurred.add(OVER);
-		const held = holding(machine, outcome);
+		const held = holding(machine, outcome.terms);
 		for (const term of held) coverage.terms.add(term);
-		return held.length === outcome.length && ends === undefined;
+		return ends === undefined && isAskedFor(outcome, held);
 	}
 
 	function expand(state: Int32Array, next: Int32Array, emit: Emit): string | undefined {
