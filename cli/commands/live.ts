@@ -2,6 +2,7 @@
 
 import { setTimeout } from "node:timers/promises";
 import type { Command as CommandLine } from "commander";
+import { symbolName } from "../../linker/elf/symbols.ts";
 import { hexAddress, hexBytes } from "../../linker/hex.ts";
 import type { Change } from "../../linker/retarget/retarget.ts";
 import type { Done, Stopping } from "../../native/carry-out.ts";
@@ -20,6 +21,7 @@ import {
 import type { LivePlan, PlannedSite } from "../../native/plan.ts";
 import { isAlive } from "../../native/process.ts";
 import { type Command, ExitCode, UsageError, writeJson } from "../shell/command.ts";
+import { linkageName, readable } from "../shell/demangle.ts";
 import { parseChanges, texts, whole } from "../shell/options.ts";
 import { plural, table } from "../shell/table.ts";
 import { styled, type Terminal } from "../shell/terminal.ts";
@@ -42,6 +44,7 @@ export const live: Command<Options> = {
 		["live 4711", "the static calls and keys of a program with native/patchbay.h"],
 		["live 4711 --set pick=deadline --set tracing=on", "change them in one update, under the running threads"],
 		["live 4711 --calls-to slow", "the calls of any function, and where each goes now"],
+		["live 4711 --set 'ns::slow(int)=ns::fast(int)'", "of C++ functions as c++filt writes them, or mangled"],
 		["live 4711 --set slow=fast", "make them calls of another"],
 		["live 4711 --set trace=null --dry-run", "only say what would change, and how"],
 		["live 4711 --set slow=fast --no-stop", "or not at all, should a thread have to stop for it"],
@@ -51,13 +54,14 @@ export const live: Command<Options> = {
 	declare,
 	async run(terminal, [pid], options) {
 		checkOptions(options);
-		const { set = [], callsTo = [], watch, json } = options;
 		const process = openLive(parsePid(pid!));
 		try {
+			const { watch, json } = options;
+			const { set = [], callsTo = [] } = inLinkersWords(process, options);
 			const names = [...new Set([...callsTo, ...set.map(({ from }) => from)])];
 			const entries = findEntries(process, names.length > 0 ? names : undefined);
 			if (watch !== undefined) return await watchEntries(terminal, process, entries, options);
-			const changes = changesOf(entries, options);
+			const changes = changesOf(entries, { set, ...(options.reset && { reset: true }) });
 			if (changes.length > 0) return await update(terminal, process, changes, options);
 			const seen = entries.map((entry) => lookAt(process, entry));
 			if (json) await writeJson(terminal, "patchbay/live@1", asJson(process, seen));
@@ -98,7 +102,20 @@ function parsePid(text: string): number {
 const parseLooks = whole("It is a positive number.", 1, 999_999_999);
 const parseInterval = whole("It is a number of milliseconds.", 0, 99_999_999);
 
-function changesOf(entries: readonly Entry[], { set = [], reset }: Options): LiveChange[] {
+/** Names of functions that are given as C++ or Rust writes them, by the names that linkers know. */
+function inLinkersWords({ objects, process: { name: program } }: Live, { set, callsTo }: Options) {
+	const names = function* (): Generator<string> {
+		for (const { object } of objects)
+			for (let i = 1; i < object.symbols.count; i++) yield symbolName(object.symbols, i);
+	};
+	const known = (name: string): string => linkageName(names(), name, program);
+	return {
+		set: set?.map(({ from, to }) => ({ from: known(from), to: known(to) })),
+		callsTo: callsTo?.map(known),
+	};
+}
+
+function changesOf(entries: readonly Entry[], { set = [], reset }: Pick<Options, "set" | "reset">): LiveChange[] {
 	if (reset) return entries.map((entry) => ({ entry, to: "default" }));
 	return set.map(({ from, to }) => ({ entry: entries.find(({ name }) => name === from)!, to }));
 }
@@ -157,15 +174,15 @@ function entryText(terminal: Terminal, process: Live, entry: SeenEntry): string[
 	const rows = table<SeenEntry["sites"][number]>(
 		[
 			{ title: "place", text: ({ address }) => hexAddress(address) },
-			{ title: "in", text: (site) => site.in },
+			{ title: "in", text: (site) => readable(site.in) },
 			{ title: "kind", text: ({ kind }) => kind },
-			{ title: "calls", text: (site) => describeState(process.symbols, entry, site) },
+			{ title: "calls", text: (site) => readable(describeState(process.symbols, entry, site)) },
 			{ title: "one store", text: (site) => (fits(site) ? "yes" : "no") },
 			{ title: "bytes", text: ({ bytes }) => hexBytes(bytes) },
 		],
 		sites,
 	);
-	return [styled(terminal, "bold", titleOf(entry)), ...(sites.length > 0 ? rows : []), ...leftText(left)];
+	return [styled(terminal, "bold", readable(titleOf(entry))), ...(sites.length > 0 ? rows : []), ...leftText(left)];
 }
 
 function titleOf({ name, key, by, sites, calls }: SeenEntry): string {
@@ -178,7 +195,7 @@ function titleOf({ name, key, by, sites, calls }: SeenEntry): string {
 }
 
 function leftText(left: SeenEntry["left"]): string[] {
-	return left.map(({ address, in: where, why }) => `stays: ${hexAddress(address)} in ${where}: ${why}`);
+	return left.map(({ address, in: where, why }) => readable(`stays: ${hexAddress(address)} in ${where}: ${why}`));
 }
 
 function updateJson(
@@ -219,7 +236,7 @@ function updateText(
 		);
 		const what = `${entry.name} → ${to}: ${where} ${done ? "changed" : "to change"}`;
 		return [
-			styled(terminal, "bold", what),
+			styled(terminal, "bold", readable(what)),
 			...(done || sites.length === 0 ? [] : plannedText(sites)),
 			...leftText(left),
 		];
@@ -231,7 +248,7 @@ function plannedText(sites: readonly PlannedSite[]): string[] {
 	return table<PlannedSite>(
 		[
 			{ title: "place", text: ({ address }) => hexAddress(address) },
-			{ title: "in", text: (site) => site.in },
+			{ title: "in", text: (site) => readable(site.in) },
 			{ title: "kind", text: ({ kind }) => kind },
 			{ title: "bytes", text: ({ before, after }) => `${hexBytes(before)} → ${hexBytes(after)}` },
 			{ title: "", text: ({ fits }) => (fits ? "one store" : "needs a stop") },
@@ -280,9 +297,9 @@ function watchText(terminal: Terminal, process: Live, entries: readonly SeenEntr
 	});
 	const lines = table<(typeof rows)[number]>(
 		[
-			{ title: "", text: ({ name }) => name },
-			{ title: "key", text: ({ key }) => key ?? "" },
-			{ title: "sites do", text: ({ calls }) => calls },
+			{ title: "", text: ({ name }) => readable(name) },
+			{ title: "key", text: ({ key }) => readable(key ?? "") },
+			{ title: "sites do", text: ({ calls }) => readable(calls) },
 			{ title: "sites", align: "right", text: ({ count }) => String(count) },
 		],
 		rows,

@@ -171,19 +171,13 @@ function asJson(file: string, { sites, left, references }: RetargetPlan): object
 	return { file, sites: planned, left, references };
 }
 
-/** Shows names as their programs write them. */
-async function readableNames(): Promise<(text: string) => string> {
-	const { demangled } = await import("../shell/demangle.ts");
-	return (text) => text.replace(/\b_[ZR]\w+/g, demangled);
-}
-
 async function text(
 	terminal: Terminal,
 	file: string,
 	{ sites, left, references }: RetargetPlan,
 	dryRun: true | undefined,
 ): Promise<string> {
-	const readable = await readableNames();
+	const { readable } = await import("../shell/demangle.ts");
 	const done = dryRun ? "to retarget" : "retargeted";
 	const title = styled(terminal, "bold", `${file}: ${plural(sites.length, "call site")} ${done}`);
 	// In an object it is the relocation that says what is called: its bytes are the same before and after.

@@ -16,6 +16,7 @@ import { type Command, ExitCode, UsageError } from "../shell/command.ts";
 import { readText } from "../shell/files.ts";
 import { texts } from "../shell/options.ts";
 import type { Terminal } from "../shell/terminal.ts";
+import { readableObject } from "../sites/readable-object.ts";
 import { realObjects } from "../sites/real-files.ts";
 import { writeVerified, writeVerifiedJson } from "../tables/table-checks.ts";
 import { type Protocols, type TabledFile, writeJsonFile, writeSummary, writeTables } from "../tables/table-list.ts";
@@ -101,7 +102,7 @@ async function* tabled(
 				throw new LinkError(`${file}: is for the toy machine; \`patchbay sites\` lists what is patched in it`);
 			if (map !== undefined && read.type === ET_REL)
 				throw new LinkError(`${file}: is not linked, so addresses of a System.map say nothing of it`);
-			const object = map === undefined ? read : withSystemMap(read, map, options.systemMap!);
+			const object = await readableObject(map === undefined ? read : withSystemMap(read, map, options.systemMap!));
 			const names = featureNames(object.machine, header);
 			const tables = readTables(object, formats);
 			if (tables.length === 0 && object.type !== ET_REL && object.symbols.count <= 1)

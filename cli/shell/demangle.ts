@@ -28,6 +28,11 @@ export function demangled(name: string): string {
 	return text;
 }
 
+/** The text with all names in it as their programs write them. */
+export function readable(text: string): string {
+	return text.replace(/\b_[ZR]\w+/g, demangled);
+}
+
 /** Says whether a name is a mangled one of C++ or of Rust. */
 function isMangled(name: string): boolean {
 	return name.startsWith("_Z") || name.startsWith("_R");

@@ -13,6 +13,7 @@ import { baseName, flagged, hasDefined, hasNoSymbol, type Wanted, wantedSymbols 
 import { count, plural, table } from "../shell/table.ts";
 import { styled, type Terminal } from "../shell/terminal.ts";
 import type { LocalCalls } from "./local-calls.ts";
+import { readableObject } from "./readable-object.ts";
 import { type RealFile, realObjects } from "./real-files.ts";
 
 export interface RealSitesOptions {
@@ -30,17 +31,11 @@ export interface Searched {
 }
 
 /** The object with names of functions as their programs write them, and who is asked for by the same names. */
-async function readable(object: ElfObject, wanted: Wanted | undefined): Promise<[ElfObject, Wanted | undefined]> {
-	const asked = wanted !== undefined && "names" in wanted ? wanted.names : [];
-	if (!hasMangled(object.symbols.strings)) return [object, wanted];
-	const { demangled, readableSymbols } = await import("../shell/demangle.ts");
-	const names = { names: asked.map(demangled) };
-	return [{ ...object, symbols: readableSymbols(object.symbols) }, asked.length === 0 ? wanted : names];
-}
-
-function hasMangled({ buffer, byteOffset, length }: Uint8Array): boolean {
-	const names = Buffer.from(buffer, byteOffset, length);
-	return names.includes("\0_Z") || names.includes("\0_R");
+async function readable(found: ElfObject, wanted: Wanted | undefined): Promise<[ElfObject, Wanted | undefined]> {
+	const object = await readableObject(found);
+	if (object === found || wanted === undefined || !("names" in wanted)) return [object, wanted];
+	const { demangled } = await import("../shell/demangle.ts");
+	return [object, { names: wanted.names.map(demangled) }];
 }
 
 /** Notes, when all are done, names of functions that none of them has, and calls that assemblers resolved. */

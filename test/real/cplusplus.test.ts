@@ -66,6 +66,16 @@ describe.skipIf(!hasTools)("C++", () => {
 		}),
 	);
 
+	test("tables call functions the same", () =>
+		built(async (folder) => {
+			run("g++", "-O2", "-fpatchable-function-entry=5", "-c", `${folder}/a.cpp`, "-o", `${folder}/e.o`);
+			const { code, out } = await cli("tables", `${folder}/e.o`);
+			expect(code).toBe(0);
+			expect(out).toMatch(/^\.text\S* +ns::fast\(int, int\) /m);
+			expect(out).not.toContain("_ZN");
+			expect((await cli("tables", `${folder}/e.o`, "--json")).out).toContain('"symbol":"ns::fast(int, int)"');
+		}));
+
 	test("what cannot be named is said, with what there is", () =>
 		built(async (folder) => {
 			const refused = async (...argv: string[]): Promise<string> => (await cli(...argv)).err;
