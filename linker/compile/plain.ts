@@ -15,6 +15,7 @@ import type {
 	FunctionDeclaration,
 	FunctionExpression,
 	Identifier,
+	MemberExpression,
 	Node,
 	Program,
 	Statement,
@@ -77,6 +78,8 @@ function spell(node: AnyNode, list: boolean): AnyNode[] | undefined {
 			return node.expression.type === "CallExpression" ? tableCall(node.expression) : undefined;
 		case "CallExpression":
 			return extremeOfMany(node);
+		case "MemberExpression":
+			return named(node);
 		default:
 			return undefined;
 	}
@@ -120,7 +123,7 @@ function maker(place: Node) {
 			update: make("UpdateExpression", { operator: "++", prefix: false, argument: { ...i } }),
 			body,
 		});
-	return { make, own, number, operation, element, member, call, choose, lowBits, declare, store, block, loop };
+	return { make, name, own, number, operation, element, member, call, choose, lowBits, declare, store, block, loop };
 }
 
 /** `for (const x of t) body` and `for (const i in t) body`. */
@@ -193,6 +196,13 @@ function mentions(node: Node, names: readonly (string | undefined)[]): boolean {
 			? value.some((each) => isNode(each) && mentions(each, names))
 			: isNode(value) && mentions(value, names),
 	);
+}
+
+/** `K["NAME"]` is `K.NAME`. */
+function named(node: MemberExpression): AnyNode[] | undefined {
+	const { computed, property } = node;
+	if (!computed || property.type !== "Literal" || typeof property.value !== "string") return undefined;
+	return [{ ...node, computed: false, property: maker(property).name(property.value) }];
 }
 
 /** `Math.max(a, b, c)` is that of two of which the first is one of two. */

@@ -255,6 +255,7 @@ const statements = [
 	"for (const i in t) { t[i] = +i * 3 + (b & 1); if (Number(i) > 2) break; s[i] = i | 0; } print(t[0], t[1], t[2], t[3], s[2]);",
 	// biome-ignore lint/suspicious/noTemplateCurlyInString: it is the program that has the template
 	"print(`a=${a}`, `${b}${a}`, ``, `t`, `${b}:`, `${0 * -1}`, `neg ${-(a & 1)}!`); console.log(`a=${a}`, 5, t[0], t.length, a | 0, called);",
+	'for (const i in t) { print(i, t[i]); if (i < 2 && i != b && i >= -1.5) print(i * 2, i - a, i % 2, ~i, -i, i << 1, Math.max(i, b), Kind["B"]); t[i] = i; s[0] -= i; } print(t[3], s[0]);',
 	"t[0] = 2.7; t[1] = a > 0 ? -2.7 : 1e10; print(t[0], t[1]); t.fill(-3.5); t.set([1.5], 3); print(t[2], t[3]); print((called++, a) < 0.5 ? 1 : 0, called);",
 	"t.fill(a); print(t[0], t[3]); t.fill(a < b, 1, -1); print(t[0], t[1], t[2], t[3]); t.fill(9, -2); print(t[1], t[2]); t.fill(1, a & 3, b & 7); print(t[0], t[1], t[2], t[3]);",
 	"t.set([a, b & 7, t[1]], 1); print(t[0], t[1], t[2], t[3]); t.set(s); print(t[0], t[1], t[2], t[3]); u.set(t, 2); u.set(u, 0); print(u[0], u[2], u[5]);",
@@ -284,6 +285,7 @@ test.each(statements)("%s", async (row) => {
 	const calls = values.flatMap((a) => values.map((b) => `	row(${a}, ${b});`)).join("\n");
 	const lines = await same(`
 import { paravirt, print, query, reset, staticCall, update } from "patchbay/source";
+const Kind = Object.freeze({ A: 0, "B": 3 });
 const t = new Int32Array([0, 3, 7, -1]);
 const s = new Int8Array([1, -128, 127, 300]);
 const h = new Int16Array([1, -32768, 32767, 70000]);

@@ -30,6 +30,7 @@ import {
 	range,
 	refuse,
 	refuseBoolean,
+	refuseText,
 	refuseValueless,
 	type Surroundings,
 	text,
@@ -213,6 +214,7 @@ function compound(
 		range: range(c, target),
 		check: () => ({ op: "old", type: typeHeld(c, target, type), at: at(c, target) }),
 	};
+	if (node.operator === "+=") refuseText(c, node.right);
 	const right = operandOf(c, node.right);
 	if (type === "bool") refuseBoolean(c, target);
 	const operation: Operation = {

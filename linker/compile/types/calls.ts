@@ -12,7 +12,7 @@ import { functionSignature, keySignature, type Signature } from "./infer.ts";
 import { memberName } from "./key-forms.ts";
 import { mayBeMinusZero } from "./minus-zero.ts";
 import { isEnabled, refuseBranch, staticKeyOf, staticKeyPlace } from "./static-keys.ts";
-import { at, bindingOf, operandOf, refuse, type Surroundings, text } from "./surroundings.ts";
+import { at, bindingOf, operandOf, refuse, type Surroundings, text, textual } from "./surroundings.ts";
 import { tableTypeOf } from "./tables.ts";
 import { tableValue } from "./views.ts";
 
@@ -217,12 +217,13 @@ function print(c: Surroundings, node: CallExpression): Expression {
 /** What one argument prints, without spaces between: a text, a number, or the parts of a template. */
 function partsOf(c: Surroundings, argument: Syntax): (Expression | string)[] {
 	if (argument.type === "Literal" && typeof argument.value === "string") return [argument.value];
-	if (argument.type !== "TemplateLiteral") return [c.numeric(argument)];
+	const number = (node: Syntax) => textual(c, node) ?? c.numeric(node);
+	if (argument.type !== "TemplateLiteral") return [number(argument)];
 	const { quasis, expressions: values } = argument;
 	const parts = quasis.flatMap(({ value }, i) => {
-		const number = values[i];
+		const shown = values[i];
 		const texts = value.cooked ? [value.cooked] : [];
-		return number === undefined ? texts : [...texts, c.numeric(number)];
+		return shown === undefined ? texts : [...texts, number(shown)];
 	});
 	return parts.length === 0 ? [""] : parts;
 }

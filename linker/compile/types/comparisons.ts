@@ -7,7 +7,18 @@ import { queriedKey, targetOf } from "./calls.ts";
 import { numberOf } from "./constant.ts";
 import { neededSign, typeOfValue } from "./infer.ts";
 import { inSequence, kept } from "./kept.ts";
-import { at, guess, type Operand, operandOf, refuse, type Surroundings, text, type Wanted } from "./surroundings.ts";
+import {
+	at,
+	guess,
+	type Operand,
+	operandOf,
+	refuse,
+	refuseText,
+	type Surroundings,
+	text,
+	textual,
+	type Wanted,
+} from "./surroundings.ts";
 
 const conditions: Record<string, Record<"int" | "uint", Condition>> = {
 	"<": { int: "lt", uint: "ult" },
@@ -31,6 +42,9 @@ export function comparison(c: Surroundings, node: BinaryExpression): Expression 
 	// With == a boolean is 0 or 1, as in arithmetic, if the other side is a number.
 	if (/[!=]=/.test(node.operator) && hasBoolean && (!isLoose || a === b))
 		return booleanComparison(c, node, left, right);
+	// Two texts are compared as such, and a text is no number without more ado.
+	const hasTexts = textual(c, left) !== undefined && textual(c, right) !== undefined;
+	if (hasTexts || /[!=]==/.test(node.operator)) for (const side of [left, right]) refuseText(c, side);
 	const position = at(c, node);
 	const beyond = comparedBeyond(c, node, left, right) ?? comparedBeyond(c, node, right, left);
 	if (beyond !== undefined) return beyond;

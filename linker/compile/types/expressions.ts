@@ -26,6 +26,7 @@ import {
 	range,
 	refuse,
 	refuseBoolean,
+	refuseText,
 	refuseValueless,
 	type Surroundings,
 	text,
@@ -220,12 +221,7 @@ function read(c: Surroundings, node: Syntax & { type: "Identifier" | "MemberExpr
 		return { op: "read", place, type, at: at(c, node) };
 	}
 	const binding = bindingOf(c, node);
-	if (binding?.kind === "local" && binding.isTextual)
-		refuse(
-			c,
-			node,
-			`'${node.name}' is text in JavaScript, "0" and so on: write +${node.name}, or ${node.name} as an index alone`,
-		);
+	refuseText(c, node);
 	if (binding?.kind === "local" && binding.view === undefined)
 		return { op: "read", place: { kind: "local", local: binding }, type: binding.type, at: at(c, node) };
 	if (binding?.kind === "variable" && binding.view === undefined)
@@ -281,6 +277,7 @@ function negation(
 
 function binary(c: Surroundings, node: BinaryExpression, context: Context, wanted: Wanted): Expression {
 	const { operator } = node;
+	if (operator === "+") for (const side of [node.left as Syntax, node.right]) refuseText(c, side);
 	const [left, right] = [operandOf(c, node.left as Syntax), operandOf(c, node.right)];
 	const operation = { operator, left, right, range: range(c, node), at: at(c, node), node };
 	return cast(c, node) ?? operate(c, operation, context, wanted);

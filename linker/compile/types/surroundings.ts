@@ -81,19 +81,26 @@ export function range(c: Surroundings, node: Syntax | AnyNode): Range {
 	return rangeOf(c.analysis, node);
 }
 
-/** An operand of arithmetic, where a boolean is 0 or 1. */
+/** An operand of arithmetic, where a boolean is 0 or 1, and the text of an index is made a number. */
 export const operandOf = (c: Surroundings, node: Syntax): Operand => ({
 	node,
 	guess: guess(c, node),
 	range: range(c, node),
-	check: (context, wanted) => asNumber(c, node) ?? c.numeric(node, context, wanted),
+	check: (context, wanted) => textual(c, node) ?? asNumber(c, node) ?? c.numeric(node, context, wanted),
 });
 
-/** The variable of a `for (const i in t)`, whose text is made a number or used as an index. */
+/** The variable of a `for (const i in t)`, whose text is made a number, printed or used as an index. */
 export function textual(c: Surroundings, node: Syntax): Expression | undefined {
 	const local = bindingOf(c, node);
 	if (local?.kind !== "local" || !local.isTextual) return undefined;
 	return { op: "read", place: { kind: "local", local }, type: local.type, at: at(c, node) };
+}
+
+/** Refuses the text of an index where JavaScript does not make a number of it. */
+export function refuseText(c: Surroundings, node: Syntax): void {
+	if (textual(c, node) === undefined) return;
+	const shown = text(c, node);
+	refuse(c, node, `'${shown}' is text in JavaScript, "0" and so on: write +${shown}`);
 }
 
 function asNumber(c: Surroundings, node: Syntax): Expression | undefined {
