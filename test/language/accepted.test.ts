@@ -130,6 +130,34 @@ export function main() { show(); print(big, t[0], t[3], low[255], same[254], sam
 	expect(lines.filter((line) => line === "lib")).toHaveLength(1);
 });
 
+test("defaults are computed where the function is declared", async () => {
+	const lib = `
+import { print } from "patchbay/source";
+const t = new Int32Array([1, 2, 3]), bytes = new Uint8Array([7, 8]); let g = 3, calls = 0;
+function count() { return ++calls; }
+export function sum(x, n = x.length) { let s = 0; for (let i = 0; i < n; i++) s += x[i] & 255; return s; }
+export function three(a = count(), b = a * 10, c = count()) { return a + b + c + calls; }
+export function first(x = bytes) { return x[0]; }
+export function part(x = t.subarray(1)) { return x; }
+export function next(n = g) { g = n + 1; return n; }
+export function show(a, b = a + 1, c = 4) { print("show", a, b, c); }
+export function unsigned(a, b = (a >>> 0) + 1) { a = a >>> 0; b = b >>> 0; return b; }
+export const product = (x, y = x + 1) => x * y;
+export function down(n, all = n & 3) { return n === 0 ? all : down(n - 1, all + n); }
+export const early = product(4) + next();`;
+	const main = `
+import { print } from "patchbay/source"; import { down, early, first, next, part, product, show, sum, three, unsigned } from "./lib.js";
+const mine = new Int32Array([9, 8]), small = new Uint8Array(1);
+export function main() {
+	const inner = (p, s = p * 2) => p + s;
+	print(sum(mine), sum(mine, 1), three(), three(1), three(1, 2), three(1, 2, 3), first(), first(small));
+	print(part()[0], part(mine).length, next(), next(7), next(), unsigned(4000000000), unsigned(1, 2));
+	print(product(3), product(3, 3), down(5), down(5, 1), early, inner(2), inner(2, 2));
+	show(1); show(1, 5); show(1, 5, 6);
+}`;
+	expect(await same(main, lib)).toHaveLength(6);
+});
+
 test("variables at module level get their values later", async () => {
 	const lib = `
 let seed, d, t; export let best; let n;

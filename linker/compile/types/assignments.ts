@@ -214,7 +214,7 @@ function compound(
 		range: range(c, target),
 		check: () => ({ op: "old", type: typeHeld(c, target, type), at: at(c, target) }),
 	};
-	if (node.operator === "+=") refuseText(c, node.right);
+	if (node.operator === "+=") refuseText(c, node.right, "for a sum");
 	const right = operandOf(c, node.right);
 	if (type === "bool") refuseBoolean(c, target);
 	const operation: Operation = {

@@ -42,6 +42,7 @@ import {
 } from "./bindings.ts";
 import { constantOf, isNumberCall } from "./constant.ts";
 import { checkName, expressions, functionBinding } from "./declare.ts";
+import { declareShorter } from "./defaults.ts";
 import { memberName } from "./key-forms.ts";
 import { checkOrder } from "./order.ts";
 
@@ -106,6 +107,7 @@ function bindFunction(analysis: Analysis, fn: FunctionBinding, outer?: Scope): v
 	const names = new Map(fn.parameters.map((local) => [local.name, local]));
 	const walk: Walk = { analysis, module: fn.module, fn, scope: { outer, names, fn }, hoisted: hoistedNames(fn) };
 	for (const value of fn.defaults) if (value !== undefined) bindExpression(walk, value);
+	for (const shorter of declareShorter(analysis, fn)) bindFunction(analysis, shorter, outer);
 	bindBlock(walk, fn.node.body.body);
 }
 

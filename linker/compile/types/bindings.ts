@@ -115,6 +115,8 @@ export interface FunctionBinding {
 	readonly parameters: readonly Local[];
 	/** What stands for an argument that a call leaves out, by parameter. */
 	readonly defaults: readonly (Expression | undefined)[];
+	/** What a call goes to that passes so many arguments only, if the others are computed. */
+	readonly shorter: Map<number, FunctionBinding>;
 	/** It is there from the start of its module, not from where a const declares it. */
 	readonly isHoisted: boolean;
 	readonly returns: ReturnStatement[];

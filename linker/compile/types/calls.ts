@@ -59,7 +59,8 @@ function callNamed(c: Surroundings, node: CallExpression, used: boolean): Expres
 	}
 }
 
-function callFunction(c: Surroundings, node: CallExpression, callee: FunctionBinding, used: boolean): Expression {
+function callFunction(c: Surroundings, node: CallExpression, whole: FunctionBinding, used: boolean): Expression {
+	const callee = whole.shorter.get(node.arguments.length) ?? whole;
 	const { result, parameters } = functionSignature(callee);
 	if (used && result === "none")
 		refuse(c, node, `'${callee.name}' returns no value: let it return one, or call it on a line of its own`);
@@ -104,13 +105,13 @@ function passed(
 	parameters: Signature["parameters"],
 	defaults: FunctionBinding["defaults"] = [],
 ): Expression[] {
-	const given = expressions(node.arguments);
+	const given = [...expressions(node.arguments)];
 	for (let i = given.length; i < parameters.length && defaults[i] !== undefined; i++) given.push(defaults[i]!);
 	const callee = text(c, node.callee);
 	if (given.length > MOST_PARAMETERS)
 		refuse(c, node, `a call passes at most ${MOST_PARAMETERS} arguments: pass the rest in module-level variables`);
 	if (given.length !== parameters.length)
-		refuse(c, node, `'${callee}' takes ${count(parameters.length)}, not ${given.length}`);
+		refuse(c, node, `'${callee}' takes ${count(parameters.length)}, not ${node.arguments.length}`);
 	return given.flatMap((argument, i) => {
 		const type = parameters[i]!;
 		const who = `argument ${i + 1} of '${callee}'`;

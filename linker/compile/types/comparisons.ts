@@ -44,7 +44,8 @@ export function comparison(c: Surroundings, node: BinaryExpression): Expression 
 		return booleanComparison(c, node, left, right);
 	// Two texts are compared as such, and a text is no number without more ado.
 	const hasTexts = textual(c, left) !== undefined && textual(c, right) !== undefined;
-	if (hasTexts || /[!=]==/.test(node.operator)) for (const side of [left, right]) refuseText(c, side);
+	if (hasTexts || /[!=]==/.test(node.operator))
+		for (const side of [left, right]) refuseText(c, side, "to compare numbers");
 	const position = at(c, node);
 	const beyond = comparedBeyond(c, node, left, right) ?? comparedBeyond(c, node, right, left);
 	if (beyond !== undefined) return beyond;

@@ -289,7 +289,8 @@ export function functionBinding(module: Module, node: FunctionDeclaration, name 
 		return { kind: "local", name: id.name, node: id, writable: true, type, sources: [] };
 	});
 	const isHoisted = (node as ConstFunction).isConst !== true;
-	return { kind: "function", name, module, node, parameters, defaults, isHoisted, returns: [], result: "none" };
+	const known = { name, module, node, parameters, defaults, isHoisted };
+	return { kind: "function", ...known, shorter: new Map(), returns: [], result: "none" };
 }
 
 /** The types of the parameters that the body begins by coercing, as in asm.js. */

@@ -153,6 +153,7 @@ export function condition(c: Surroundings, node: Syntax): Expression {
 		return { op, left: condition(c, node.left), right: condition(c, node.right), type: "bool", at: at(c, node) };
 	}
 	if (guess(c, node) === "bool") return boolean(c, node);
+	refuseText(c, node, "to ask whether it is 0, as no text of an index is empty");
 	const left = numeric(c, node);
 	const zero: Expression = { op: "constant", value: 0, type: "either", at: left.at };
 	return { op: "compare", condition: "ne", left, right: zero, type: "bool", at: left.at };
@@ -277,7 +278,7 @@ function negation(
 
 function binary(c: Surroundings, node: BinaryExpression, context: Context, wanted: Wanted): Expression {
 	const { operator } = node;
-	if (operator === "+") for (const side of [node.left as Syntax, node.right]) refuseText(c, side);
+	if (operator === "+") for (const side of [node.left as Syntax, node.right]) refuseText(c, side, "for a sum");
 	const [left, right] = [operandOf(c, node.left as Syntax), operandOf(c, node.right)];
 	const operation = { operator, left, right, range: range(c, node), at: at(c, node), node };
 	return cast(c, node) ?? operate(c, operation, context, wanted);

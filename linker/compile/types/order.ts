@@ -52,7 +52,8 @@ function checkStatement(analysis: Analysis, module: Module, statement: Statement
 		}
 		if (seen.has(binding)) return;
 		seen.add(binding);
-		if (binding.kind === "function") visit(binding.node.body, binding);
+		if (binding.kind === "function")
+			for (const part of [...binding.defaults, binding.node.body]) if (part) visit(part, binding);
 		if (binding.kind === "key")
 			for (const name of [...(binding.model ? [binding.model] : []), ...binding.updates, ...binding.also])
 				visit(name, from);

@@ -96,11 +96,11 @@ export function textual(c: Surroundings, node: Syntax): Expression | undefined {
 	return { op: "read", place: { kind: "local", local }, type: local.type, at: at(c, node) };
 }
 
-/** Refuses the text of an index where JavaScript does not make a number of it. */
-export function refuseText(c: Surroundings, node: Syntax): void {
+/** Refuses the text of an index where JavaScript does not make a number of it. @param purpose what a number is good for there */
+export function refuseText(c: Surroundings, node: Syntax, purpose = "for the number"): void {
 	if (textual(c, node) === undefined) return;
 	const shown = text(c, node);
-	refuse(c, node, `'${shown}' is text in JavaScript, "0" and so on: write +${shown}`);
+	refuse(c, node, `'${shown}' is text in JavaScript, "0" and so on: write +${shown} ${purpose}`);
 }
 
 function asNumber(c: Surroundings, node: Syntax): Expression | undefined {

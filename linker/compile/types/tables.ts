@@ -128,7 +128,8 @@ function flowsOf(analysis: Analysis, groups: Groups): Flow[] {
 	for (const { node, module } of analysis.calls) {
 		const key = calledKey(analysis, node);
 		const callee = analysis.uses.get(node.callee);
-		const functions = key === undefined ? (callee?.kind === "function" ? [callee] : []) : (groups.get(key) ?? []);
+		const called = callee?.kind === "function" ? [callee.shorter.get(node.arguments.length) ?? callee] : [];
+		const functions = key === undefined ? called : (groups.get(key) ?? []);
 		for (const fn of functions)
 			for (const [i, from] of node.arguments.entries()) {
 				const to = fn.parameters[i];
