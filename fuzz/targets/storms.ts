@@ -103,7 +103,7 @@ export const gusts = target<{
 			protocol,
 			fetch: recipe.stale ? ("stale" as const) : ("random" as const),
 		};
-		const { system, end } = weather(program, image, conditions, recipe.seed, 60);
+		const { system, end } = weather(program, image, conditions, recipe.seed, 20);
 		if (end.kind !== "halted") throw new Wrong(`${JSON.stringify(end)} ${system.refusal ?? ""}`);
 		if (!isDeepStrictEqual(system.output, program.expected)) throw new Wrong(`printed ${system.output.join(" ")}`);
 	},
