@@ -12,11 +12,11 @@ import { applyRecord } from "../../linker/retarget/retarget-record.ts";
 import type { CostProfile } from "../../runtime/machine/index.ts";
 import { calibrated, cyclesIn, cyclesOf, type Timings } from "../compare/calibrate.ts";
 import { changes, type Loop, loops, source } from "../compare/native-benchmark.ts";
-import { profileOf } from "../run/cost-profiles.ts";
+import { DEFAULT_PROFILE, profileOf } from "../run/cost-profiles.ts";
 import { type Command, ExitCode, writeJson } from "../shell/command.ts";
 import { readBytes, writeFile } from "../shell/files.ts";
 import { whole } from "../shell/options.ts";
-import { table } from "../shell/table.ts";
+import { caution, plural, table } from "../shell/table.ts";
 import { styled, type Terminal } from "../shell/terminal.ts";
 
 interface Options {
@@ -46,7 +46,7 @@ export const benchNative: Command<Options> = {
 	declare(line: CommandLine) {
 		line.option("--iterations <n>", "calls per loop and run", positive, 20_000_000);
 		line.option("--runs <n>", "runs, of which the median counts", positive, 7);
-		line.option("--profile <name>", "the cost profile to compare with", "xeon-vm");
+		line.option("--profile <name>", "the cost profile to compare with", DEFAULT_PROFILE);
 		line.option("--write-profile <file>", "write the profile, with calls as measured here");
 	},
 	async run(terminal, _, { iterations, runs, profile: name, writeProfile, json }) {
@@ -58,7 +58,7 @@ export const benchNative: Command<Options> = {
 			writeFile(writeProfile, `${JSON.stringify(calibrated(profile, timings, processor), null, "\t")}\n`);
 		}
 		if (json) await writeJson(terminal, "patchbay/bench-native@1", { profile: profile.name, rows });
-		else await terminal.write(text(terminal, rows, profile));
+		else await terminal.write(text(terminal, rows, profile, iterations, runs));
 		return ExitCode.ok;
 	},
 };
@@ -120,7 +120,13 @@ function rowOf(way: Loop, timings: Timings, profile: CostProfile): Row {
 	};
 }
 
-function text(terminal: Terminal, rows: readonly Row[], { name }: CostProfile): string {
+function text(
+	terminal: Terminal,
+	rows: readonly Row[],
+	{ name }: CostProfile,
+	iterations: number,
+	runs: number,
+): string {
 	const number = (value: number | undefined, digits: number) => value?.toFixed(digits) ?? "";
 	const lines = table<Row>(
 		[
@@ -133,5 +139,6 @@ function text(terminal: Terminal, rows: readonly Row[], { name }: CostProfile): 
 		rows,
 	);
 	const title = `One iteration of a loop on ${cpus()[0]?.model ?? "this processor"}; cycles more than the empty loop, taken for one`;
-	return `${styled(terminal, "bold", title)}\n${lines.join("\n")}\n`;
+	const basis = `Medians of ${plural(runs, "run")} of ${plural(iterations, "call")} each.`;
+	return `${[styled(terminal, "bold", title), ...lines, basis, ...caution(iterations)].join("\n")}\n`;
 }

@@ -35,7 +35,7 @@ import { type Command, ExitCode } from "../shell/command.ts";
 import { texts, whole } from "../shell/options.ts";
 import { type Asked, declareResume, readReport } from "../shell/resume.ts";
 import { type Stopped, stoppable } from "../shell/stop.ts";
-import { type Column, count, plural, table } from "../shell/table.ts";
+import { type Column, caution, count, plural, table } from "../shell/table.ts";
 import type { Terminal } from "../shell/terminal.ts";
 
 interface Options {
@@ -113,7 +113,7 @@ export const chaosCampaign: Campaign<ChaosReport> = {
 		return { calls, cpus, seed, cells: dealtBack(parts.map(({ cells }) => cells)) };
 	},
 	async show(terminal, report, { markdown }) {
-		await terminal.write(markdown === true ? page(report) : `${drawTables(report.cells).join("\n")}\n`);
+		await terminal.write(markdown === true ? page(report) : `${drawTables(report).join("\n")}\n`);
 	},
 	exitCode: () => ExitCode.ok,
 };
@@ -224,8 +224,9 @@ function outcome(cell: Cell | undefined): string {
 	return `${count(torn)} / ${count(stale)} / ${count(lost)}${died > 0 ? `, ${count(died)} died` : ""}`;
 }
 
-function drawTables(cells: readonly Cell[]): string[] {
-	return placements.flatMap((site, i) => {
+function drawTables({ cells, calls, cpus }: ChaosReport): string[] {
+	const head = `torn / stale / lost, of at least ${plural(calls, "call")} by ${plural(cpus, "CPU")} in each cell`;
+	const tables = placements.flatMap((site) => {
 		const rows = rowsOf(cells, site);
 		const columns: Column<Row>[] = [
 			{ title: `${site} site`, text: ({ protocol }) => protocol },
@@ -233,8 +234,9 @@ function drawTables(cells: readonly Cell[]): string[] {
 				(model): Column<Row> => ({ title: model, align: "right", text: (row) => outcome(row.cells.get(model)) }),
 			),
 		];
-		return [...(i === 0 ? ["torn / stale / lost", ""] : [""]), ...table(columns, rows)];
+		return ["", ...table(columns, rows)];
 	});
+	return [head, ...tables, ...caution(calls)];
 }
 
 function page({ cpus, calls, cells }: ChaosReport): string {

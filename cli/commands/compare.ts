@@ -1,11 +1,12 @@
 // `patchbay compare`: one table of what the calls of a program cost, made in five ways, and one of its paravirt operations.
 
+import { percent } from "../../linker/percent.ts";
 import { type Comparison, compareWays, type Way } from "../compare/comparison.ts";
 import { compareOperations, type OperationCosts, type OperationWay } from "../compare/operation-costs.ts";
 import { profileOf, profileOption } from "../run/cost-profiles.ts";
 import { parseRetarget, type Retarget } from "../run/set-option.ts";
 import { type Command, ExitCode, UsageError, writeJson } from "../shell/command.ts";
-import { bar, type Column, count, plural, table } from "../shell/table.ts";
+import { bar, type Column, caution, count, plural, table } from "../shell/table.ts";
 import { styled, type Terminal } from "../shell/terminal.ts";
 
 interface Options {
@@ -71,13 +72,13 @@ function operationsText(terminal: Terminal, costs: OperationCosts, profile: stri
 		{ title: "x plain", align: "right", text: ({ cycles }) => (cycles / ways[0]!.cycles).toFixed(3) },
 		{ title: "bytes/call", align: "right", text: ({ bytesPerCall }) => trimmed(bytesPerCall) },
 		{ title: "+cycles/call", align: "right", text: ({ extraPerCall: more }) => more?.toFixed(2) ?? unknown },
-		{ title: "", text: ({ extraPerCall }) => bar(extraPerCall ?? 0, most, 20) },
+		{ title: barTitle(most), text: ({ extraPerCall }) => bar(extraPerCall ?? 0, most, 20) },
 	];
 	const rows = table(columns, ways, (cell, column, row) => {
 		if (row === undefined) return styled(terminal, "dim", cell);
 		return column === 0 ? styled(terminal, "cyan", cell) : cell;
 	});
-	return `${[styled(terminal, "bold", what), ...rows].join("\n")}\n`;
+	return `${[styled(terminal, "bold", what), ...rows, ...caution(calls)].join("\n")}\n`;
 }
 
 const unknown = "-";
@@ -95,8 +96,13 @@ function figures({ plainCycles }: Comparison): Column<Way>[] {
 	];
 }
 
+/** What an empty bar and the longest one stand for. */
+function barTitle(most: number): string {
+	return most > 0 ? `bar: 0 to ${most.toFixed(2)}` : "";
+}
+
 function bars(most: number, width: number): Column<Way> {
-	return { title: "", text: ({ extraPerCall }) => bar(extraPerCall ?? 0, most, width) };
+	return { title: barTitle(most), text: ({ extraPerCall }) => bar(extraPerCall ?? 0, most, width) };
 }
 
 function trimmed(value: number): string {
@@ -121,13 +127,13 @@ function verdicts({ calls, branches, ownUpdates, plainCycles, ways }: Comparison
 		if (name === "direct" || cycles === undefined) continue;
 		lines.push(`${name}: ${verdict(name, cycles / plainCycles - 1)}.`);
 	}
-	return lines;
+	return [...lines, ...caution(calls)];
 }
 
 function verdict(name: Way["name"], overhead: number): string {
 	if (overhead === 0) return "no difference to plain calls";
-	const percent = `${(Math.abs(overhead) * 100).toFixed(2)} % ${overhead > 0 ? "more" : "less"} than plain calls`;
-	if (Math.abs(overhead) >= NOTHING) return percent;
+	const text = `${percent(Math.abs(overhead), 2)} ${overhead > 0 ? "more" : "less"} than plain calls`;
+	if (Math.abs(overhead) >= NOTHING) return text;
 	const why = name === "FFP pointer" ? ", a predicted indirect call is nearly free" : "";
-	return `${percent}: the difference is nothing${why}`;
+	return `${text}: the difference is nothing${why}`;
 }

@@ -3,6 +3,7 @@
 import { type Command as CommandLine, InvalidArgumentError } from "commander";
 import type { CostProfile, Model } from "../../runtime/machine/index.ts";
 import {
+	PASSES,
 	type PassCost,
 	passCosts,
 	type SiteFamily,
@@ -12,8 +13,8 @@ import {
 } from "../../runtime/measure/index.ts";
 import type { Protocol } from "../../runtime/patch/index.ts";
 import { drawHits, hitCosts } from "../compare/hit-costs.ts";
-import { profileOf, profileOptionOf } from "../run/cost-profiles.ts";
-import { modelNames, modelOf } from "../run/models.ts";
+import { profileOf, profileOption } from "../run/cost-profiles.ts";
+import { modelOf, modelOption } from "../run/models.ts";
 import { namesOf, protocolOf, running } from "../run/protocols.ts";
 import { type Command, ExitCode, writeJson } from "../shell/command.ts";
 import { listOf, whole } from "../shell/options.ts";
@@ -54,10 +55,13 @@ export const cost: Command<Options> = {
 	brief: "Measure what updates cost: sites × CPUs × protocol, all sites in one update or one by one.",
 	examples: [
 		["cost", "a table, and curves over the number of sites"],
-		["cost --sites 56 --cpus 24 --protocol breakpoint", "the published case: 168 rounds of interrupts, or 3"],
-		["cost --kind label --sites 56 --cpus 24", "the same of static keys, which is what was published"],
+		["cost --sites 56 --cpus 24 --protocol breakpoint --profile in-order", "the published case: 168 syncs, or 3"],
+		[
+			"cost --kind label --sites 56 --cpus 24 --profile in-order",
+			"the same of static keys, which is what was published",
+		],
 		["cost --sites 1,10,100 --protocol breakpoint,stop-machine", "lists with commas"],
-		["cost --profile xeon-vm", "with other costs of interrupts and traps"],
+		["cost --profile in-order", "with other costs of interrupts and traps"],
 	],
 	declare(line) {
 		declareOptions(line);
@@ -74,7 +78,15 @@ export const cost: Command<Options> = {
 			return ExitCode.ok;
 		}
 		const curves = wanted.sites.length > 1 ? drawCurves(terminal, wanted, rows) : [];
-		const lines = [...drawTable(terminal, rows), ...published(rows), ...curves, "", ...drawPasses(terminal, passes)];
+		const head = `One update of all sites (batched), or one of each, on ${model.name}, ${profile.name}`;
+		const lines = [
+			head,
+			...drawTable(terminal, rows),
+			...published(rows),
+			...curves,
+			"",
+			...drawPasses(terminal, passes),
+		];
 		lines.push("", ...drawHits(terminal, hits));
 		await terminal.write(`${lines.join("\n")}\n`);
 		return ExitCode.ok;
@@ -85,12 +97,11 @@ function declareOptions(line: CommandLine): void {
 	const list = <T>(flags: string, what: string, parseOne: (text: string) => T, byDefault: readonly T[]) =>
 		line.option(flags, what, listOf(parseOne, byDefault), byDefault as T[]);
 	list("--kind <name,...>", `what is patched: ${siteFamilies.join(", ")}`, parseFamily, ["call"]);
-	list("--sites <n,...>", "numbers of sites", numbers(MOST_SITES), [1, 4, 16, 56]);
-	list("--cpus <n,...>", "numbers of CPUs, each running a loop over all sites", numbers(256), [2, 24]);
+	list("--sites <n,...>", "numbers of sites", numbers(MOST_SITES), [1, 4, 16]);
+	list("--cpus <n,...>", "numbers of CPUs, each running a loop over all sites", numbers(256), [2, 8]);
 	list("--protocol <name,...>", `how code is patched: ${namesOf(running)}`, String, ["breakpoint", "stop-machine"]);
-	line.option("--model <name>", `what hardware promises: ${modelNames}`, "x86");
-	// By the other profile a sync takes 150,000 cycles, in which every CPU executes: minutes for the published case.
-	line.addOption(profileOptionOf("in-order"));
+	line.addOption(modelOption);
+	line.addOption(profileOption);
 }
 
 function wantedBy({ kind, sites, cpus, protocol, model, profile }: Options): Wanted {
@@ -162,7 +173,7 @@ function published(rows: readonly Row[]): string[] {
 
 function drawPasses(terminal: Terminal, passes: readonly PassCost[]): string[] {
 	const columns: Column<PassCost>[] = [
-		{ title: "passing a site, undisturbed", text: ({ site }) => site },
+		{ title: `passing a site, undisturbed, mean of ${count(PASSES)}`, text: ({ site }) => site },
 		{ title: "cycles more", align: "right", text: ({ cycles }) => cycles.toFixed(2) },
 	];
 	return table(columns, passes, (text, _, row) => (row === undefined ? styled(terminal, "bold", text) : text));
@@ -186,11 +197,13 @@ function drawCurves(terminal: Terminal, { cpus, protocols, kind: kinds }: Wanted
 					{ name: `${name}, batched`, mark: letter, points: points("batched") },
 				];
 			});
+	const drawn = (what: string, field: keyof UpdateCost): string[] =>
+		plot({ plot: `Cycles ${what}`, x: "sites", y: "cycles" }, curvesOf(field), size);
 	return [
 		"",
-		...plot(`cycles until an update is done, ${most} CPUs`, "sites", curvesOf("latency"), size),
+		...drawn(`until an update is done, ${most} CPUs`, "latency"),
 		"",
-		...plot(`cycles stolen from each of ${most} CPUs`, "sites", curvesOf("stolenPerCpu"), size),
+		...drawn(`stolen from each of ${most} CPUs`, "stolenPerCpu"),
 	];
 }
 

@@ -1,11 +1,12 @@
 // `patchbay execmem`: executable memory beside a program, in numbers.
 
+import { percent } from "../../linker/percent.ts";
 import { type ExecmemStats, type PoolStats, statsOf } from "../../runtime/execmem/stats.ts";
 import { type BuildOptions, declareBuildOptions, loadImage } from "../build/build.ts";
 import { type CpuOptions, declareCpuOptions } from "../run/cpus.ts";
 import { declareExecmemOptions, type ExecmemChoice, openMemory } from "../run/execmem-options.ts";
 import { type Command, ExitCode, writeJson } from "../shell/command.ts";
-import { type Column, count, percent, plural, table } from "../shell/table.ts";
+import { type Column, count, plural, table } from "../shell/table.ts";
 
 interface Options extends BuildOptions, CpuOptions, ExecmemChoice {}
 

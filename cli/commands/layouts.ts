@@ -1,6 +1,7 @@
 // `patchbay layouts`: the same modules under every layout of the address space, side by side.
 
 import { Option } from "commander";
+import { percent } from "../../linker/percent.ts";
 import { validate } from "../../linker/schema.ts";
 import { compareLayouts, type LayoutResult } from "../../runtime/execmem/layouts/compare.ts";
 import { layouts as known, type Region, withData } from "../../runtime/execmem/layouts/layout.ts";
@@ -8,11 +9,11 @@ import { LEGEND, pictureLines, pictureOfLayouts } from "../../runtime/execmem/la
 import { madeWorkload, type Workload, workloadSchema } from "../../runtime/execmem/layouts/workload.ts";
 import { tlbShapes } from "../../runtime/machine/index.ts";
 import { randomFrom } from "../../runtime/measure/index.ts";
-import { profileOf, profileOptionOf } from "../run/cost-profiles.ts";
+import { profileOf, profileOption } from "../run/cost-profiles.ts";
 import { type Command, ExitCode, writeJson } from "../shell/command.ts";
 import { readJson, writeFile } from "../shell/files.ts";
 import { whole } from "../shell/options.ts";
-import { type Column, count, percent, plural, table } from "../shell/table.ts";
+import { type Column, caution, count, plural, table } from "../shell/table.ts";
 
 interface Options {
 	readonly modules: number;
@@ -84,7 +85,7 @@ export const layouts: Command<Options> = {
 			whole("Not a whole number from 10 to 255.", 10, 255),
 			10,
 		);
-		line.addOption(profileOptionOf("in-order"));
+		line.addOption(profileOption);
 		line.option("--picture", "draw the space within reach, too");
 		line.option("--svg <file>", "draw it into a file");
 	},
@@ -150,6 +151,7 @@ function textOf(results: readonly LayoutResult[], { calls, near, tlb, miss }: Op
 		`${plural(loads, "load")}, ${count(near)} MiB within reach; then ${plural(calls, "call")}, instruction TLB of ${tlb}, ${miss} cycles a miss`,
 		"",
 		...table(columns, results),
+		...caution(calls),
 		"",
 		...results.map(({ layout }) => `${layout.name}: ${layout.brief} (${layout.source})`),
 	];

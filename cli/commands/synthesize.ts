@@ -3,7 +3,7 @@
 import { InvalidArgumentError, Option } from "commander";
 import { letterTexts, placements, synthesize as search, siteKinds } from "../../runtime/check/index.ts";
 import { profileOf, profileOption } from "../run/cost-profiles.ts";
-import { modelNames, modelOf } from "../run/models.ts";
+import { modelOf, modelOption } from "../run/models.ts";
 import { type Command, ExitCode, writeJson } from "../shell/command.ts";
 import { listOf, whole } from "../shell/options.ts";
 import { count } from "../shell/table.ts";
@@ -28,7 +28,7 @@ export const synthesize: Command<Options> = {
 		["synthesize --model amd-quad --placement aligned", "one store and one sync"],
 	],
 	declare(line) {
-		line.option("--model <name>", `the machine: ${modelNames}`, "x86");
+		line.addOption(modelOption);
 		line.option("--length <n>", "phases at most", whole("Write a whole number from 1 to 10.", 1, 10), 8);
 		line.addOption(
 			new Option("--placement <where>", "where the site lies").choices([...placements]).default("straddling"),

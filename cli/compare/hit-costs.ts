@@ -1,7 +1,7 @@
 // What a hit of a probe costs each way, as a table: cycles here, and how the ways compare beside how they were published to.
 
 import type { CostProfile, Model } from "../../runtime/machine/index.ts";
-import { type HitWay, hitCost, hitWays } from "../../runtime/measure/index.ts";
+import { HITS, type HitWay, hitCost, hitWays } from "../../runtime/measure/index.ts";
 import { type Column, count, table } from "../shell/table.ts";
 import { styled, type Terminal } from "../shell/terminal.ts";
 
@@ -29,11 +29,11 @@ export function hitCosts(profile: CostProfile, model: Model): HitCost[] {
 export function drawHits(terminal: Terminal, rows: readonly HitCost[]): string[] {
 	const number = (title: string, text: Column<HitCost>["text"]): Column<HitCost> => ({ title, align: "right", text });
 	const columns: Column<HitCost>[] = [
-		{ title: "a hit of a probe", text: ({ name }) => name },
+		{ title: `a hit of a probe, mean of ${count(HITS)}`, text: ({ name }) => name },
 		{ title: "on", text: ({ instruction }) => instruction },
 		number("cycles", ({ cycles }) => count(Math.round(cycles))),
 		number("times as fast", ({ speed }) => speed.toFixed(1)),
-		number("published", ({ publishedSpeed }) => publishedSpeed.toFixed(1)),
+		number("as published", ({ publishedSpeed }) => publishedSpeed.toFixed(1)),
 		number("M/s", ({ published }) => published.toFixed(1)),
 	];
 	return table(columns, rows, (text, _, row) => (row === undefined ? styled(terminal, "bold", text) : text));

@@ -2,6 +2,7 @@
 // without; a flame graph; and the file that speedscope reads. A call that has not returned ends where its CPU stopped.
 
 import { placeOf } from "../../linker/link/image.ts";
+import { percent } from "../../linker/percent.ts";
 import { inXml } from "../../linker/xml.ts";
 import { Cpu, getCounter, ticksToCycles } from "../../runtime/machine/index.ts";
 import type { System, TracedCall } from "../../runtime/patch/index.ts";
@@ -92,9 +93,9 @@ export function totalsTable(terminal: Terminal, system: System): string[] {
 	const whole = rows.reduce((sum, { self }) => sum + self, 0);
 	const cell = (text: string) => text.padStart(14);
 	const line = (cells: readonly string[], name: string) => `${cells.map(cell).join("")}  ${name}`;
-	const head = line(["calls", "self", "self %", "total", "longest"], "function (cycles, of all CPUs)");
+	const head = line(["calls", "self", "of all", "total", "longest"], "function (cycles, of all CPUs)");
 	const body = rows.map((row) => {
-		const share = whole === 0 ? "-" : ((100 * row.self) / whole).toFixed(1);
+		const share = whole === 0 ? "-" : percent(row.self / whole, 1);
 		const numbers = [row.self, row.total, row.longest].map((each) => count(Math.round(each)));
 		return line([count(row.calls), numbers[0]!, share, numbers[1]!, numbers[2]!], row.function);
 	});
@@ -127,20 +128,22 @@ function merged(system: System): Stack {
 const WIDTH = 1200;
 const ROW = 18;
 const AXIS = 40;
+/** Above the boxes, where it is said what is above what. */
+const HEAD = 22;
 
 /** A flame graph: callers below, what they called above, as wide as they took cycles. */
 export function flameGraph(system: System): string {
 	const root = merged(system);
 	const deepest = (stack: Stack): number => 1 + Math.max(0, ...[...stack.inner.values()].map(deepest));
-	const height = deepest(root) * ROW + AXIS;
+	const height = HEAD + deepest(root) * ROW + AXIS;
 	const scale = root.ticks === 0 ? 0 : WIDTH / root.ticks;
 	const boxes: string[] = [];
 	const draw = (stack: Stack, x: number, row: number): void => {
 		const width = row === 0 ? WIDTH : stack.ticks * scale;
 		const y = height - AXIS - (row + 1) * ROW;
-		const share = root.ticks === 0 ? 0 : (100 * stack.ticks) / root.ticks;
+		const share = percent(root.ticks === 0 ? 0 : stack.ticks / root.ticks, 1);
 		const calls = row === 0 ? "" : ` (calls: ${count(stack.calls)})`;
-		const title = `${stack.name}: ${count(Math.round(ticksToCycles(stack.ticks)))} cycles${calls}, ${share.toFixed(1)} %`;
+		const title = `${stack.name}: ${count(Math.round(ticksToCycles(stack.ticks)))} cycles${calls}, ${share}`;
 		const letters = Math.floor((width - 6) / 7);
 		const text = letters < 3 ? "" : stack.name.length > letters ? `${stack.name.slice(0, letters - 1)}…` : stack.name;
 		boxes.push(
@@ -157,8 +160,9 @@ export function flameGraph(system: System): string {
 	const label = (part: number) =>
 		`<text x="${(part * WIDTH).toFixed(0)}" y="${height - 24}" text-anchor="${part === 0 ? "start" : part === 1 ? "end" : "middle"}">${count(Math.round(cycles * part))}</text>`;
 	const axis = [0, 0.25, 0.5, 0.75, 1].map(label).join("");
+	const upwards = `<text x="3" y="15">↑ calls inside the calls below them, ${deepest(root) - 1} deep</text>`;
 	const name = `<text x="${WIDTH / 2}" y="${height - 8}" text-anchor="middle">cycles of all CPUs in traced functions of ${inXml(system.image.name)}</text>`;
-	return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="monospace" font-size="12">\n${boxes.join("\n")}\n${axis}${name}\n</svg>\n`;
+	return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="monospace" font-size="12">\n${upwards}\n${boxes.join("\n")}\n${axis}${name}\n</svg>\n`;
 }
 
 /** A function has the same warm colour wherever it stands. */

@@ -3,16 +3,10 @@
 import { type Command as CommandLine, InvalidArgumentError, Option } from "commander";
 import type { Image } from "../../linker/link/index.ts";
 import { entryNamed, load, start } from "../../runtime/load.ts";
-import {
-	type CostProfile,
-	type FetchPolicy,
-	fetchPolicies,
-	type Machine,
-	models,
-} from "../../runtime/machine/index.ts";
+import { type CostProfile, type FetchPolicy, fetchPolicies, type Machine } from "../../runtime/machine/index.ts";
 import { UsageError } from "../shell/command.ts";
 import { listOf, whole } from "../shell/options.ts";
-import { modelNames, modelOf } from "./models.ts";
+import { modelOf, modelOption } from "./models.ts";
 
 export interface CpuOptions {
 	readonly cpus?: number;
@@ -36,7 +30,7 @@ const parseSeed = whole("Write a positive whole number.", 1, 2 ** 31 - 1);
 export function declareCpuOptions(line: CommandLine): void {
 	line.option("--cpus <n>", "so many CPUs; those without an entry idle", parseCpus);
 	line.option("--entry <function[*n]>", "what the next n CPUs run; may be given again", listOf(parseEntry));
-	line.option("--model <name>", `what hardware promises: ${modelNames}`, models[0]!.name);
+	line.addOption(modelOption);
 	line.addOption(
 		new Option("--fetch <policy>", "which of the bytes that a CPU may see it does see")
 			.choices(fetchPolicies.filter((policy) => policy !== "chosen"))

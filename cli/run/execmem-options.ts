@@ -14,7 +14,7 @@ import { breakpoint, createSystem } from "../../runtime/patch/index.ts";
 import type { BuildOptions } from "../build/build.ts";
 import { UsageError } from "../shell/command.ts";
 import { listOf, texts, whole } from "../shell/options.ts";
-import { profileOf } from "./cost-profiles.ts";
+import { DEFAULT_PROFILE, profileOf } from "./cost-profiles.ts";
 import { type CpuOptions, loadWithCpus } from "./cpus.ts";
 import { loadModules } from "./modules.ts";
 
@@ -72,7 +72,7 @@ export async function openMemory(image: Image, options: ExecmemChoice & CpuOptio
 	const wanted = options.allocate ?? [];
 	const bytes = wanted.reduce((sum, each) => sum + pagedBytes(each), 0);
 	if (bytes > MOST_MEMORY) throw new LinkError(`--allocate: ${bytes} bytes are more than ${MOST_MEMORY}`);
-	const machine = loadWithCpus(image, options, profileOf("in-order"), (2 * bytes + SPARE) / PAGE);
+	const machine = loadWithCpus(image, options, profileOf(DEFAULT_PROFILE), (2 * bytes + SPARE) / PAGE);
 	const { textPoke, lazy, nodes = 1 } = options;
 	const execmem = openExecmem(createSystem(machine, image, breakpoint, { processes: options.processes }), {
 		...(textPoke === false && { textPoke }),

@@ -1,5 +1,6 @@
 // `--model`: what hardware promises, by its name or as a .json file that holds one (docs/schemas/model.json).
 
+import { Option } from "commander";
 import { LinkError, suggestion } from "../../linker/errors.ts";
 import { validate } from "../../linker/schema.ts";
 import { type Model, modelSchema, models, variants, withStoreBuffer } from "../../runtime/machine/index.ts";
@@ -10,6 +11,10 @@ const named = [...models, ...variants];
 const names = named.map(({ name }) => name);
 /** What one may write, for the help. */
 export const modelNames = `${names.join(", ")}, each with -tso for a store buffer, or a .json file`;
+
+/** What every command that takes one model takes when none is named. Where all fetches are fresh, as they are unless asked for
+ * otherwise, a program takes the same cycles on every model without caches to clean. */
+export const modelOption = new Option("--model <name>", `what hardware promises: ${modelNames}`).default("x86");
 
 /** @throws UsageError for a name that is none, LinkError for a file that holds no model, or one with the name of another */
 export function modelOf(text: string): Model {

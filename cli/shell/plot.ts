@@ -13,7 +13,16 @@ export interface PlotSize {
 	readonly height: number;
 }
 
-export function plot(title: string, xTitle: string, curves: readonly Curve[], { width, height }: PlotSize): string[] {
+/** What a plot and its axes are called. */
+export interface PlotTitles {
+	readonly plot: string;
+	readonly x: string;
+	/** With its unit. */
+	readonly y: string;
+}
+
+/** Lines: the title, a line for each curve's letter, and the curves between labelled axes. */
+export function plot(titles: PlotTitles, curves: readonly Curve[], { width, height }: PlotSize): string[] {
 	const points = curves.flatMap((curve) => curve.points);
 	const column = scale(
 		points.map(([x]) => x),
@@ -27,17 +36,28 @@ export function plot(title: string, xTitle: string, curves: readonly Curve[], { 
 	for (const { points: own, mark } of curves) {
 		for (const [c, r] of trace(own.map(([x, y]) => [column(x), row(y)]))) put(grid, c, height - 1 - r, mark);
 	}
-	const top = amount(Math.max(...points.map(([, y]) => y)));
-	const bottom = amount(Math.min(...points.map(([, y]) => y)));
-	const margin = Math.max(top.length, bottom.length);
-	const label = (i: number): string => (i === 0 ? top : i === height - 1 ? bottom : "").padStart(margin);
+	const ticks = ticksOf(
+		points.map(([, y]) => y),
+		height,
+	);
+	const margin = Math.max(...[...ticks.values()].map((text) => text.length));
+	const label = (i: number): string => `${(ticks.get(i) ?? "").padStart(margin)} ${ticks.has(i) ? "┤" : "│"}`;
 	const xs = [...new Set(points.map(([x]) => x))].sort((a, b) => a - b);
 	return [
-		`${title}   ${curves.map(({ name, mark }) => `${mark} ${name}`).join("   ")}`,
-		...grid.map((cells, i) => `${label(i)} │${cells.join("").trimEnd()}`),
+		titles.plot,
+		...curves.map(({ name, mark }) => `  ${mark} ${name}`),
+		`${titles.y}, logarithmic`,
+		...grid.map((cells, i) => `${label(i)}${cells.join("").trimEnd()}`),
 		`${" ".repeat(margin)} └${"─".repeat(width)}`,
-		`${" ".repeat(margin)}  ${axis(xs, column, width)} ${xTitle}`,
+		`${" ".repeat(margin)}  ${axis(xs, column, width)} ${titles.x}, logarithmic`,
 	];
+}
+
+/** The numbers of the y axis, by the line that each stands on: both ends, and two between where there is a range. */
+function ticksOf(values: readonly number[], height: number): Map<number, string> {
+	const [low, high] = [Math.min(...values), Math.max(...values)];
+	const lines = low === high ? [height - 1] : [0, 1, 2, 3].map((third) => Math.round((third * (height - 1)) / 3));
+	return new Map(lines.map((i) => [i, amount(low * (high / low) ** ((height - 1 - i) / (height - 1)))]));
 }
 
 /** From a value to a place between 0 and `last`, by its logarithm. */
@@ -83,5 +103,5 @@ function amount(value: number): string {
 		rest /= 1000;
 		unit++;
 	}
-	return `${rest < 10 && unit > 0 ? rest.toFixed(1) : Math.round(rest)}${units[unit]}`;
+	return `${rest < 10 && !Number.isInteger(rest) ? rest.toFixed(1) : Math.round(rest)}${units[unit]}`;
 }

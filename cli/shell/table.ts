@@ -51,15 +51,21 @@ export function count(value: number, decimals = 0): string {
 	return fraction === undefined ? grouped : `${grouped}.${fraction}`;
 }
 
-/** A share of 1 in whole percent: `14%`. */
-export function percent(share: number): string {
-	return `${Math.round(share * 100)}%`;
-}
-
 /** `2 sites`, and with the jumps of trampolines, which are no sites, `2 sites and 1 trampoline`. */
 export function changedText({ sites, trampolines }: Changed): string {
 	const jumps = trampolines === 0 ? "" : ` and ${plural(trampolines, "trampoline")}`;
 	return `${plural(sites, "site")}${jumps}`;
+}
+
+/** Below so many calls a mean or a ratio gets a caution: a first wrong prediction of 35 cycles is then more than a thirtieth
+ * of a cycle of each. */
+export const FEW_CALLS = 1000;
+
+/** A line when what was just said rests on few calls, and none otherwise; also none for no call, of which nothing is said. */
+export function caution(calls: number): string[] {
+	if (calls === 0 || calls >= FEW_CALLS) return [];
+	const least = count(FEW_CALLS);
+	return [`Caution: this rests on ${plural(calls, "call")}. Below ${least}, what happens once may outweigh the rest.`];
 }
 
 /** `1 key`, `2 keys`. */

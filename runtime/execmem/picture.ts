@@ -2,6 +2,7 @@
 // of maps.ts, so they show what is mapped, nothing else.
 
 import { hexWord } from "../../linker/hex.ts";
+import { percent } from "../../linker/percent.ts";
 import { inXml } from "../../linker/xml.ts";
 import { LARGE_PAGE } from "../machine/page-entry.ts";
 import type { MapLine, MapPiece } from "./maps.ts";
@@ -18,20 +19,33 @@ const shades = ["·", "░", "▒", "▓", "█"];
 const INIT = "▞";
 const LEGEND = `${shades[0]} free   ░▒▓ in part   █ in use   ${INIT} freed after init`;
 
-/** @param width columns */
+/** A head that says what the columns are, a row for each area or mapping, and what the cells mean.
+ * @param width columns */
 export function pictureText(lines: readonly MapLine[], width: number): string[] {
 	const rows = rowsOf(lines);
 	const labels = rows.map(({ address, name, page, permissions }) =>
 		[hexWord(address), permissions, page === LARGE_PAGE ? "2M" : "4K", shortName(name)].join(" "),
 	);
-	const margin = Math.min(Math.max(0, ...labels.map((label) => label.length)), Math.max(20, width >> 1));
+	const title = "address    rwx pages name";
+	const margin = Math.min(Math.max(title.length, ...labels.map((label) => label.length)), Math.max(20, width >> 1));
 	const cells = Math.max(8, width - margin - 8);
 	const texts = rows.map((row, i) => {
 		const used = row.pieces.reduce((sum, piece) => sum + overlap(row, piece), 0) / row.bytes;
-		const percent = isPool(row.type) ? `${Math.ceil(used * 100)}%` : sizeText(row.bytes);
-		return `${clip(labels[i]!, margin).padEnd(margin)} ${percent.padStart(6)} ${cellsOf(row, cells)}`;
+		const share = isPool(row.type) ? percent(used) : sizeText(row.bytes);
+		return `${clip(labels[i]!, margin).padEnd(margin)} ${share.padStart(6)} ${cellsOf(row, cells)}`;
 	});
-	return [...texts, LEGEND].map((line) => line.slice(0, width));
+	const head = `${clip(title, margin).padEnd(margin)} in use ${axisText(cells)}`;
+	return [head, ...texts, LEGEND].map((line) => line.slice(0, width));
+}
+
+/** What a row's cells are over: its own bytes, in the order of addresses. */
+function axisText(cells: number): string {
+	const what = ["each row's own bytes, first to last", "bytes of the row", "bytes"].find(
+		({ length }) => length + 4 <= cells,
+	);
+	const text = what === undefined ? "" : ` ${what} `;
+	const left = (cells - text.length - 2) >> 1;
+	return `├${"─".repeat(left)}${text}${"─".repeat(cells - text.length - 2 - left)}┤`;
 }
 
 function cellsOf(row: Row, count: number): string {
@@ -73,7 +87,7 @@ const colours: Readonly<Record<MapLine["type"], string>> = {
 
 const BAR = { left: 330, width: 620 };
 const ROW = 24;
-const TOP = 56;
+const TOP = 72;
 
 /** A file of its own: legible on any background, with what each thing is where the pointer rests. */
 export function pictureSvg(lines: readonly MapLine[], title: string): string {
@@ -87,12 +101,27 @@ export function pictureSvg(lines: readonly MapLine[], title: string): string {
 		`<title>${inXml(title)}</title>`,
 		`<rect width="${width}" height="${height}" fill="#ffffff"/>`,
 		`<text x="16" y="26" font-size="15" font-weight="bold" fill="#222222">${inXml(title)}</text>`,
-		`<text x="${BAR.left}" y="44" fill="#5a6570">each row to its own scale</text>`,
+		`<text x="16" y="44" fill="#5a6570">address    rwx pages</text>`,
+		`<text x="${BAR.left - 12}" y="44" text-anchor="end" fill="#5a6570">name</text>`,
+		...axisSvg(),
 		...rows.flatMap(rowSvg),
 		...legendSvg(types, TOP + rows.length * ROW + 14),
 		"</svg>",
 		"",
 	].join("\n");
+}
+
+/** Over the rows: each has a scale of its own, from its first byte to its last. */
+function axisSvg(): string[] {
+	const ticks = [0, 0.25, 0.5, 0.75, 1];
+	const label = `<text x="${BAR.left}" y="44" fill="#5a6570">share of the row's own bytes, in the order of addresses</text>`;
+	return [
+		label,
+		...ticks.map((at) => {
+			const x = BAR.left + at * BAR.width;
+			return `<text x="${x}" y="62" text-anchor="middle" fill="#5a6570">${percent(at)}</text><path d="M${x} 66v5" stroke="#5a6570"/>`;
+		}),
+	];
 }
 
 function rowSvg(row: Row, i: number): string[] {

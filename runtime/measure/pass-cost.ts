@@ -45,16 +45,17 @@ const ways: readonly Way[] = [
 	{ site: "call of an operation, inlined", text: ".pv_call operation, 6", without: "", boot: {} },
 ];
 
+/** So many passes are the mean of `PassCost`. */
+export const PASSES = 1000;
+
 /** Measures what passing each kind of site costs, on and off, in cycles per pass. */
 export function passCosts(profile: CostProfile): PassCost[] {
 	const baseline = new Map(["", "call work"].map((text) => [text, loopCycles(profile, { text })]));
 	return ways.map((way) => ({
 		site: way.site,
-		cycles: (loopCycles(profile, way) - baseline.get(way.without)!) / ROUNDS,
+		cycles: (loopCycles(profile, way) - baseline.get(way.without)!) / PASSES,
 	}));
 }
-
-const ROUNDS = 1000;
 
 /** The label that a branch jumps to is where it would come anyway. */
 function loopCycles(profile: CostProfile, { text, traced, boot: settling }: Omit<Way, "site" | "without">): number {
@@ -68,7 +69,7 @@ function loopCycles(profile: CostProfile, { text, traced, boot: settling }: Omit
 main:   movi    r8, 0
 again:  ${text}
 next:   addi    r8, r8, 1
-        cmpi    r8, ${ROUNDS}
+        cmpi    r8, ${PASSES}
         jlt     again
         ret
         .type entered, @function

@@ -41,7 +41,8 @@ const bodies: Readonly<Record<string, string>> = {
 	ret: "call callee",
 };
 
-const HITS = 1000;
+/** So many hits are the mean of `hitCost`. */
+export const HITS = 1000;
 
 /** Cycles that a probe adds to one execution of the instruction. Hits before a probe becomes a call do not count. */
 export function hitCost({ instruction, options }: HitWay, profile: CostProfile, model: Model): number {

@@ -115,7 +115,7 @@ describe("patchbay layouts", () => {
 			const read = await cli(...few, "--workload", loads, "--picture", "--svg", svg);
 			expect([made.code, read.code, made.err, read.err]).toEqual([0, 0, "", ""]);
 			expect(read.out.startsWith(made.out.trimEnd())).toBe(true);
-			expect(read.out).toMatch(/^pools\n[Trd·-]+\n[Trd·-]+\nT text/m);
+			expect(read.out).toMatch(/^pools\n0x[0-9a-f]{8} [Trd·-]+\n0x[0-9a-f]{8} [Trd·-]+\nT text/m);
 			expect(readFileSync(svg, "utf8").match(/>(pages|both-ends|two-blocks|three-blocks|pools)</g)).toHaveLength(5);
 			const json = JSON.parse((await cli(...few, "--json")).out);
 			expect(json.layouts.map(({ layout }: { layout: string }) => layout)).toEqual(layouts.map(({ name }) => name));

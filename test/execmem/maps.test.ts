@@ -212,16 +212,17 @@ describe("pictures", () => {
 	test.each([40, 80, 120])("%i columns are enough, a row per area", (width) => {
 		const rows = pictureText(drawn(), width);
 		expect(Math.max(...rows.map((row) => row.length))).toBeLessThanOrEqual(width);
-		expect(rows).toHaveLength(9);
-		for (const row of rows) expect(row).toMatch(/^0x[0-9a-f]{8} |^· free/);
+		expect(rows).toHaveLength(10);
+		expect(rows[0]).toMatch(/^address.*in use ├─.*─┤$/);
+		for (const row of rows.slice(1)) expect(row).toMatch(/^0x[0-9a-f]{8} |^· free/);
 	});
 
 	test("cells show how full they are, and with what", () => {
 		expect(pictureText(drawn(), 88).filter((row) => /\[(text|data|probes)\]/.test(row))).toMatchInlineSnapshot(`
 			[
-			  "0x01000000 r-x 2M [text]              50% ░█▞▒▓▞█░▞█▓▒██▞▓█▓░▞█▒▞██░██▞·················",
-			  "0x01200000 r-x 4K [probes]             2% ▓·············································",
-			  "0x02000000 rw- 2M [data]             100% ██████████████████████████████████████████████",
+			  "0x01000000 r-x 2M [text]             50 % ░█▞▒▓▞█░▞█▓▒██▞▓█▓░▞█▒▞██░██▞·················",
+			  "0x01200000 r-x 4K [probes]            2 % ▓·············································",
+			  "0x02000000 rw- 2M [data]            >99 % ██████████████████████████████████████████████",
 			]
 		`);
 	});
@@ -259,7 +260,7 @@ describe("patchbay maps", () => {
 	test("draws them", async () => {
 		await inFolder(async (folder) => {
 			const { code, out } = await cli("maps", pick, "--picture", "--svg", `${folder}/maps.svg`);
-			expect({ code, rows: out.split("\n").length }).toEqual({ code: 0, rows: 7 });
+			expect({ code, rows: out.split("\n").length }).toEqual({ code: 0, rows: 8 });
 			expect(readFileSync(`${folder}/maps.svg`, "utf8")).toMatch(/^<svg .*<\/svg>\n$/s);
 		});
 	});
@@ -331,7 +332,7 @@ describe("patchbay execmem", () => {
 			{
 			  "code": 0,
 			  "out": "pool  pieces    bytes       open  in use  largest hole  broken up
-			text      90  270,720  2,097,152     13%     1,740,992         5%
+			text      90  270,720  2,097,152    13 %     1,740,992        5 %
 
 			pieces       180 allocated, 0 of them where earlier ones lay, 90 freed
 			areas        1 opened, 0 closed

@@ -85,7 +85,12 @@ test.each(spread(protocols, 2).filter(({ requires }) => requires !== "quiet"))(
 describe("the command", () => {
 	test("prints the published case", async () => {
 		const { rows } = JSON.parse(
-			(await cli("cost", "--sites", "56", "--cpus", "24", "--protocol", "breakpoint", "--json")).out,
+			(
+				await cli(
+					"cost",
+					...["--sites", "56", "--cpus", "24", "--protocol", "breakpoint", "--profile", "in-order", "--json"],
+				)
+			).out,
 		);
 		expect(rows).toEqual([expect.objectContaining({ protocol: "breakpoint", cpus: 24, sites: 56 })]);
 		expect(rows[0]).toMatchObject({ unbatched: { syncs: 168 }, batched: { syncs: 3 } });
@@ -97,7 +102,7 @@ describe("the command", () => {
 		expect(
 			out
 				.split("\n")
-				.slice(1, 5)
+				.slice(2, 6)
 				.map((line) => line.split(/ +/).slice(0, 3)),
 		).toEqual([
 			["naive-sync", "2", "1"],
@@ -105,11 +110,14 @@ describe("the command", () => {
 			["breakpoint", "2", "1"],
 			["breakpoint", "2", "3"],
 		]);
-		expect(out).toContain("cycles stolen from each of 2 CPUs");
+		expect(out).toContain("Cycles stolen from each of 2 CPUs");
 	});
 
 	test("names the published figures beside the published case", async () => {
-		const { out } = await cli("cost", "--kind", "label", "--sites", "56", "--cpus", "24", "--protocol", "breakpoint");
+		const { out } = await cli(
+			...["cost", "--kind", "label", "--sites", "56", "--cpus", "24", "--protocol", "breakpoint"],
+			...["--profile", "in-order"],
+		);
 		expect(out).toContain("57 ms one by one, 1.4 ms in a batch");
 		expect(out).toMatch(/^branch of a static key, off +1\.00$/m);
 		expect(out).toMatch(/^call of an operation, as compiled +7\.01$/m);
@@ -146,13 +154,17 @@ test("curves have their ends in the corners and meet in stars", () => {
 			[100, 1],
 		] as const,
 	};
-	expect(plot("y", "x", [up, flat], { width: 9, height: 3 })).toEqual([
-		"y   u up   f flat",
-		"100 │      uuu",
-		"    │  uuuu",
-		"  1 │**fffffff",
+	expect(plot({ plot: "p", x: "x", y: "y" }, [up, flat], { width: 9, height: 4 })).toEqual([
+		"p",
+		"  u up",
+		"  f flat",
+		"y, logarithmic",
+		"100 ┤       uu",
+		" 22 ┤    uuu",
+		"4.6 ┤  uu",
+		"  1 ┤**fffffff",
 		"    └─────────",
-		"     1     100 x",
+		"     1     100 x, logarithmic",
 	]);
 });
 

@@ -1,5 +1,6 @@
 // Charts as plain SVG: bars, lines on logarithmic axes, and lanes of a trace. What is drawn is also there as a table or in words.
 
+import { percent } from "../../linker/percent.ts";
 import type { CallCost, Trace, UpdateRow } from "./question.ts";
 
 const count = (value: number): string => Math.round(value).toLocaleString("en");
@@ -28,7 +29,7 @@ export function CallBars({ costs }: { costs: readonly CallCost[] }) {
 						height="30"
 					/>
 					<text class="label" x={228 + (cycles / most) * 360} y={i * 44 + 28}>
-						{`${count(cycles)} · ${percent(cycles / first - 1)}`}
+						{`${count(cycles)} · ${difference(cycles / first - 1)}`}
 					</text>
 				</g>
 			))}
@@ -36,8 +37,9 @@ export function CallBars({ costs }: { costs: readonly CallCost[] }) {
 	);
 }
 
-export function percent(share: number): string {
-	return `${share < 0 ? "−" : "+"}${Math.abs(share * 100).toFixed(1)} %`;
+/** More or less than something. */
+export function difference(share: number): string {
+	return `${share < 0 ? "−" : "+"}${percent(Math.abs(share), 1)}`;
 }
 
 const PLOT = { left: 84, top: 14, width: 560, height: 300 };

@@ -9,7 +9,7 @@ import type { Room, RoomProps } from "../shell/room.ts";
 import type { Asker } from "../state/ask.ts";
 import { fieldsOf } from "../state/fields.ts";
 import { type LookState, lookOf, MOST_ZOOM, NOT_YET, startLooker } from "./ask.ts";
-import { CallBars, CostLines, lineOf, percent, TraceLanes } from "./draw.tsx";
+import { CallBars, CostLines, difference, lineOf, TraceLanes } from "./draw.tsx";
 import { Export } from "./export.tsx";
 import { type ChartName, charts, type Looked, type LookQuestion } from "./question.ts";
 
@@ -135,7 +135,7 @@ function Shown({ looked, state, change }: ShownProps) {
 				<CallBars costs={looked.calls} />
 				<p>
 					{guess > 0 && `You guessed ${guess} % more. `}
-					With pointers and retpolines the program takes {percent(last!.cycles / first!.cycles - 1)} against static
+					With pointers and retpolines the program takes {difference(last!.cycles / first!.cycles - 1)} against static
 					calls.
 				</p>
 			</Picture>
