@@ -63,7 +63,7 @@ async function perform(terminal: Terminal, source: string, steps: readonly Step[
 	await terminal.write(excerpt(terminal, readText(source)));
 	for (const { remark, argv } of steps) {
 		if (remark !== "") await terminal.write(`\n${remarkText(terminal, remark)}\n`);
-		await terminal.write(`${styled(terminal, "bold", `$ patchbay ${argv.join(" ")}`)}\n`);
+		await terminal.write(`${styled(terminal, "bold", `$ npx patchbay ${argv.join(" ")}`)}\n`);
 		const code = await shell(argv, inOrder(terminal));
 		if (code !== ExitCode.ok) return ExitCode.violation;
 	}

@@ -2,9 +2,7 @@
 
 import { Option } from "commander";
 import { Cpu, getCounter, ticksToCycles } from "../../runtime/machine/index.ts";
-import { Patcher } from "../../runtime/machine/layout.ts";
 import { coreOf, freeInit, type RunEnd, type System } from "../../runtime/patch/index.ts";
-import { patcherClocks } from "../../runtime/patch/system.ts";
 import { declareBuildOptions } from "../build/build.ts";
 import { replayVerdict } from "../check/replay.ts";
 import { declareBoot, settledText } from "../run/booting.ts";
@@ -23,7 +21,7 @@ import { type Command, UsageError, writeJson } from "../shell/command.ts";
 import { writeFile } from "../shell/files.ts";
 import { parseCycles } from "../shell/options.ts";
 import { declareSourceRoot } from "../shell/source-lines.ts";
-import { changedText, count, plural } from "../shell/table.ts";
+import { changedText, plural } from "../shell/table.ts";
 import { progressLine } from "../shell/terminal.ts";
 
 interface Options extends SessionOptions {
@@ -149,7 +147,7 @@ export const run: Command<Options> = {
 		}
 		if (options.stats)
 			terminal.note(
-				summary(system, end) +
+				summary(system) +
 					settledText(settled)
 						.map((line) => `${line}\n`)
 						.join(""),
@@ -178,29 +176,19 @@ function figures({ machine, counts }: System) {
 	};
 }
 
-/** Cycles: where the patchers are. */
-function patchedUntil({ machine }: System): number {
-	const clocks = Array.from({ length: machine.config.patchers }, (_, patcher) => patcherClocks(machine, patcher));
-	return ticksToCycles(Math.max(0, ...clocks.map((each) => each[Patcher.clock / 2]!)));
-}
-
 function describeEnd(system: System, end: RunEnd): object {
 	return end.kind === "trapped" ? { ...end, message: describeTrap(system, end) } : end;
 }
 
-function summary(system: System, end: RunEnd): string {
+function summary(system: System): string {
 	const { cycles, instructions, cpus, patching } = figures(system);
 	const { updates, stores, syncs, traps, probeTraps } = patching;
-	const done = patchedUntil(system);
 	const work = [changedText(patching), plural(stores, "store"), plural(syncs, "sync"), plural(traps, "trap")].join(
 		", ",
 	);
 	return [
 		`${plural(cycles, "cycle")}, ${plural(instructions, "instruction")}${cpus.length > 1 ? ` on ${cpus.length} CPUs` : ""}\n`,
 		`${plural(updates, "update")} in ${plural(patching.cycles, "cycle")}: ${work}\n`,
-		end.kind === "halted" && done > cycles
-			? `the last update was done at cycle ${count(done)}, after the program\n`
-			: "",
 		probeTraps > 0 ? `probes: ${plural(probeTraps, "trap")}\n` : "",
 	].join("");
 }

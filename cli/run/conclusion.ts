@@ -2,11 +2,14 @@
 
 import { Option } from "commander";
 import { Cpu, getCounter, ticksToCycles } from "../../runtime/machine/index.ts";
+import { Patcher } from "../../runtime/machine/layout.ts";
 import type { RunEnd, System } from "../../runtime/patch/index.ts";
+import { patcherClocks } from "../../runtime/patch/system.ts";
 import { ExitCode } from "../shell/command.ts";
 import { parseCycles } from "../shell/options.ts";
 import { count } from "../shell/table.ts";
 import type { Terminal } from "../shell/terminal.ts";
+import { DEFAULT_PROFILE } from "./cost-profiles.ts";
 import { describeTrap } from "./faults.ts";
 
 export const maxCyclesOption = new Option(
@@ -24,17 +27,49 @@ export interface Asked {
 /** What was due after the program had ended was not done, or did nothing. */
 export function noteLate(
 	terminal: Terminal,
-	{ machine }: System,
+	system: System,
 	{ kind }: RunEnd,
 	asked: Readonly<Record<string, readonly Asked[] | undefined>>,
 ): void {
 	if (kind !== "halted") return;
-	const end = Math.max(...machine.cores.map(({ id }) => ticksToCycles(getCounter(machine, id, Cpu.clock))));
+	const end = endOf(system);
 	for (const [option, each] of Object.entries(asked))
 		for (const { text, cycle } of each ?? []) {
 			if (cycle === undefined || end >= cycle) continue;
 			terminal.note(`${option} ${text}: the program had ended by then, at cycle ${count(end)}\n`);
 		}
+}
+
+/** Cycles: when the last plan was done. */
+function patchedUntil(system: System): number {
+	const clocks = Array.from({ length: system.machine.config.patchers }, (_, each) =>
+		patcherClocks(system.machine, each),
+	);
+	return ticksToCycles(Math.max(0, ...clocks.map((each) => each[Patcher.clock / 2]!)));
+}
+
+/** Says when the program was over before an update that was asked for at a cycle: its new target may never have been
+ * called everywhere. */
+export function noteUnfinished(
+	terminal: Terminal,
+	system: System,
+	{ kind }: RunEnd,
+	profile: string,
+	asked: readonly Asked[],
+): void {
+	const ended = endOf(system);
+	const done = patchedUntil(system);
+	const begun = asked.some(({ cycle }) => cycle !== undefined && cycle <= ended);
+	if (kind !== "halted" || !begun || done <= ended) return;
+	const cheaper = profile === DEFAULT_PROFILE ? ", or take --profile in-order, whose syncs are short" : "";
+	terminal.note(
+		`the last update was done at cycle ${count(done)}, after the program had ended at ${count(ended)}: ask for it earlier, give the program more to do${cheaper}\n`,
+	);
+}
+
+/** The cycle at which the last CPU stopped. */
+function endOf({ machine }: System): number {
+	return Math.max(...machine.cores.map(({ id }) => ticksToCycles(getCounter(machine, id, Cpu.clock))));
 }
 
 /** Says on standard error what went wrong, if anything did. @param refused loads and unloads that were refused before */

@@ -7,7 +7,7 @@ import { type BuildOptions, loadImage } from "../build/build.ts";
 import type { ExitCode } from "../shell/command.ts";
 import type { Terminal } from "../shell/terminal.ts";
 import type { BootChoice } from "./booting.ts";
-import { type Asked, conclude, noteLate } from "./conclusion.ts";
+import { type Asked, conclude, noteLate, noteUnfinished } from "./conclusion.ts";
 import { profileOf } from "./cost-profiles.ts";
 import { type CpuOptions, loadWithCpus } from "./cpus.ts";
 import { execute, type Schedule } from "./execute.ts";
@@ -76,6 +76,7 @@ export async function openSession(
 			}),
 		end(end, asked = {}) {
 			noteLate(terminal, system, end, { ...asked, "--set": set, "--load": load, "--unload": unload });
+			noteUnfinished(terminal, system, end, options.profile, set ?? []);
 			return conclude(terminal, system, end, maxCycles, refused);
 		},
 	};
