@@ -69,7 +69,7 @@ let sources: readonly { program: Program; image: Image }[] | undefined;
 
 function sourceOf(index: number): { program: Program; image: Image } {
 	sources ??= programs()
-		.filter(({ name }) => ["collatz", "gcd-sums", "scheduler", "workers", "tokenizer", "checksum"].includes(name))
+		.filter(({ name }) => ["gcd-sums", "scheduler", "workers", "checksum"].includes(name))
 		.map((program) => ({ program, image: link(objectsOf(program, { entryNops: true })) }));
 	return sources[index % sources.length]!;
 }
@@ -103,7 +103,7 @@ export const gusts = target<{
 			protocol,
 			fetch: recipe.stale ? ("stale" as const) : ("random" as const),
 		};
-		const { system, end } = weather(program, image, conditions, recipe.seed, 20);
+		const { system, end } = weather(program, image, conditions, recipe.seed, 60);
 		if (end.kind !== "halted") throw new Wrong(`${JSON.stringify(end)} ${system.refusal ?? ""}`);
 		if (!isDeepStrictEqual(system.output, program.expected)) throw new Wrong(`printed ${system.output.join(" ")}`);
 	},
