@@ -73,7 +73,7 @@ export const rejectedNames: Readonly<Record<string, string>> = {
 	Float32Array: "there are no fractions: write new Int32Array(...) and scale the numbers",
 	Uint8ClampedArray:
 		"'Uint8ClampedArray' is not available: write new Uint8Array(...), and store Math.min(Math.max(x, 0), 255)",
-	Math: "of Math there are imul, min and max of two numbers or more, abs, sign, clz32, floor, ceil, round and trunc, and its constants",
+	Math: "of Math there are imul, min and max of two numbers or more, abs, sign, clz32, floor, ceil, round and trunc, its constants, and all of constants",
 	Date: "there is no clock: pass the time as an argument",
 	eval: "'eval' is not available: write the code as a function",
 };

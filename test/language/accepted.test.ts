@@ -67,6 +67,7 @@ const numbers = [
 	"Kind.A + Kind.B - a % 7",
 	"Kind.Mask & a",
 	"Math.floor(7.5) + Math.ceil(-7.5) + Math.trunc(-0.5) + Math.round(2.5) - Math.round(-2.5) + Math.abs(-1.5) * 2",
+	"Math.sqrt(16) + Math.pow(2, 5) + Math.max(3) + Math.round(Math.sin(1) * 1000) + Math.hypot(3, 4) + Math.min(1, 2, 3, 4)",
 	"Math.floor(RATIO * 10) + BIG / 1024 ** 3 + Kind.Half * 8",
 	...["<", "<=", ">", ">=", "===", "!="].flatMap((operator) => [
 		`+(a ${operator} 2.5)`,

@@ -147,33 +147,20 @@ export function roundedDivision(node: CallExpression): BinaryExpression | undefi
 	return argument?.type === "BinaryExpression" && argument.operator === "/" ? argument : undefined;
 }
 
-const onOne: Readonly<Record<string, (value: number) => number>> = {
-	abs: Math.abs,
-	ceil: Math.ceil,
-	clz32: Math.clz32,
-	floor: Math.floor,
-	round: Math.round,
-	sign: Math.sign,
-	trunc: Math.trunc,
-};
-
-/** The function that gives the number for a single argument: of Math, or `Number`. */
-function functionOfOne(node: CallExpression): ((value: number) => number) | undefined {
-	if (isNumberCall(node)) return Number;
+/** A function that gives a number for numbers: of Math, or `Number`. What is random is no constant. */
+function functionOf(node: CallExpression): ((...values: number[]) => number) | undefined {
+	if (isNumberCall(node)) return node.arguments.length === 1 ? Number : undefined;
 	const name = mathName(node) ?? "";
-	return Object.hasOwn(onOne, name) ? onOne[name] : undefined;
+	const found: unknown = name === "random" || !Object.hasOwn(Math, name) ? undefined : Math[name as keyof Math];
+	return typeof found === "function" ? (found as typeof Math.max) : undefined;
 }
 
 export const isNumberCall = ({ callee }: CallExpression): boolean =>
 	callee.type === "Identifier" && callee.name === "Number";
 
 function onNumbers(node: CallExpression, values: readonly (Value | undefined)[]): Value | undefined {
-	const [a, b] = values;
-	if (node.arguments.length === 1 && a !== undefined) return functionOfOne(node)?.(Number(a));
-	if (node.arguments.length !== 2 || a === undefined || b === undefined) return undefined;
-	const extreme = extremeOf(node);
-	if (extreme !== undefined) return Math[extreme](Number(a), Number(b));
-	return isImul(node) ? Math.imul(Number(a), Number(b)) : undefined;
+	const known = values.filter((value) => value !== undefined).map(Number);
+	return known.length === values.length ? functionOf(node)?.(...known) : undefined;
 }
 
 /** 64 MiB of elements: more is a slip of the keyboard. */

@@ -3,6 +3,7 @@
 
 import type { AnyNode, BinaryExpression, LogicalExpression, MemberExpression, Expression as Syntax } from "acorn";
 import type { Expression } from "../ir.ts";
+import { rejectedNames } from "../rejected.ts";
 import { arithmetic, operate } from "./arithmetic.ts";
 import { assignment, element, exchange, step } from "./assignments.ts";
 import type { Analysis, Module, Type } from "./bindings.ts";
@@ -206,6 +207,7 @@ function constantError(c: Surroundings, node: Syntax | AnyNode, value: Value): s
 	if (typeof value === "boolean" || value === (value | 0) || value === value >>> 0) return undefined;
 	const [shown, operand] = [text(c, node), operandText(c, node)];
 	if (Number.isNaN(value)) return `'${shown}' is not a number: write ${operand} | 0 for 0`;
+	if (!Number.isFinite(value)) return `'${shown}' is ${value}, and ${rejectedNames.Infinity}`;
 	if (!Number.isInteger(value)) {
 		if (node.type === "Literal") return "there are no fractions: numbers are 32-bit integers; scale them";
 		return `'${shown}' is ${value}, and there are no fractions: write ${operand} | 0 if what is behind the point does not matter`;
