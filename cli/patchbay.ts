@@ -47,7 +47,7 @@ export async function patchbay(argv: readonly string[], terminal: Terminal): Pro
 	try {
 		await line.parseAsync(argv, { from: "user" });
 	} catch (error) {
-		code = report(terminal, error);
+		code = await report(terminal, error);
 		if (argv.includes("--json") && code !== ExitCode.ok) pending.push(reportJson(terminal, error, code));
 	}
 	await Promise.all(pending);
@@ -96,8 +96,13 @@ function reportJson(terminal: Terminal, error: unknown, exitCode: number): Promi
 	return writeJson(terminal, "patchbay/error@1", { message, exitCode, ...at });
 }
 
+/** A message with names of C++ and Rust functions as their programs write them. */
+async function inWords(message: string): Promise<string> {
+	return /\b_[ZR]\w/.test(message) ? (await import("./shell/demangle.ts")).readable(message) : message;
+}
+
 /** Says what went wrong, once. */
-function report(terminal: Terminal, error: unknown): number {
+async function report(terminal: Terminal, error: unknown): Promise<number> {
 	if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
 	// What is wrong is told once, by the process that this one works for.
 	const { note } = isJob() ? { note: () => {} } : terminal;
@@ -114,7 +119,7 @@ function report(terminal: Terminal, error: unknown): number {
 		return ExitCode.violation;
 	}
 	if (error instanceof SourceError || error instanceof LinkError) {
-		note(`${error.message}\n`);
+		note(`${await inWords(error.message)}\n`);
 		return ExitCode.badInput;
 	}
 	const stack = error instanceof Error ? error.stack : String(error);

@@ -185,10 +185,11 @@ function entryText(terminal: Terminal, process: Live, entry: SeenEntry): string[
 	return [styled(terminal, "bold", readable(titleOf(entry))), ...(sites.length > 0 ? rows : []), ...leftText(left)];
 }
 
-function titleOf({ name, key, by, sites, calls }: SeenEntry): string {
+function titleOf({ name, key, by, sites, left, calls }: SeenEntry): string {
 	if (key?.kind === "branch") return `${name}: static key, ${calls}; ${plural(sites.length, "branch", "branches")}`;
 	if (key !== undefined) return `${name}: static call of ${calls}; ${plural(sites.length, "call site")}`;
 	const found = `${name}: ${plural(sites.length, "call site")}, found by ${by}`;
+	if (sites.length === 0 && left.length === 0) return `${found} (inlined?)`;
 	if (sites.length === 0 || calls === name) return found;
 	const does = calls === "nothing" ? "all do nothing" : `all call ${calls}`;
 	return `${found}; ${calls === undefined ? "they do not all do the same" : does}`;

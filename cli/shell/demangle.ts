@@ -7,8 +7,8 @@ import { existsSync, readFileSync } from "node:fs";
 import * as glue from "gecko-profiler-demangle/index_bg.js";
 import { SHN_UNDEF, STT_FUNC, STT_NOTYPE, type Symbols } from "../../linker/elf/object.ts";
 import { symbolName } from "../../linker/elf/symbols.ts";
-import { LinkError, suggestion, thereAre } from "../../linker/errors.ts";
-import { baseName } from "../../linker/sites/wanted.ts";
+import { LinkError } from "../../linker/errors.ts";
+import { baseName, MAY_BE_INLINED, nearFunctions, noSymbols } from "../../linker/sites/wanted.ts";
 import { packageRoot } from "./package-root.ts";
 
 const known = new Map<string, string>();
@@ -30,7 +30,7 @@ export function demangled(name: string): string {
 
 /** The text with all names in it as their programs write them. */
 export function readable(text: string): string {
-	return text.replace(/\b_[ZR]\w+/g, demangled);
+	return text.replace(/\b_[ZR]\w+(?:\.\w+)*/g, demangled);
 }
 
 /** Says whether a name is a mangled one of C++ or of Rust. */
@@ -89,12 +89,12 @@ const [UNDERSCORE, Z, R] = [0x5f, 0x5a, 0x52];
 export function linkageName(names: Iterable<string>, name: string, file: string): string {
 	if (!/[(:<]/.test(name)) return name;
 	const all = new Set([...names].map(baseName));
+	all.delete("");
 	if (all.has(name)) return name;
+	if (all.size === 0) throw new LinkError(`${file}: ${noSymbols(name)}`);
 	const meant = [...all].filter((each) => demangled(each) === name);
 	if (meant.length > 1) throw new LinkError(`${file}: '${name}' is ${meant.join(" and ")}; say which`);
 	if (meant[0] !== undefined) return meant[0];
 	const written = [...all].filter(isMangled).map(demangled);
-	const overloads = written.filter((each) => each.startsWith(`${name}(`));
-	const near = overloads.length > 0 ? thereAre(overloads) : suggestion(name, written);
-	throw new LinkError(`${file}: has no symbol '${name}'${near}`);
+	throw new LinkError(`${file}: has no symbol '${name}'${nearFunctions(name, written) || MAY_BE_INLINED}`);
 }

@@ -211,9 +211,11 @@ export function unrelocatedCalls(
 function failNoCalls(object: ElfObject, name: string): never {
 	const local =
 		object.type === ET_REL
-			? "; calls of a local function from its own section have no relocation, compile with -ffunction-sections"
+			? "calls of a local function from its own section have no relocation, compile with -ffunction-sections; or "
 			: "";
-	throw new LinkError(`${object.name}: no relocation of a call names '${name}'${local}`);
+	throw new LinkError(
+		`${object.name}: no relocation of a call names '${name}'; ${local}is it inlined wherever it is called, or called by pointers alone, as virtual functions are?`,
+	);
 }
 
 function reasonToLeave(

@@ -45,17 +45,40 @@ export function* flagged(flags: Uint8Array): Generator<number> {
 /** For a name that no symbol has: which one may be meant. C++ names are mangled, `ns::slow(int)` to `_ZN2ns4slowEi`: each
  * part stands there behind its length. */
 export function hasNoSymbol({ symbols }: ElfObject, name: string): string {
-	if (symbols.count <= 1) return `has no symbols, so nothing says where '${name}' is: they were stripped`;
+	if (symbols.count <= 1) return noSymbols(name);
 	const names = Array.from({ length: symbols.count - 1 }, (_, i) => baseName(symbolName(symbols, i + 1)));
-	const overloads = names.filter((each) => each.startsWith(`${name}(`));
-	if (overloads.length > 0) return `has no symbol '${name}'${thereAre([...new Set(overloads)])}`;
 	const parts = name.replace(/\(.*$/, "").split("::");
 	const inside = parts.map((part) => `${part.length}${part}`).join("");
 	const mangled = /::|\(/.test(name) ? names.filter((each) => each.startsWith("_Z") && each.includes(inside)) : [];
 	const meant =
-		mangled.length > 0 ? `; C++ names are mangled${thereAre([...new Set(mangled)])}` : suggestion(name, names);
-	const lost = meant === "" ? "; is it inlined wherever it is called, or stripped?" : meant;
-	return `has no symbol '${name}'${lost}`;
+		mangled.length > 0 ? `; C++ names are mangled${thereAre([...new Set(mangled)])}` : nearFunctions(name, names);
+	return `has no symbol '${name}'${meant || MAY_BE_INLINED}`;
+}
+
+/** The same for a file without symbols. */
+export function noSymbols(name: string): string {
+	return `has no symbols, so nothing says where '${name}' is: they were stripped`;
+}
+
+/** What else may have become of a function whose name is right. */
+export const MAY_BE_INLINED = "; is it inlined wherever it is called, or stripped?";
+
+/** Which of `names` may be meant by one that is not among them: functions of the same name with other parameters, or the one
+ * whose name, without parameters, is nearest. */
+export function nearFunctions(name: string, names: readonly string[]): string {
+	const bare = withoutParameters(name);
+	const overloads = [...new Set(names)].filter((each) => each !== bare && withoutParameters(each) === bare);
+	if (overloads.length > 0) return thereAre(overloads);
+	const near = suggestion(bare, new Set(names.map(withoutParameters)));
+	return near.replace(/'(.*)'/, (_, found: string) => {
+		const meant = names.filter((each) => withoutParameters(each) === found);
+		return `'${meant.find((each) => each.slice(found.length) === name.slice(bare.length)) ?? meant[0]}'`;
+	});
+}
+
+function withoutParameters(name: string): string {
+	const at = name.indexOf("(", name.startsWith("operator()") ? 10 : 1);
+	return at < 0 ? name : name.slice(0, at);
 }
 
 /** Without `@GLIBC_2.34`. */

@@ -66,6 +66,27 @@ describe.skipIf(!hasTools)("C++", () => {
 		}),
 	);
 
+	test("messages and clones have names as well", () =>
+		built(async (folder) => {
+			writeFileSync(
+				`${folder}/v.cpp`,
+				`namespace ns { int slow(int); struct V { virtual int area(int x); };
+int V::area(int x) { return x + 1; }
+__attribute__((noinline)) static int partly(int x, int unused) { return slow(x) + slow(x + 1); } }
+int f(int x) { return ns::partly(x, 1) + ns::partly(x + 1, 2); }`,
+			);
+			run("g++", "-O2", "-ffunction-sections", "-c", `${folder}/v.cpp`, "-o", `${folder}/v.o`);
+			const none = await cli("retarget", `${folder}/v.o`, "--set", "ns::V::area(int)=null", "--dry-run");
+			expect(none.err).toMatch(/names 'ns::V::area\(int\)'; .* as virtual functions are\?\n/);
+			const plan = await cli("retarget", `${folder}/v.o`, "--set", "ns::slow(int)=null", "--dry-run");
+			const clone = run("c++filt", /\b_ZN2nsL6partly\S*/.exec(run("nm", `${folder}/v.o`))![0]).trim();
+			expect(clone).toContain("[clone ");
+			expect(plan.out).toContain(` ${clone}+0x`);
+			const only = ["--only", clone, "--dry-run", "--json"];
+			const chosen = await cli("retarget", `${folder}/v.o`, "--set", "ns::slow(int)=null", ...only);
+			expect(JSON.parse(chosen.out).sites).toHaveLength(2);
+		}));
+
 	test("tables call functions the same", () =>
 		built(async (folder) => {
 			run("g++", "-O2", "-fpatchable-function-entry=5", "-c", `${folder}/a.cpp`, "-o", `${folder}/e.o`);
@@ -88,6 +109,19 @@ describe.skipIf(!hasTools)("C++", () => {
 			expect((await cli("sites", `${folder}/a`, "--calls-to", "left")).out).toContain("nothing calls left (inlined?)");
 			expect(await refused("retarget", `${folder}/a.o`, "--set", "ns::slow(int)=ns::fas(int)", "--dry-run")).toContain(
 				"has no symbol 'ns::fas(int)' (did you mean 'ns::fast(int)'?)",
+			);
+			expect(await refused("retarget", `${folder}/a`, "--set", "ns::slow(long)=null", "--dry-run")).toMatch(
+				/has no symbol 'ns::slow\(long\)'; there is ns::slow\(int\)\n/,
+			);
+			expect(await refused("retarget", `${folder}/a`, "--set", "ns::gone(int)=null", "--dry-run")).toContain(
+				"has no symbol 'ns::gone(int)'; is it inlined wherever it is called, or stripped?",
+			);
+			expect(await refused("retarget", `${folder}/a`, "--set", "left=null", "--dry-run")).toContain(
+				"no relocation of a call names 'left'; is it inlined wherever it is called, or called by pointers alone",
+			);
+			run("strip", "-o", `${folder}/s`, `${folder}/a`);
+			expect(await refused("retarget", `${folder}/s`, "--set", "ns::slow(int)=null", "--dry-run")).toContain(
+				"s: has no symbols, so nothing says where 'ns::slow(int)' is: they were stripped\n",
 			);
 		}));
 });
