@@ -3,9 +3,12 @@
 
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { LinkError } from "../../linker/errors.ts";
+import { resetFile, retargetFile } from "../../linker/retarget/retarget-file.ts";
 import { cli, inFolder } from "../cli/command-line.ts";
-import { spread } from "../extent.ts";
+import { howMany, spread } from "../extent.ts";
 import { has, hasNative, run, source } from "./native-tools.ts";
 
 const expected = "start\none\none is call 1 of fast(1)\n102\ntwo\ntwo is call 2 of fast(10)\n111\ncounter 25\n";
@@ -272,6 +275,44 @@ namespace ns { int slow(int); int fast(int x) { Guard guard; Square square;
 			expect(await other(at("pie"), "--with", at("x.o"), "--reset")).toMatch(/--reset undoes all/);
 		}));
 });
+
+test.skipIf(!hasNative())("damaged files are refused, or what comes of them can be undone", () =>
+	inFolder(async (folder) => {
+		run("gcc", "-O2", "-Wl,--emit-relocs", source("with-program.c"), "-o", `${folder}/p`);
+		run("gcc", "-O0", "-fPIC", "-c", source("with-impl.c"), "-o", `${folder}/impl.o`);
+		const whole = { program: readFileSync(`${folder}/p`), object: readFileSync(`${folder}/impl.o`) };
+		const changes = [{ from: "slow", to: "fast" }];
+		const damage = fc.array(fc.record({ at: fc.nat(2 ** 30), byte: fc.nat(255), isOften: fc.boolean() }), {
+			minLength: 1,
+			maxLength: 4,
+		});
+		/** Bytes of the tables that everything hangs on are changed more often than others. */
+		const damaged = (bytes: Buffer, edits: readonly { at: number; byte: number; isOften: boolean }[]): Uint8Array => {
+			const copy = Uint8Array.from(bytes);
+			const tables = Number(bytes.readBigUInt64LE(40));
+			for (const { at, byte, isOften } of edits)
+				copy[isOften && at % 2 === 0 ? tables + (at % (copy.length - tables)) : at % (isOften ? 1024 : copy.length)] =
+					byte;
+			return copy;
+		};
+		let added = 0;
+		fc.assert(
+			fc.property(damage, fc.boolean(), (edits, isObject) => {
+				const program = isObject ? Uint8Array.from(whole.program) : damaged(whole.program, edits);
+				const object = isObject ? damaged(whole.object, edits) : whole.object;
+				try {
+					const { bytes } = retargetFile(program, "p", changes, { objects: [{ name: "impl.o", bytes: object }] });
+					added++;
+					expect(Buffer.compare(resetFile(bytes, "p").bytes, program)).toBe(0);
+				} catch (error) {
+					if (!(error instanceof LinkError)) throw error;
+				}
+			}),
+			{ numRuns: howMany(150, 3000) },
+		);
+		expect(added).toBeGreaterThan(10);
+	}),
+);
 
 const machines = ["aarch64", "riscv64"].filter((machine) => has(`${machine}-linux-gnu-gcc`) && has(`qemu-${machine}`));
 describe.skipIf(!has("readelf")).each(machines)("%s", (machine) => {

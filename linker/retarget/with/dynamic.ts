@@ -27,7 +27,7 @@ export function oldDynamicRelocations({
 		);
 	const own = ownSize(dynamic, address, size);
 	const header = headers.find((each) => address >= each.address && address + size <= each.address + each.fileSize);
-	if (header === undefined || own === undefined || own % RELA_SIZE !== 0)
+	if (header === undefined || own === undefined || own < 0 || own % RELA_SIZE !== 0)
 		throw new LinkError(
 			`${object.name}: its table of relocations for the dynamic linker (DT_RELA) is not one of its own, so nothing can be added to it`,
 		);

@@ -18,6 +18,7 @@ import { symbolName } from "../../elf/symbols.ts";
 import { PROGRAM_HEADER_SIZE, readRelocations, readSymbols, SYMBOL_SIZE } from "../../elf/tables.ts";
 import { exactWord64, viewOf } from "../../elf/words.ts";
 import { LinkError } from "../../errors.ts";
+import { hex } from "../../hex.ts";
 import { baseName } from "../../sites/wanted.ts";
 import type { LinkRules } from "./rules.ts";
 
@@ -100,13 +101,16 @@ function readProgramHeaders(bytes: Uint8Array, name: string): ProgramHeader[] {
 			if (value !== undefined) return value;
 			throw new LinkError(`${name}: segment ${i}: a number at 0x${(at + field).toString(16)} is not within ±2^53`);
 		};
+		const [offset, fileSize] = [word(inSegment.offset), word(inSegment.fileSize)];
+		if (offset < 0 || fileSize < 0 || (fileSize > 0 && offset + fileSize > bytes.length))
+			throw new LinkError(`${name}: segment ${i}: ${fileSize} bytes at ${hex(offset)} are not all in the file`);
 		return {
 			at,
 			type: view.getUint32(at + inSegment.type, true),
 			flags: view.getUint32(at + inSegment.flags, true),
-			offset: word(inSegment.offset),
+			offset,
 			address: word(inSegment.address),
-			fileSize: word(inSegment.fileSize),
+			fileSize,
 			memorySize: word(inSegment.memorySize),
 			align: word(inSegment.align),
 		};

@@ -88,6 +88,7 @@ function relocate(linking: Linking, part: Part, data: Uint8Array, i: number): vo
 	const field = fields.get(type[i]!);
 	if (field === undefined) throw unknownType(part, i);
 	if (field.word && !isFixed(linking, to)) {
+		if (at + WORD > data.length) fail("would change bytes behind the section's end");
 		addDynamic(linking, part, to, at, addend[i]!, fail);
 		return;
 	}
@@ -95,8 +96,12 @@ function relocate(linking: Linking, part: Part, data: Uint8Array, i: number): vo
 	check(linking, value, field.min, field.max, fail);
 	if (linking.place !== undefined && value % (field.unit ?? 1) !== 0)
 		fail(`is at ${hexAddress(value)}, no multiple of ${field.unit}`);
-	if (at + (field.word ? WORD : 1) > data.length) fail("would change bytes behind the section's end");
-	field.write(viewOf(data), at, value);
+	try {
+		field.write(viewOf(data), at, value);
+	} catch (error) {
+		if (error instanceof RangeError) fail("would change bytes behind the section's end");
+		throw error;
+	}
 }
 
 function unknownType({ object, section, relocations }: Part, i: number): LinkError {
