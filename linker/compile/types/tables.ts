@@ -123,8 +123,11 @@ function flowsOf(analysis: Analysis, groups: Groups): Flow[] {
 	for (const binding of new Set(analysis.uses.values()))
 		if (binding.kind === "local" || binding.kind === "variable")
 			for (const from of binding.sources) flows.push({ from, to: binding, tells: true });
-	for (const to of functionsOf(analysis))
-		for (const { argument: from } of to.returns) if (from != null) flows.push({ from, to, tells: true });
+	for (const fn of functionsOf(analysis)) {
+		for (const { argument: from } of fn.returns) if (from != null) flows.push({ from, to: fn, tells: true });
+		for (const [i, from] of fn.defaults.entries())
+			if (from !== undefined) flows.push({ from, to: fn.parameters[i]!, tells: true });
+	}
 	for (const { node, module } of analysis.calls) {
 		const key = calledKey(analysis, node);
 		const callee = analysis.uses.get(node.callee);

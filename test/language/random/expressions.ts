@@ -199,7 +199,8 @@ function callFor(s: Scene, type: Result, depth: number): Code | undefined {
 
 export function callOf(s: Scene, callee: Callee, depth: number): Code {
 	s.cost += callee.cost * s.times;
-	const values = callee.parameters.map((type, i) =>
+	const isShort = callee.hasDefault === true && s.dice.once(2);
+	const values = (isShort ? callee.parameters.slice(0, -1) : callee.parameters).map((type, i) =>
 		i === 0 && callee.recursive === true
 			? code`${loose(s, depth - 1)} & 7`
 			: isElementType(type)

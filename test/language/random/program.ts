@@ -10,6 +10,7 @@ import {
 	elementTypes,
 	isElementType,
 	type Key,
+	list,
 	type Name,
 	newDice,
 	newName,
@@ -138,7 +139,11 @@ function addFunctions(draft: Draft, module: number, size: number): void {
 	const isThere = (type: Callee["parameters"][number]) =>
 		!isElementType(type) || draft.tables.some(({ element }) => element === type);
 	const signature = dice.pick(signatures.filter(({ parameters }) => parameters.every(isThere)));
-	const first = addFunction(draft, module, size, signature, dice.once(5) && signature.parameters[0] === "int");
+	const isRecursive = dice.once(5) && signature.parameters[0] === "int";
+	// Calls of keys and operations pass every argument.
+	const hasDefault = !isRecursive && signature.parameters.length > 0 && dice.once(4);
+	const first = addFunction(draft, module, size, signature, isRecursive, hasDefault);
+	if (hasDefault) return;
 	const fitting = [first];
 	if (dice.once(2) && !isElementType(first.result)) addOperation(draft, module, first);
 	if (dice.once(2)) return;
@@ -225,13 +230,15 @@ function newScene(
 	};
 }
 
-/** @param recursive it calls itself, with its first argument one less, until that is 0 */
+/** @param recursive it calls itself, with its first argument one less, until that is 0
+ * @param hasDefault its last parameter has a default, computed of the others */
 function addFunction(
 	draft: Draft,
 	module: number,
 	size: number,
 	{ parameters, result }: (typeof signatures)[number],
 	recursive: boolean,
+	hasDefault = false,
 ): Callee {
 	const name = `f${draft.names++}`;
 	const names = parameters.map((_, i) => `p${i}`);
@@ -241,11 +248,22 @@ function addFunction(
 	const tables = parameters.flatMap((element, i) =>
 		isElementType(element) ? [{ name: names[i]!, element, length: undefined }] : [],
 	);
+	const last = names.at(-1)!;
+	const others = newScene(
+		draft,
+		module,
+		variables.filter((each) => each.name !== last),
+		"none",
+		tables.filter((each) => each.name !== last),
+	);
+	const inHead = hasDefault ? defaultOf(others, parameters.at(-1)!) : undefined;
+	const head = names.map((each) => (each === last && inHead ? code`${each} = ${inHead}` : code`${each}`));
+	draft.names = others.names;
 	const s = newScene(draft, module, variables, result, tables);
 	const self: Callee = { name, module, parameters, result, cost: 0 };
 	const unsigned = variables.filter(({ type }) => type === "uint");
 	const lines = [
-		code`export function ${name}(${names.join(", ")}) {`,
+		code`export function ${name}(${list(head)}) {`,
 		...unsigned.map((parameter) => code`	${parameter.name} = ${parameter.name} >>> 0;`),
 		...(recursive ? [code`	if (p0 < 1) ${returning(s, 0)}`] : []),
 		...block(s, size),
@@ -256,9 +274,14 @@ function addFunction(
 	draft.names = s.names;
 	draft.lines[module]!.push(...lines);
 	if (tables.length > 0) draft.lines[module]!.push(...typed(draft, self));
-	const callee: Callee = { ...self, cost: recursive ? s.cost * 8 : s.cost, recursive };
+	const callee: Callee = { ...self, cost: recursive ? s.cost * 8 : s.cost + others.cost, recursive, hasDefault };
 	draft.functions.push(callee);
 	return callee;
+}
+
+function defaultOf(s: Scene, type: Callee["parameters"][number]): Code {
+	if (isElementType(type)) return tableOf(s, type, 1)!;
+	return type === "uint" ? code`${coerced(s, 1)} >>> 0` : ofType(s, type, 1);
 }
 
 /** A call that says, in its own module, which typed arrays the function takes. */

@@ -82,6 +82,8 @@ export interface Callee extends Name {
 	readonly result: Result;
 	/** About how many operations a call is. */
 	readonly cost: number;
+	/** A call may leave out the last argument. */
+	readonly hasDefault?: boolean;
 	/** Calls itself that often as its first argument says. */
 	readonly recursive?: boolean;
 }
