@@ -3,7 +3,7 @@
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { inFolder } from "./cli/command-line.ts";
 
@@ -81,9 +81,21 @@ describe("npm pack", () => {
 		for (const name of ["preact", "@codemirror/view", "acorn"]) expect(texts).toMatch(new RegExp(`^${name}$`, "m"));
 	});
 
+	test("has whatever its pages link to", () => {
+		const pages = files.filter((path) => path.endsWith(".md"));
+		const links = pages.flatMap((page) =>
+			Array.from(readFileSync(page, "utf8").matchAll(/\]\((?!https?:)([^)#\s]+)/g), ([, to]) => ({
+				page,
+				to: join(dirname(page), to!),
+			})),
+		);
+		expect(links.length).toBeGreaterThan(300);
+		expect(links.filter(({ to }) => !files.some((file) => file === to || file.startsWith(`${to}/`)))).toEqual([]);
+	});
+
 	test("has nothing else", () => {
 		const allowed =
-			/^(package\.json|README\.md|LICENSE|docs\/.+\.(md|png|svg)|docs\/schemas\/[\w-]+\.json|fixtures\/programs\/.+\.js|native\/(patchbay\.h|patchbay-gdb\.py|storm\.c)|dist\/(linker|runtime)\/.+\.(js|d\.ts)|dist\/cli\/([\w-]+\.cjs|LICENSES\.txt|demangler\.wasm)|dist\/lab\/(index\.html|LICENSES(-workers)?\.txt|assets\/[\w-]+\.(js|css)))$/;
+			/^(package\.json|README\.md|LICENSE|docs\/.+\.(md|png|svg)|docs\/schemas\/[\w-]+\.json|SECURITY\.md|fixtures\/.+|(linker|runtime)\/.+\.ts|bench\/README\.md|bench\/native\/.+|native\/(patchbay\.h|patchbay-gdb\.py|storm\.c)|dist\/(linker|runtime)\/.+\.(js|d\.ts)|dist\/cli\/([\w-]+\.cjs|LICENSES\.txt|demangler\.wasm)|dist\/lab\/(index\.html|LICENSES(-workers)?\.txt|assets\/[\w-]+\.(js|css)))$/;
 		expect(files.filter((path) => !allowed.test(path))).toEqual([]);
 	});
 });
