@@ -108,14 +108,17 @@ export function translate(machine: Machine, cpu: number, address: number, access
 	return physicalOf(...values[choose(machine, values.length)]!, address, access);
 }
 
-/** Whether every CPU sees the same translation of the page, so that it may be cached. Nothing is cached of a machine whose
- * steps are chosen one by one: its state is put back again and again. Nor where stores wait in a buffer. */
+/** Whether a CPU sees one translation of the page, so that it may be cached until an entry changes again; other CPUs may still hold
+ * older ones. Nothing is cached of a machine whose steps are chosen one by one: its state is put back again and again. Nor where
+ * stores wait in a buffer, nor of a page in flux where lines of a cache have virtual addresses. */
 export function isSettled(machine: Machine, cpu: number, address: number): boolean {
 	if (machine.config.fetch === "chosen" || machine.config.model.buffer !== undefined) return false;
 	if (machine.words[Global.histories] === 0) return true;
 	const space = getCpu(machine, cpu, Cpu.space);
 	const index = entryFor(machine, space, address >>> 12);
-	return index === undefined || !isEntryInFlux(machine, space, machine.words[entryWord(machine, index) + Entry.page]!);
+	if (index === undefined || !isEntryInFlux(machine, space, machine.words[entryWord(machine, index) + Entry.page]!))
+		return true;
+	return machine.config.model.tag !== "virtual" && entryViews(machine, index, cpu).length === 1;
 }
 
 /** Whether some CPU may still go by what a page-table entry was. */
