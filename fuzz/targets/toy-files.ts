@@ -104,7 +104,7 @@ const commands = [
 	["sites", "--json"],
 	["link", "-o", "OUT"],
 	["maps"],
-	["trace"],
+	["trace", "--max-cycles", "20000"],
 ];
 
 export const toyFiles = target<Recipe>({
