@@ -442,6 +442,7 @@ const calls: Readonly<Record<string, Readonly<Record<string, (d: Draw) => unknow
 		},
 		change: (d) => patch.change(d.image(), d.name(), d.name()),
 		coreOf: (d) => patch.coreOf(d.system(), d.of(0, 1, -1)),
+		countChanged: (d) => patch.countChanged(d.image(), [{ address: d.number() }]),
 		createSystem: (d) => patch.createSystem(machineOf(d), d.image(), d.protocol(), { processes: d.of(1, 2, 0, -1) }),
 		describePatcher: (d) => patch.describePatcher(updating(d)),
 		describeStep: (d) => {

@@ -40,7 +40,9 @@ function schemaFile(name: string, schema: Schema): string {
 /** The page as it is, with what its commands print now. */
 async function readme(): Promise<string> {
 	const checks = ["naive", "text-poke"].map((name) => ["check", `fixtures/check/${name}.s`]);
-	const shown = await Promise.all(checks.map(async (argv) => `$ patchbay ${argv.join(" ")}\n${await screenOf(argv)}`));
+	const shown = await Promise.all(
+		checks.map(async (argv) => `$ npx patchbay ${argv.join(" ")}\n${await screenOf(argv)}`),
+	);
 	const temporary = /\S*patchbay-\w{6}(?=\/)/g;
 	const demo = (await screenOf(["demo"])).replace(temporary, "/tmp");
 	const page = withText(readFileSync("README.md", "utf8"), "storm", stormTable());
