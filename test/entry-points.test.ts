@@ -708,6 +708,7 @@ const calls: Readonly<Record<string, Readonly<Record<string, (d: Draw) => unknow
 		minimise: (d) => measure.minimise(measure.stressCase(d.number(), d.of(0, 1))),
 		passCosts: () => measure.passCosts(quick),
 		randomFrom: (d) => measure.randomFrom(d.number())(d.of(1, 7)),
+		stressing: (d) => measure.stressing(measure.stressCase(d.number(), d.of(0, 3))).advance(d.of(0, 1, 9)),
 		runStress: (d) => measure.runStress(measure.stressCase(d.number(), d.of(0, 3))),
 		storm: (d) =>
 			measure.storm({

@@ -5,7 +5,7 @@ import { type Command as CommandLine, Option } from "commander";
 import { LinkError } from "../../linker/errors.ts";
 import { validate } from "../../linker/schema.ts";
 import { models } from "../../runtime/machine/index.ts";
-import type { StressCounts } from "../../runtime/measure/index.ts";
+import type { StressCounts, StressResult } from "../../runtime/measure/index.ts";
 import {
 	minimise,
 	runStress,
@@ -13,6 +13,7 @@ import {
 	type StressCall,
 	type StressCase,
 	stressCase,
+	stressing,
 	stressSchema,
 } from "../../runtime/measure/index.ts";
 import {
@@ -158,7 +159,12 @@ function begin(options: Options): Begun {
 function declareOptions(line: CommandLine): void {
 	line.option("--seed <n>", "of the first case; the next has the next", atLeast(0), 1);
 	line.option("--cases <n>", "how many", atLeast(1), 40);
-	line.option("--calls <n>", "of each case", atLeast(1), 200);
+	line.option(
+		"--calls <n>",
+		"of each case",
+		whole(`Write a whole number from 1 to ${MOST_CALLS}.`, 1, MOST_CALLS),
+		200,
+	);
 	line.addOption(new Option("--model <name>", "on this model only").choices(models.map(({ name }) => name)));
 	const replay = new Option("--replay <file>", "the failure that `stress --json` wrote, again");
 	line.addOption(replay.conflicts(["resume", "shard", "jobs"]));
@@ -180,13 +186,39 @@ async function search(terminal: Terminal, options: Options, begun: Begun, stoppe
 		const one = stressCase(seeds[begun.tried++]!, calls, model === undefined ? {} : { model });
 		const show = (what: string): void =>
 			progress(begun.tried - 1, seeds.length, `seed ${one.seed}, ${one.model}, ${plural(one.cpus, "CPU")}: ${what}`);
-		const result = runStress(one, {}, (done) => done % 20 === 0 && show(`${done} of ${calls} calls`));
+		const result = await carryOut(one, stopped, (done) => show(`${done} of ${calls} calls`));
+		if (result === undefined) {
+			// It begins anew when somebody goes on.
+			begun.tried--;
+			break;
+		}
 		add(counts, result.counts);
 		if (result.failure === undefined) continue;
 		const least = minimise(one, {}, (left) => show(`failed; ${plural(left, "call")} left`));
 		return report({ what: runStress(least).failure!.what, case: least });
 	}
 	return report(undefined);
+}
+
+/** A case of more calls is refused: all of them are made before the first is carried out. */
+const MOST_CALLS = 1_000_000;
+
+/** Calls between two looks at the outside world. */
+const LOOK_EVERY = 20;
+
+/** @returns undefined when somebody stopped it */
+async function carryOut(
+	one: StressCase,
+	stopped: Stopped,
+	progress: (done: number) => void,
+): Promise<StressResult | undefined> {
+	const going = stressing(one);
+	for (;;) {
+		const result = going.advance(LOOK_EVERY);
+		if (result !== undefined) return result;
+		progress(going.done);
+		if (await stopped()) return undefined;
+	}
 }
 
 function again(file: string): StressReport {

@@ -82,7 +82,7 @@ function isRunning(pid: number): boolean {
 }
 
 test.each([
-	["stress", "--cases", "100000"],
+	["stress", "--calls", "100000"],
 	...(everything
 		? [
 				["matrix", "--cpus", "3"],

@@ -16,21 +16,44 @@ export interface StressFailure {
 /** Every byte of free memory is looked at after every so many calls, and after the last. */
 const DEEP = 16;
 
-/** Carries out a case. @returns the first thing that went wrong */
-export function runStress(
-	one: StressCase,
-	methods: Partial<Methods> = {},
-	progress?: (done: number) => void,
-): { readonly failure: StressFailure | undefined; readonly counts: StressCounts } {
+/** What came of a case: the first thing that went wrong, if any, and what was done. */
+export interface StressResult {
+	readonly failure: StressFailure | undefined;
+	readonly counts: StressCounts;
+}
+
+/** A case that is being carried out. */
+export interface Stressing {
+	/** Calls that were made. */
+	readonly done: number;
+	/** Makes so many more calls. @returns what came of the case when it is over */
+	advance(calls: number): StressResult | undefined;
+}
+
+/** Begins a case, for who wants to look at something else between its calls. */
+export function stressing(one: StressCase, methods: Partial<Methods> = {}): Stressing {
 	const stage = setUp(one, methods);
 	const { length } = one.calls;
-	for (const [at, call] of one.calls.entries()) {
-		const what = tried(stage, call, at % DEEP === 0 || at === length - 1);
-		if (what !== undefined) return { failure: { at, what }, counts: stage.counts };
-		progress?.(at + 1);
-	}
-	stage.counts.shootdowns = stage.execmem.counts.shootdowns;
-	return { failure: undefined, counts: stage.counts };
+	let done = 0;
+	return {
+		get done() {
+			return done;
+		},
+		advance(calls) {
+			for (const end = Math.min(length, done + calls); done < end; done++) {
+				const what = tried(stage, one.calls[done]!, done % DEEP === 0 || done === length - 1);
+				if (what !== undefined) return { failure: { at: done, what }, counts: stage.counts };
+			}
+			if (done < length) return undefined;
+			stage.counts.shootdowns = stage.execmem.counts.shootdowns;
+			return { failure: undefined, counts: stage.counts };
+		},
+	};
+}
+
+/** Carries out a case. @returns the first thing that went wrong */
+export function runStress(one: StressCase, methods: Partial<Methods> = {}): StressResult {
+	return stressing(one, methods).advance(one.calls.length)!;
 }
 
 function tried(stage: Stage, call: StressCall, deep: boolean): string | undefined {
