@@ -82,6 +82,7 @@ function newAssembly(file: string, alignSites: boolean): Assembly {
 		alignSites,
 		section: section(builder, ".text"),
 		order: 0,
+		filled: 0,
 		definitions: new Map(),
 		numeric: new Map(),
 		bindings: new Map(),

@@ -317,6 +317,17 @@ describe("mistakes", () => {
 		[".zero n\nn = b - a\na: nop\nb:", "1:7", "this must be a number, of labels defined before it"],
 		[".align 3", "1:1", "an alignment is a power of two, not 3"],
 		[".bss; .word 1", "1:7", "section .bss holds no bytes; make room in it with .zero"],
+		[
+			".data; .space 33554433",
+			"1:8",
+			"more than 33554432 bytes are filled in; room without contents belongs into .bss",
+		],
+		[
+			".space 20000000; .data; .fill 5000000, 4",
+			"1:25",
+			"more than 33554432 bytes are filled in; room without contents belongs into .bss",
+		],
+		["nop; .p2align 27", "1:6", "more than 33554432 bytes are filled in; room without contents belongs into .bss"],
 		[".bss; nop", "1:7", "section .bss holds no bytes; make room in it with .zero"],
 		['.section .text, "aw"', "1:10", "section .text has other flags or another type already"],
 		['.section x, "q"', "1:13", "unknown section flag 'q'; known are a, w, x, M, S"],
@@ -344,7 +355,7 @@ describe("mistakes", () => {
 	});
 
 	test("a branch out of reach", () => {
-		expect(() => build(`.Lx: nop\n.zero 1 << 27\njmp .Lx`)).toThrow(/-134217734 is not in \[-134217728, 134217727\]/);
+		expect(() => build(`.Lx: nop\njmp .Lx - (1 << 27)`)).toThrow(/-134217734 is not in \[-134217728, 134217727\]/);
 	});
 
 	test("whatever the text, it is assembled or refused with a place", () => {

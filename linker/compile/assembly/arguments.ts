@@ -30,3 +30,15 @@ export function needBytes({ section }: Assembly, place: Place): void {
 		throw sourceError(`section ${section.name} holds no bytes; make room in it with .zero`, place);
 	}
 }
+
+/** More bytes than these are not filled in by directives: an object has to stay in proportion to its source. */
+const MOST_FILLED = 2 ** 25;
+
+/** Counts bytes that a directive is about to fill in. Room in a section without contents takes none.
+ * @throws SourceError when an object would have too many of them */
+export function countFilled(assembly: Assembly, bytes: number, place: Place): void {
+	if (assembly.section.type === SHT_NOBITS) return;
+	assembly.filled += bytes;
+	if (assembly.filled > MOST_FILLED)
+		throw sourceError(`more than ${MOST_FILLED} bytes are filled in; room without contents belongs into .bss`, place);
+}

@@ -76,6 +76,8 @@ export interface Assembly {
 	section: SectionBuilder;
 	/** Number of the current statement. */
 	order: number;
+	/** Bytes that directives filled in, without a byte of source for each. */
+	filled: number;
 	readonly definitions: Map<string, Definition>;
 	/** Definitions of `1:` and the like, in order. */
 	readonly numeric: Map<string, Where[]>;

@@ -32,7 +32,7 @@ import {
 	TRAMPOLINE_PREFIX,
 } from "../../format/static-calls.ts";
 import { encode, rowOf } from "../../isa/index.ts";
-import { list, name, needBytes, numberIn, optional } from "./arguments.ts";
+import { countFilled, list, name, needBytes, numberIn, optional } from "./arguments.ts";
 import { type Assembly, defineConstant, defineLabel, type Field, here, isHidden, noteLine, say } from "./assembly.ts";
 import { accept, type Cursor, expect, next, parseExpression, peek, unexpected } from "./expression.ts";
 import { byteField, halfField, wordField } from "./fields.ts";
@@ -125,20 +125,21 @@ function runSize(assembly: Assembly, cursor: Cursor): void {
 	assembly.sizes.set(token.text, { name: token, expression: parseExpression(cursor), where: here(assembly) });
 }
 
-function alignTo(assembly: Assembly, cursor: Cursor, alignment: number): void {
+function alignTo(assembly: Assembly, cursor: Cursor, place: Place, alignment: number): void {
 	const isCode = (assembly.section.flags & SHF_EXECINSTR) !== 0;
 	const fill = optional(assembly, cursor, isCode ? rowOf("nop").opcode : 0, 0, 255);
+	countFilled(assembly, (alignment - (assembly.section.size % alignment)) % alignment, place);
 	alignSection(assembly.section, alignment, fill);
 }
 
 function runAlign(assembly: Assembly, cursor: Cursor, place: Place): void {
 	const alignment = numberIn(assembly, cursor, 1, MAX_ALIGN);
 	if ((alignment & (alignment - 1)) !== 0) throw sourceError(`an alignment is a power of two, not ${alignment}`, place);
-	alignTo(assembly, cursor, alignment);
+	alignTo(assembly, cursor, place, alignment);
 }
 
-function runPowerAlign(assembly: Assembly, cursor: Cursor): void {
-	alignTo(assembly, cursor, 2 ** numberIn(assembly, cursor, 0, Math.log2(MAX_ALIGN)));
+function runPowerAlign(assembly: Assembly, cursor: Cursor, place: Place): void {
+	alignTo(assembly, cursor, place, 2 ** numberIn(assembly, cursor, 0, Math.log2(MAX_ALIGN)));
 }
 
 const data =
@@ -164,6 +165,7 @@ function runZero(assembly: Assembly, cursor: Cursor, place: Place): void {
 	const size = numberIn(assembly, cursor, 0, MAX_FILL);
 	const fill = optional(assembly, cursor, 0, -128, 255);
 	if (fill !== 0) needBytes(assembly, place);
+	countFilled(assembly, size, place);
 	const offset = reserve(assembly.section, size);
 	if (fill !== 0) assembly.section.bytes.fill(fill, offset, offset + size);
 }
@@ -174,6 +176,7 @@ function runFill(assembly: Assembly, cursor: Cursor, place: Place): void {
 	const size = optional(assembly, cursor, 1, 0, 4);
 	const value = optional(assembly, cursor, 0, -(2 ** 31), 2 ** 32 - 1);
 	const unit = [value, value >> 8, value >> 16, value >> 24].slice(0, size);
+	countFilled(assembly, repeat * size, place);
 	for (let i = 0; i < repeat; i++) append(assembly.section, unit);
 }
 
