@@ -204,6 +204,36 @@ describe("what is printed", () => {
 	});
 });
 
+describe("RISC-V", () => {
+	const riscv = (code: string, question: string): string =>
+		`RISCV T\n{\n0:x5=P0:f; 0:x6=1; 0:x8=x;\n}\n P0 ;\n${code
+			.split("\n")
+			.map((line) => ` ${line} ;`)
+			.join("\n")}\nf: ;\n${question}\n`;
+
+	test.each([
+		["jalr x0,0(x5)\nli x6,2", "0:x6=1"],
+		["jalr zero, x5, 0\nli x6,2", "0:x6=1"],
+		["jalr ra,0(x5)\nli x6,2", "0:x6=1"],
+		["la x7,f\njr x7\nli x6,2", "0:x6=1"],
+		["sw x6,0(x8)\nfence w,r\nlwu a0,0(x8)", "0:x10=1 /\\ x=1"],
+		["bne x6,x0,f\nli x6,2", "0:x6=1"],
+		["beqz x6,f\nli x6,2", "0:x6=2"],
+		["xor x7,x5,x5\nadd x8,x8,x7\nsw x6,0(x8)", "x=1"],
+		["addi x0,x6,1\nadd x6,x6,x0", "0:x6=1"],
+	])("%j ends with %s alone", (code, end) => {
+		expect(verdictOf(riscv(code, `exists ${end}`))).toBe("allowed");
+		expect(verdictOf(riscv(code, `exists ~(${end})`))).toBe("forbidden");
+	});
+
+	test.each(["addi x5,x5,4", "add x5,x5,x6", "sd x6,0(x5)", "lw x7,4(x5)", "csrr x5,mstatus"])(
+		"%s is refused",
+		(code) => {
+			expect(() => verdictOf(riscv(code, "exists x=0"))).toThrow(/^t\.litmus:6: '.*' is not/);
+		},
+	);
+});
+
 describe("conditions", () => {
 	const ends = (condition: string): string => verdictOf(simple("0:X1=x; 0:X2=1;", "STR W2,[X1]\nMOV W3,#2", condition));
 

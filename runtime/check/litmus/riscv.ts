@@ -50,7 +50,7 @@ const instructions: readonly Form[] = [
 		flow: ([to, from]) => ({ to: to!, makes: "copy", from: [from!] }),
 	},
 	{
-		form: form(`l([wd]) ${R},0\\(${R}\\)`),
+		form: form(`l([wd])u? ${R},0\\(${R}\\)`),
 		flow: ([size, to]) => ({ to: to!, makes: size === "d" ? "pointer" : "number", from: [] }),
 		lower: ([, to, at], emit) => [`ld ${emit.result(to!)}, [${emit.register(at!)}+0]`, goOn],
 		eightBytesAt: ([size, , at]) => (size === "d" ? at : undefined),
@@ -101,21 +101,35 @@ const instructions: readonly Form[] = [
 		flow: linked,
 	},
 	{ form: form(`jr ${R}`), lower: ([to], emit) => goToPointer(emit.register(to!)) },
-	{ form: form(`jalr (?:x0|zero),0\\(${R}\\)`), lower: ([to], emit) => goToPointer(emit.register(to!)) },
+	...[`(?:x0|zero),0\\(${R}\\)`, `(?:x0|zero),${R},0`].map(
+		(operands): Form => ({
+			form: form(`jalr ${operands}`),
+			lower: ([to], emit) => goToPointer(emit.register(to!)),
+		}),
+	),
+	...[R, `(?:x1|ra),0\\(${R}\\)`, `(?:x1|ra),${R},0`].map(
+		(operands): Form => ({
+			form: form(`jalr ${operands}`),
+			lower: ([to], emit) => {
+				const [there, go] = goToPointer(emit.register(to!));
+				return [there!, ...pointerTo(emit.register("x1"), 1), go!];
+			},
+			flow: linked,
+		}),
+	),
 	{
-		form: form(`jalr ${R}`),
-		lower: ([to], emit) => {
-			const [there, go] = goToPointer(emit.register(to!));
-			return [there!, ...pointerTo(emit.register("x1"), 1), go!];
-		},
-		flow: linked,
+		form: form(`l?la ${R},${LABEL}`),
+		lower: ([to, label], emit) => [...pointerTo(emit.result(to!), emit.distance(label!)), goOn],
+		flow: ([to]) => ({ to: to!, makes: "pointer", from: [] }),
 	},
 	{ form: /^ret$/i, lower: (_, emit) => goToPointer(emit.register("x1")) },
 	{ form: /^fence\.i$/i, lower: () => ["fence", "serialize", goOn] },
-	{ form: /^fence(?: i?o?rw\s*,\s*i?o?rw)?$/i, lower: () => ["fence", goOn] },
-	{ form: form(`fence w,(?:r|rw)`), lower: () => ["fence", goOn] },
-	{ form: form(`fence rw,r`), lower: () => ["fence", goOn] },
-	{ form: form(`fence (?:r,r|r,rw|r,w|w,w|rw,w)`), lower: () => [goOn] },
+	{ form: /^fence$/i, lower: () => ["fence", goOn] },
+	{
+		// Only stores before loads can pass each other here.
+		form: form(`fence ([iorw]+),([iorw]+)`),
+		lower: ([before, after]) => (/w/i.test(before!) && /r/i.test(after!) ? ["fence", goOn] : [goOn]),
+	},
 	{ form: /^fence\.tso$/i, lower: () => [goOn] },
 ];
 
@@ -130,7 +144,7 @@ export const riscv: LitmusArch = {
 	},
 	zero: "x0",
 	instructionBytes: 4,
-	pointers: /^la\b.*,\s*([\w.]+)$/i,
+	pointers: /^l?la\b.*,\s*([\w.]+)$/i,
 	links: /^jalr?\b/i,
 	link: /\b(?:x1|ra)\b/i,
 	model(cacheType, place) {
