@@ -26,7 +26,7 @@ for (const name of ["openSync", "writeSync", "fchownSync", "fchmodSync", "fsyncS
 	fs[name] = (...args) => {
 		const writes = name !== "openSync" || /w/.test(String(args[1]));
 		if (!writes || --left > 0) return original(...args);
-		if (name === "writeSync") original(args[0], args[1], 0, args[1].length >> 1);
+		if (name === "writeSync" && process.env.KILL_WITH === "SIGKILL") original(args[0], args[1], 0, args[1].length >> 1);
 		process.kill(process.pid, process.env.KILL_WITH);
 		return original(...args);
 	};
