@@ -2,7 +2,7 @@
 
 import { CommanderError, Command as CommandLine } from "commander";
 import { LinkError, problemOf, SourceError } from "../linker/errors.ts";
-import { loadCommands } from "./commands/index.ts";
+import { groupOf, loadCommands } from "./commands/index.ts";
 import {
 	type Command,
 	type CommonOptions,
@@ -71,6 +71,7 @@ function addCommand(
 	const line = parent
 		.command(`${command.name} ${command.operands}`.trim())
 		.description(command.brief)
+		.helpGroup(`${groupOf(command.name)}:`)
 		.addHelpText("before", examplesText(terminal, command.examples));
 	command.declare(line);
 	line.option("--json", "print JSON with a `schema` field instead of text");

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Command as CommandLine } from "commander";
 import { describe, expect, test } from "vitest";
-import { loadCommands } from "../cli/commands/index.ts";
+import { groupOf, loadCommands } from "../cli/commands/index.ts";
 import { compile } from "../linker/compile/index.ts";
 import { decode, disassemble } from "../linker/isa/index.ts";
 import { filled } from "../linker/markdown.ts";
@@ -39,6 +39,17 @@ describe("docs/cli.md", () => {
 
 	test.each(commands.map(({ name }) => name))("knows %s", (name) => {
 		expect(page).toMatch(new RegExp(`^\\| \`${name}[ \`]`, "m"));
+	});
+
+	test("has the commands in the groups of the help", () => {
+		const told = [...page.matchAll(/^### (.*)\n\n\| command [\s\S]*?\n\n/gm)].map(([table, title]) => [
+			title,
+			Array.from(table.matchAll(/^\| `([\w-]+)/gm), ([, name]) => name),
+		]);
+		const titles = [...new Set(commands.map(({ name }) => groupOf(name)))];
+		expect(told).toEqual(
+			titles.map((title) => [title, commands.map(({ name }) => name).filter((name) => groupOf(name) === title)]),
+		);
 	});
 
 	test("the table of defaults is that of the options", () => {

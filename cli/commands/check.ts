@@ -53,7 +53,7 @@ interface Options {
 export const check: Command<Options> = {
 	name: "check",
 	operands: "<files...>",
-	brief: "Check scenarios: every interleaving, and every fetch that the model allows.",
+	brief: "Check scenarios and litmus tests: every interleaving, and every fetch that the model allows.",
 	examples: [
 		["check poke.s", "safe, or a shortest counterexample"],
 		["check poke.s --json > cex.json", "and `run --replay cex.json` goes the same way again"],
