@@ -3,6 +3,7 @@
 
 import { getHeapStatistics } from "node:v8";
 import * as fc from "fast-check";
+import { repository } from "../tools/repository.ts";
 import { isExpected, type Target } from "./target.ts";
 
 /** Seconds of processor time that a recipe may take, whatever it says. Inputs are a few KiB, and programs are run for
@@ -50,7 +51,9 @@ export async function runBatch(
 	});
 	const { failed, counterexample, errorInstance } = await fc.check(tried, { seed, numRuns: runs });
 	if (!failed) return undefined;
-	const what = errorInstance instanceof Error ? (errorInstance.stack ?? errorInstance.message) : String(errorInstance);
+	const said = errorInstance instanceof Error ? (errorInstance.stack ?? errorInstance.message) : String(errorInstance);
+	// A finding may be kept, and where the repository lies is nobody's business.
+	const what = said.replaceAll(`file://${repository()}/`, "").replaceAll(`${repository()}/`, "");
 	const kind = errorInstance instanceof TooMuch ? "time or memory" : "crash or wrong result";
 	return { target: target.name, seed, kind, what, recipe: counterexample![0] };
 }
