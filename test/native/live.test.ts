@@ -242,7 +242,7 @@ describe.skipIf(!hasNative())("static calls of a program with the runtime", () =
 					const before = own.get();
 					// Until the program has made some of its own beside: its thread may have to wait for a processor.
 					// With many updates some threads are stopped right behind a breakpoint of the program.
-					for (let n = 0; n < howMany(12, 400) || (own.get() === before && n < 10_000); n++)
+					for (let n = 0; n < howMany(12, 100) || (own.get() === before && n < 10_000); n++)
 						makeChanges(live, [{ entry: entries[0]!, to: `pick_${8 + (n % 8)}` }], stopping);
 					expect(own.get()).toBeGreaterThan(before);
 				});
