@@ -213,7 +213,7 @@ function requireOutside(process: Process, thread: number, sorted: readonly Poke[
 	if (pc === undefined) return;
 	const low = countBefore(sorted.length, (i) => sorted[i]!.address < pc);
 	const { address, before } = sorted[low - 1] ?? { address: pc, before: [] };
-	const hasTrapped = rival !== undefined && pc === address + 1 && isPending(process, thread, constants.signals.SIGTRAP);
+	const hasTrapped = rival !== undefined && pc === address + 1 && isPending(thread, constants.signals.SIGTRAP);
 	if (pc > address && pc < address + before.length && !hasTrapped)
 		throw new LinkError(
 			`${process.name}: thread ${thread} is at ${hexAddress(pc)}, inside the instruction at ${hexAddress(address)}: something jumps there`,

@@ -77,10 +77,9 @@ export function programCounter({ pid }: Process, thread: number): number | undef
 }
 
 /** Whether the kernel has yet to deliver this signal to the thread. @param signal its number */
-export function isPending({ pid }: Process, thread: number, signal: number): boolean {
-	const status = readIfThere(`/proc/${pid}/task/${thread}/status`) ?? "";
-	const pending = /^SigPnd:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0";
-	return ((BigInt(`0x${pending}`) >> BigInt(signal - 1)) & 1n) === 1n;
+export function isPending(thread: number, signal: number): boolean {
+	const pending = BigInt(`0x${statusField(thread, "SigPnd") || "0"}`);
+	return ((pending >> BigInt(signal - 1)) & 1n) === 1n;
 }
 
 /** Changes whenever the thread was on a CPU. */
@@ -92,7 +91,7 @@ export function runsOf({ pid }: Process, thread: number): string {
 		.join();
 }
 
-/** A line of /proc/PID/status, as `Uid` or `TracerPid`; empty if there is none. @param of a number or `self` */
+/** A line of /proc/PID/status, as `Uid` or `TracerPid`; empty if there is none. @param of a process, a thread or `self` */
 export function statusField(of: number | "self", field: string): string {
 	const status = readIfThere(`/proc/${of}/status`) ?? "";
 	return new RegExp(`^${field}:\\s*(.*)$`, "m").exec(status)?.[1] ?? "";
