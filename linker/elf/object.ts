@@ -97,6 +97,8 @@ export const STT_SECTION = 3;
 export const STT_FILE = 4;
 /** Symbol type: data of which every thread has a copy. */
 export const STT_TLS = 6;
+/** A function that is chosen when the program starts, by the one at this address. */
+export const STT_GNU_IFUNC = 10;
 
 /** The relocation type that does nothing, on every machine: where it points and to what is of no meaning. */
 export const R_NONE = 0;

@@ -1,6 +1,15 @@
 // What calls are retargeted to: a symbol of the file, one that it gets, or nothing.
 
-import { type ElfObject, ET_REL, SHN_ABS, SHN_COMMON, SHN_UNDEF, STT_FUNC, STT_NOTYPE } from "../elf/object.ts";
+import {
+	type ElfObject,
+	ET_REL,
+	SHN_ABS,
+	SHN_COMMON,
+	SHN_UNDEF,
+	STT_FUNC,
+	STT_GNU_IFUNC,
+	STT_NOTYPE,
+} from "../elf/object.ts";
 import { isCode, symbolName } from "../elf/symbols.ts";
 import { LinkError, suggestion } from "../errors.ts";
 import { hex } from "../hex.ts";
@@ -13,7 +22,6 @@ export type Target =
 	| { readonly kind: "symbol"; readonly symbol: number };
 
 /** Resolved when the program starts, so a linked file does not know where it goes. */
-const STT_GNU_IFUNC = 10;
 
 /** @param added names of symbols that the file gets; what an object does not know is put there */
 export function findTarget(object: ElfObject, name: string, added: string[]): Target {

@@ -10,6 +10,7 @@ import {
 	STB_LOCAL,
 	STB_WEAK,
 	STT_FILE,
+	STT_GNU_IFUNC,
 	STT_SECTION,
 	STT_TLS,
 } from "../../elf/object.ts";
@@ -43,8 +44,6 @@ export interface ProgramSymbols {
 	/** Addresses of imports in the procedure linkage table that stand for them everywhere. */
 	readonly entries: ReadonlyMap<string, number>;
 }
-
-const STT_GNU_IFUNC = 10;
 
 /** Sorts the symbols of the program, once for all that is asked. */
 export function programSymbols({ object: { symbols } }: Program): ProgramSymbols {
@@ -127,7 +126,11 @@ function addCommon(
 		const name = symbolName(symbols, i);
 		if (symbols.section[i] !== SHN_COMMON || found.has(name) || global.has(name)) continue;
 		const [align, size] = [Math.max(1, symbols.value[i]!), symbols.size[i]!];
-		const part: Part = { object, name, section: 0, room: "bss", align, size, relocations: undefined, address: 0 };
+		const number = all.length;
+		const part: Part = {
+			...{ object, name, section: 0, room: "bss", align, size, relocations: undefined, number },
+			address: 0,
+		};
 		all.push(part);
 		found.set(name, { bound: { kind: "part", part, value: 0 }, isWeak: false, object });
 	}

@@ -36,6 +36,8 @@ export interface Part {
 	readonly align: number;
 	readonly size: number;
 	readonly relocations: Relocations | undefined;
+	/** Its number among all parts. */
+	readonly number: number;
 	/** Set by the layout. */
 	address: number;
 }
@@ -72,7 +74,11 @@ export function partsOf(
 			if (isCode && (flags & SHF_WRITE) !== 0)
 				throw new LinkError(`${object.name}:(${name}): is writable and executable, which is not added to programs`);
 			const room = isCode ? "text" : roomOf(name, type, flags);
-			const part: Part = { object, name, section, room, align: Math.max(1, align), size, relocations, address: 0 };
+			const number = all.length;
+			const part: Part = {
+				...{ object, name, section, room, align: Math.max(1, align), size, relocations, number },
+				address: 0,
+			};
 			own.set(section, part);
 			all.push(part);
 		}
@@ -98,6 +104,30 @@ function checkObject(program: Program, { flags }: LinkRules, object: ElfObject):
 		throw new LinkError(
 			`${name}:(.note.GNU-stack): asks for a stack that can be executed, which the program may not have`,
 		);
+}
+
+const indices = new WeakMap<Relocations, ReadonlyMap<number, readonly number[]>>();
+
+/** Indices of the relocations at an offset of a part. */
+export function relocationsAt({ relocations }: Part, offset: number): readonly number[] {
+	if (relocations === undefined) return [];
+	let byOffset = indices.get(relocations);
+	if (byOffset === undefined) {
+		byOffset = indicesBy(relocations.count, (i) => relocations.offset[i]!);
+		indices.set(relocations, byOffset);
+	}
+	return byOffset.get(offset) ?? [];
+}
+
+/** Indices below `count`, in their order, by a number that each has. */
+export function indicesBy(count: number, of: (index: number) => number): Map<number, number[]> {
+	const found = new Map<number, number[]>();
+	for (let i = 0; i < count; i++) {
+		const known = found.get(of(i));
+		if (known === undefined) found.set(of(i), [i]);
+		else known.push(i);
+	}
+	return found;
 }
 
 /** Groups of which one of this name is there: by their indices. The names of the others become known. */

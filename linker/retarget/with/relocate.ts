@@ -7,7 +7,7 @@ import { LinkError, notIn } from "../../errors.ts";
 import { hexAddress } from "../../hex.ts";
 import { nameForMessage, place } from "../../sites/place.ts";
 import type { Bound } from "./bind.ts";
-import type { Part } from "./parts.ts";
+import { type Part, relocationsAt } from "./parts.ts";
 import type { Program } from "./program.ts";
 import type { Field, LinkRules } from "./rules.ts";
 import { tombstones } from "./unwind.ts";
@@ -25,6 +25,12 @@ export interface DynamicRelocation {
 	readonly addend: number;
 }
 
+/** What a word or a stub is for, and which of them it is. */
+interface Numbered {
+	readonly to: Bound;
+	readonly number: number;
+}
+
 /** What the parts have in common, and what they turn out to need. */
 export interface Linking {
 	readonly program: Program;
@@ -32,9 +38,9 @@ export interface Linking {
 	readonly parts: readonly Part[];
 	readonly bound: ReadonlyMap<ElfObject, readonly Bound[]>;
 	/** Words with addresses, in their order, by what is in them. */
-	readonly slots: Map<string, Bound>;
+	readonly slots: Map<string, Numbered>;
 	/** Words that code goes on at, each with a stub, by the name of what is there. */
-	readonly stubs: Map<string, Bound>;
+	readonly stubs: Map<string, Numbered>;
 	/** Where both begin; undefined as long as nothing has an address. */
 	place: { readonly slots: number; readonly stubs: number } | undefined;
 	dynamic: DynamicRelocation[];
@@ -148,9 +154,8 @@ function pageOf(address: number): number {
 /** The value at the place that the symbol names, for what that relocation leaves out. */
 function lowOf(linking: Linking, part: Part, to: Bound, fail: Fail): number {
 	if (to.kind !== "part" || to.part !== part) return fail("names no relocation of this section");
-	const { offset, type, count } = part.relocations!;
-	for (let i = 0; i < count; i++) {
-		const field = offset[i] === to.value ? linking.rules.fields.get(type[i]!) : undefined;
+	for (const i of relocationsAt(part, to.value)) {
+		const field = linking.rules.fields.get(part.relocations!.type[i]!);
 		if (field?.value === "S + A - P") return fieldValue(linking, part, i, field, fail);
 	}
 	return fail("names a place without a relocation");
@@ -171,10 +176,15 @@ function known(to: Bound, fail: Fail): number {
 /** Where a call goes: what has no address in the program is called through a stub. */
 function destination(linking: Linking, to: Bound): number {
 	if (to.kind !== "import" && to.kind !== "chosen") return known(to, unreachable);
-	linking.stubs.set(to.name, to);
 	slotAddress(linking, to);
-	const index = [...linking.stubs.keys()].indexOf(to.name);
-	return (linking.place?.stubs ?? 0) + index * linking.rules.stubSize;
+	return (linking.place?.stubs ?? 0) + numberOf(linking.stubs, to.name, to) * linking.rules.stubSize;
+}
+
+/** Which of the words or stubs is the one for this; a new one, if there is none. */
+function numberOf(known: Map<string, Numbered>, key: string, to: Bound): number {
+	const { number } = known.get(key) ?? { number: known.size };
+	known.set(key, { to, number });
+	return number;
 }
 
 const unreachable: Fail = (why) => {
@@ -185,13 +195,11 @@ const unreachable: Fail = (why) => {
 function slotAddress(linking: Linking, to: Bound): number {
 	const own = to.kind === "import" ? linking.program.slots.get(to.name) : to.kind === "chosen" ? to.slot : undefined;
 	if (own !== undefined) return own;
-	const key = slotKey(linking, to);
-	linking.slots.set(key, to);
-	return (linking.place?.slots ?? 0) + [...linking.slots.keys()].indexOf(key) * WORD;
+	return (linking.place?.slots ?? 0) + numberOf(linking.slots, slotKey(to), to) * WORD;
 }
 
-function slotKey({ parts }: Linking, to: Bound): string {
-	if (to.kind === "part") return `part ${parts.indexOf(to.part)}+${to.value}`;
+function slotKey(to: Bound): string {
+	if (to.kind === "part") return `part ${to.part.number}+${to.value}`;
 	if (to.kind === "address") return `address ${to.address}`;
 	if (to.kind === "absolute") return `number ${to.value}`;
 	return to.kind === "nothing" ? "" : `import ${to.name}`;
@@ -212,9 +220,10 @@ function dynamicOf({ rules }: Linking, to: Bound, offset: number, addend: number
 function slotBytes(linking: Linking): Uint8Array {
 	const bytes = new Uint8Array(linking.slots.size * WORD);
 	const start = linking.place?.slots ?? 0;
-	for (const [i, to] of [...linking.slots.values()].entries()) {
-		if (isFixed(linking, to)) putWord64(viewOf(bytes), i * WORD, known(to, unreachable));
-		else linking.dynamic.push(dynamicOf(linking, to, start + i * WORD, 0, linking.rules.dynamic.slot, unreachable));
+	for (const { to, number } of linking.slots.values()) {
+		const at = number * WORD;
+		if (isFixed(linking, to)) putWord64(viewOf(bytes), at, known(to, unreachable));
+		else linking.dynamic.push(dynamicOf(linking, to, start + at, 0, linking.rules.dynamic.slot, unreachable));
 	}
 	return bytes;
 }
@@ -222,9 +231,9 @@ function slotBytes(linking: Linking): Uint8Array {
 function stubBytes(linking: Linking): Uint8Array {
 	const { stubSize, writeStub } = linking.rules;
 	const bytes = new Uint8Array(linking.stubs.size * stubSize);
-	for (const [i, to] of [...linking.stubs.values()].entries()) {
-		const slot = slotAddress(linking, to);
-		if (linking.place !== undefined) writeStub(viewOf(bytes), i * stubSize, linking.place.stubs + i * stubSize, slot);
+	for (const { to, number } of linking.stubs.values()) {
+		const [at, slot] = [number * stubSize, slotAddress(linking, to)];
+		if (linking.place !== undefined) writeStub(viewOf(bytes), at, linking.place.stubs + at, slot);
 	}
 	return bytes;
 }

@@ -5,7 +5,7 @@ import type { AppendedSymbol } from "../../elf/append.ts";
 import { STB_GLOBAL, STB_LOCAL, STT_FILE, STT_OBJECT, STT_SECTION } from "../../elf/object.ts";
 import { symbolName } from "../../elf/symbols.ts";
 import { baseName } from "../../sites/wanted.ts";
-import type { Part } from "./parts.ts";
+import { indicesBy, type Part } from "./parts.ts";
 import type { Program } from "./program.ts";
 
 const STV_HIDDEN = 2;
@@ -18,19 +18,26 @@ export function newSymbols(
 ): AppendedSymbol[] {
 	const known = new Set<string>();
 	for (let i = 1; i < object.symbols.count; i++) known.add(baseName(symbolName(object.symbols, i)));
+	const objects = new Set(parts.map((part) => part.object));
+	const bySection = new Map(
+		Array.from(objects, (each) => [each, indicesBy(each.symbols.count, (i) => each.symbols.section[i]!)]),
+	);
 	return parts
 		.filter(({ room }) => room !== "eh_frame")
-		.flatMap((part) => symbolsOf(part, known, sectionAt(part.address)));
+		.flatMap((part) => {
+			const mine = bySection.get(part.object)!.get(part.section) ?? [];
+			return symbolsOf(part, mine, known, sectionAt(part.address));
+		});
 }
 
-function symbolsOf(part: Part, known: Set<string>, newSection: number): AppendedSymbol[] {
+/** @param mine indices of the symbols of its section */
+function symbolsOf(part: Part, mine: readonly number[], known: Set<string>, newSection: number): AppendedSymbol[] {
 	const { object, section, address, size } = part;
 	const { symbols } = object;
 	if (section === 0)
 		return [
 			{ name: part.name, info: (STB_GLOBAL << 4) | STT_OBJECT, other: 0, section: newSection, value: address, size },
 		];
-	const mine = Array.from({ length: symbols.count }, (_, i) => i).filter((i) => symbols.section[i] === section);
 	const hasData = mine.some((i) => /^\$d(\.|$)/.test(symbolName(symbols, i)));
 	const found: AppendedSymbol[] = [];
 	for (const i of mine) {

@@ -4,7 +4,7 @@
 import type { ElfObject } from "../../elf/object.ts";
 import { viewOf } from "../../elf/words.ts";
 import type { Bound } from "./bind.ts";
-import type { Part } from "./parts.ts";
+import { type Part, relocationsAt } from "./parts.ts";
 import { type Program, PT_GNU_EH_FRAME } from "./program.ts";
 
 /** Version 1; a distance to .eh_frame, a count, and a table of distances from the header, all of four bytes. */
@@ -29,8 +29,8 @@ interface Framed {
 }
 
 /** The records about functions; those they refer to are left out. */
-function functionFrames({ object, section, relocations }: Part, bound: readonly Bound[]): FrameRecord[] {
-	const { data } = object.sections[section]!;
+function functionFrames(part: Part, bound: readonly Bound[]): FrameRecord[] {
+	const { data } = part.object.sections[part.section]!;
 	const view = viewOf(data);
 	const found: FrameRecord[] = [];
 	for (let start = 0; start + 8 <= data.length; ) {
@@ -38,10 +38,9 @@ function functionFrames({ object, section, relocations }: Part, bound: readonly 
 		if (length === 0 || length >= 0xfffffff0) break;
 		const end = Math.min(data.length, start + 4 + length);
 		if (view.getUint32(start + 4, true) !== 0) {
-			let i = 0;
-			while (i < (relocations?.count ?? 0) && relocations!.offset[i] !== start + 8) i++;
-			const about = bound[relocations?.symbol[i] ?? -1];
-			found.push({ start, end, about, addend: relocations?.addend[i] ?? 0 });
+			const i = relocationsAt(part, start + 8)[0] ?? -1;
+			const about = bound[part.relocations?.symbol[i] ?? -1];
+			found.push({ start, end, about, addend: part.relocations?.addend[i] ?? 0 });
 		}
 		start = end;
 	}
