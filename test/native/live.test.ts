@@ -518,6 +518,7 @@ describe.skipIf(!hasNative())("what is refused says why", () => {
 			const { entries } = await list(pid, "pick");
 			const { address } = entries[0]!.sites[500]!;
 			process.kill(pid, "SIGSTOP");
+			await until(() => isStopped(pid));
 			await withLive(pid, ({ memory }) => memory.write(address, Uint8Array.of(0xcc)));
 			expect((await list(pid, "pick")).entries[0]!.sites[500]!.calls).toBe("a breakpoint");
 			expect(await refusal(String(pid), "--set", "pick=pick_1")).toMatch(
