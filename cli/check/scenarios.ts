@@ -15,14 +15,19 @@ import { count } from "../shell/table.ts";
 import { styled, type Terminal } from "../shell/terminal.ts";
 import { counterexample } from "./counterexample.ts";
 
-/** A `.s` file with a header, a JSON scenario, or a litmus test of herd7. */
-export function readScenarioFile(file: string): Scenario {
-	if (file.endsWith(".litmus")) return readLitmusFile(file).scenario;
-	return file.endsWith(".json") ? scenarioFromJson(readJson(file), file) : readScenario(readText(file), file);
+/** Reads a `.s` file with a header, a JSON scenario, or a litmus test of herd7, which comes with what its verdict is told in. */
+export function readScenarioFile(file: string): { readonly scenario: Scenario; readonly test?: LitmusScenario } {
+	if (isLitmus(file)) {
+		const test = readLitmusScenario(readText(file), file);
+		return { scenario: test.scenario, test };
+	}
+	return {
+		scenario: file.endsWith(".json") ? scenarioFromJson(readJson(file), file) : readScenario(readText(file), file),
+	};
 }
 
-export function readLitmusFile(file: string): LitmusScenario {
-	return readLitmusScenario(readText(file), file);
+export function isLitmus(file: string): boolean {
+	return file.endsWith(".litmus");
 }
 
 /** What a header expects and a verdict does not give. */

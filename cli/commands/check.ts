@@ -7,6 +7,7 @@ import {
 	herdText,
 	inWordsOf,
 	type Judged,
+	type LitmusScenario,
 	onEveryModel,
 	REPORT_EVERY,
 	type Scenario,
@@ -17,7 +18,7 @@ import {
 } from "../../runtime/check/index.ts";
 import { protocols } from "../../runtime/patch/index.ts";
 import { counterexampleEvents } from "../check/counterexample.ts";
-import { expectationLine, judge, readLitmusFile, readScenarioFile, verdictText } from "../check/scenarios.ts";
+import { expectationLine, isLitmus, judge, readScenarioFile, verdictText } from "../check/scenarios.ts";
 import { modelNames, modelOf } from "../run/models.ts";
 import { namesOf, protocolOf } from "../run/protocols.ts";
 import { declareParts, inJobs, mine, type Shard } from "../shell/campaign.ts";
@@ -87,7 +88,7 @@ export const check: Command<Options> = {
 	},
 	async run(terminal, files, options) {
 		if (options.trace !== undefined && files.length > 1) throw new UsageError("--trace takes one scenario at a time");
-		const other = files.find((file) => !file.endsWith(".litmus"));
+		const other = files.find((file) => !isLitmus(file));
 		if (options.herd === true && other !== undefined)
 			throw new UsageError(`--herd takes litmus tests only, not ${other}`);
 		const chosen = mine(files, options.shard);
@@ -119,7 +120,7 @@ async function oneByOne(
 ): Promise<Judged[]> {
 	const all: Judged[] = [];
 	const known = knownVerdicts(options);
-	for (const [file, scenario] of files.flatMap((file) => scenariosIn(file, options))) {
+	for (const { file, scenario, test } of files.flatMap((file) => tasksIn(file, options))) {
 		if (await stopped()) break;
 		const checkOptions: CheckOptions = {
 			bounds: boundsOf(options),
@@ -135,7 +136,7 @@ async function oneByOne(
 		if (options.trace !== undefined && steps !== undefined)
 			writeFile(options.trace, `${JSON.stringify(counterexampleEvents(steps))}\n`);
 		if (options.json === true) continue;
-		await terminal.write(shown(terminal, judged, files.length === 1 ? scenario.about : undefined, options));
+		await terminal.write(shown(terminal, judged, test, files.length === 1 ? scenario.about : undefined, options));
 	}
 	return all;
 }
@@ -187,12 +188,23 @@ function boundsOf({ maxStates, maxMemory, maxUnits, maxValues, maxStores }: Opti
 	};
 }
 
+/** What is to be checked once. */
+interface Task {
+	readonly file: string;
+	readonly scenario: Scenario;
+	/** The litmus test that the scenario stands for. */
+	readonly test?: LitmusScenario;
+}
+
 /** A file's scenario on the model and by the protocol asked for; where expectations are judged, on every model it has one for. */
-function scenariosIn(file: string, { model, protocol, expect }: Options): [string, Scenario][] {
-	const scenario = withProtocol(readScenarioFile(file), protocol);
-	if (model !== undefined)
-		return [[file, { ...scenario, model: isFile(model) ? modelOf(model) : modelOf(model).name }]];
-	return (expect === true ? onEveryModel(scenario) : [scenario]).map((one) => [file, one]);
+function tasksIn(file: string, { model, protocol, expect }: Options): Task[] {
+	const read = readScenarioFile(file);
+	const scenario = withProtocol(read.scenario, protocol);
+	if (model !== undefined) {
+		const on = isFile(model) ? modelOf(model) : modelOf(model).name;
+		return [{ ...read, file, scenario: { ...scenario, model: on } }];
+	}
+	return (expect === true ? onEveryModel(scenario) : [scenario]).map((one) => ({ ...read, file, scenario: one }));
 }
 
 function withProtocol(scenario: Scenario, text: string | undefined): Scenario {
@@ -217,18 +229,24 @@ async function inParallel(
 	const parts = reports.flatMap(({ verdicts }) => verdicts);
 	const all = files.flatMap((file) => parts.filter((judged) => judged.file === file));
 	if (options.json !== true)
-		for (const judged of all) await terminal.write(shown(terminal, judged, undefined, options));
+		for (const judged of all) {
+			const test = isLitmus(judged.file) ? readScenarioFile(judged.file).test : undefined;
+			await terminal.write(shown(terminal, judged, test, undefined, options));
+		}
 	return all;
 }
 
-function shown(terminal: Terminal, judged: Judged, about: string | undefined, options: Options): string {
-	if (options.herd === true && judged.verdict.outcomes !== undefined)
-		return `${herdText(readLitmusFile(judged.file), judged.verdict)}\n`;
+function shown(
+	terminal: Terminal,
+	judged: Judged,
+	test: LitmusScenario | undefined,
+	about: string | undefined,
+	options: Options,
+): string {
+	if (options.herd === true && test !== undefined && judged.verdict.outcomes !== undefined)
+		return `${herdText(test, judged.verdict)}\n`;
 	if (options.expect === true) return expectationLine(terminal, judged);
-	const verdict = judged.file.endsWith(".litmus")
-		? inWordsOf(readLitmusFile(judged.file), judged.verdict)
-		: judged.verdict;
-	return verdictText(terminal, about, verdict, options);
+	return verdictText(terminal, about, test === undefined ? judged.verdict : inWordsOf(test, judged.verdict), options);
 }
 
 /** The worst of all: unsafe (or a litmus test that shows what it asks for), then undecided. */

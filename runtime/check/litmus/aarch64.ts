@@ -2,6 +2,7 @@
 // acquire, release and the barriers of loads ask for nothing that does not hold already; verdicts name that assumption.
 
 import { LinkError } from "../../../linker/errors.ts";
+import { form, LABEL, ofNumber, ofRegisters } from "./forms.ts";
 import {
 	branch,
 	type Flow,
@@ -21,33 +22,7 @@ const conditions: Readonly<Record<string, string>> = {
 	...{ CC: "ult", LO: "ult", CS: "uge", HS: "uge", LS: "ule", HI: "ugt" },
 };
 const C = `(${Object.keys(conditions).join("|")})`;
-const LABEL = "([A-Za-z_][\\w.]*|\\.[+-]\\d+)";
 const NUMBER = "#?(0x[0-9A-Fa-f]+|\\d+)";
-
-const form = (text: string): RegExp =>
-	new RegExp(`^${text.replaceAll(" ", "\\s+").replaceAll(",", "\\s*,\\s*")}$`, "i");
-
-function arithmetic(name: string, toy: string): Form[] {
-	return [
-		{
-			form: form(`${name} ${R},${R},${R}`),
-			lower: ([to, a, b], emit) => [`${toy} ${emit.result(to!)}, ${emit.register(a!)}, ${emit.register(b!)}`, goOn],
-			flow: ([to, a, b]) => ({ to: to!, makes: "sum", from: [a!, b!], cancels: toy === "xor" || toy === "sub" }),
-		},
-		...(toy === "sub"
-			? []
-			: [
-					{
-						form: form(`${name} ${R},${R},${NUMBER}`),
-						lower: ([to, a, n], emit) => [
-							`${toy}i ${emit.result(to!)}, ${emit.register(a!)}, ${numberFrom(n!, emit)}`,
-							goOn,
-						],
-						flow: ([to, a, n]) => ({ to: to!, makes: "sum", from: [a!], number: Number(n) }),
-					} satisfies Form,
-				]),
-	];
-}
 
 const eightBytesAt = ([register, at]: readonly string[]): string | undefined =>
 	/^X/i.test(register!) ? at : undefined;
@@ -57,7 +32,7 @@ const loaded = ([to]: readonly string[]): Flow => ({
 	makes: /^X/i.test(to!) ? "pointer" : "number",
 	from: [],
 });
-const linked = (): Flow => ({ to: "X30", makes: "pointer", from: [] });
+const call: Pick<Form, "flow" | "calls"> = { flow: () => ({ to: "X30", makes: "pointer", from: [] }), calls: true };
 
 const instructions: readonly Form[] = [
 	{ form: /^NOP$/i, lower: () => [goOn] },
@@ -103,11 +78,11 @@ const instructions: readonly Form[] = [
 		index: ([, , by]) => by!,
 		eightBytesAt,
 	},
-	...arithmetic("ADD", "add"),
-	...arithmetic("SUB", "sub"),
-	...arithmetic("AND", "and"),
-	...arithmetic("ORR", "or"),
-	...arithmetic("EOR", "xor"),
+	ofRegisters("SUB", R, "sub"),
+	...["ADD add", "AND and", "ORR or", "EOR xor"].flatMap((names) => {
+		const [name, toy] = names.split(" ");
+		return [ofRegisters(name!, R, toy!), ofNumber(name!, `${R},${R},${NUMBER}`, `${toy}i`)];
+	}),
 	{
 		form: form(`CMP ${R},${R}`),
 		lower: ([a, b], emit) => [`cmp ${emit.register(a!)}, ${emit.register(b!)}`, goOn],
@@ -157,11 +132,12 @@ const instructions: readonly Form[] = [
 		form: form(`ADR ${R},${LABEL}`),
 		lower: ([to, label], emit) => [...pointerTo(emit.result(to!), emit.distance(label!)), goOn],
 		flow: ([to]) => ({ to: to!, makes: "pointer", from: [] }),
+		pointsTo: ([, label]) => label!,
 	},
 	{
 		form: form(`BL ${LABEL}`),
 		lower: ([to], emit) => [...pointerTo(emit.register("X30"), 1), ...goTo(emit.distance(to!))],
-		flow: linked,
+		...call,
 	},
 	{ form: form(`BR ${R}`), lower: ([to], emit) => goToPointer(emit.register(to!)) },
 	{
@@ -170,7 +146,7 @@ const instructions: readonly Form[] = [
 			const [there, go] = goToPointer(emit.register(to!));
 			return [there!, ...pointerTo(emit.register("X30"), 1), go!];
 		},
-		flow: linked,
+		...call,
 	},
 	{ form: form(`RET(?: ${R})?`), lower: ([from], emit) => goToPointer(emit.register(from ?? "X30")) },
 	{
@@ -210,9 +186,7 @@ export const aarch64: LitmusArch = {
 	},
 	zero: "XZR",
 	instructionBytes: 4,
-	pointers: /^ADR\b.*,\s*([\w.]+)$/i,
-	links: /^BLR?\b/i,
-	link: /\b[XW]30\b/i,
+	linkRegister: "X30",
 	model(cacheType, place) {
 		const kinds = cacheType.split(/[\s,]+/).filter((kind) => kind !== "");
 		const wrong = kinds.find((kind) => kind !== "DIC" && kind !== "IDC");

@@ -37,6 +37,10 @@ export interface Form {
 	readonly index?: (words: readonly string[]) => string;
 	/** The address register of a load or store of eight bytes; undefined of fewer. */
 	readonly eightBytesAt?: (words: readonly string[]) => string | undefined;
+	/** The label that it makes a pointer to. */
+	readonly pointsTo?: (words: readonly string[]) => string;
+	/** It leaves a pointer to the instruction behind it in the link register. */
+	readonly calls?: true;
 	/** It reads the flags, or writes them, or loses them here though not there. */
 	readonly flags?: "read" | "written" | "lost";
 }
@@ -51,11 +55,7 @@ export interface LitmusArch {
 	readonly zero: string | undefined;
 	/** Bytes of an instruction, as `.+8` counts them. */
 	readonly instructionBytes: number;
-	/** An instruction that makes a pointer to a label, which it matches. */
-	readonly pointers: RegExp;
-	/** A call, which leaves a pointer in the link register; and an instruction that names that register. */
-	readonly links: RegExp;
-	readonly link: RegExp;
+	readonly linkRegister: string;
 	/** The model for the `CacheType` of a test's header. @throws LinkError when there is none */
 	model(cacheType: string, place: string): string;
 }

@@ -3,15 +3,8 @@
 // dependencies do, means the same.
 
 import { LinkError } from "../../../linker/errors.ts";
-import type { Flow, Form, LitmusArch } from "./instruction.ts";
-
-/** An instruction of a thread, with its form and the words that matched. */
-export interface Matched {
-	readonly form: Form;
-	readonly words: readonly string[];
-	readonly text: string;
-	readonly at: string;
-}
+import type { Matched } from "./code.ts";
+import type { Flow, LitmusArch } from "./instruction.ts";
 
 /** @param pointers registers that hold a pointer when the thread begins
  * @param numbers those that hold another number than zero

@@ -49,7 +49,7 @@ export interface Written {
 /** @param file names the file in messages @throws LinkError naming the line */
 export function readLitmus(source: string, file: string): Litmus {
 	const text = withoutComments(source, file);
-	const lineAt = (index: number): string => `${file}:${text.slice(0, index).split("\n").length}`;
+	const lineAt = linesOf(text, file);
 	const open = text.indexOf("{");
 	const close = text.indexOf("}", open);
 	if (open < 0 || close < 0)
@@ -68,6 +68,20 @@ export function readLitmus(source: string, file: string): Litmus {
 		init: initialsOf(text.slice(open + 1, close), (index) => lineAt(open + 1 + index)),
 		threads: threadsOf(rest.slice(0, bodyEnd), where),
 		...questionOf(rest.slice(bodyEnd), where, bodyEnd),
+	};
+}
+
+/** Where a character is, `FILE:LINE`. What asks goes forward through the text. */
+function linesOf(text: string, file: string): (index: number) => string {
+	let line = 1;
+	let seen = 0;
+	return (index) => {
+		if (index < seen) [line, seen] = [1, 0];
+		for (let end = text.indexOf("\n", seen); end >= 0 && end < index; end = text.indexOf("\n", seen)) {
+			line++;
+			seen = end + 1;
+		}
+		return `${file}:${line}`;
 	};
 }
 

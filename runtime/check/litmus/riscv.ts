@@ -2,17 +2,8 @@
 // name that assumption.
 
 import { LinkError } from "../../../linker/errors.ts";
-import {
-	branch,
-	type Flow,
-	type Form,
-	goOn,
-	goTo,
-	goToPointer,
-	type LitmusArch,
-	numberFrom,
-	pointerTo,
-} from "./instruction.ts";
+import { form, LABEL, ofNumber, ofRegisters } from "./forms.ts";
+import { branch, type Form, goOn, goTo, goToPointer, type LitmusArch, numberFrom, pointerTo } from "./instruction.ts";
 
 const abi: Readonly<Record<string, number>> = Object.fromEntries(
 	"zero ra sp gp tp t0 t1 t2 s0 s1 a0 a1 a2 a3 a4 a5 a6 a7 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 t3 t4 t5 t6"
@@ -20,11 +11,7 @@ const abi: Readonly<Record<string, number>> = Object.fromEntries(
 		.map((name, number) => [name, number]),
 );
 const R = "([a-z]\\w*)";
-const LABEL = "([A-Za-z_][\\w.]*|\\.[+-]\\d+)";
 const NUMBER = "(0x[0-9A-Fa-f]+|\\d+)";
-
-const form = (text: string): RegExp =>
-	new RegExp(`^${text.replaceAll(" ", "\\s+").replaceAll(",", "\\s*,\\s*")}$`, "i");
 
 const conditions: Readonly<Record<string, string>> = {
 	beq: "eq",
@@ -35,7 +22,7 @@ const conditions: Readonly<Record<string, string>> = {
 	bgeu: "uge",
 };
 
-const linked = (): Flow => ({ to: "x1", makes: "pointer", from: [] });
+const call: Pick<Form, "flow" | "calls"> = { flow: () => ({ to: "x1", makes: "pointer", from: [] }), calls: true };
 
 const instructions: readonly Form[] = [
 	{ form: /^nop$/i, lower: () => [goOn] },
@@ -60,23 +47,8 @@ const instructions: readonly Form[] = [
 		lower: ([, from, at], emit) => [`st [${emit.register(at!)}+0], ${emit.register(from!)}`, goOn],
 		eightBytesAt: ([size, , at]) => (size === "d" ? at : undefined),
 	},
-	...["add", "sub", "and", "or", "xor"].map(
-		(name): Form => ({
-			form: form(`${name} ${R},${R},${R}`),
-			lower: ([to, a, b], emit) => [`${name} ${emit.result(to!)}, ${emit.register(a!)}, ${emit.register(b!)}`, goOn],
-			flow: ([to, a, b]) => ({ to: to!, makes: "sum", from: [a!, b!], cancels: name === "xor" || name === "sub" }),
-		}),
-	),
-	...["add", "and", "or", "xor"].map(
-		(name): Form => ({
-			form: form(`${name}i ${R},${R},${NUMBER}`),
-			lower: ([to, a, n], emit) => [
-				`${name}i ${emit.result(to!)}, ${emit.register(a!)}, ${numberFrom(n!, emit)}`,
-				goOn,
-			],
-			flow: ([to, a, n]) => ({ to: to!, makes: "sum", from: [a!], number: Number(n) }),
-		}),
-	),
+	...["add", "sub", "and", "or", "xor"].map((name) => ofRegisters(name, R, name)),
+	...["addi", "andi", "ori", "xori"].map((name) => ofNumber(name, `${R},${R},${NUMBER}`, name)),
 	...Object.entries(conditions).flatMap(([name, condition]): Form[] => [
 		{
 			form: form(`${name} ${R},${R},${LABEL}`),
@@ -98,7 +70,7 @@ const instructions: readonly Form[] = [
 	{
 		form: form(`jal (?:(?:x1|ra),)? ?${LABEL}`),
 		lower: ([to], emit) => [...pointerTo(emit.register("x1"), 1), ...goTo(emit.distance(to!))],
-		flow: linked,
+		...call,
 	},
 	{ form: form(`jr ${R}`), lower: ([to], emit) => goToPointer(emit.register(to!)) },
 	...[`(?:x0|zero),0\\(${R}\\)`, `(?:x0|zero),${R},0`].map(
@@ -114,13 +86,14 @@ const instructions: readonly Form[] = [
 				const [there, go] = goToPointer(emit.register(to!));
 				return [there!, ...pointerTo(emit.register("x1"), 1), go!];
 			},
-			flow: linked,
+			...call,
 		}),
 	),
 	{
 		form: form(`l?la ${R},${LABEL}`),
 		lower: ([to, label], emit) => [...pointerTo(emit.result(to!), emit.distance(label!)), goOn],
 		flow: ([to]) => ({ to: to!, makes: "pointer", from: [] }),
+		pointsTo: ([, label]) => label!,
 	},
 	{ form: /^ret$/i, lower: (_, emit) => goToPointer(emit.register("x1")) },
 	{ form: /^fence\.i$/i, lower: () => ["fence", "serialize", goOn] },
@@ -144,9 +117,7 @@ export const riscv: LitmusArch = {
 	},
 	zero: "x0",
 	instructionBytes: 4,
-	pointers: /^l?la\b.*,\s*([\w.]+)$/i,
-	links: /^jalr?\b/i,
-	link: /\b(?:x1|ra)\b/i,
+	linkRegister: "x1",
 	model(cacheType, place) {
 		if (cacheType !== "") throw new LinkError(`${place}: RISC-V has no CacheType`);
 		return "riscv-tso";

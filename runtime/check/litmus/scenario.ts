@@ -16,17 +16,16 @@ import { PAGE } from "../../machine/state.ts";
 import { type Condition, conditionText } from "../condition.ts";
 import type { Scenario } from "../scenario.ts";
 import { aarch64 } from "./aarch64.ts";
-import { type Emitter, type LitmusArch, NEXT, SCRATCH, STRIDE, TO_CODE, ZERO } from "./instruction.ts";
-import { type Matched, refusePointerSums, refuseTwoWords } from "./pointers.ts";
-import { type Litmus, readLitmus, type Thread } from "./read.ts";
+import { Code, WORD } from "./code.ts";
+import { refuseLostFlags } from "./flags.ts";
+import { type LitmusArch, NEXT, SCRATCH, STRIDE, TO_CODE } from "./instruction.ts";
+import { refusePointerSums, refuseTwoWords } from "./pointers.ts";
+import { type Litmus, readLitmus } from "./read.ts";
+import { Registers } from "./registers.ts";
 import { riscv } from "./riscv.ts";
 
-/** Where, on the page of words, the instruction is that holds a word, and where the word is. */
+/** Where, on the page of words, the instruction is that holds a word. */
 const OPCODE = 6;
-const WORD = 8;
-/** Registers for those of the test: `r0` to `r10`. */
-const MOST_REGISTERS = 11;
-
 const archs: readonly LitmusArch[] = [aarch64, riscv];
 
 /** A litmus test as the checker takes it, and as herd7 would name what it finds. */
@@ -72,11 +71,12 @@ export function readLitmusScenario(source: string, file: string): LitmusScenario
 		}
 	}
 	for (const [t, thread] of litmus.threads.entries()) {
-		const matched = code.matched(thread);
+		const matched = code.matched(t);
+		refuseLostFlags(thread, matched);
 		refusePointerSums(arch, matched, pointers[t]!, numbers[t]!);
 		refuseTwoWords(arch, matched, toCode[t]!);
 	}
-	const bodies = litmus.threads.map((thread) => code.lower(thread));
+	const bodies = litmus.threads.map((_, t) => code.lower(t));
 	const places = new Map<string, string>();
 	const placeText = (place: string, at: string): string => {
 		const [, cpu, register] = /^(\d+):(\S+)$/.exec(place) ?? [];
@@ -144,192 +144,12 @@ function valueText(value: string, at: string, code: Code, memory: Set<string>): 
 	return dataLabel(value);
 }
 
-/** Address of the word of an instruction, by its number through all threads. */
-function pointerText(number: number): string {
-	return `window+${number * STRIDE + WORD}`;
-}
-
 function pageLabel(name: string, page: number): string {
 	return page === 0 ? name : `${name}.${page}`;
 }
 
 function dataLabel(name: string): string {
 	return `data.${name}`;
-}
-
-/** Registers of the test, and the toy registers that stand for them in all threads. */
-class Registers {
-	private readonly numbers = new Map<string, number>();
-	private readonly arch: LitmusArch;
-	private readonly file: string;
-
-	constructor(arch: LitmusArch, file: string) {
-		this.arch = arch;
-		this.file = file;
-	}
-
-	named(register: string, at: string): string {
-		const name = this.arch.canonical(register);
-		if (name === undefined) throw new LinkError(`${at}: '${register}' is no register of ${this.arch.name}`);
-		if (name === this.arch.zero) return ZERO;
-		const number = this.numbers.get(name) ?? this.numbers.size;
-		this.numbers.set(name, number);
-		if (number >= MOST_REGISTERS)
-			throw new LinkError(`${this.file}: more than ${MOST_REGISTERS} registers, with ${register} at ${at}`);
-		return `r${number}`;
-	}
-}
-
-/** The instructions of a test: where they are, and what their words are. */
-class Code {
-	/** Text of an instruction that means the same everywhere -> label of what it does. */
-	private readonly meanings = new Map<string, { text: string; label: string; lines: readonly string[] }>();
-	/** Number of the first instruction of each thread in the text. */
-	private readonly firsts: readonly number[];
-	private readonly total: number;
-	private readonly pointed = new Set<number>();
-	private readonly litmus: Litmus;
-	private readonly arch: LitmusArch;
-	private readonly registers: Registers;
-
-	constructor(litmus: Litmus, arch: LitmusArch, registers: Registers) {
-		this.litmus = litmus;
-		this.arch = arch;
-		this.registers = registers;
-		let total = 0;
-		this.firsts = litmus.threads.map(({ instructions }) => {
-			const first = total;
-			total += instructions.length + 1;
-			return first;
-		});
-		this.total = total;
-		for (const thread of litmus.threads) this.check(thread);
-		for (const [t, { instructions, labels }] of litmus.threads.entries())
-			for (const [i, { text }] of instructions.entries()) this.notePointers(this.firsts[t]!, text, i, labels);
-	}
-
-	/** Numbers of the pages of text. */
-	pages(): number[] {
-		return [...Array(Math.ceil((this.total * STRIDE) / PAGE)).keys()];
-	}
-
-	/** Label of what each instruction of a thread does. */
-	lower({ instructions, labels }: Thread): string[] {
-		return instructions.map(({ text, at }, i) => this.meaning(withDistances(text, i, labels, this.arch), at));
-	}
-
-	/** The instructions of a thread with their forms. */
-	matched({ instructions, labels }: Thread): Matched[] {
-		return instructions.map(({ text, at }) => ({
-			...this.found(withDistances(text, 0, labels, this.arch), at),
-			text,
-			at,
-		}));
-	}
-
-	/** The word of an instruction that is not in its place yet, so that it names no label. */
-	word(text: string, at: string): string {
-		return this.meaning(text.replace(/\s+/g, " ").trim(), at);
-	}
-
-	/** Address of the word of the instruction behind a label. */
-	pointer(thread: number, label: string, at: string): string {
-		const [first, place] = [this.firsts[thread], this.litmus.threads[thread]?.labels.get(label)];
-		if (first === undefined || place === undefined) throw new LinkError(`${at}: there is no label P${thread}:${label}`);
-		this.pointed.add(first + place);
-		return pointerText(first + place);
-	}
-
-	/** Whether threads may have a pointer to an instruction. @param number of the instruction, through all threads */
-	isPointedTo(number: number): boolean {
-		return this.pointed.has(number);
-	}
-
-	/** What a test calls the addresses of what instructions do, and of the words behind labels. */
-	named(): (readonly [string, string])[] {
-		return [
-			...[...this.meanings.values()].map(({ text, label }) => [label, `instr:"${text}"`] as const),
-			...this.litmus.threads.flatMap(({ name, labels }, t) =>
-				[...labels].map(([label, place]) => [pointerText(this.firsts[t]! + place), `${name}:${label}`] as const),
-			),
-		];
-	}
-
-	/** All that instructions do, as toy code. */
-	bodies(): string[] {
-		return [...this.meanings.values()].flatMap(({ label, lines }) => [`${label}:`, ...lines]);
-	}
-
-	/** Notes what an instruction makes pointers to. Return addresses count where anything but a return can read them. */
-	private notePointers(first: number, text: string, i: number, labels: Thread["labels"]): void {
-		const { pointers, links, link } = this.arch;
-		const label = pointers.exec(text)?.[1];
-		if (label !== undefined && labels.has(label)) this.pointed.add(first + labels.get(label)!);
-		const isRead = this.litmus.threads.some(({ instructions }) => instructions.some((one) => link.test(one.text)));
-		if (links.test(text) && isRead) this.pointed.add(first + i + 1);
-	}
-
-	private meaning(text: string, at: string): string {
-		const key = text.replace(/\s*,\s*/g, ",").toLowerCase();
-		const known = this.meanings.get(key);
-		if (known !== undefined) return known.label;
-		const { form, words } = this.found(text, at);
-		const refuse = (why: string): never => {
-			throw new LinkError(`${at}: '${text}' is not modelled: ${why}`);
-		};
-		const emit: Emitter = {
-			register: (name) => this.registers.named(name, at),
-			result: (name) => {
-				const register = this.registers.named(name, at);
-				return register === ZERO ? SCRATCH : register;
-			},
-			distance: (target) => {
-				const bytes = /^\.([+-]\d+)$/.exec(target)?.[1];
-				if (bytes === undefined) refuse(`it names the label ${target}, and what is stored names '.+BYTES'`);
-				if (Number(bytes) % this.arch.instructionBytes !== 0)
-					refuse(`${target} is no multiple of ${this.arch.instructionBytes} bytes`);
-				return Number(bytes) / this.arch.instructionBytes;
-			},
-			refuse,
-		};
-		const label = `does.${this.meanings.size}.${text.replace(/[^\w.+-]+/g, "_").replace(/[+-]/g, "_")}`;
-		this.meanings.set(key, { text, label, lines: form.lower(words, emit) });
-		return label;
-	}
-
-	private found(text: string, at: string): Pick<Matched, "form" | "words"> {
-		for (const form of this.arch.instructions) {
-			const match = form.form.exec(text);
-			if (match !== null) return { form, words: match.slice(1) };
-		}
-		throw new LinkError(`${at}: '${text}' is not an instruction that is modelled`);
-	}
-
-	/** @throws LinkError for flags that a toy instruction loses, and the instruction of the test does not */
-	private check({ instructions, labels, name }: Thread): void {
-		const forms = this.matched({ instructions, labels, name }).map(({ form }) => form);
-		const entered = new Set(labels.values());
-		for (const [i, { flags }] of forms.entries()) {
-			if (flags !== "read") continue;
-			let before = i;
-			while (before > 0 && !entered.has(before) && forms[before - 1]!.flags === undefined) before--;
-			const writer = entered.has(before) || before === 0 ? undefined : forms[before - 1];
-			if (writer?.flags === "lost" || writer === undefined)
-				throw new LinkError(
-					`${instructions[i]!.at}: '${instructions[i]!.text}' in ${name} is not modelled: no comparison stands right before it`,
-				);
-		}
-	}
-}
-
-/** An instruction with `.+BYTES` instead of labels, so that it means the same wherever it stands. */
-function withDistances(text: string, i: number, labels: Thread["labels"], { instructionBytes }: LitmusArch): string {
-	return text.replace(/[A-Za-z_][\w.]*/g, (word, at: number) => {
-		const place = at === 0 ? undefined : labels.get(word);
-		if (place === undefined) return word;
-		const bytes = (place - i) * instructionBytes;
-		return `.${bytes < 0 ? "-" : "+"}${Math.abs(bytes)}`;
-	});
 }
 
 function programOf(
