@@ -706,6 +706,7 @@ const calls: Readonly<Record<string, Readonly<Record<string, (d: Draw) => unknow
 	"./measure": {
 		hitCost: (d) => measure.hitCost(d.of(...measure.hitWays), quick, d.model()),
 		minimise: (d) => measure.minimise(measure.stressCase(d.number(), d.of(0, 1))),
+		minimising: (d) => measure.minimising(measure.stressCase(d.number(), d.of(0, 1))).next(),
 		passCosts: () => measure.passCosts(quick),
 		randomFrom: (d) => measure.randomFrom(d.number())(d.of(1, 7)),
 		stressing: (d) => measure.stressing(measure.stressCase(d.number(), d.of(0, 3))).advance(d.of(0, 1, 9)),
@@ -746,6 +747,7 @@ const slow = new Set([
 	"updateCost",
 	"hitCost",
 	"minimise",
+	"minimising",
 	"synthesize",
 	"matrixRows",
 	"checkCell",

@@ -7,7 +7,7 @@ import { validate } from "../../linker/schema.ts";
 import { models } from "../../runtime/machine/index.ts";
 import type { StressCounts, StressResult } from "../../runtime/measure/index.ts";
 import {
-	minimise,
+	minimising,
 	runStress,
 	STRESS_SCHEMA,
 	type StressCall,
@@ -183,18 +183,16 @@ async function search(terminal: Terminal, options: Options, begun: Begun, stoppe
 	};
 	if (begun.failed !== undefined) return report(begun.failed);
 	while (begun.tried < seeds.length && !(await stopped())) {
-		const one = stressCase(seeds[begun.tried++]!, calls, model === undefined ? {} : { model });
+		const one = stressCase(seeds[begun.tried]!, calls, model === undefined ? {} : { model });
 		const show = (what: string): void =>
-			progress(begun.tried - 1, seeds.length, `seed ${one.seed}, ${one.model}, ${plural(one.cpus, "CPU")}: ${what}`);
+			progress(begun.tried, seeds.length, `seed ${one.seed}, ${one.model}, ${plural(one.cpus, "CPU")}: ${what}`);
 		const result = await carryOut(one, stopped, (done) => show(`${done} of ${calls} calls`));
-		if (result === undefined) {
-			// It begins anew when somebody goes on.
-			begun.tried--;
-			break;
-		}
+		// One that is stopped begins anew when somebody goes on.
+		if (result === undefined) break;
+		begun.tried++;
 		add(counts, result.counts);
 		if (result.failure === undefined) continue;
-		const least = minimise(one, {}, (left) => show(`failed; ${plural(left, "call")} left`));
+		const least = await shorten(one, stopped, (left) => show(`failed; ${plural(left, "call")} left`));
 		return report({ what: runStress(least).failure!.what, case: least });
 	}
 	return report(undefined);
@@ -218,6 +216,16 @@ async function carryOut(
 		if (result !== undefined) return result;
 		progress(going.done);
 		if (await stopped()) return undefined;
+	}
+}
+
+/** The shortest case that fails, or the shortest found when somebody stops it. */
+async function shorten(one: StressCase, stopped: Stopped, progress: (left: number) => void): Promise<StressCase> {
+	const going = minimising(one);
+	for (;;) {
+		const { done, value } = going.next();
+		if (done || (await stopped())) return value;
+		progress(value.calls.length);
 	}
 }
 

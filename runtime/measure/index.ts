@@ -7,6 +7,6 @@ export { type StormCase, type StormCounts, storm } from "./storm.ts";
 export { randomFrom, type StressCall, type StressCase, stressCase } from "./stress/case.ts";
 export { STRESS_SCHEMA, stressSchema } from "./stress/case-schema.ts";
 export { runStress, type Stressing, type StressResult, stressing } from "./stress/run.ts";
-export { minimise } from "./stress/shrink.ts";
+export { minimise, minimising } from "./stress/shrink.ts";
 export type { StressCounts } from "./stress/stage.ts";
 export { type CostCase, type SiteFamily, siteFamilies, type UpdateCost, updateCost } from "./update-cost.ts";

@@ -6,7 +6,7 @@ import type { Fill, Release } from "../../runtime/execmem/fill.ts";
 import { methods } from "../../runtime/execmem/fills/index.ts";
 import type { Methods } from "../../runtime/execmem/pieces.ts";
 import { models } from "../../runtime/machine/models/index.ts";
-import { minimise, runStress, type StressCase, stressCase } from "../../runtime/measure/index.ts";
+import { minimise, minimising, runStress, type StressCase, stressCase } from "../../runtime/measure/index.ts";
 import { phaseText } from "../../runtime/patch/plan/protocol.ts";
 import { spread } from "../extent.ts";
 
@@ -59,6 +59,18 @@ describe("what is wrong is found, and in few calls", () => {
 		expect(calls.length).toBeLessThanOrEqual(12);
 		for (let i = 0; i < calls.length; i++)
 			expect(runStress({ ...least, calls: calls.toSpliced(i, 1) }, wrong).failure).toBeUndefined();
+	});
+
+	test("a case that is being shortened fails wherever one stops", () => {
+		const wrong = { jit: without(methods.jit, "maintain") };
+		const lengths: number[] = [];
+		for (const one of minimising(failing("arm", wrong), wrong)) {
+			if (lengths.at(-1) === one.calls.length) continue;
+			expect(runStress(one, wrong).failure).toBeDefined();
+			if (lengths.push(one.calls.length) === 3) break;
+		}
+		expect(lengths).toHaveLength(3);
+		expect(lengths).toEqual(lengths.toSorted((a, b) => b - a));
 	});
 
 	function failing(model: string, wrong: Partial<Methods>): StressCase {
