@@ -232,13 +232,19 @@ function unlocked({ steps, phases, ...rest }: Plan): Plan {
 	};
 }
 
-/** Plans against what memory will hold when this patcher, and whoever that one waits for, is done. */
-function behind<T>(system: System, patcher: number | undefined, planned: () => T): T {
+/** Plans against what memory will hold when this patcher, and whoever that one waits for, is done. Those that wait for each other
+ * in a circle are never done: each is taken once. */
+function behind<T>(
+	system: System,
+	patcher: number | undefined,
+	planned: () => T,
+	waiting: ReadonlySet<number> = new Set(),
+): T {
 	const { plans, machine } = system;
-	const one = patcher === undefined ? undefined : plans[patcher];
+	const one = patcher === undefined || waiting.has(patcher) ? undefined : plans[patcher];
 	if (one === undefined) return planned();
 	const first = one.steps[0];
-	return behind(system, first?.kind === "after" ? first.patcher : undefined, () => {
+	const then = (): T => {
 		const before = machine.memory.slice();
 		for (const { address, bytes } of [...one.edits, ...(one.transaction?.words ?? [])])
 			machine.memory.set(bytes, aliasOf(machine, 0, address));
@@ -247,7 +253,8 @@ function behind<T>(system: System, patcher: number | undefined, planned: () => T
 		} finally {
 			machine.memory.set(before);
 		}
-	});
+	};
+	return behind(system, first?.kind === "after" ? first.patcher : undefined, then, new Set(waiting).add(patcher!));
 }
 
 /** Behind whoever the patcher waits for. */

@@ -197,3 +197,10 @@ test("a header tells of several models", () => {
 		["x86-tso", { verdict: "unsafe", property: "torn", steps: 3 }],
 	]);
 });
+
+test.each([
+	["for itself", ["agent: after 0; store word 1", "agent: after 0; store word 2"]],
+	["in a circle", ["agent: after 1; store word 1", "agent: after 0; store word 2", "agent: after 1; store word 3"]],
+])("who waits %s never finishes", (_, agents) => {
+	expect(check(scenario(...agents))).toMatchObject({ verdict: "unsafe", property: "finish" });
+});

@@ -293,6 +293,8 @@ const inModules: readonly [module: string, message: string][] = [
 	["const t = new Int32Array();", "11: write new Int32Array(length) or new Int32Array([values])"],
 	["const t = new Int32Array(-1);", "26: a typed array has a constant length, 0 or more, or copies one that has"],
 	["const t = new Int32Array(1e9);", "26: a typed array has at most 16777216 elements here"],
+	["const t = new Int8Array(t);", "25: 't' copies itself, or tables that copy it: begin with a length"],
+	["const t = Uint8Array.from(t);", "27: 't' copies itself, or tables that copy it: begin with a length"],
 	["let n = 1; const t = new Int32Array(n);", "37: a typed array has a constant length, 0 or more, or copies one that has"],
 	["const t = new Int32Array([1,,2]);", "26: an element is missing: write 0"],
 	["const t = new Int32Array([x]);", "27: 'x' is not declared"],

@@ -173,10 +173,27 @@ export const elementSize = ({ element }: Pick<Table, "element">): 1 | 2 | 4 =>
 			? 2
 			: 4;
 
+/** The table at the other end, where tables copy tables. */
+function copiedBy(analysis: Analysis, table: Table): Table | undefined {
+	const seen = new Set([table]);
+	for (let last = table; ; ) {
+		const next = last.length && analysis.uses.get(last.length);
+		if (next?.kind !== "table") return last === table ? undefined : last;
+		if (seen.has(next))
+			fail(
+				table.module.origin,
+				table.length!,
+				`'${table.name}' copies itself, or tables that copy it: begin with a length`,
+			);
+		seen.add(next);
+		last = next;
+	}
+}
+
 export function tableLength(analysis: Analysis, table: Table): number {
 	if (table.length === undefined) return table.values.length;
-	const copied = analysis.uses.get(table.length);
-	if (copied?.kind === "table") return tableLength(analysis, copied);
+	const copied = copiedBy(analysis, table);
+	if (copied !== undefined) return tableLength(analysis, copied);
 	const length = numberOf(analysis, table.length);
 	if (length === undefined || !Number.isInteger(length) || length < 0)
 		fail(table.module.origin, table.length, "a typed array has a constant length, 0 or more, or copies one that has");

@@ -13,7 +13,8 @@ import type { RandomProgram } from "./program.ts";
 class Trap extends Error {
 	readonly kind: keyof typeof Stop;
 	readonly place: number;
-	/** Whether the machine may as well go on: it does where it knows that int holds a difference of small uints. */
+	/** Whether the machine may as well go on: it does where it knows that the other type holds a difference of small uints, or a
+	 * sum of what never changes. */
 	readonly perhaps: boolean;
 
 	constructor(kind: keyof typeof Stop, place: number, perhaps = false) {
@@ -27,7 +28,7 @@ class Trap extends Error {
 const checks = {
 	$exact(value: number, type: "int" | "uint", place: number): number {
 		if (value !== (type === "int" ? value | 0 : value >>> 0))
-			throw new Trap("overflow", place, type === "uint" && value < 0);
+			throw new Trap("overflow", place, value >= -(2 ** 31) && value < 2 ** 32);
 		return value;
 	},
 	$index(value: number, length: number, place: number): number {
