@@ -18,8 +18,8 @@ import { drainAll } from "./machine/store-buffer.ts";
 
 /** Stacks hang below this address, each above an unmapped page. */
 export const STACKS_END = 0x7000_0000;
-/** What an image may take. */
-const MAX_MEMORY = 2 ** 30;
+/** Bytes that an image may take: two of the largest tables that the compiler takes. */
+const MAX_MEMORY = 2 ** 27;
 /** What lies there: where the first function of every CPU returns to, and what a CPU without one goes round. */
 const HALT = encode("hlt");
 const IDLE = encode("idle");
@@ -106,7 +106,10 @@ function checkLoadable(image: Image, cpus: number, stackPages: number): void {
 	planSegments(image.elf);
 	const lowest = stackTop(cpus - 1, stackPages) - stackPages * PAGE;
 	const total = image.segments.reduce((sum, segment) => sum + segment.memorySize, 0);
-	if (total > MAX_MEMORY) throw new LinkError(`${image.name}: wants ${total} bytes of memory, more than ${MAX_MEMORY}`);
+	if (total > MAX_MEMORY)
+		throw new LinkError(
+			`${image.name}: wants ${total} bytes of memory; a program has at most ${MAX_MEMORY} (128 MiB) here`,
+		);
 	for (const { address, memorySize } of image.segments) {
 		if (address + memorySize <= lowest || address >= STACKS_END + PAGE) continue;
 		const taken = `[${hex(lowest)}, ${hex(STACKS_END + PAGE)})`;

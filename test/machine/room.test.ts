@@ -37,6 +37,13 @@ describe("run", () => {
 		return run(system, { cycles: 20_000 });
 	};
 
+	test("takes no program that wants more memory than there is", () => {
+		const image = imageOf("\t.global main\nmain:\thlt\n\t.bss\n\t.space 8\n", { entry: "main" });
+		const segments = image.segments.map((segment) => ({ ...segment, memorySize: segment.memorySize + 2 ** 27 }));
+		const memory = /wants \d+ bytes of memory; a program has at most 134217728 \(128 MiB\) here/;
+		expect(() => systemOf(Object.assign(Object.create(image), { segments }), { entries: ["main"] })).toThrow(memory);
+	});
+
 	test("stops where a CPU may see more values than there is room for", () => {
 		const why = "more than 8 values that a unit of code, or a page-table entry, had and some CPU may see";
 		expect(runOf(8, ["reader", "writer"])).toEqual({ kind: "bound", why });
