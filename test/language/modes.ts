@@ -6,6 +6,7 @@ import { type Image, link } from "../../linker/link/index.ts";
 import { load } from "../../runtime/load.ts";
 import { profiles } from "../../runtime/machine/profiles/index.ts";
 import { type BootOptions, boot, createSystem, protocols, type RunEnd, run } from "../../runtime/patch/index.ts";
+import { spread } from "../extent.ts";
 import { type Program, resolveIn } from "./programs.ts";
 
 export const modes = ["inline", "trampoline", "pointer", "ffp", "ffp-retpoline"] as const;
@@ -13,17 +14,21 @@ export type Mode = (typeof modes)[number];
 
 type Sources = Pick<Program, "modules">;
 
+/** Modes that tests of many programs take: the two that differ most, or all when everything is to be tried. */
+export const someModes: readonly Mode[] = spread(modes, 3);
+
 /** Image by mode. The first three differ only in how they are linked. */
-export function buildAll(program: Sources): Map<Mode, Image> {
+export function buildAll(program: Sources, chosen: readonly Mode[] = modes): Map<Mode, Image> {
 	const direct = objectsOf(program);
 	const ffp = pointerObjectsOf(program);
-	return new Map<Mode, Image>([
-		["inline", link(direct, { staticCalls: "inline" })],
-		["trampoline", link(direct, { staticCalls: "trampoline" })],
-		["pointer", link(direct, { staticCalls: "pointer" })],
-		["ffp", link(ffp("pointer"))],
-		["ffp-retpoline", link(ffp("retpoline"))],
-	]);
+	const build: Record<Mode, () => Image> = {
+		inline: () => link(direct, { staticCalls: "inline" }),
+		trampoline: () => link(direct, { staticCalls: "trampoline" }),
+		pointer: () => link(direct, { staticCalls: "pointer" }),
+		ffp: () => link(ffp("pointer")),
+		"ffp-retpoline": () => link(ffp("retpoline")),
+	};
+	return new Map(chosen.map((mode) => [mode, build[mode]()]));
 }
 
 /** Every module compiled or assembled. */

@@ -2,16 +2,16 @@
 // process of their own (witness.ts).
 
 import { execFile } from "node:child_process";
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { transformSync } from "rolldown/utils";
-import type { Mutant } from "./table.ts";
+import type { Mutant } from "./mutant.ts";
 
-const root = fileURLToPath(new URL("../../..", import.meta.url));
+const root = fileURLToPath(new URL("../..", import.meta.url));
 /** Inside the project, so that packages are found from there. */
 const folder = join(root, "dist-mutants");
-const rooms = ["linker", "runtime", "test/check"];
+const rooms = ["linker", "runtime", "tools", "test"];
 
 /** Writes all sources once; `plant` copies them. */
 export function prepare(): void {
@@ -20,6 +20,7 @@ export function prepare(): void {
 		for (const file of readdirSync(join(root, room), { recursive: true, encoding: "utf8" }))
 			if (file.endsWith(".ts") && !file.endsWith(".test.ts"))
 				compile("plain", join(room, file), sourceOf(join(room, file)));
+	symlinkSync(join(root, "fixtures"), join(folder, "fixtures"));
 }
 
 export function clear(): void {
@@ -61,7 +62,7 @@ export async function ask(mutant: Mutant | undefined, witnesses: readonly string
 }
 
 function run(tree: string, witnesses: readonly string[]): Promise<string | undefined> {
-	const file = join(folder, tree, "test/check/mutants/witness.js");
+	const file = join(folder, tree, "test/mutants/witness.js");
 	return new Promise((resolve, reject) => {
 		execFile(process.execPath, [file, ...witnesses], { cwd: root }, (error, stdout, stderr) => {
 			if (error === null) resolve(undefined);

@@ -1,17 +1,8 @@
-// Faults that are planted into machine, patcher and checker, one at a time: the text of a file that is replaced, what it is
-// replaced by, what it breaks, and the witness (witness.ts) that notices. A text that is not in its file is a failing test, so
-// the table follows the code. docs/mutants.md lists it.
+// Faults that are planted into machine, patcher and checker, one at a time.
 
-export interface Mutant {
-	readonly breaks: string;
-	readonly file: string;
-	/** Occurs once. */
-	readonly old: string;
-	readonly new: string;
-	readonly witness: string;
-}
+import type { Mutant } from "./mutant.ts";
 
-export const mutants: readonly Mutant[] = [
+export const checkerMutants: readonly Mutant[] = [
 	{
 		breaks: "a flush of the TLB flushes nothing",
 		file: "runtime/machine/visibility.ts",
