@@ -1,8 +1,9 @@
-// Every command of docs/debates.md prints what the page says under it.
+// Commands of docs/debates.md print what the page says under them.
 
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { cli } from "./cli/command-line.ts";
+import { spread } from "./extent.ts";
 
 interface Experiment {
 	readonly command: string;
@@ -28,7 +29,7 @@ describe("docs/debates.md", () => {
 		expect(experiments.filter(({ lines }) => lines.length === 0)).toEqual([]);
 	});
 
-	test.each(experiments)("$command", async ({ command, lines }) => {
+	test.each(spread(experiments, 3))("$command", async ({ command, lines }) => {
 		const { code, out, err } = await cli(...command.split(" "));
 		expect([0, 1], err).toContain(code);
 		const printed = out.split("\n").map((line) => line.trim());

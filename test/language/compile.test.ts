@@ -397,7 +397,7 @@ test("with aligned sites none crosses eight bytes, and nothing else changes", ()
 			);
 			expect(aligned!.length).toBe(plain!.length);
 		}),
-		{ numRuns: howMany(15, 60) },
+		{ numRuns: howMany(8, 60) },
 	);
 });
 
@@ -413,7 +413,7 @@ test("any JavaScript compiles or is refused with a reason", () => {
 				expect((error as SourceError).message).not.toContain("is not part of the language");
 			}
 		}),
-		{ numRuns: howMany(120, 500) },
+		{ numRuns: howMany(60, 500) },
 	);
 });
 

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { rewriteFfp } from "../../linker/compile/rewrite.ts";
 import { type ElfObject, readElf, writeElf } from "../../linker/elf/index.ts";
 import { type Image, link, readImage, type StaticCallMode, staticCallModes } from "../../linker/link/index.ts";
+import { spread } from "../extent.ts";
 import { execute, objectsOf, pointerObjectsOf } from "./modes.ts";
 import { assemblyPrograms, expectedLines, type Program, programs, resolveIn, runUnderNode } from "./programs.ts";
 
@@ -57,7 +58,7 @@ function asPointers(program: Program): Program {
 }
 
 describe.each(programs())("$name", (program) => {
-	test.each(modes)("$name", async ({ run }) => {
+	test.each(spread(modes, 2))("$name", async ({ run }) => {
 		expect(await run(program)).toEqual(program.expected);
 	});
 });

@@ -7,7 +7,7 @@ import { profiles } from "../../runtime/machine/index.ts";
 import { type CostCase, passCosts, type UpdateCost, updateCost } from "../../runtime/measure/index.ts";
 import { protocols } from "../../runtime/patch/index.ts";
 import { cli } from "../cli/command-line.ts";
-import { spread } from "../extent.ts";
+import { everything, spread } from "../extent.ts";
 import { modelNamed, protocolNamed, quick } from "../machines.ts";
 
 function costOf(one: Partial<CostCase>): UpdateCost {
@@ -113,7 +113,7 @@ describe("the command", () => {
 		expect(out).toContain("Cycles stolen from each of 2 CPUs");
 	});
 
-	test("names the published figures beside the published case", async () => {
+	test.runIf(everything)("names the published figures beside the published case", async () => {
 		const { out } = await cli(
 			...["cost", "--kind", "label", "--sites", "56", "--cpus", "24", "--protocol", "breakpoint"],
 			...["--profile", "in-order"],

@@ -82,7 +82,7 @@ describe.skipIf(!hasNative())("a process under load", () => {
 		"%s: 8 threads through 1,000 sites, updates from outside, no call goes wrong",
 		(program) =>
 			withTarget(at(program), ["8"], async (target) => {
-				const updates = howMany(15, 1000);
+				const updates = howMany(8, 1000);
 				expect(await storm(target.pid, updates)).toBe(updates);
 				expect(await finish(target)).toMatch(/^[1-9]\d* calls, 0 wrong$/);
 			}),
@@ -230,7 +230,7 @@ describe.skipIf(!hasNative())("static calls of a program with the runtime", () =
 		run("gcc", "-pthread", at("small.o"), "-o", at("small"));
 	});
 
-	test.each(["fitting", "always"] as const)(
+	test.each(spread(["fitting", "always"] as const, 2))(
 		"updates from inside and outside, stopping %s: every call does what the key says in the end",
 		(stopping) =>
 			withTarget(at("keys"), ["4"], async (target) => {

@@ -179,7 +179,7 @@ describe.skipIf(!hasNative("readelf"))("on this machine", () => {
 			expect(run(at("u"))).toBe(expected);
 		}));
 
-	test.skipIf(!has("g++")).each(spread(["-pie -fPIE", "-static -Wl,--eh-frame-hdr", "-no-pie -fno-pie"], 2))(
+	test.skipIf(!has("g++")).each(spread(["-pie -fPIE", "-static -Wl,--eh-frame-hdr", "-no-pie -fno-pie"], 3))(
 		"exceptions pass through, and classes are the program's: %s",
 		(link) =>
 			inFolder(async (folder) => {
@@ -321,7 +321,7 @@ describe.skipIf(!has("readelf")).each(machines)("%s", (machine) => {
 	const ways = ["-static -no-pie", "-pie -fPIE", "-no-pie -fno-pie"].flatMap((link) =>
 		["-O2 -fPIC", "-O0 -fPIE"].map((compile) => ({ link: link + flags, compile })),
 	);
-	test.each(spread(ways, 3))("linked $link, added $compile", ({ link, compile }) =>
+	test.each(spread(ways, 6))("linked $link, added $compile", ({ link, compile }) =>
 		addsAndRuns(emulated(machine), link, compile),
 	);
 });
