@@ -269,6 +269,10 @@ namespace ns { int slow(int); int fast(int x) { Guard guard; Square square;
 			expect(await refused("#include <stdio.h>\nint fast(int x) { return x + (int)(long)stderr; }")).toMatch(
 				/against 'stderr': it is defined neither by|against 'stderr': it comes from a shared object/,
 			);
+			link("large", "-pie", "-fPIE", "-DLARGE");
+			expect(await refused("int fast(int x) { return x; }", "large")).toMatch(
+				/large: its memory ends at 0x[0-9a-f]+, and what is added there would lie behind \d+ bytes of zeros/,
+			);
 			const other = async (...argv: string[]) => (await cli("retarget", ...argv, "--dry-run")).err;
 			expect(await other(at("x.o"), "--with", at("x.o"), "--set", "fast=null")).toMatch(/x\.o: is an object; link it/);
 			expect(await other(at("pie"), "--with", at("fixed"), "--set", "slow=null")).toMatch(/fixed: is linked already/);

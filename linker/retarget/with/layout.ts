@@ -4,6 +4,8 @@
 import { PF_R, PF_W, PF_X } from "../../elf/fields.ts";
 import { RELA_SIZE } from "../../elf/tables.ts";
 import { alignUp, congruentUp } from "../../elf/words.ts";
+import { LinkError } from "../../errors.ts";
+import { hex } from "../../hex.ts";
 import type { Part } from "./parts.ts";
 import type { Program } from "./program.ts";
 
@@ -59,7 +61,10 @@ interface Cursor {
 	offset: number;
 }
 
-/** Places everything, and gives all parts addresses. */
+/** Zeros in the file, at most, that bring the table of program headers as far from its start as it is in memory. */
+const MOST_ZEROS = 2 ** 26;
+
+/** Places everything, and gives all parts addresses. @throws LinkError for a program whose memory is too much larger than its file */
 export function layOut(program: Program, parts: readonly Part[], extras: Extras): Layout {
 	const { bytes, memoryEnd, pageSize, bias } = program;
 	const segments: NewSegment[] = [];
@@ -91,6 +96,10 @@ export function layOut(program: Program, parts: readonly Part[], extras: Extras)
 
 	// What finds the table of program headers adds its offset in the file to where the file's first byte is loaded.
 	const offset = Math.max(alignUp(cursor.offset, 16), alignUp(zeros.address, pageSize) - bias);
+	if (offset - cursor.offset > MOST_ZEROS)
+		throw new LinkError(
+			`${program.object.name}: its memory ends at ${hex(memoryEnd)}, and what is added there would lie behind ${offset - cursor.offset} bytes of zeros in the file, more than ${MOST_ZEROS} (64 MiB)`,
+		);
 	const constants = { address: offset + bias, offset };
 	Object.assign(cursor, constants);
 	const headers = place(cursor, extras.headers, 8);
