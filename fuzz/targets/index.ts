@@ -6,13 +6,13 @@ import { litmusTexts } from "./litmus.ts";
 import { modules } from "./modules.ts";
 import { pageLinks } from "./page-links.ts";
 import { randomPrograms } from "./programs.ts";
-import { archives, realFiles } from "./real-files.ts";
+import { addedObjects, archives, realFiles } from "./real-files.ts";
 import { assemblyTexts, scenarioTexts, scriptTexts, scriptTrees } from "./sources.ts";
 import { gusts, protocolStorms, stressStorms } from "./storms.ts";
 import { toyFiles } from "./toy-files.ts";
 
 export const targets: readonly Target[] = [
-	...[toyFiles, modules, realFiles, archives],
+	...[toyFiles, modules, realFiles, addedObjects, archives],
 	...[scriptTexts, scriptTrees, assemblyTexts, scenarioTexts, litmusTexts],
 	...[json, pageLinks],
 	...[randomPrograms, stressStorms, protocolStorms, gusts],

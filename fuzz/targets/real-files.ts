@@ -22,11 +22,19 @@ function corpus(ending: RegExp): { name: string; bytes: Uint8Array }[] {
 	return names.sort().map((name) => ({ name, bytes: new Uint8Array(readFileSync(repository(`fuzz/corpus/${name}`))) }));
 }
 
-let elves: readonly (Pattern & { readonly name: string })[] | undefined;
+interface Elf extends Pattern {
+	readonly name: string;
+}
 
-function elfOf(index: number): Pattern & { readonly name: string } {
+let elves: readonly Elf[] | undefined;
+
+function allElves(): readonly Elf[] {
 	elves ??= corpus(/\.(o|elf)$/).map(({ name, bytes }) => ({ name, ...patternOf(bytes) }));
-	return elves[index % elves.length]!;
+	return elves;
+}
+
+function elfOf(index: number): Elf {
+	return allElves()[index % allElves().length]!;
 }
 
 const bytesOf = ({ file, edits }: Recipe): Uint8Array => editedElf(elfOf(file), edits);
@@ -78,6 +86,38 @@ async function commandOn(given: readonly string[] | undefined, name: string, byt
 	const path = fileOf({ name, bytes });
 	await command(given[0]!, path, ...given.slice(1).map((word) => (word === "OUT" ? `${path}.out` : word)));
 }
+
+interface AddRecipe {
+	readonly program: number;
+	readonly programEdits: readonly Edit[];
+	readonly objectEdits: readonly Edit[];
+}
+
+/** A program of the corpus and the object for its machine, both as they are mutated. */
+function filesOf({ program, programEdits, objectEdits }: AddRecipe): { program: Uint8Array; object: Uint8Array } {
+	const programs = allElves().filter(({ name }) => name.endsWith(".elf"));
+	const { name, ...pattern } = programs[program % programs.length]!;
+	const machine = name === "shared.elf" ? "x86-64" : name.replace(".elf", "");
+	const object = new Uint8Array(readFileSync(repository(`fuzz/corpus/added/${machine}.o`)));
+	return { program: editedElf(pattern, programEdits), object: editedElf(patternOf(object), objectEdits) };
+}
+
+const mostly = fc.oneof({ weight: 2, arbitrary: fc.constant([]) }, { weight: 3, arbitrary: elfEdits });
+
+export const addedObjects = target<AddRecipe>({
+	name: "objects into programs",
+	weight: 60,
+	batch: 100,
+	recipes: fc.record({ program: fc.nat(50), programEdits: mostly, objectEdits: mostly }),
+	input: (recipe) => ({ name: "program.elf", bytes: filesOf(recipe).program }),
+	async try(recipe) {
+		const { program, object } = filesOf(recipe);
+		const options = { objects: [{ name: "added.o", bytes: object }] };
+		const { bytes } = retargetFile(program, "program.elf", [{ from: "f", to: "own" }], options);
+		if (Buffer.compare(resetFile(bytes, "program.elf").bytes, program) !== 0)
+			throw new Wrong("reset does not give what there was");
+	},
+});
 
 interface ArchiveRecipe {
 	readonly members: readonly { readonly file: number; readonly edits: readonly Edit[]; readonly name: string }[];
