@@ -162,6 +162,12 @@ function isStopping(pid: number): boolean {
 	return threadsOf(process).some((thread) => threadState(process, thread) === "T");
 }
 
+/** Stops a process, and waits until all its threads stand. */
+async function hold(pid: number): Promise<void> {
+	process.kill(pid, "SIGSTOP");
+	await until(() => isStopped(pid));
+}
+
 /** Waits, looking so many times at most. */
 async function until(holds: () => boolean, looks = 20_000): Promise<void> {
 	for (; looks > 0 && !holds(); looks--) await setTimeout(1);
@@ -185,8 +191,7 @@ describe.skipIf(!everything || !hasNative())("a patcher that is killed", () => {
 				if (round % 2 === 0) await setTimeout(Math.random() * 200);
 				else await until(() => isStopping(target.pid));
 				// Held first, to see where it was.
-				updater.kill("SIGSTOP");
-				await until(() => isStopped(updater.pid!));
+				await hold(updater.pid!);
 				if (isStopping(target.pid)) foundStopped++;
 				updater.kill("SIGKILL");
 				await once(updater, "exit");
@@ -207,8 +212,7 @@ describe.skipIf(!everything || !hasNative())("a patcher that is killed", () => {
 	test("leaves a process alone that somebody else had stopped", () =>
 		withTarget(at("crowd"), ["2"], async (target) => {
 			await withLive(target.pid, (live) => variable(live, "ignore_order").set(1));
-			target.kill("SIGSTOP");
-			await until(() => isStopped(target.pid));
+			await hold(target.pid);
 			const { code, out } = await cli("live", String(target.pid), "--set", "pick=pick_9", "--json");
 			expect({ code, ...JSON.parse(out) }).toMatchObject({ code: 0, done: true, stoppedNanoseconds: null });
 			expect(isStopped(target.pid)).toBe(true);
@@ -517,8 +521,7 @@ describe.skipIf(!hasNative())("what is refused says why", () => {
 		withTarget(at("crowd"), ["1"], async ({ pid }) => {
 			const { entries } = await list(pid, "pick");
 			const { address } = entries[0]!.sites[500]!;
-			process.kill(pid, "SIGSTOP");
-			await until(() => isStopped(pid));
+			await hold(pid);
 			await withLive(pid, ({ memory }) => memory.write(address, Uint8Array.of(0xcc)));
 			expect((await list(pid, "pick")).entries[0]!.sites[500]!.calls).toBe("a breakpoint");
 			expect(await refusal(String(pid), "--set", "pick=pick_1")).toMatch(
