@@ -93,13 +93,23 @@ interface AddRecipe {
 	readonly objectEdits: readonly Edit[];
 }
 
+const added = new Map<string, Pattern>();
+
+/** The object that programs of a machine get, read once. */
+function addedFor(machine: string): Pattern {
+	const known = added.get(machine);
+	if (known !== undefined) return known;
+	const pattern = patternOf(new Uint8Array(readFileSync(repository(`fuzz/corpus/added/${machine}.o`))));
+	added.set(machine, pattern);
+	return pattern;
+}
+
 /** A program of the corpus and the object for its machine, both as they are mutated. */
 function filesOf({ program, programEdits, objectEdits }: AddRecipe): { program: Uint8Array; object: Uint8Array } {
 	const programs = allElves().filter(({ name }) => name.endsWith(".elf"));
 	const { name, ...pattern } = programs[program % programs.length]!;
 	const machine = name === "shared.elf" ? "x86-64" : name.replace(".elf", "");
-	const object = new Uint8Array(readFileSync(repository(`fuzz/corpus/added/${machine}.o`)));
-	return { program: editedElf(pattern, programEdits), object: editedElf(patternOf(object), objectEdits) };
+	return { program: editedElf(pattern, programEdits), object: editedElf(addedFor(machine), objectEdits) };
 }
 
 const mostly = fc.oneof({ weight: 2, arbitrary: fc.constant([]) }, { weight: 3, arbitrary: elfEdits });
